@@ -1,0 +1,42 @@
+/** What every engine offers: it loads a graph once and runs its signatures. */
+import type { Graph, Tensor } from '../graph/graph.ts';
+
+/** A tensor outside of any engine: values in row-major order with their shape. */
+export interface HostTensor {
+  readonly data: Float32Array | Int32Array;
+  readonly shape: readonly number[];
+}
+
+/** One entry point of a graph. Outputs that must follow an update carry it as a control input. */
+export interface Signature {
+  /** Placeholders by the name that `Session.run` feeds them under. */
+  readonly inputs: Readonly<Record<string, Tensor>>;
+  /** Fetched tensors (float32 or int32) by the name under which `Session.run` returns them. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+}
+
+/** The entry points of a graph by name, such as 'assign', 'read', 'train', 'predict'. */
+export type Signatures = Readonly<Record<string, Signature>>;
+
+/** Runs graphs. */
+export interface Engine {
+  /** For people and run.json, such as 'tensorflow 2.21.0 (CPU)'. */
+  readonly name: string;
+  /** Loads a graph; its variables start unassigned and live as long as the session. */
+  load(graph: Graph, signatures: Signatures): Promise<Session>;
+}
+
+/** One loaded graph with the values of its variables. */
+export interface Session {
+  /**
+   * Runs one signature to its end (synchronous, as TensorFlow's session is).
+   *
+   * @param signature  name of the signature
+   * @param feeds      a value for every input of the signature
+   * @returns          a value for every output of the signature
+   * @throws Error     when a feed is missing or has the wrong shape
+   */
+  run(signature: string, feeds: Readonly<Record<string, HostTensor>>): Record<string, HostTensor>;
+  /** Frees the variables; the session cannot run afterwards. */
+  close(): void;
+}

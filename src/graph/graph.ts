@@ -1,0 +1,157 @@
+/** The symbolic graph: nodes and tensors as TensorFlow's GraphDef has them, built in TypeScript. */
+
+/** Element types that the graph uses. 'resource' is a handle of a variable. */
+export type DType = 'float32' | 'bfloat16' | 'int32' | 'int64' | 'bool' | 'resource';
+
+/** Dimensions; −1 is unknown (the batch). */
+export type Shape = readonly number[];
+
+/** Values of a constant. */
+export interface ConstantValue {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly data: Float32Array | Int32Array;
+}
+
+/** An attribute of a node, tagged by the field of TensorFlow's AttrValue that carries it. */
+export type Attr =
+  | { readonly type: DType }
+  | { readonly i: number }
+  | { readonly f: number }
+  | { readonly b: boolean }
+  | { readonly s: string }
+  | { readonly shape: Shape }
+  | { readonly ints: readonly number[] }
+  | { readonly tensor: ConstantValue };
+
+/** One operation of the graph. */
+export interface Node {
+  /** Unique in its graph, with '/' between scopes. */
+  readonly name: string;
+  /** TensorFlow's name of the operation, such as 'Conv2D'. */
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  /** Nodes that must have run before. */
+  readonly controlInputs: readonly Node[];
+  readonly attrs: Readonly<Record<string, Attr>>;
+  readonly outputs: readonly Tensor[];
+}
+
+/** One output of a node; a value that exists only while an engine runs the graph. */
+export interface Tensor {
+  readonly graph: Graph;
+  readonly node: Node;
+  /** Which output of the node. */
+  readonly index: number;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** Draws the first values of a variable. The source of randomness gives numbers in [0, 1). */
+export type Initializer = (shape: Shape, random: () => number) => Float32Array;
+
+/** A variable: its value lives in the session from run to run. */
+export interface Variable {
+  /** TF-Slim's name, such as 'LeNet/conv1/weights'. */
+  readonly name: string;
+  readonly shape: Shape;
+  readonly initializer: Initializer;
+  /** false for moving statistics and optimizer slots, which no gradient moves. */
+  readonly trainable: boolean;
+  /** Coefficient of its L2 penalty coefficient·Σw²/2 in the loss; 0 for none. */
+  readonly weightDecay: number;
+  /** The resource handle (VarHandleOp). */
+  readonly handle: Tensor;
+  /** The value as forward and backward pass read it (ReadVariableOp). */
+  readonly value: Tensor;
+}
+
+/** What a new node is made of; names are made unique by the graph. */
+export interface NodeSpec {
+  readonly op: string;
+  /** Base name inside the current scope; the op's name by default. */
+  readonly name?: string | undefined;
+  readonly inputs?: readonly Tensor[];
+  readonly controlInputs?: readonly Node[];
+  readonly attrs?: Readonly<Record<string, Attr>>;
+  readonly outputs: readonly { readonly dtype: DType; readonly shape: Shape }[];
+}
+
+/** A graph under construction. Nodes are only ever added, inputs before users. */
+export class Graph {
+  /** All nodes, every node after its inputs. */
+  readonly nodes: Node[] = [];
+  /** All variables in the order of their creation, by name. */
+  readonly variables = new Map<string, Variable>();
+  #scope = '';
+  readonly #names = new Set<string>();
+
+  /** The current scope: '' or 'a/b'. */
+  get scope(): string {
+    return this.#scope;
+  }
+
+  /**
+   * Adds a node.
+   *
+   * @param spec  operation, inputs, attributes and the types of its outputs
+   * @returns     the node, named `scope/name`, with `_1`, `_2`, … where that name is taken
+   * @throws Error  when an input belongs to another graph
+   */
+  addNode(spec: NodeSpec): Node {
+    const inputs = spec.inputs ?? [];
+    for (const input of inputs) {
+      if (input.graph !== this) throw new Error(`${spec.op}: input of another graph`);
+    }
+    const outputs: Tensor[] = [];
+    const node: Node = {
+      name: this.#uniqueName(spec.name ?? spec.op),
+      op: spec.op,
+      inputs,
+      controlInputs: spec.controlInputs ?? [],
+      attrs: spec.attrs ?? {},
+      outputs,
+    };
+    spec.outputs.forEach(({ dtype, shape }, index) => {
+      outputs.push({ graph: this, node, index, dtype, shape });
+    });
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** Runs `build` with `name` appended to the scope; scopes of one name are shared, not numbered. */
+  withScope<T>(name: string, build: () => T): T {
+    const outer = this.#scope;
+    this.#scope = outer === '' ? name : `${outer}/${name}`;
+    try {
+      return build();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  /** Runs `build` in the scope `name` from the root, whatever the current scope is. */
+  withRootScope<T>(name: string, build: () => T): T {
+    const outer = this.#scope;
+    this.#scope = name;
+    try {
+      return build();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  #uniqueName(base: string): string {
+    const full = this.#scope === '' ? base : `${this.#scope}/${base}`;
+    let name = full;
+    for (let i = 1; this.#names.has(name); i++) name = `${full}_${i}`;
+    this.#names.add(name);
+    return name;
+  }
+}
+
+/** "conv1/Relu float32[?,28,28,32]": how error messages name a tensor. */
+export function describe(tensor: Tensor): string {
+  const dims = tensor.shape.map((d) => (d < 0 ? '?' : d)).join(',');
+  return `${tensor.node.name} ${tensor.dtype}[${dims}]`;
+}
