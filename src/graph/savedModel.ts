@@ -1,0 +1,65 @@
+/** Writes a graph with its entry points as a TensorFlow SavedModel. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encode, loadProto } from '../protos.ts';
+import type { Graph, Tensor } from './graph.ts';
+import { toDataType, toGraphDef, toShapeProto } from './graphDef.ts';
+
+/** The entry points of a SavedModel: placeholders and fetched tensors by their public names. */
+export type SavedModelSignatures = Readonly<
+  Record<
+    string,
+    {
+      readonly inputs: Readonly<Record<string, Tensor>>;
+      readonly outputs: Readonly<Record<string, Tensor>>;
+    }
+  >
+>;
+
+function toTensorInfos(tensors: Readonly<Record<string, Tensor>>): Record<string, unknown> {
+  const infos: Record<string, unknown> = {};
+  for (const [key, tensor] of Object.entries(tensors)) {
+    infos[key] = {
+      name: `${tensor.node.name}:${tensor.index}`,
+      dtype: toDataType(tensor.dtype),
+      tensor_shape: toShapeProto(tensor.shape),
+    };
+  }
+  return infos;
+}
+
+/**
+ * Writes `folder/saved_model.pb` with the tag 'serve' and without a variables folder: values are
+ * assigned through a signature.
+ *
+ * @param folder      created where it is missing
+ * @param graph       the whole graph
+ * @param signatures  entry points by name
+ */
+export async function writeSavedModel(
+  folder: string,
+  graph: Graph,
+  signatures: SavedModelSignatures,
+): Promise<void> {
+  const signatureDefs: Record<string, unknown> = {};
+  for (const [name, { inputs, outputs }] of Object.entries(signatures)) {
+    signatureDefs[name] = {
+      inputs: toTensorInfos(inputs),
+      outputs: toTensorInfos(outputs),
+      method_name: 'tensorflow/serving/predict',
+    };
+  }
+  const type = loadProto('saved_model.proto').lookupType('SavedModel');
+  const message = {
+    saved_model_schema_version: 1,
+    meta_graphs: [
+      {
+        meta_info_def: { tags: ['serve'] },
+        graph_def: toGraphDef(graph),
+        signature_def: signatureDefs,
+      },
+    ],
+  };
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'saved_model.pb'), encode(type, message));
+}
