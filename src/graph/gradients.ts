@@ -1,0 +1,82 @@
+/** Reverse-mode differentiation of the graph. */
+import { UserError } from '../errors.ts';
+import { arrayGradients } from './gradients/arrayGradients.ts';
+import { mathGradients } from './gradients/mathGradients.ts';
+import { nnGradients } from './gradients/nnGradients.ts';
+import type { GradientTable } from './gradients/registry.ts';
+import { describe, type Graph, type Node, type Tensor } from './graph.ts';
+import { constant } from './ops/array.ts';
+import { addN } from './ops/math.ts';
+
+/** Gradients by op: what an op must be in to be trained through. */
+export const gradientTable: GradientTable = {
+  ...arrayGradients,
+  ...mathGradients,
+  ...nnGradients,
+};
+
+/** The nodes through which `xs` can change: those that reach some x. */
+function nodesDependingOn(graph: Graph, xs: readonly Tensor[]): Set<Node> {
+  const sources = new Set(xs);
+  const depending = new Set<Node>();
+  for (const node of graph.nodes) {
+    const depends = node.inputs.some((input) => sources.has(input) || depending.has(input.node));
+    if (depends && node.op !== 'StopGradient') depending.add(node);
+  }
+  return depending;
+}
+
+/**
+ * Derivatives of a scalar with respect to any tensors: variables' values and hidden layers alike.
+ * Ask once for all of them; a second call would add the whole backward pass a second time.
+ *
+ * @param loss  float32 []
+ * @param xs    tensors of the graph before the loss
+ * @returns     for each x its derivative in the shape of x, or null where the loss does not depend on it
+ * @throws UserError  when an op on the way has no gradient
+ */
+export function gradients(loss: Tensor, xs: readonly Tensor[]): (Tensor | null)[] {
+  const { graph } = loss;
+  const depending = nodesDependingOn(graph, xs);
+  // Several derivatives of one tensor, from its several users, add up.
+  const parts = new Map<Tensor, Tensor[]>();
+  const sums = new Map<Tensor, Tensor>();
+  const gradientOf = (tensor: Tensor): Tensor | null => {
+    const known = sums.get(tensor);
+    if (known !== undefined) return known;
+    const own = parts.get(tensor);
+    if (own === undefined) return null;
+    const total = addN(own);
+    sums.set(tensor, total);
+    return total;
+  };
+  return graph.withRootScope('gradients', () => {
+    parts.set(loss, [constant(graph, 'float32', 1, [], { name: 'grad_loss' })]);
+    for (const node of graph.nodes.slice(0, graph.nodes.indexOf(loss.node) + 1).reverse()) {
+      if (!depending.has(node) || !node.outputs.some((output) => parts.has(output))) continue;
+      const gradient = gradientTable[node.op];
+      if (gradient === undefined) {
+        throw new UserError(
+          `${node.name}: the op ${node.op} has no gradient, so nothing before it can be trained.`,
+        );
+      }
+      graph.withScope(`${node.name}_grad`, () => {
+        const inputGradients = gradient(node, node.outputs.map(gradientOf));
+        node.inputs.forEach((input, i) => {
+          const part = inputGradients[i];
+          if (part === null || part === undefined) return;
+          const own = parts.get(input);
+          if (own === undefined) parts.set(input, [part]);
+          else own.push(part);
+        });
+      });
+    }
+    return xs.map((x) => {
+      const gradient = gradientOf(x);
+      if (gradient !== null && gradient.shape.length !== x.shape.length) {
+        throw new Error(`gradient ${describe(gradient)} does not fit ${describe(x)}`);
+      }
+      return gradient;
+    });
+  });
+}

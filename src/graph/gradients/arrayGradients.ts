@@ -1,0 +1,46 @@
+/** Gradients of the ops of ops/array.ts. */
+import { cast, identity, pad, reshape, slice } from '../ops/array.ts';
+import { sum } from '../ops/math.ts';
+import { constantInput, type GradientTable, ofSingleOutput } from './registry.ts';
+
+/** The axes along which an input of shape `from` was repeated to give `to`. */
+export function repeatedAxes(from: readonly number[], to: readonly number[]): number[] {
+  const missing = to.length - from.length;
+  return to.flatMap((size, axis) =>
+    axis < missing || (from[axis - missing] === 1 && size !== 1) ? [axis] : [],
+  );
+}
+
+/** Gradients by op. */
+export const arrayGradients: GradientTable = {
+  Identity: ofSingleOutput((_node, dy) => [identity(dy)]),
+  Cast: ofSingleOutput((node, dy) => [cast(dy, node.inputs[0]!.dtype)]),
+  Reshape: ofSingleOutput((node, dy) => [reshape(dy, node.inputs[0]!.shape), null]),
+  BroadcastTo: ofSingleOutput((node, dy) => {
+    const { shape } = node.inputs[0]!;
+    return [reshape(sum(dy, repeatedAxes(shape, dy.shape)), shape), null];
+  }),
+  Pad: ofSingleOutput((node, dy) => {
+    const paddings = constantInput(node, 1);
+    const begin = dy.shape.map((_, axis) => paddings[2 * axis]!);
+    return [slice(dy, begin, node.inputs[0]!.shape), null];
+  }),
+  Slice: ofSingleOutput((node, dy) => {
+    const begin = constantInput(node, 1);
+    const paddings = node.inputs[0]!.shape.map((size, axis): [number, number] =>
+      size < 0 ? [0, 0] : [begin[axis]!, size - begin[axis]! - dy.shape[axis]!],
+    );
+    return [pad(dy, paddings), null, null];
+  }),
+  ConcatV2: ofSingleOutput((node, dy) => {
+    const tensors = node.inputs.slice(0, -1);
+    const axis = constantInput(node, tensors.length)[0]!;
+    let offset = 0;
+    const parts = tensors.map(({ shape }) => {
+      const begin = shape.map((_, i) => (i === axis ? offset : 0));
+      offset += shape[axis]!;
+      return slice(dy, begin, shape);
+    });
+    return [...parts, null];
+  }),
+};

@@ -1,0 +1,46 @@
+/** The table of op gradients: how the derivative of an output becomes derivatives of the inputs. */
+import type { Node, Tensor } from '../graph.ts';
+
+/**
+ * Gradient of one op.
+ *
+ * @param node       the forward node
+ * @param gradients  dL/doutput for each output; null where the loss does not depend on it
+ * @returns          dL/dinput for each input; null where no gradient flows
+ */
+export type OpGradient = (
+  node: Node,
+  gradients: readonly (Tensor | null)[],
+) => readonly (Tensor | null)[];
+
+/** Gradients by the name of the op. */
+export type GradientTable = Readonly<Record<string, OpGradient>>;
+
+/** An op gradient for a node of one output, which has the derivative `dy`. */
+export function ofSingleOutput(
+  gradient: (node: Node, dy: Tensor) => readonly (Tensor | null)[],
+): OpGradient {
+  return (node, [dy]) => gradient(node, dy!);
+}
+
+/** The attribute of a node that its constructor has put there. */
+export function attr<K extends 'i' | 'f' | 'b' | 's' | 'ints'>(
+  node: Node,
+  name: string,
+  kind: K,
+): { i: number; f: number; b: boolean; s: string; ints: readonly number[] }[K] {
+  const value = node.attrs[name] as Record<string, unknown> | undefined;
+  if (value === undefined || !(kind in value)) {
+    throw new Error(`${node.name}: no attribute ${name} of kind ${kind}`);
+  }
+  return value[kind] as never;
+}
+
+/** The values of an input that must be a constant, such as the axes of a reduction. */
+export function constantInput(node: Node, index: number): readonly number[] {
+  const value = node.inputs[index]!.node.attrs['value'];
+  if (value === undefined || !('tensor' in value)) {
+    throw new Error(`${node.name}: input ${index} is not a constant`);
+  }
+  return Array.from(value.tensor.data);
+}

@@ -1,0 +1,146 @@
+/** Element-wise ops, reductions and matrix products. */
+import { UserError } from '../../errors.ts';
+import type { DType, Tensor } from '../graph.ts';
+import { describe } from '../graph.ts';
+import { broadcastShapes, normalizeAxes, reducedShape } from '../shape.ts';
+import { constant } from './array.ts';
+import { addOp, expectRank, expectSameDType, type OpOptions } from './op.ts';
+
+/** An element-wise op of one tensor. */
+export type UnaryOp = (x: Tensor, options?: OpOptions) => Tensor;
+/** An element-wise op of two tensors that broadcast; a number stands for a float32 constant. */
+export type BinaryOp = (a: Tensor, b: Tensor | number, options?: OpOptions) => Tensor;
+
+function unary(op: string): UnaryOp {
+  return (x, options = {}) =>
+    addOp(x.graph, op, [x], { T: { type: x.dtype } }, x.dtype, x.shape, options);
+}
+
+function binary(op: string, resultType?: DType): BinaryOp {
+  return (a, b, options = {}) => {
+    const other = typeof b === 'number' ? constant(a.graph, 'float32', b) : b;
+    expectSameDType(op, [a, other]);
+    const shape = broadcastShapes(a.shape, other.shape, op);
+    const dtype = resultType ?? a.dtype;
+    return addOp(a.graph, op, [a, other], { T: { type: a.dtype } }, dtype, shape, options);
+  };
+}
+
+/** a + b (TF op AddV2) */
+export const add = binary('AddV2');
+/** a − b (TF op Sub) */
+export const sub = binary('Sub');
+/** a · b (TF op Mul) */
+export const mul = binary('Mul');
+/** a / b (TF op RealDiv) */
+export const div = binary('RealDiv');
+/** a^b (TF op Pow) */
+export const pow = binary('Pow');
+/** the larger of a and b (TF op Maximum) */
+export const maximum = binary('Maximum');
+/** the smaller of a and b (TF op Minimum) */
+export const minimum = binary('Minimum');
+/** a > b, bool (TF op Greater) */
+export const greater = binary('Greater', 'bool');
+/** a ≥ b, bool (TF op GreaterEqual) */
+export const greaterEqual = binary('GreaterEqual', 'bool');
+/** a = b, bool (TF op Equal) */
+export const equal = binary('Equal', 'bool');
+
+/** −x (TF op Neg) */
+export const neg = unary('Neg');
+/** |x| (TF op Abs) */
+export const abs = unary('Abs');
+/** x² (TF op Square) */
+export const square = unary('Square');
+/** √x (TF op Sqrt) */
+export const sqrt = unary('Sqrt');
+/** 1/√x (TF op Rsqrt) */
+export const rsqrt = unary('Rsqrt');
+/** eˣ (TF op Exp) */
+export const exp = unary('Exp');
+/** natural logarithm (TF op Log) */
+export const log = unary('Log');
+/** the largest integer ≤ x (TF op Floor) */
+export const floor = unary('Floor');
+
+/** The sum of tensors of one shape (TF op AddN); a single one is returned as it is. */
+export function addN(tensors: readonly Tensor[], options: OpOptions = {}): Tensor {
+  const first = tensors[0]!;
+  if (tensors.length === 1) return first;
+  expectSameDType('AddN', tensors);
+  const attrs = { N: { i: tensors.length }, T: { type: first.dtype } };
+  return addOp(first.graph, 'AddN', tensors, attrs, first.dtype, first.shape, options);
+}
+
+/** A reduction over some axes (all by default). */
+export type Reduction = (
+  x: Tensor,
+  axes?: readonly number[],
+  options?: OpOptions & { readonly keepDims?: boolean },
+) => Tensor;
+
+function reduction(op: string): Reduction {
+  return (x, axes = x.shape.map((_, axis) => axis), { keepDims = false, ...options } = {}) => {
+    const over = normalizeAxes(axes, x.shape.length);
+    const indices = constant(x.graph, 'int32', over, undefined, { name: 'reduction_indices' });
+    const attrs = {
+      T: { type: x.dtype },
+      Tidx: { type: 'int32' },
+      keep_dims: { b: keepDims },
+    } as const;
+    const shape = reducedShape(x.shape, over, keepDims);
+    return addOp(x.graph, op, [x, indices], attrs, x.dtype, shape, options);
+  };
+}
+
+/** Σ over axes (TF op Sum) */
+export const sum = reduction('Sum');
+/** mean over axes (TF op Mean) */
+export const mean = reduction('Mean');
+/** largest element over axes (TF op Max) */
+export const max = reduction('Max');
+
+/** The index of the largest element along the last axis, int32 (TF op ArgMax). */
+export function argMax(x: Tensor, options: OpOptions = {}): Tensor {
+  const axis = constant(x.graph, 'int32', x.shape.length - 1, [], { name: 'dimension' });
+  const attrs = {
+    T: { type: x.dtype },
+    Tidx: { type: 'int32' },
+    output_type: { type: 'int32' },
+  } as const;
+  return addOp(x.graph, 'ArgMax', [x, axis], attrs, 'int32', x.shape.slice(0, -1), options);
+}
+
+/**
+ * Matrix product (TF op MatMul).
+ *
+ * @param a  [n, k], or [k, n] with transposeA
+ * @param b  [k, m], or [m, k] with transposeB
+ * @returns  [n, m]
+ * @throws UserError  when the inner dimensions differ
+ */
+export function matMul(
+  a: Tensor,
+  b: Tensor,
+  {
+    transposeA = false,
+    transposeB = false,
+    ...options
+  }: OpOptions & { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
+): Tensor {
+  expectRank('MatMul', a, 2);
+  expectRank('MatMul', b, 2);
+  expectSameDType('MatMul', [a, b]);
+  const [rows, innerA] = transposeA ? [a.shape[1]!, a.shape[0]!] : [a.shape[0]!, a.shape[1]!];
+  const [innerB, columns] = transposeB ? [b.shape[1]!, b.shape[0]!] : [b.shape[0]!, b.shape[1]!];
+  if (innerA >= 0 && innerB >= 0 && innerA !== innerB) {
+    throw new UserError(`MatMul: got ${describe(a)} and ${describe(b)}; inner dimensions differ.`);
+  }
+  const attrs = {
+    T: { type: a.dtype },
+    transpose_a: { b: transposeA },
+    transpose_b: { b: transposeB },
+  };
+  return addOp(a.graph, 'MatMul', [a, b], attrs, a.dtype, [rows, columns], options);
+}
