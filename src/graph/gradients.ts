@@ -16,8 +16,7 @@ export const gradientTable: GradientTable = {
 };
 
 /** The nodes through which `xs` can change: those that reach some x. */
-function nodesDependingOn(graph: Graph, xs: readonly Tensor[]): Set<Node> {
-  const sources = new Set(xs);
+function nodesDependingOn(graph: Graph, sources: ReadonlySet<Tensor>): Set<Node> {
   const depending = new Set<Node>();
   for (const node of graph.nodes) {
     const depends = node.inputs.some((input) => sources.has(input) || depending.has(input.node));
@@ -37,7 +36,8 @@ function nodesDependingOn(graph: Graph, xs: readonly Tensor[]): Set<Node> {
  */
 export function gradients(loss: Tensor, xs: readonly Tensor[]): (Tensor | null)[] {
   const { graph } = loss;
-  const depending = nodesDependingOn(graph, xs);
+  const sources = new Set(xs);
+  const depending = nodesDependingOn(graph, sources);
   // Several derivatives of one tensor, from its several users, add up.
   const parts = new Map<Tensor, Tensor[]>();
   const sums = new Map<Tensor, Tensor>();
@@ -63,11 +63,12 @@ export function gradients(loss: Tensor, xs: readonly Tensor[]): (Tensor | null)[
       graph.withScope(`${node.name}_grad`, () => {
         const inputGradients = gradient(node, node.outputs.map(gradientOf));
         node.inputs.forEach((input, i) => {
-          const part = inputGradients[i];
-          if (part === null || part === undefined) return;
+          const addGradient = inputGradients[i];
+          if (addGradient === null || addGradient === undefined) return;
+          if (!sources.has(input) && !depending.has(input.node)) return;
           const own = parts.get(input);
-          if (own === undefined) parts.set(input, [part]);
-          else own.push(part);
+          if (own === undefined) parts.set(input, [addGradient()]);
+          else own.push(addGradient());
         });
       });
     }

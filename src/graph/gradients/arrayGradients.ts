@@ -13,24 +13,24 @@ export function repeatedAxes(from: readonly number[], to: readonly number[]): nu
 
 /** Gradients by op. */
 export const arrayGradients: GradientTable = {
-  Identity: ofSingleOutput((_node, dy) => [identity(dy)]),
-  Cast: ofSingleOutput((node, dy) => [cast(dy, node.inputs[0]!.dtype)]),
-  Reshape: ofSingleOutput((node, dy) => [reshape(dy, node.inputs[0]!.shape), null]),
+  Identity: ofSingleOutput((_node, dy) => [() => identity(dy)]),
+  Cast: ofSingleOutput((node, dy) => [() => cast(dy, node.inputs[0]!.dtype)]),
+  Reshape: ofSingleOutput((node, dy) => [() => reshape(dy, node.inputs[0]!.shape), null]),
   BroadcastTo: ofSingleOutput((node, dy) => {
     const { shape } = node.inputs[0]!;
-    return [reshape(sum(dy, repeatedAxes(shape, dy.shape)), shape), null];
+    return [() => reshape(sum(dy, repeatedAxes(shape, dy.shape)), shape), null];
   }),
   Pad: ofSingleOutput((node, dy) => {
     const paddings = constantInput(node, 1);
     const begin = dy.shape.map((_, axis) => paddings[2 * axis]!);
-    return [slice(dy, begin, node.inputs[0]!.shape), null];
+    return [() => slice(dy, begin, node.inputs[0]!.shape), null];
   }),
   Slice: ofSingleOutput((node, dy) => {
     const begin = constantInput(node, 1);
     const paddings = node.inputs[0]!.shape.map((size, axis): [number, number] =>
       size < 0 ? [0, 0] : [begin[axis]!, size - begin[axis]! - dy.shape[axis]!],
     );
-    return [pad(dy, paddings), null, null];
+    return [() => pad(dy, paddings), null, null];
   }),
   ConcatV2: ofSingleOutput((node, dy) => {
     const tensors = node.inputs.slice(0, -1);
@@ -39,7 +39,7 @@ export const arrayGradients: GradientTable = {
     const parts = tensors.map(({ shape }) => {
       const begin = shape.map((_, i) => (i === axis ? offset : 0));
       offset += shape[axis]!;
-      return slice(dy, begin, shape);
+      return () => slice(dy, begin, shape);
     });
     return [...parts, null];
   }),

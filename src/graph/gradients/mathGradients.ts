@@ -43,7 +43,7 @@ function ofChoice(choosesFirst: (a: Tensor, b: Tensor) => Tensor) {
   return ofSingleOutput((node, dy) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
     const first = mul(dy, indicator(choosesFirst(a, b), dy));
-    return [sumToShapeOf(a, first), sumToShapeOf(b, sub(dy, first))];
+    return [() => sumToShapeOf(a, first), () => sumToShapeOf(b, sub(dy, first))];
   });
 }
 
@@ -51,49 +51,53 @@ function ofChoice(choosesFirst: (a: Tensor, b: Tensor) => Tensor) {
 export const mathGradients: GradientTable = {
   AddV2: ofSingleOutput((node, dy) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
-    return [sumToShapeOf(a, dy), sumToShapeOf(b, dy)];
+    return [() => sumToShapeOf(a, dy), () => sumToShapeOf(b, dy)];
   }),
-  AddN: ofSingleOutput((node, dy) => node.inputs.map(() => identity(dy))),
+  AddN: ofSingleOutput((node, dy) => node.inputs.map(() => () => identity(dy))),
   Sub: ofSingleOutput((node, dy) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
-    return [sumToShapeOf(a, dy), sumToShapeOf(b, neg(dy))];
+    return [() => sumToShapeOf(a, dy), () => sumToShapeOf(b, neg(dy))];
   }),
   Mul: ofSingleOutput((node, dy) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
-    return [sumToShapeOf(a, mul(dy, b)), sumToShapeOf(b, mul(dy, a))];
+    return [() => sumToShapeOf(a, mul(dy, b)), () => sumToShapeOf(b, mul(dy, a))];
   }),
   RealDiv: ofSingleOutput((node, dy) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
     const quotient = node.outputs[0]!;
-    return [sumToShapeOf(a, div(dy, b)), sumToShapeOf(b, neg(div(mul(dy, quotient), b)))];
+    return [
+      () => sumToShapeOf(a, div(dy, b)),
+      () => sumToShapeOf(b, neg(div(mul(dy, quotient), b))),
+    ];
   }),
   Pow: ofSingleOutput((node, dy) => {
     const [base, exponent] = node.inputs as [Tensor, Tensor];
-    const dBase = mul(mul(dy, exponent), pow(base, sub(exponent, 1)));
-    const dExponent = mul(mul(dy, node.outputs[0]!), log(base));
-    return [sumToShapeOf(base, dBase), sumToShapeOf(exponent, dExponent)];
+    return [
+      () => sumToShapeOf(base, mul(mul(dy, exponent), pow(base, sub(exponent, 1)))),
+      () => sumToShapeOf(exponent, mul(mul(dy, node.outputs[0]!), log(base))),
+    ];
   }),
   Maximum: ofChoice((a, b) => greaterEqual(a, b)),
   Minimum: ofChoice((a, b) => greaterEqual(b, a)),
-  Neg: ofSingleOutput((_node, dy) => [neg(dy)]),
+  Neg: ofSingleOutput((_node, dy) => [() => neg(dy)]),
   Abs: ofSingleOutput((node, dy) => {
     const x = node.inputs[0]!;
     const isPositive = indicator(greaterEqual(x, neg(x)), dy);
     const isNegative = indicator(greaterEqual(neg(x), x), dy);
-    return [mul(dy, sub(isPositive, isNegative))];
+    return [() => mul(dy, sub(isPositive, isNegative))];
   }),
-  Square: ofSingleOutput((node, dy) => [mul(dy, add(node.inputs[0]!, node.inputs[0]!))]),
+  Square: ofSingleOutput((node, dy) => [() => mul(dy, add(node.inputs[0]!, node.inputs[0]!))]),
   Sqrt: ofSingleOutput((node, dy) => {
     const root = node.outputs[0]!;
-    return [div(dy, add(root, root))];
+    return [() => div(dy, add(root, root))];
   }),
   Rsqrt: ofSingleOutput((node, dy) => {
     const x = node.inputs[0]!;
-    return [mul(mul(dy, -0.5), div(rsqrt(x), x))];
+    return [() => mul(mul(dy, -0.5), div(rsqrt(x), x))];
   }),
-  Exp: ofSingleOutput((node, dy) => [mul(dy, exp(node.inputs[0]!))]),
-  Log: ofSingleOutput((node, dy) => [div(dy, node.inputs[0]!)]),
-  Sum: ofSingleOutput((node, dy) => [unreduce(node, dy), null]),
+  Exp: ofSingleOutput((node, dy) => [() => mul(dy, exp(node.inputs[0]!))]),
+  Log: ofSingleOutput((node, dy) => [() => div(dy, node.inputs[0]!)]),
+  Sum: ofSingleOutput((node, dy) => [() => unreduce(node, dy), null]),
   Mean: ofSingleOutput((node, dy) => {
     const x = node.inputs[0]!;
     const axes = normalizeAxes(constantInput(node, 1), x.shape.length);
@@ -102,7 +106,7 @@ export const mathGradients: GradientTable = {
       averaged >= 0
         ? averaged
         : div(cast(countElements(x), dy.dtype), cast(countElements(dy), dy.dtype));
-    return [unreduce(node, div(dy, count)), null];
+    return [() => unreduce(node, div(dy, count)), null];
   }),
   Max: ofSingleOutput((node, dy) => {
     const x = node.inputs[0]!;
@@ -110,18 +114,20 @@ export const mathGradients: GradientTable = {
     const kept = reshape(node.outputs[0]!, reducedShape(x.shape, axes, true));
     const isLargest = indicator(equal(x, broadcastLike(kept, x)), dy);
     const ties = sum(isLargest, axes);
-    return [mul(unreduce(node, div(dy, ties)), isLargest), null];
+    return [() => mul(unreduce(node, div(dy, ties)), isLargest), null];
   }),
   MatMul: ofSingleOutput((node, dy) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
     const transposeA = attr(node, 'transpose_a', 'b');
     const transposeB = attr(node, 'transpose_b', 'b');
-    const da = transposeA
-      ? matMul(b, dy, { transposeA: transposeB, transposeB: true })
-      : matMul(dy, b, { transposeB: !transposeB });
-    const db = transposeB
-      ? matMul(dy, a, { transposeA: true, transposeB: transposeA })
-      : matMul(a, dy, { transposeA: !transposeA });
+    const da = () =>
+      transposeA
+        ? matMul(b, dy, { transposeA: transposeB, transposeB: true })
+        : matMul(dy, b, { transposeB: !transposeB });
+    const db = () =>
+      transposeB
+        ? matMul(dy, a, { transposeA: true, transposeB: transposeA })
+        : matMul(a, dy, { transposeA: !transposeA });
     return [da, db];
   }),
 };

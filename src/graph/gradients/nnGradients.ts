@@ -27,29 +27,29 @@ export const nnGradients: GradientTable = {
     const [x, filter] = node.inputs as [Tensor, Tensor];
     const options = windowOptions(node);
     return [
-      conv2dBackpropInput(x, filter, dy, options),
-      conv2dBackpropFilter(x, filter.shape, dy, options),
+      () => conv2dBackpropInput(x, filter, dy, options),
+      () => conv2dBackpropFilter(x, filter.shape, dy, options),
     ];
   }),
-  BiasAdd: ofSingleOutput((_node, dy) => [dy, biasAddGrad(dy)]),
-  Relu: ofSingleOutput((node, dy) => [reluGrad(dy, node.outputs[0]!)]),
+  BiasAdd: ofSingleOutput((_node, dy) => [() => dy, () => biasAddGrad(dy)]),
+  Relu: ofSingleOutput((node, dy) => [() => reluGrad(dy, node.outputs[0]!)]),
   MaxPool: ofSingleOutput((node, dy) => {
     const window = attr(node, 'ksize', 'ints')[1]!;
     const options = { ...windowOptions(node), window };
-    return [maxPoolGrad(node.inputs[0]!, node.outputs[0]!, dy, options)];
+    return [() => maxPoolGrad(node.inputs[0]!, node.outputs[0]!, dy, options)];
   }),
   // dx = (dy − Σ dy·p)·p
   Softmax: ofSingleOutput((node, dy) => {
     const p = node.outputs[0]!;
-    return [mul(sub(dy, sum(mul(dy, p), [-1], { keepDims: true })), p)];
+    return [() => mul(sub(dy, sum(mul(dy, p), [-1], { keepDims: true })), p)];
   }),
   // dx = dy − p·Σ dy
   LogSoftmax: ofSingleOutput((node, dy) => {
     const p = exp(node.outputs[0]!);
-    return [sub(dy, mul(p, sum(dy, [-1], { keepDims: true })))];
+    return [() => sub(dy, mul(p, sum(dy, [-1], { keepDims: true })))];
   }),
   SoftmaxCrossEntropyWithLogits: (node, [dLoss]) => [
-    mul(reshape(dLoss!, [-1, 1]), node.outputs[1]!),
+    () => mul(reshape(dLoss!, [-1, 1]), node.outputs[1]!),
     null,
   ],
   FusedBatchNormV3: (node, [dy]) => {
@@ -65,6 +65,6 @@ export const nnGradients: GradientTable = {
       epsilon,
       isTraining,
     });
-    return [dx, dScale, dOffset, null, null];
+    return [() => dx, () => dScale, () => dOffset, null, null];
   },
 };

@@ -6,19 +6,20 @@ import type { Node, Tensor } from '../graph.ts';
  *
  * @param node       the forward node
  * @param gradients  dL/doutput for each output; null where the loss does not depend on it
- * @returns          dL/dinput for each input; null where no gradient flows
+ * @returns          for each input how to add dL/dinput to the graph, asked for only where it is
+ *                   needed (an image needs none); null where no gradient flows
  */
 export type OpGradient = (
   node: Node,
   gradients: readonly (Tensor | null)[],
-) => readonly (Tensor | null)[];
+) => readonly ((() => Tensor) | null)[];
 
 /** Gradients by the name of the op. */
 export type GradientTable = Readonly<Record<string, OpGradient>>;
 
 /** An op gradient for a node of one output, which has the derivative `dy`. */
 export function ofSingleOutput(
-  gradient: (node: Node, dy: Tensor) => readonly (Tensor | null)[],
+  gradient: (node: Node, dy: Tensor) => readonly ((() => Tensor) | null)[],
 ): OpGradient {
   return (node, [dy]) => gradient(node, dy!);
 }
