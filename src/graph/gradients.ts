@@ -54,7 +54,7 @@ export function gradients(loss: Tensor, xs: readonly Tensor[]): (Tensor | null)[
     parts.set(loss, [constant(graph, 'float32', 1, [], { name: 'grad_loss' })]);
     for (const node of graph.nodes.slice(0, graph.nodes.indexOf(loss.node) + 1).reverse()) {
       if (!depending.has(node) || !node.outputs.some((output) => parts.has(output))) continue;
-      const gradient = gradientTable[node.op];
+      const gradient = graph.customGradients.get(node) ?? gradientTable[node.op];
       if (gradient === undefined) {
         throw new UserError(
           `${node.name}: the op ${node.op} has no gradient, so nothing before it can be trained.`,

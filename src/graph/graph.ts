@@ -16,6 +16,7 @@ export interface ConstantValue {
 /** An attribute of a node, tagged by the field of TensorFlow's AttrValue that carries it. */
 export type Attr =
   | { readonly type: DType }
+  | { readonly types: readonly DType[] }
   | { readonly i: number }
   | { readonly f: number }
   | { readonly b: boolean }
@@ -36,6 +37,19 @@ export interface Node {
   readonly attrs: Readonly<Record<string, Attr>>;
   readonly outputs: readonly Tensor[];
 }
+
+/**
+ * How the derivative of a node's outputs becomes derivatives of its inputs.
+ *
+ * @param node       the forward node
+ * @param gradients  dL/doutput for each output; null where the loss does not depend on it
+ * @returns          for each input how to add dL/dinput to the graph, asked for only where it is
+ *                   needed (an image needs none); null where no gradient flows
+ */
+export type OpGradient = (
+  node: Node,
+  gradients: readonly (Tensor | null)[],
+) => readonly ((() => Tensor) | null)[];
 
 /** One output of a node; a value that exists only while an engine runs the graph. */
 export interface Tensor {
@@ -83,6 +97,8 @@ export class Graph {
   readonly nodes: Node[] = [];
   /** All variables in the order of their creation, by name. */
   readonly variables = new Map<string, Variable>();
+  /** Gradients of single nodes that replace the gradient of their op. */
+  readonly customGradients = new Map<Node, OpGradient>();
   #scope = '';
   readonly #names = new Set<string>();
 

@@ -41,6 +41,7 @@ function toTensorProto({ dtype, shape, data }: ConstantValue): Record<string, un
 
 function toAttrValue(attr: Attr): Record<string, unknown> {
   if ('type' in attr) return { type: toDataType(attr.type) };
+  if ('types' in attr) return { list: { type: attr.types.map(toDataType) } };
   if ('shape' in attr) return { shape: toShapeProto(attr.shape) };
   if ('ints' in attr) return { list: { i: attr.ints } };
   if ('tensor' in attr) return { tensor: toTensorProto(attr.tensor) };

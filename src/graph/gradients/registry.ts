@@ -1,18 +1,5 @@
 /** The table of op gradients: how the derivative of an output becomes derivatives of the inputs. */
-import type { Node, Tensor } from '../graph.ts';
-
-/**
- * Gradient of one op.
- *
- * @param node       the forward node
- * @param gradients  dL/doutput for each output; null where the loss does not depend on it
- * @returns          for each input how to add dL/dinput to the graph, asked for only where it is
- *                   needed (an image needs none); null where no gradient flows
- */
-export type OpGradient = (
-  node: Node,
-  gradients: readonly (Tensor | null)[],
-) => readonly ((() => Tensor) | null)[];
+import type { Node, OpGradient, Tensor } from '../graph.ts';
 
 /** Gradients by the name of the op. */
 export type GradientTable = Readonly<Record<string, OpGradient>>;

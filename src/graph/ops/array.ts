@@ -53,6 +53,26 @@ export function stopGradient(x: Tensor, options: OpOptions = {}): Tensor {
   return addOp(x.graph, 'StopGradient', [x], { T: { type: x.dtype } }, x.dtype, x.shape, options);
 }
 
+/**
+ * The same value with a derivative of our own in place of the one that its ops would give
+ * (TF op IdentityN).
+ *
+ * @param y         what was computed from x
+ * @param x         the tensor that the derivative goes to
+ * @param gradient  gives dL/dx from dL/dy
+ */
+export function withGradient(y: Tensor, x: Tensor, gradient: (dy: Tensor) => Tensor): Tensor {
+  const { graph } = y;
+  const node = graph.addNode({
+    op: 'IdentityN',
+    inputs: [y, x],
+    attrs: { T: { types: [y.dtype, x.dtype] } },
+    outputs: [y, x],
+  });
+  graph.customGradients.set(node, (_node, [dy]) => [null, () => gradient(dy!)]);
+  return node.outputs[0]!;
+}
+
 /** Another element type (TF op Cast); to float32 from bfloat16 it is exact. */
 export function cast(x: Tensor, dtype: DType, options: OpOptions = {}): Tensor {
   if (x.dtype === dtype) return x;

@@ -1,0 +1,254 @@
+/** Layers as TF-Slim has them: each opens a scope of its name, makes its variables, returns its output. */
+import type { Initializer, Tensor } from '../graph/graph.ts';
+import { describe } from '../graph/graph.ts';
+import { cast, constant, reshape, withGradient } from '../graph/ops/array.ts';
+import { add, div, floor, matMul, mul, pow, rsqrt, sqrt, square, sub } from '../graph/ops/math.ts';
+import {
+  biasAdd,
+  conv2d as conv2dOp,
+  fusedBatchNorm,
+  maxPool,
+  type Padding,
+  relu,
+  softmax as softmaxOp,
+} from '../graph/ops/nn.ts';
+import { statelessRandomUniform } from '../graph/ops/random.ts';
+import { assign, getVariable } from '../graph/ops/variables.ts';
+import { sizeOf } from '../graph/shape.ts';
+import { constantValue, xavierUniform, zeros } from './initializers.ts';
+import type { NetworkContext } from './network.ts';
+
+/** Batch normalisation after a layer, in place of its bias. */
+export interface BatchNormParameters {
+  /** Share of the moving statistics that a step keeps. */
+  readonly decay: number;
+  /** Added to the variance. */
+  readonly epsilon: number;
+}
+
+/** What convolutions and fully connected layers have in common. */
+export interface WeightLayerOptions {
+  /** 'relu' by default */
+  readonly activation?: 'relu' | 'linear';
+  /** Xavier-uniform by default */
+  readonly weights?: Initializer;
+  /** zeros by default; unused with batch normalisation */
+  readonly biases?: Initializer;
+  /** Whether the weights get the context's L2 penalty; false by default. */
+  readonly regularized?: boolean;
+  readonly batchNorm?: BatchNormParameters;
+}
+
+/** Adds what follows the weights: normalisation or bias, and activation. */
+function finish(
+  context: NetworkContext,
+  x: Tensor,
+  { activation = 'relu', biases = zeros, batchNorm }: WeightLayerOptions,
+): Tensor {
+  const normalized =
+    batchNorm === undefined
+      ? biasAdd(x, getVariable(x.graph, 'biases', [x.shape.at(-1)!], { initializer: biases }).value)
+      : batchNormalization(context, x, batchNorm);
+  return activation === 'relu' ? relu(normalized) : normalized;
+}
+
+function weightsOf(
+  context: NetworkContext,
+  x: Tensor,
+  shape: readonly number[],
+  { weights = xavierUniform, regularized = false }: WeightLayerOptions,
+): Tensor {
+  return getVariable(x.graph, 'weights', shape, {
+    initializer: weights,
+    weightDecay: regularized ? context.weightDecay : 0,
+  }).value;
+}
+
+/**
+ * Convolution with square kernels (slim.conv2d).
+ *
+ * @param x        [n, h, w, channels]
+ * @param filters  channels of the output
+ * @param kernel   side of the kernel in pixels
+ * @returns        [n, h', w', filters]
+ */
+export function conv2d(
+  context: NetworkContext,
+  x: Tensor,
+  name: string,
+  filters: number,
+  kernel: number,
+  options: WeightLayerOptions & { readonly stride?: number; readonly padding?: Padding } = {},
+): Tensor {
+  return x.graph.withScope(name, () => {
+    const { stride = 1, padding = 'SAME' } = options;
+    const weights = weightsOf(context, x, [kernel, kernel, x.shape[3]!, filters], options);
+    const { computeType } = context;
+    const y = conv2dOp(cast(x, computeType), cast(weights, computeType), { stride, padding });
+    return finish(context, cast(y, 'float32'), options);
+  });
+}
+
+/**
+ * Fully connected layer (slim.fully_connected).
+ *
+ * @param x      [n, inputs]
+ * @param units  size of the output
+ * @returns      [n, units]
+ */
+export function fullyConnected(
+  context: NetworkContext,
+  x: Tensor,
+  name: string,
+  units: number,
+  options: WeightLayerOptions = {},
+): Tensor {
+  return x.graph.withScope(name, () => {
+    const weights = weightsOf(context, x, [x.shape[1]!, units], options);
+    const { computeType } = context;
+    const y = matMul(cast(x, computeType), cast(weights, computeType));
+    return finish(context, cast(y, 'float32'), options);
+  });
+}
+
+/** Max pooling with square windows, VALID by default (slim.max_pool2d): [n, h, w, c] → [n, h', w', c]. */
+export function maxPool2d(
+  x: Tensor,
+  name: string,
+  window: number,
+  { stride = 2, padding = 'VALID' }: { readonly stride?: number; readonly padding?: Padding } = {},
+): Tensor {
+  return x.graph.withScope(name, () => maxPool(x, { window, stride, padding }));
+}
+
+/** [n, …] → [n, product of the rest], row-major (slim.flatten). */
+export function flatten(x: Tensor): Tensor {
+  return x.graph.withScope('Flatten', () => reshape(x, [-1, sizeOf(x.shape.slice(1))]));
+}
+
+/**
+ * Inverted dropout (slim.dropout): keeps each element with probability `keepProbability` and scales
+ * the kept ones by its inverse; outside of training the identity.
+ *
+ * @param layerIndex  different for each dropout of a network, so that their masks differ
+ */
+export function dropout(
+  context: NetworkContext,
+  x: Tensor,
+  name: string,
+  keepProbability: number,
+  layerIndex = 0,
+): Tensor {
+  if (!context.isTraining) return x;
+  return x.graph.withScope(name, () => {
+    const ownSeed = add(context.dropoutSeed, constant(x.graph, 'int32', [0, layerIndex]));
+    const uniform = statelessRandomUniform(ownSeed, x);
+    const mask = floor(add(uniform, keepProbability));
+    return mul(x, mul(mask, 1 / keepProbability), { name: 'dropout' });
+  });
+}
+
+/** Class probabilities [n, classes] (slim.softmax). */
+export function softmax(logits: Tensor, name: string): Tensor {
+  return logits.graph.withScope(name, () => softmaxOp(logits));
+}
+
+/**
+ * Batch normalisation with scale and offset (slim.batch_norm with scale on).
+ *
+ * While training, x is normalised with the batch's statistics and the moving ones are moved by the
+ * context's updates; otherwise with the moving ones.
+ *
+ * @param x  [n, h, w, c]
+ */
+export function batchNormalization(
+  context: NetworkContext,
+  x: Tensor,
+  { decay, epsilon }: BatchNormParameters,
+): Tensor {
+  const { graph } = x;
+  return graph.withScope('BatchNorm', () => {
+    const shape = [x.shape[3]!];
+    const one = constantValue(1);
+    const gamma = getVariable(graph, 'gamma', shape, { initializer: one });
+    const beta = getVariable(graph, 'beta', shape, { initializer: zeros });
+    const statistics = { trainable: false };
+    const movingMean = getVariable(graph, 'moving_mean', shape, {
+      ...statistics,
+      initializer: zeros,
+    });
+    const movingVariance = getVariable(graph, 'moving_variance', shape, {
+      ...statistics,
+      initializer: one,
+    });
+    const { isTraining } = context;
+    const { y, mean, variance } = fusedBatchNorm(
+      x,
+      gamma.value,
+      beta.value,
+      movingMean.value,
+      movingVariance.value,
+      { epsilon, isTraining },
+    );
+    if (isTraining) {
+      for (const [moving, ofBatch] of [
+        [movingMean, mean],
+        [movingVariance, variance],
+      ] as const) {
+        // moving ← moving − (1 − decay)·(moving − batch)
+        const step = mul(sub(moving.value, ofBatch), 1 - decay);
+        context.updates.push(assign(moving, sub(moving.value, step), { name: 'AssignMovingAvg' }));
+      }
+    }
+    return y;
+  });
+}
+
+/** Parameters of local response normalisation. */
+export interface LrnParameters {
+  /** Channels to each side that count. */
+  readonly depthRadius: number;
+  readonly bias: number;
+  readonly alpha: number;
+  readonly beta: number;
+}
+
+/**
+ * Local response normalisation over channels (TF op LRN; Krizhevsky 2012):
+ * y = x / (bias + alpha·Σ x²)^beta, the sum over the channels within the depth radius.
+ *
+ * The window sum is a product with a banded matrix of ones, which TensorFlow runs three times as
+ * fast as its LRN and LRNGrad ops (docs/benchmarks.md).
+ *
+ * @param x  [n, h, w, c]
+ */
+export function localResponseNormalization(
+  x: Tensor,
+  name: string,
+  { depthRadius, bias, alpha, beta }: LrnParameters,
+): Tensor {
+  const { graph } = x;
+  const channels = x.shape.at(-1)!;
+  if (channels < 0) throw new Error(`${name}: unknown number of channels in ${describe(x)}`);
+  return graph.withScope(name, () => {
+    const band = constant(
+      graph,
+      'float32',
+      Array.from({ length: channels * channels }, (_, i) =>
+        Math.abs((i % channels) - Math.floor(i / channels)) <= depthRadius ? 1 : 0,
+      ),
+      [channels, channels],
+      { name: 'band' },
+    );
+    const windowSum = (t: Tensor) =>
+      reshape(matMul(reshape(t, [-1, channels]), band), [-1, ...x.shape.slice(1)]);
+    const d = add(mul(windowSum(square(x)), alpha), bias);
+    const r = rsqrt(d);
+    // d^−¾ by two square roots: several times as fast as the general power.
+    const p = beta === 0.75 ? mul(r, sqrt(r)) : pow(d, constant(graph, 'float32', -beta));
+    const y = mul(x, p);
+    return withGradient(y, x, (dy) =>
+      sub(mul(dy, p), mul(mul(x, 2 * alpha * beta), windowSum(div(mul(dy, y), d)))),
+    );
+  });
+}

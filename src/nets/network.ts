@@ -1,0 +1,42 @@
+/** What a network is: a function from images to logits and named end points. */
+import type { Node, Tensor } from '../graph/graph.ts';
+
+/** How a network is built this time. */
+export interface NetworkContext {
+  readonly numClasses: number;
+  /** Dropout drops and batch normalisation uses the batch's statistics only while training. */
+  readonly isTraining: boolean;
+  /** Coefficient of the L2 penalty, for the weights that the network regularises. */
+  readonly weightDecay: number;
+  /** int32 [2], fed anew for each training step; what dropout draws from. */
+  readonly dropoutSeed: Tensor;
+  /** Element type of convolutions and matrix products; everything else stays float32. */
+  readonly computeType: 'float32' | 'bfloat16';
+  /** Nodes to run with each training step: updates of moving statistics. Layers add to it. */
+  readonly updates: Node[];
+}
+
+/** What a network returns. */
+export interface NetworkOutputs {
+  /** [n, classes], before the softmax */
+  readonly logits: Tensor;
+  /** Named hidden layers in network order, named as TF-Slim names them. */
+  readonly endPoints: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * A network: builds its nodes and variables in the graph of `images`. Built a second time in the
+ * same graph it shares its variables.
+ *
+ * @param images  float32 [n, height, width, channels]
+ */
+export type Network = (images: Tensor, context: NetworkContext) => NetworkOutputs;
+
+/** A network with what the commands need to know of it. */
+export interface NetworkDefinition {
+  readonly build: Network;
+  /** Side in pixels of the square images that it takes by default. */
+  readonly defaultImageSize: number;
+  /** Preprocessing that goes with it when --preprocessing_name is not given. */
+  readonly preprocessingName: string;
+}
