@@ -38,6 +38,7 @@ export const nnGradients: GradientTable = {
     const options = { ...windowOptions(node), window };
     return [() => maxPoolGrad(node.inputs[0]!, node.outputs[0]!, dy, options)];
   }),
+  L2Loss: ofSingleOutput((node, dy) => [() => mul(node.inputs[0]!, dy)]),
   // dx = (dy − Σ dy·p)·p
   Softmax: ofSingleOutput((node, dy) => {
     const p = node.outputs[0]!;

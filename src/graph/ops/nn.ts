@@ -213,6 +213,11 @@ export function softmaxCrossEntropy(
   return { loss: node.outputs[0]!, backprop: node.outputs[1]! };
 }
 
+/** Σx²/2, a scalar (TF op L2Loss). */
+export function l2Loss(x: Tensor, options: OpOptions = {}): Tensor {
+  return addOp(x.graph, 'L2Loss', [x], { T: { type: x.dtype } }, x.dtype, [], options);
+}
+
 /** Attributes of a batch normalisation. */
 export interface BatchNormOptions extends OpOptions {
   /** Added to the variance. */

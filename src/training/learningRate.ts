@@ -1,0 +1,39 @@
+/** Learning-rate schedules, as TF-Slim's train_image_classifier configures them. */
+
+/** What the schedule depends on; the names are those of the flags. */
+export interface LearningRateOptions {
+  readonly learning_rate: number;
+  readonly learning_rate_decay_type: 'fixed' | 'exponential' | 'polynomial';
+  readonly learning_rate_decay_factor: number;
+  readonly num_epochs_per_decay: number;
+  readonly end_learning_rate: number;
+  /** Epochs of linear warm-up from 0. */
+  readonly warmup_epochs: number;
+  /** Items in the training split ÷ batch size; not rounded. */
+  readonly stepsPerEpoch: number;
+}
+
+/**
+ * The learning rate of one step.
+ *
+ *   fixed        rate
+ *   exponential  rate·factor^⌊t/d⌋                       (staircase)
+ *   polynomial   (rate − end)·(1 − min(t, d)/d) + end     (linear)
+ *
+ * with d = ⌊stepsPerEpoch·num_epochs_per_decay⌋ steps; while warming up at most
+ * rate·t/(stepsPerEpoch·warmup_epochs).
+ *
+ * @param step  t, the number of steps done before this one
+ */
+export function learningRateAt(step: number, options: LearningRateOptions): number {
+  const { learning_rate: rate, end_learning_rate: end, stepsPerEpoch } = options;
+  const decaySteps = Math.max(1, Math.floor(stepsPerEpoch * options.num_epochs_per_decay));
+  let scheduled = rate;
+  if (options.learning_rate_decay_type === 'exponential') {
+    scheduled = rate * options.learning_rate_decay_factor ** Math.floor(step / decaySteps);
+  } else if (options.learning_rate_decay_type === 'polynomial') {
+    scheduled = (rate - end) * (1 - Math.min(step, decaySteps) / decaySteps) + end;
+  }
+  const warmupSteps = stepsPerEpoch * options.warmup_epochs;
+  return warmupSteps > 0 ? Math.min(scheduled, (rate * step) / warmupSteps) : scheduled;
+}

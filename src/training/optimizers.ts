@@ -1,0 +1,196 @@
+/** The seven optimizers of TF-Slim's train_image_classifier, with TensorFlow's update formulas. */
+import { UsageError } from '../errors.ts';
+import type { Graph, Initializer, Node, Tensor, Variable } from '../graph/graph.ts';
+import { constant } from '../graph/ops/array.ts';
+import { mul } from '../graph/ops/math.ts';
+import {
+  applyAdadelta,
+  applyAdagrad,
+  applyAdam,
+  applyFtrl,
+  applyGradientDescent,
+  applyMomentum,
+  applyRmsProp,
+  assign,
+  getVariable,
+} from '../graph/ops/variables.ts';
+import { constantValue, zeros } from '../nets/initializers.ts';
+
+/** Settings of all optimizers; the names are those of the flags. */
+export interface OptimizerOptions {
+  readonly optimizer: string;
+  readonly momentum: number;
+  readonly opt_epsilon: number;
+  readonly adadelta_rho: number;
+  readonly adagrad_initial_accumulator_value: number;
+  readonly adam_beta1: number;
+  readonly adam_beta2: number;
+  readonly ftrl_learning_rate_power: number;
+  readonly ftrl_initial_accumulator_value: number;
+  readonly ftrl_l1: number;
+  readonly ftrl_l2: number;
+  readonly rmsprop_momentum: number;
+  readonly rmsprop_decay: number;
+}
+
+/** A variable with the derivative of the loss with respect to it. */
+export interface VariableGradient {
+  readonly variable: Variable;
+  readonly gradient: Tensor;
+}
+
+/** Adds the update of all variables; its nodes are to run with each training step. */
+type Optimizer = (
+  gradients: readonly VariableGradient[],
+  rate: Tensor,
+  options: OptimizerOptions,
+) => Node[];
+
+/** A variable of the optimizer's own beside `variable`, named as TensorFlow names it. */
+function slot(variable: Variable, name: string, initializer: Initializer = zeros): Variable {
+  const { graph } = variable.handle;
+  return graph.withRootScope(variable.name, () =>
+    getVariable(graph, name, variable.shape, { initializer, trainable: false }),
+  );
+}
+
+function numbers(graph: Graph, ...values: number[]): Tensor[] {
+  return values.map((value) => constant(graph, 'float32', value));
+}
+
+const sgd: Optimizer = (gradients, rate) =>
+  gradients.map(({ variable, gradient }) => applyGradientDescent(variable, rate, gradient));
+
+const momentum: Optimizer = (gradients, rate, options) => {
+  const [momentum] = numbers(rate.graph, options.momentum);
+  return gradients.map(({ variable, gradient }) =>
+    applyMomentum(variable, slot(variable, 'Momentum'), rate, gradient, momentum!),
+  );
+};
+
+const rmsprop: Optimizer = (gradients, rate, options) => {
+  const { rmsprop_decay, rmsprop_momentum, opt_epsilon } = options;
+  const [decay, momentum, epsilon] = numbers(
+    rate.graph,
+    rmsprop_decay,
+    rmsprop_momentum,
+    opt_epsilon,
+  );
+  return gradients.map(({ variable, gradient }) => {
+    // TensorFlow starts the mean square at one.
+    const meanSquare = slot(variable, 'RMSProp', constantValue(1));
+    const momentumSlot = slot(variable, 'RMSProp_1');
+    return applyRmsProp(
+      variable,
+      meanSquare,
+      momentumSlot,
+      rate,
+      decay!,
+      momentum!,
+      epsilon!,
+      gradient,
+    );
+  });
+};
+
+const adam: Optimizer = (gradients, rate, options) => {
+  const { graph } = rate;
+  const { adam_beta1, adam_beta2, opt_epsilon } = options;
+  const [beta1, beta2, epsilon] = numbers(graph, adam_beta1, adam_beta2, opt_epsilon);
+  const power = (name: string, start: number) =>
+    graph.withRootScope('', () =>
+      getVariable(graph, name, [], { initializer: constantValue(start), trainable: false }),
+    );
+  const beta1Power = power('beta1_power', adam_beta1);
+  const beta2Power = power('beta2_power', adam_beta2);
+  const updates = gradients.map(({ variable, gradient }) =>
+    applyAdam(
+      variable,
+      slot(variable, 'Adam'),
+      slot(variable, 'Adam_1'),
+      beta1Power.value,
+      beta2Power.value,
+      rate,
+      beta1!,
+      beta2!,
+      epsilon!,
+      gradient,
+    ),
+  );
+  const after = { after: updates };
+  return [
+    ...updates,
+    assign(beta1Power, mul(beta1Power.value, beta1!), after),
+    assign(beta2Power, mul(beta2Power.value, beta2!), after),
+  ];
+};
+
+const adagrad: Optimizer = (gradients, rate, options) =>
+  gradients.map(({ variable, gradient }) => {
+    const start = constantValue(options.adagrad_initial_accumulator_value);
+    return applyAdagrad(variable, slot(variable, 'Adagrad', start), rate, gradient);
+  });
+
+const adadelta: Optimizer = (gradients, rate, options) => {
+  const [rho, epsilon] = numbers(rate.graph, options.adadelta_rho, options.opt_epsilon);
+  return gradients.map(({ variable, gradient }) =>
+    applyAdadelta(
+      variable,
+      slot(variable, 'Adadelta'),
+      slot(variable, 'Adadelta_1'),
+      rate,
+      rho!,
+      epsilon!,
+      gradient,
+    ),
+  );
+};
+
+const ftrl: Optimizer = (gradients, rate, options) => {
+  const { ftrl_l1, ftrl_l2, ftrl_learning_rate_power } = options;
+  const [l1, l2, power] = numbers(rate.graph, ftrl_l1, ftrl_l2, ftrl_learning_rate_power);
+  return gradients.map(({ variable, gradient }) => {
+    const start = constantValue(options.ftrl_initial_accumulator_value);
+    return applyFtrl(
+      variable,
+      slot(variable, 'Ftrl', start),
+      slot(variable, 'Ftrl_1'),
+      gradient,
+      rate,
+      l1!,
+      l2!,
+      power!,
+    );
+  });
+};
+
+/** Optimizers by the name that --optimizer takes. */
+export const optimizers: Readonly<Record<string, Optimizer>> = {
+  adadelta,
+  adagrad,
+  adam,
+  ftrl,
+  momentum,
+  rmsprop,
+  sgd,
+};
+
+/**
+ * Adds one update of all variables to the graph, with the slots it needs.
+ *
+ * @param rate  learning rate, float32 []
+ * @returns     the nodes to run with each training step
+ * @throws UsageError  when there is no such optimizer
+ */
+export function addOptimizer(
+  gradients: readonly VariableGradient[],
+  rate: Tensor,
+  options: OptimizerOptions,
+): Node[] {
+  const optimizer = optimizers[options.optimizer];
+  if (optimizer === undefined) {
+    const known = Object.keys(optimizers).join(', ');
+    throw new UsageError(`--optimizer: got "${options.optimizer}"; expected one of ${known}.`);
+  }
+  return rate.graph.withRootScope('optimizer', () => optimizer(gradients, rate, options));
+}

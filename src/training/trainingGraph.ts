@@ -1,0 +1,223 @@
+/** The one graph of a run: forward, backward, update, loss contribution, and the entry points. */
+import type { Signature, Signatures } from '../engines/engine.ts';
+import { UsageError } from '../errors.ts';
+import { gradients } from '../graph/gradients.ts';
+import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
+import {
+  cast,
+  constant,
+  identity,
+  placeholder,
+  reshape,
+  shapeOf,
+  slice,
+} from '../graph/ops/array.ts';
+import { argMax, max } from '../graph/ops/math.ts';
+import { softmax } from '../graph/ops/nn.ts';
+import { assign } from '../graph/ops/variables.ts';
+import {
+  itemContribution,
+  monitoredContributions,
+  type TappedLayer,
+} from '../insitu/lossContribution.ts';
+import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
+import { addLoss } from './loss.ts';
+import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
+
+/** What the graph of a run depends on. */
+export interface TrainingGraphOptions {
+  readonly network: NetworkDefinition;
+  readonly numClasses: number;
+  /** [height, width, channels] of the preprocessed images. */
+  readonly imageShape: readonly [number, number, number];
+  readonly weightDecay: number;
+  readonly labelSmoothing: number;
+  readonly computeType: 'float32' | 'bfloat16';
+  readonly optimizer: OptimizerOptions;
+  /** Hs, or null to select nothing. */
+  readonly selectionLayer: string | null;
+  /** Hm, in any order. */
+  readonly monitoredLayers: readonly string[];
+}
+
+/** The graph with its entry points:
+ *
+ * - `assign`  feeds every variable by its name; output `done`
+ * - `read`    outputs every variable by its name
+ * - `train`   feeds images [n, h, w, c], labels int32 [n], learning_rate [], dropout_seed int32 [2]
+ *             and, with monitored layers, monitor_rows int32 [m]. Outputs total_loss [],
+ *             cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
+ *             contribution [n]; for each monitored layer LAYER/contribution [m] and either
+ *             LAYER/C and LAYER/R [m, h, w] or LAYER/channels [m, units]
+ * - `predict` feeds images; outputs probabilities [n, classes]
+ */
+export interface TrainingGraph {
+  readonly graph: Graph;
+  readonly signatures: Signatures;
+  /** End points of the training network in network order. */
+  readonly endPoints: ReadonlyMap<string, Tensor>;
+  /** Hm in network order. */
+  readonly monitoredLayers: readonly string[];
+  readonly variables: readonly Variable[];
+}
+
+/** @throws UsageError  listing the layers that exist, unless the network has this end point */
+function findEndPoint(flag: string, name: string, endPoints: ReadonlyMap<string, Tensor>): Tensor {
+  const endPoint = endPoints.get(name);
+  if (endPoint === undefined) {
+    const known = [...endPoints.keys()].join(', ');
+    throw new UsageError(`${flag}: got "${name}"; expected one of ${known}.`);
+  }
+  return endPoint;
+}
+
+/**
+ * Builds the graph of a run.
+ *
+ * @throws UsageError  for a layer or optimizer that does not exist, or a layer that the loss does
+ *                     not depend on
+ */
+export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph {
+  const { network, numClasses, imageShape, weightDecay, computeType } = options;
+  const graph = new Graph();
+  const images = placeholder(graph, 'float32', [-1, ...imageShape], 'images');
+  const labels = placeholder(graph, 'int32', [-1], 'labels');
+  const learningRate = placeholder(graph, 'float32', [], 'learning_rate');
+  const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
+  const monitorRows = placeholder(graph, 'int32', [-1], 'monitor_rows');
+
+  const context: NetworkContext = {
+    numClasses,
+    isTraining: true,
+    weightDecay,
+    dropoutSeed,
+    computeType,
+    updates: [],
+  };
+  const { logits, endPoints } = network.build(images, context);
+  const loss = addLoss(graph, logits, labels, options.labelSmoothing);
+
+  const tapped = new Map<string, Tensor>();
+  const { selectionLayer } = options;
+  if (selectionLayer !== null) {
+    tapped.set(selectionLayer, findEndPoint('--hs', selectionLayer, endPoints));
+  }
+  for (const name of options.monitoredLayers) {
+    tapped.set(name, findEndPoint('--hm', name, endPoints));
+  }
+  const monitoredLayers = [...endPoints.keys()].filter((name) =>
+    options.monitoredLayers.includes(name),
+  );
+
+  // Asked for once: a second call would add the whole backward pass again.
+  const trainable = [...graph.variables.values()].filter(({ trainable }) => trainable);
+  const derivatives = gradients(loss.total, [
+    ...trainable.map(({ value }) => value),
+    ...tapped.values(),
+  ]);
+  const variableGradients = trainable.flatMap((variable, i) => {
+    const gradient = derivatives[i];
+    return gradient ? [{ variable, gradient }] : [];
+  });
+  const updates = [
+    ...addOptimizer(variableGradients, learningRate, options.optimizer),
+    ...context.updates,
+  ];
+
+  const outputs: Record<string, Tensor> = {
+    total_loss: identity(loss.total, { name: 'train/total_loss', after: updates }),
+    cross_entropy: loss.crossEntropy,
+    ...graph.withRootScope('outputs', () => ({
+      output: argMax(logits, { name: 'output' }),
+      output_probability: max(softmax(logits), [1], { name: 'output_probability' }),
+    })),
+  };
+
+  graph.withRootScope('in_situ', () => {
+    const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32', {
+      name: 'batch_size',
+    });
+    const layers = new Map<string, TappedLayer>();
+    [...tapped].forEach(([name, activation], i) => {
+      const gradient = derivatives[trainable.length + i];
+      if (!gradient) {
+        const flag = name === selectionLayer ? '--hs' : '--hm';
+        throw new UsageError(
+          `${flag}: the loss does not depend on "${name}"; expected a layer on the way from the image to the logits.`,
+        );
+      }
+      layers.set(name, { name, activation, gradient, batchSize });
+    });
+    if (selectionLayer !== null) {
+      outputs['contribution'] = graph.withScope(selectionLayer, () =>
+        itemContribution(layers.get(selectionLayer)!),
+      );
+    }
+    for (const name of monitoredLayers) {
+      graph.withScope(name, () => {
+        const monitored = monitoredContributions(layers.get(name)!, monitorRows);
+        outputs[`${name}/contribution`] = monitored.contribution;
+        if (monitored.maps !== undefined) {
+          outputs[`${name}/C`] = monitored.maps.contributionMap;
+          outputs[`${name}/R`] = monitored.maps.reductionMap;
+        }
+        if (monitored.channels !== undefined) outputs[`${name}/channels`] = monitored.channels;
+      });
+    }
+  });
+
+  const variables = [...graph.variables.values()];
+  return {
+    graph,
+    endPoints,
+    monitoredLayers,
+    variables,
+    signatures: {
+      ...variableSignatures(graph, variables),
+      train: {
+        inputs: {
+          images,
+          labels,
+          learning_rate: learningRate,
+          dropout_seed: dropoutSeed,
+          ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
+        },
+        outputs,
+      },
+      predict: predictSignature(images, network, { ...context, isTraining: false }),
+    },
+  };
+}
+
+/** Entry points that set and read all variables by their names. */
+function variableSignatures(
+  graph: Graph,
+  variables: readonly Variable[],
+): { assign: Signature; read: Signature } {
+  const values: Record<string, Tensor> = {};
+  const current: Record<string, Tensor> = {};
+  const assignments = graph.withRootScope('assign', () =>
+    variables.map((variable) => {
+      const { name, shape, value } = variable;
+      values[name] = placeholder(graph, 'float32', shape, name);
+      current[name] = value;
+      return assign(variable, values[name]);
+    }),
+  );
+  const done = identity(constant(graph, 'float32', 1), {
+    name: 'assign/done',
+    after: assignments,
+  });
+  return { assign: { inputs: values, outputs: { done } }, read: { inputs: {}, outputs: current } };
+}
+
+/** The entry point that classifies: the network as it is outside of training. */
+function predictSignature(
+  images: Tensor,
+  network: NetworkDefinition,
+  context: NetworkContext,
+): Signature {
+  const { logits } = network.build(images, context);
+  const probabilities = images.graph.withRootScope('predict', () => softmax(logits));
+  return { inputs: { images }, outputs: { probabilities } };
+}
