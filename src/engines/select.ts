@@ -1,0 +1,41 @@
+/** Which engine runs a command. */
+import { NoEngineError } from '../errors.ts';
+import type { Engine } from './engine.ts';
+import { loadTensorFlowEngine } from './tensorflow.ts';
+
+/** How to get each engine, the fastest first. */
+const loaders = {
+  tensorflow: loadTensorFlowEngine,
+} satisfies Record<string, () => Promise<Engine>>;
+
+/** The value of --engine: the name of one engine, or 'auto' for the fastest that works here. */
+export type EngineChoice = 'auto' | keyof typeof loaders;
+
+/** Every value of --engine. */
+export const engineChoices = ['auto', ...Object.keys(loaders)] as readonly EngineChoice[];
+
+/**
+ * Loads the engine of one's choice.
+ *
+ * @returns  the engine and, for people and run.json, why it was taken
+ * @throws NoEngineError  when it cannot run here; with 'auto', when none can (every engine says why)
+ */
+export async function selectEngine(
+  choice: EngineChoice,
+): Promise<{ engine: Engine; reason: string }> {
+  if (choice !== 'auto') {
+    return { engine: await loaders[choice](), reason: `asked for by --engine=${choice}` };
+  }
+  const failures: string[] = [];
+  for (const load of Object.values(loaders)) {
+    try {
+      const engine = await load();
+      const reason = ['the fastest that works here', ...failures].join('; ');
+      return { engine, reason };
+    } catch (error) {
+      if (!(error instanceof NoEngineError)) throw error;
+      failures.push(error.message);
+    }
+  }
+  throw new NoEngineError(failures.join('\n'));
+}

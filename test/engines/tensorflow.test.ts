@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+import { engine as tfjsEngine } from '@tensorflow/tfjs-core';
+import type { Engine, HostTensor, Session } from '../../src/engines/engine.ts';
+import { loadTensorFlowEngine } from '../../src/engines/tensorflow.ts';
+import { NoEngineError } from '../../src/errors.ts';
+import { Graph } from '../../src/graph/graph.ts';
+import { gather, identity, placeholder } from '../../src/graph/ops/array.ts';
+import { add, matMul, sum } from '../../src/graph/ops/math.ts';
+import { applyGradientDescent, assign, getVariable } from '../../src/graph/ops/variables.ts';
+
+async function loadEngine(): Promise<Engine | undefined> {
+  try {
+    return await loadTensorFlowEngine();
+  } catch (error) {
+    if (error instanceof NoEngineError) return undefined;
+    throw error;
+  }
+}
+const engine = await loadEngine();
+const skip = engine === undefined && 'no tensorflow engine: run losslens engine install';
+
+const floats = (shape: number[], values: number[]): HostTensor => ({
+  data: Float32Array.from(values),
+  shape,
+});
+const ints = (values: number[]): HostTensor => ({
+  data: Int32Array.from(values),
+  shape: [values.length],
+});
+
+/** y = x·w with w of [2, 1], one descent step on the sum of y, and chosen rows of y. */
+async function loadLine(): Promise<Session> {
+  const graph = new Graph();
+  const initializer = () => Float32Array.of(0, 0);
+  const w = getVariable(graph, 'w', [2, 1], { initializer });
+  const first = placeholder(graph, 'float32', [2, 1], 'first');
+  const x = placeholder(graph, 'float32', [-1, 2], 'x');
+  const rows = placeholder(graph, 'int32', [-1], 'rows');
+  const rate = placeholder(graph, 'float32', [], 'rate');
+  const y = matMul(x, w.value);
+  const ones = add(matMul(x, first), 1);
+  const gradient = matMul(x, ones, { transposeA: true });
+  const update = applyGradientDescent(w, rate, gradient);
+  const done = identity(first, { after: [assign(w, first)] });
+  return await engine!.load(graph, {
+    assign: { inputs: { first }, outputs: { done } },
+    train: {
+      inputs: { x, rows, rate, first },
+      outputs: {
+        loss: identity(sum(y), { after: [update] }),
+        rows: gather(y, rows),
+        taken: identity(rows),
+      },
+    },
+    read: { inputs: {}, outputs: { w: w.value } },
+  });
+}
+
+test('the engine is named after TensorFlow, its version and device', { skip }, () => {
+  assert.match(engine!.name, /^tensorflow \d+\.\d+\.\d+ \((CPU|GPU: .+)\)$/);
+});
+
+test('signatures of one session share its variables', { skip }, async () => {
+  const session = await loadLine();
+  session.run('assign', { first: floats([2, 1], [3, 5]) });
+  const { w } = session.run('read', {});
+  assert.deepEqual(w, floats([2, 1], [3, 5]));
+  // gradient = xᵀ·(x·0 + 1) = [1+3, 2+4] at rate 0.5
+  const { loss } = session.run('train', {
+    x: floats([2, 2], [1, 2, 3, 4]),
+    rows: ints([]),
+    rate: floats([], [0.5]),
+    first: floats([2, 1], [0, 0]),
+  });
+  assert.deepEqual(loss, floats([], [13 + 29]));
+  assert.deepEqual(session.run('read', {})['w'], floats([2, 1], [3 - 2, 5 - 3]));
+  session.close();
+});
+
+test('sessions of one graph do not share variables', { skip }, async () => {
+  const [one, other] = [await loadLine(), await loadLine()];
+  one.run('assign', { first: floats([2, 1], [1, 1]) });
+  other.run('assign', { first: floats([2, 1], [2, 2]) });
+  assert.deepEqual(one.run('read', {})['w'], floats([2, 1], [1, 1]));
+  one.close();
+  assert.deepEqual(other.run('read', {})['w'], floats([2, 1], [2, 2]));
+  other.close();
+});
+
+test('an unknown dimension takes any size, none too, and int32 stays int32', { skip }, async () => {
+  const session = await loadLine();
+  session.run('assign', { first: floats([2, 1], [1, 10]) });
+  const feeds = {
+    x: floats([3, 2], [1, 0, 0, 1, 1, 1]),
+    rate: floats([], [0]),
+    first: floats([2, 1], [0, 0]),
+  };
+  const some = session.run('train', { ...feeds, rows: ints([2, 0]) });
+  assert.deepEqual(some['rows'], floats([2, 1], [11, 1]));
+  assert.deepEqual(some['taken'], ints([2, 0]));
+  const none = session.run('train', { ...feeds, rows: ints([]) });
+  assert.deepEqual(none['rows'], floats([0, 1], []));
+  session.close();
+});
+
+test('runs leave no tensor behind, failed ones neither', { skip }, async () => {
+  const session = await loadLine();
+  const feeds = {
+    x: floats([1, 2], [1, 2]),
+    rate: floats([], [0]),
+    first: floats([2, 1], [0, 0]),
+  };
+  session.run('assign', { first: feeds.first });
+  assert.equal(tfjsEngine().backendName, 'tensorflow');
+  const before = tfjsEngine().memory().numTensors;
+  for (let i = 0; i < 100; i++) {
+    session.run('train', { ...feeds, rows: ints([0]) });
+    assert.throws(() => session.run('train', { ...feeds, rows: ints([7]) }), /indices/);
+  }
+  assert.equal(tfjsEngine().memory().numTensors, before);
+  session.close();
+});
+
+test('a wrong feed is named with what was expected', { skip }, async () => {
+  const session = await loadLine();
+  assert.throws(() => session.run('assign', {}), /assign: got no feed 'first'; .*float32\[2,1\]/);
+  assert.throws(
+    () => session.run('assign', { first: floats([1, 2], [1, 2]) }),
+    /got feed 'first' as float32\[1,2\] with 2 values; expected first float32\[2,1\]/,
+  );
+  assert.throws(() => session.run('assign', { first: floats([2, 1], [1]) }), /with 1 values/);
+  assert.throws(
+    () => session.run('assign', { first: { data: Int32Array.of(1, 2), shape: [2, 1] } }),
+    /as int32\[2,1\]/,
+  );
+  assert.throws(
+    () => session.run('assign', { first: floats([2, 1], [1, 2]), more: ints([1]) }),
+    /got a feed 'more'; expected only: first/,
+  );
+  assert.throws(() => session.run('evaluate', {}), /got signature 'evaluate'; expected .*train/);
+  session.close();
+  assert.throws(() => session.run('read', {}), /closed/);
+});
+
+test('loading leaves no file behind', { skip }, async () => {
+  const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('losslens-graph-'));
+  const before = folders();
+  (await loadLine()).close();
+  assert.deepEqual(folders(), before);
+});
