@@ -100,6 +100,7 @@ export class Graph {
   /** Gradients of single nodes that replace the gradient of their op. */
   readonly customGradients = new Map<Node, OpGradient>();
   #scope = '';
+  #nodePrefix = '';
   readonly #names = new Set<string>();
 
   /** The current scope: '' or 'a/b'. */
@@ -157,8 +158,22 @@ export class Graph {
     }
   }
 
+  /**
+   * Runs `build` with `prefix/` before the names of new nodes, but not before those of variables:
+   * a network built a second time shares its variables and has a box of its own in the Graphs tab.
+   */
+  withNodePrefix<T>(prefix: string, build: () => T): T {
+    const outer = this.#nodePrefix;
+    this.#nodePrefix = `${prefix}/`;
+    try {
+      return build();
+    } finally {
+      this.#nodePrefix = outer;
+    }
+  }
+
   #uniqueName(base: string): string {
-    const full = this.#scope === '' ? base : `${this.#scope}/${base}`;
+    const full = this.#nodePrefix + (this.#scope === '' ? base : `${this.#scope}/${base}`);
     let name = full;
     for (let i = 1; this.#names.has(name); i++) name = `${full}_${i}`;
     this.#names.add(name);

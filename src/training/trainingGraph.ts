@@ -217,7 +217,8 @@ function predictSignature(
   network: NetworkDefinition,
   context: NetworkContext,
 ): Signature {
-  const { logits } = network.build(images, context);
-  const probabilities = images.graph.withRootScope('predict', () => softmax(logits));
-  return { inputs: { images }, outputs: { probabilities } };
+  return images.graph.withNodePrefix('predict', () => {
+    const { logits } = network.build(images, context);
+    return { inputs: { images }, outputs: { probabilities: softmax(logits) } };
+  });
 }

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Graph, type Variable } from '../../src/graph/graph.ts';
+import { placeholder } from '../../src/graph/ops/array.ts';
+import { getNetwork } from '../../src/nets/factory.ts';
+
+function build(name: string, imageShape: readonly number[], numClasses = 10) {
+  const graph = new Graph();
+  const images = placeholder(graph, 'float32', [-1, ...imageShape], 'images');
+  const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
+  const { logits, endPoints } = getNetwork(name).build(images, {
+    numClasses,
+    isTraining: true,
+    weightDecay: 0.004,
+    dropoutSeed,
+    computeType: 'float32',
+    updates: [],
+  });
+  const shapes = Object.fromEntries(
+    [...endPoints].map(([key, { shape }]) => [key, shape.slice(1)]),
+  );
+  return { graph, logits, endPoints, shapes, variables: [...graph.variables.values()] };
+}
+
+function countParameters(variables: readonly Variable[]): number {
+  return variables
+    .filter(({ trainable }) => trainable)
+    .reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0);
+}
+
+test('lenet has these end points, shapes, variables and parameters', () => {
+  const { shapes, variables } = build('lenet', [28, 28, 1]);
+  assert.deepEqual(shapes, {
+    conv1: [28, 28, 32],
+    pool1: [14, 14, 32],
+    conv2: [14, 14, 64],
+    pool2: [7, 7, 64],
+    Flatten: [3136],
+    fc3: [1024],
+    dropout3: [1024],
+    Logits: [10],
+    Predictions: [10],
+  });
+  assert.deepEqual(
+    variables.map(({ name }) => name),
+    ['conv1', 'conv2', 'fc3', 'fc4'].flatMap((layer) => [
+      `LeNet/${layer}/weights`,
+      `LeNet/${layer}/biases`,
+    ]),
+  );
+  assert.equal(countParameters(variables), 3_274_634);
+});
+
+test('lenet regularises all weights and no biases', () => {
+  for (const { name, weightDecay } of build('lenet', [28, 28, 1]).variables) {
+    assert.equal(weightDecay, name.endsWith('weights') ? 0.004 : 0, name);
+  }
+});
+
+test('cifarnet has these end points, shapes, variables and parameters', () => {
+  const { shapes, variables } = build('cifarnet', [32, 32, 3]);
+  assert.deepEqual(shapes, {
+    conv1: [32, 32, 64],
+    pool1: [16, 16, 64],
+    conv2: [16, 16, 64],
+    pool2: [8, 8, 64],
+    Flatten: [4096],
+    fc3: [384],
+    fc4: [192],
+    Logits: [10],
+    Predictions: [10],
+  });
+  assert.deepEqual(
+    variables.map(({ name }) => name),
+    ['conv1', 'conv2', 'fc3', 'fc4', 'logits'].flatMap((layer) => [
+      `CifarNet/${layer}/weights`,
+      `CifarNet/${layer}/biases`,
+    ]),
+  );
+  assert.equal(countParameters(variables), 1_756_426);
+});
+
+test('cifarnet regularises the weights of fc3 and fc4 alone', () => {
+  const regularised = build('cifarnet', [32, 32, 3])
+    .variables.filter(({ weightDecay }) => weightDecay !== 0)
+    .map(({ name }) => name);
+  assert.deepEqual(regularised, ['CifarNet/fc3/weights', 'CifarNet/fc4/weights']);
+});
+
+test('resnet_v1_50 has 77 end points and the parameters of the paper', () => {
+  const { shapes, variables } = build('resnet_v1_50', [224, 224, 3], 1000);
+  assert.equal(Object.keys(shapes).length, 77);
+  assert.deepEqual(shapes['resnet_v1_50/conv1'], [112, 112, 64]);
+  assert.deepEqual(shapes['resnet_v1_50/block1/unit_1/bottleneck_v1/shortcut'], [56, 56, 256]);
+  assert.deepEqual(shapes['resnet_v1_50/block1'], [28, 28, 256]);
+  assert.deepEqual(shapes['resnet_v1_50/block2/unit_4/bottleneck_v1/conv2'], [14, 14, 128]);
+  assert.deepEqual(shapes['resnet_v1_50/block2'], [14, 14, 512]);
+  assert.deepEqual(shapes['resnet_v1_50/block3'], [7, 7, 1024]);
+  assert.deepEqual(shapes['resnet_v1_50/block4'], [7, 7, 2048]);
+  assert.deepEqual(shapes['global_pool'], [1, 1, 2048]);
+  assert.deepEqual(shapes['resnet_v1_50/logits'], [1, 1, 1000]);
+  assert.deepEqual(shapes['resnet_v1_50/spatial_squeeze'], [1000]);
+  assert.deepEqual(shapes['predictions'], [1000]);
+  assert.equal(countParameters(variables), 25_557_032);
+  const statistics = variables.filter(({ name }) => /moving_(mean|variance)$/.test(name));
+  assert.equal(
+    statistics.reduce((total, { shape }) => total + shape[0]!, 0),
+    53_120,
+  );
+  const shortcut = 'resnet_v1_50/block1/unit_1/bottleneck_v1/shortcut';
+  const names = variables.map(({ name }) => name).filter((name) => name.startsWith(shortcut));
+  assert.deepEqual(names, [
+    `${shortcut}/weights`,
+    ...['gamma', 'beta', 'moving_mean', 'moving_variance'].map((v) => `${shortcut}/BatchNorm/${v}`),
+  ]);
+});
+
+test('resnet_v1_101 and resnet_v1_152 have 101 and 152 weight layers', () => {
+  for (const depth of [101, 152]) {
+    const { variables } = build(`resnet_v1_${depth}`, [224, 224, 3]);
+    const layers = variables.filter(({ name }) => /(?<!shortcut)\/weights$/.test(name));
+    assert.equal(layers.length, depth);
+  }
+});
+
+test('resnet_v1_50 takes 32×32 images', () => {
+  const { shapes } = build('resnet_v1_50', [32, 32, 3]);
+  assert.deepEqual(shapes['resnet_v1_50/block1'], [4, 4, 256]);
+  assert.deepEqual(shapes['resnet_v1_50/block4'], [1, 1, 2048]);
+});
+
+test('a network built again in its graph shares its variables', () => {
+  const { graph, variables } = build('lenet', [28, 28, 1]);
+  const images = placeholder(graph, 'float32', [-1, 28, 28, 1], 'images');
+  const dropoutSeed = placeholder(graph, 'int32', [2], 'seed');
+  graph.withNodePrefix('predict', () =>
+    getNetwork('lenet').build(images, {
+      numClasses: 10,
+      isTraining: false,
+      weightDecay: 0,
+      dropoutSeed,
+      computeType: 'float32',
+      updates: [],
+    }),
+  );
+  assert.equal(graph.variables.size, variables.length);
+  assert.ok(graph.nodes.some(({ name }) => name === 'predict/LeNet/conv1/Conv2D'));
+});
+
+test('an unknown network lists those that exist', () => {
+  assert.throws(
+    () => getNetwork('lenett'),
+    /--model_name: got "lenett"; .*cifarnet, lenet, resnet/,
+  );
+});
