@@ -15,12 +15,18 @@ export const gradientTable: GradientTable = {
   ...nnGradients,
 };
 
-/** The nodes through which `xs` can change: those that reach some x. */
+/** Whether a tensor has derivatives: counts, shapes and conditions have none. */
+function isDifferentiable({ dtype }: Tensor): boolean {
+  return dtype === 'float32' || dtype === 'bfloat16';
+}
+
+/** The nodes that a gradient can flow back through to some of the sources. */
 function nodesDependingOn(graph: Graph, sources: ReadonlySet<Tensor>): Set<Node> {
   const depending = new Set<Node>();
   for (const node of graph.nodes) {
     const depends = node.inputs.some((input) => sources.has(input) || depending.has(input.node));
-    if (depends && node.op !== 'StopGradient') depending.add(node);
+    const passes = node.op !== 'StopGradient' && node.outputs.some(isDifferentiable);
+    if (depends && passes) depending.add(node);
   }
   return depending;
 }

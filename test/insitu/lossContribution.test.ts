@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { HostTensor, Session } from '../../src/engines/engine.ts';
+import { sizeOf } from '../../src/graph/shape.ts';
+import { getNetwork } from '../../src/nets/factory.ts';
+import { packageRoot } from '../../src/packageRoot.ts';
+import { buildTrainingGraph, type TrainingGraph } from '../../src/training/trainingGraph.ts';
+import { tensorFlowOrSkip } from '../engines.ts';
+import {
+  batchSize,
+  dropoutSeed,
+  monitoredRows,
+  referenceImages,
+  referenceLabels,
+  referenceWeights,
+} from './reference.ts';
+
+interface Reference {
+  itemLoss: number[];
+  contribution: Record<string, number[]>;
+  maps: Record<string, { C: number[]; R: number[] }>;
+}
+
+const reference = JSON.parse(
+  readFileSync(join(packageRoot, 'test/insitu/inSituReference.golden.json'), 'utf8'),
+) as Reference;
+
+const optimizer = {
+  optimizer: 'sgd',
+  momentum: 0.9,
+  opt_epsilon: 1,
+  adadelta_rho: 0.95,
+  adagrad_initial_accumulator_value: 0.1,
+  adam_beta1: 0.9,
+  adam_beta2: 0.999,
+  ftrl_learning_rate_power: -0.5,
+  ftrl_initial_accumulator_value: 0.1,
+  ftrl_l1: 0,
+  ftrl_l2: 0,
+  rmsprop_momentum: 0.9,
+  rmsprop_decay: 0.9,
+};
+
+function lenetGraph(selectionLayer: string | null, monitoredLayers: string[]): TrainingGraph {
+  return buildTrainingGraph({
+    network: getNetwork('lenet'),
+    numClasses: 10,
+    imageShape: [28, 28, 1],
+    weightDecay: 0,
+    labelSmoothing: 0,
+    computeType: 'float32',
+    optimizer,
+    selectionLayer,
+    monitoredLayers,
+  });
+}
+
+function assignReferenceWeights(session: Session, { variables }: TrainingGraph): void {
+  const values: Record<string, HostTensor> = {};
+  variables.forEach(({ name, shape }, i) => {
+    values[name] = { data: referenceWeights(i, sizeOf(shape)), shape };
+  });
+  session.run('assign', values);
+}
+
+/** One training step on the reference batch. */
+function trainStep(
+  session: Session,
+  learningRate = 0,
+  monitors = true,
+): Record<string, HostTensor> {
+  const rows = { data: Int32Array.from(monitoredRows), shape: [monitoredRows.length] };
+  return session.run('train', {
+    images: { data: referenceImages(), shape: [batchSize, 28, 28, 1] },
+    labels: { data: referenceLabels(), shape: [batchSize] },
+    learning_rate: { data: Float32Array.of(learningRate), shape: [] },
+    dropout_seed: { data: Int32Array.from(dropoutSeed), shape: [2] },
+    ...(monitors ? { monitor_rows: rows } : {}),
+  });
+}
+
+/** Every number within `tolerance` of the expected one, relative to the largest expected. */
+function assertClose(
+  actual: HostTensor | undefined,
+  expected: readonly number[],
+  tolerance: number,
+  what: string,
+): void {
+  assert.ok(actual, what);
+  assert.equal(actual.data.length, expected.length, what);
+  const scale = Math.max(...expected.map(Math.abs));
+  expected.forEach((value, i) => {
+    const error = Math.abs(actual.data[i]! - value);
+    assert.ok(
+      error <= tolerance * scale,
+      `${what}[${i}]: got ${actual.data[i]}; expected ${value}`,
+    );
+  });
+}
+
+const { engine, skip } = await tensorFlowOrSkip();
+
+test('per-item contributions of every layer agree with GradientTape', { skip }, async () => {
+  for (const [layer, expected] of Object.entries(reference.contribution)) {
+    const graph = lenetGraph(layer, ['pool1']);
+    const session = await engine!.load(graph.graph, graph.signatures);
+    assignReferenceWeights(session, graph);
+    assertClose(trainStep(session)['contribution'], expected, 1e-4, layer);
+    session.close();
+  }
+});
+
+test('C, R and contributions of monitored rows agree with GradientTape', { skip }, async () => {
+  const graph = lenetGraph('Logits', ['pool2', 'pool1', 'fc3']);
+  assert.deepEqual(graph.monitoredLayers, ['pool1', 'pool2', 'fc3']);
+  const session = await engine!.load(graph.graph, graph.signatures);
+  assignReferenceWeights(session, graph);
+  const outputs = trainStep(session);
+  for (const [layer, { C, R }] of Object.entries(reference.maps)) {
+    assertClose(outputs[`${layer}/C`], C, 1e-4, `${layer}/C`);
+    assertClose(outputs[`${layer}/R`], R, 1e-4, `${layer}/R`);
+  }
+  assert.deepEqual(outputs['pool1/C']!.shape, [2, 14, 14]);
+  assert.deepEqual(outputs['pool2/R']!.shape, [2, 7, 7]);
+  for (const layer of graph.monitoredLayers) {
+    const expected = monitoredRows.map((row) => reference.contribution[layer]![row]!);
+    assertClose(outputs[`${layer}/contribution`], expected, 1e-4, layer);
+  }
+  assert.deepEqual(outputs['fc3/channels']!.shape, [2, 1024]);
+  session.close();
+});
+
+test('C − R summed over a map is the item’s contribution', { skip }, async () => {
+  const graph = lenetGraph('Logits', ['pool1']);
+  const session = await engine!.load(graph.graph, graph.signatures);
+  assignReferenceWeights(session, graph);
+  const outputs = trainStep(session);
+  monitoredRows.forEach((_, i) => {
+    let total = 0;
+    for (let pixel = i * 196; pixel < (i + 1) * 196; pixel++) {
+      const c = outputs['pool1/C']!.data[pixel]!;
+      const r = outputs['pool1/R']!.data[pixel]!;
+      assert.ok(c >= 0 && r >= 0);
+      total += c - r;
+    }
+    assert.ok(Math.abs(total - outputs['pool1/contribution']!.data[i]!) < 1e-4);
+  });
+  session.close();
+});
+
+test('at the logits a contribution is cross-entropy minus entropy', { skip }, async () => {
+  const graph = lenetGraph('Logits', ['Logits']);
+  const session = await engine!.load(graph.graph, {
+    ...graph.signatures,
+    train: {
+      inputs: graph.signatures['train']!.inputs,
+      outputs: {
+        ...graph.signatures['train']!.outputs,
+        probabilities: graph.endPoints.get('Predictions')!,
+      },
+    },
+  });
+  assignReferenceWeights(session, graph);
+  const { contribution, probabilities } = trainStep(session);
+  const labels = referenceLabels();
+  for (let item = 0; item < batchSize; item++) {
+    const p = [...probabilities!.data.subarray(item * 10, (item + 1) * 10)];
+    const crossEntropy = -Math.log(p[labels[item]!]!);
+    const entropy = -p.reduce((sum, q) => sum + q * Math.log(q), 0);
+    assert.ok(Math.abs(contribution!.data[item]! - (crossEntropy - entropy)) < 1e-5);
+    assert.ok(Math.abs(crossEntropy - reference.itemLoss[item]!) < 1e-4);
+  }
+  session.close();
+});
+
+test('without biases every layer gives an item the same contribution', { skip }, async () => {
+  const sums: number[][] = [];
+  for (const layer of [
+    'conv1',
+    'pool1',
+    'conv2',
+    'pool2',
+    'Flatten',
+    'fc3',
+    'dropout3',
+    'Logits',
+  ]) {
+    const graph = lenetGraph(layer, ['pool1']);
+    const session = await engine!.load(graph.graph, graph.signatures);
+    const values: Record<string, HostTensor> = {};
+    graph.variables.forEach(({ name, shape }, i) => {
+      const data = referenceWeights(i, sizeOf(shape));
+      values[name] = { data: name.endsWith('biases') ? data.fill(0) : data, shape };
+    });
+    session.run('assign', values);
+    sums.push([...trainStep(session)['contribution']!.data]);
+    session.close();
+  }
+  for (const contributions of sums) {
+    contributions.forEach((value, item) => {
+      assert.ok(Math.abs(value - sums[0]![item]!) < 1e-4 * Math.max(1, Math.abs(value)));
+    });
+  }
+});
+
+test('with biases, layers differ by the bias terms alone', { skip }, async () => {
+  // Euler: S at pool2 is S at the logits less Σ bias·dL/dbias of the layers behind pool2.
+  const graph = lenetGraph('pool2', ['Logits']);
+  const session = await engine!.load(graph.graph, graph.signatures);
+  assignReferenceWeights(session, graph);
+  const outputs = trainStep(session, 1);
+  const trained = session.run('read', {});
+  session.close();
+  let biasTerms = 0;
+  graph.variables.forEach(({ name, shape }, i) => {
+    if (!/fc[34].biases/.test(name)) return;
+    referenceWeights(i, sizeOf(shape)).forEach((bias, k) => {
+      // One step of gradient descent at rate 1 moves a bias by its gradient.
+      biasTerms += bias * (bias - trained[name]!.data[k]!);
+    });
+  });
+  // The gradients are of the batch mean, so the means of the contributions are compared.
+  const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / batchSize;
+  const atPool2 = mean([...outputs['contribution']!.data]);
+  const atLogits = mean(reference.contribution['Logits']!);
+  assert.ok(Math.abs(biasTerms) > 0.01);
+  assert.ok(Math.abs(atPool2 - (atLogits - biasTerms)) < 1e-4);
+});
+
+test('with and without in situ layers a step trains bit-equal weights', { skip }, async () => {
+  const trained: Record<string, HostTensor>[] = [];
+  for (const [hs, hm] of [
+    [null, []],
+    ['Logits', ['pool1', 'pool2', 'conv1', 'fc3']],
+  ] as const) {
+    const graph = lenetGraph(hs, [...hm]);
+    const session = await engine!.load(graph.graph, graph.signatures);
+    assignReferenceWeights(session, graph);
+    for (let step = 0; step < 3; step++) trainStep(session, 0.1, hs !== null);
+    trained.push(session.run('read', {}));
+    session.close();
+  }
+  const [without, withInSitu] = trained as [Record<string, HostTensor>, Record<string, HostTensor>];
+  for (const name of Object.keys(without)) {
+    assert.deepEqual(withInSitu[name]!.data, without[name]!.data, name);
+  }
+});
