@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+/** The command line: declares the commands, and turns errors into one line and an exit code. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { engineCommand } from '../src/commands/engine.ts';
+import { evaluateCommand } from '../src/commands/evaluate.ts';
+import { normalizeArguments } from '../src/commands/flags.ts';
+import { trainCommand } from '../src/commands/train.ts';
+import { UserError } from '../src/errors.ts';
+import { packageRoot } from '../src/packageRoot.ts';
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('losslens')
+  .description(
+    'Trains image classifiers in the style of TF-Slim and shows in TensorBoard, while the network\n' +
+      'trains, which data items and which image areas make training hard.',
+  )
+  .version(version)
+  .option('--debug', 'print stack traces of errors');
+for (const command of [trainCommand(), evaluateCommand(), engineCommand()]) {
+  program.addCommand(command);
+}
+for (const command of [
+  program,
+  ...program.commands,
+  ...program.commands.flatMap((c) => c.commands),
+]) {
+  command.exitOverride().configureOutput({ outputError: () => {} });
+}
+
+/** Declared options of the command that the arguments name. */
+function optionsOf(args: readonly string[]) {
+  let command: Command = program;
+  for (const argument of args) {
+    if (argument.startsWith('-')) continue;
+    const next = command.commands.find((candidate) => candidate.name() === argument);
+    if (next === undefined) break;
+    command = next;
+  }
+  return command.options;
+}
+
+const args = process.argv.slice(2).filter((argument) => argument !== '--debug');
+const options = optionsOf(args);
+const debug = process.argv.includes('--debug');
+try {
+  const normalized = normalizeArguments(
+    args,
+    (name) => options.some(({ long }) => long === `--${name}`),
+    (name) => options.some(({ long, optional }) => long === `--${name}` && optional),
+  );
+  await program.parseAsync(normalized, { from: 'user' });
+} catch (error) {
+  process.exitCode = reportError(error);
+}
+
+/** Prints an error for people. @returns the exit code that it stands for */
+function reportError(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    if (error.code !== 'commander.help') process.stderr.write(`losslens: ${message}\n`);
+    return 2;
+  }
+  if (debug || !(error instanceof Error)) console.error(error);
+  else process.stderr.write(`losslens: ${error.message}\n`);
+  return error instanceof UserError ? error.exitCode : 1;
+}

@@ -1,0 +1,129 @@
+/** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
+import { engineChoices } from '../engines/select.ts';
+import { networks } from '../nets/factory.ts';
+import { optimizers } from '../training/optimizers.ts';
+import {
+  boolean,
+  choice,
+  type FlagValues,
+  integer,
+  list,
+  optionalInteger,
+  optionalText,
+  real,
+  text,
+  unsupported,
+} from './flags.ts';
+
+const oneProcess = 'losslens trains in one process on one device';
+
+/** Flags that choose the data, shared by the commands that read data. */
+export const dataFlags = {
+  dataset_name: text('digits', 'data set: digits and shapes are built in; others read dataset_dir'),
+  dataset_dir: optionalText('folder of the data set'),
+  labels_offset: unsupported(integer(0, ''), 'labels are taken as the data set has them'),
+  preprocessing_name: optionalText('preprocessing; by default the one of the network'),
+  use_grayscale: boolean(false, 'turn colour images to grey'),
+  num_preprocessing_threads: integer(4, 'threads that prepare batches ahead of the step', {
+    min: 1,
+    max: 64,
+  }),
+};
+
+/** Flags that choose the network, shared by the commands that run one. */
+export const modelFlags = {
+  model_name: text('lenet', `network: ${Object.keys(networks).join(', ')}`),
+};
+
+/** Flags that choose the engine. */
+export const engineFlags = {
+  engine: choice(engineChoices, 'auto', 'what runs the graph; auto takes the fastest that works'),
+  precision: choice(
+    ['auto', 'float32', 'bfloat16'] as const,
+    'auto',
+    'element type of convolutions and matrix products; auto: bfloat16 where it is fast',
+  ),
+};
+
+/** All flags of `losslens train` by group. */
+export const trainFlags = {
+  Data: {
+    ...dataFlags,
+    dataset_split_name: text('train', 'split that is trained on'),
+    train_image_size: optionalInteger('side of the preprocessed images in pixels', { min: 1 }),
+    batch_size: integer(32, 'items per step', { min: 1 }),
+    label_noise: real(0, 'share of training labels that are changed on purpose, 0..1', {
+      min: 0,
+      max: 1,
+    }),
+    num_readers: unsupported(integer(4, ''), 'preprocessing threads read their own items'),
+  },
+  Model: {
+    ...modelFlags,
+    weight_decay: real(0.00004, 'coefficient of the L2 penalty', { min: 0 }),
+    label_smoothing: real(0, 'share of each target spread over all classes', { min: 0, max: 1 }),
+    quantize_delay: unsupported(integer(-1, ''), 'quantised training is not built'),
+  },
+  Optimisation: {
+    max_number_of_steps: optionalInteger('stop after so many steps in all', { min: 1 }),
+    max_number_of_epochs: optionalInteger('stop after so many epochs in all', { min: 1 }),
+    optimizer: choice(Object.keys(optimizers), 'rmsprop', 'update rule'),
+    learning_rate: real(0.01, 'initial learning rate', { min: 0 }),
+    learning_rate_decay_type: choice(
+      ['fixed', 'exponential', 'polynomial'] as const,
+      'exponential',
+      'schedule of the learning rate',
+    ),
+    learning_rate_decay_factor: real(0.94, 'factor of the exponential schedule', { min: 0 }),
+    num_epochs_per_decay: real(2, 'epochs per decay period', { min: 0 }),
+    end_learning_rate: real(0.0001, 'end of the polynomial schedule', { min: 0 }),
+    warmup_epochs: real(0, 'epochs of linear warm-up from 0', { min: 0 }),
+    momentum: real(0.9, 'momentum of --optimizer=momentum', { min: 0 }),
+    opt_epsilon: real(1, 'epsilon of adadelta, adam and rmsprop', { min: 0 }),
+    adadelta_rho: real(0.95, 'decay of adadelta', { min: 0, max: 1 }),
+    adagrad_initial_accumulator_value: real(0.1, 'start of the accumulator of adagrad', { min: 0 }),
+    adam_beta1: real(0.9, 'decay of the first moment of adam', { min: 0, max: 1 }),
+    adam_beta2: real(0.999, 'decay of the second moment of adam', { min: 0, max: 1 }),
+    ftrl_learning_rate_power: real(-0.5, 'power of the learning rate of ftrl', { max: 0 }),
+    ftrl_initial_accumulator_value: real(0.1, 'start of the accumulator of ftrl', { min: 0 }),
+    ftrl_l1: real(0, 'L1 strength of ftrl', { min: 0 }),
+    ftrl_l2: real(0, 'L2 strength of ftrl', { min: 0 }),
+    rmsprop_momentum: real(0.9, 'momentum of rmsprop', { min: 0 }),
+    rmsprop_decay: real(0.9, 'decay of rmsprop', { min: 0, max: 1 }),
+    seed: integer(0, 'fixes initial weights, order of items, augmentation and dropout', { min: 0 }),
+  },
+  'In situ': {
+    hs: optionalText(
+      'Hs, the layer whose loss contribution selects items; by default the logits, empty for none',
+    ),
+    ns: integer(64, 'Ns, items that are selected over an epoch', { min: 1, max: 1024 }),
+    hm: list('Hm, layers whose contribution maps are shown for the selected items'),
+    max_monitored_items: optionalInteger(
+      'items that are monitored at most (default 4·Ns): each adds a picture to the log every epoch',
+      { min: 0 },
+    ),
+  },
+  Logging: {
+    train_dir: text('runs/train', 'folder for checkpoints, event files and selections'),
+    log_every_n_steps: integer(10, 'steps between lines of the console', { min: 1 }),
+    save_summaries_secs: integer(600, 'seconds between scalar summaries; 0 for none', { min: 0 }),
+    save_interval_secs: integer(600, 'seconds between checkpoints; 0 for none but the last', {
+      min: 0,
+    }),
+    max_checkpoints: integer(5, 'checkpoints that are kept', { min: 1 }),
+  },
+  Engine: {
+    ...engineFlags,
+    master: unsupported(text('', ''), oneProcess),
+    num_clones: unsupported(integer(1, ''), oneProcess),
+    clone_on_cpu: unsupported(boolean(false, ''), 'the installed engine decides on the device'),
+    worker_replicas: unsupported(integer(1, ''), oneProcess),
+    num_ps_tasks: unsupported(integer(0, ''), oneProcess),
+    task: unsupported(integer(0, ''), oneProcess),
+    sync_replicas: unsupported(boolean(false, ''), oneProcess),
+    replicas_to_aggregate: unsupported(integer(1, ''), oneProcess),
+  },
+};
+
+/** The values of all flags of `losslens train`. */
+export type TrainFlags = FlagValues<typeof trainFlags>;
