@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type LearningRateOptions, learningRateAt } from '../../src/training/learningRate.ts';
+
+const options: LearningRateOptions = {
+  learning_rate: 0.1,
+  learning_rate_decay_type: 'exponential',
+  learning_rate_decay_factor: 0.1,
+  num_epochs_per_decay: 200,
+  end_learning_rate: 0.0001,
+  warmup_epochs: 0,
+  stepsPerEpoch: 50_000 / 128,
+};
+
+test('the exponential schedule falls in stairs, as in the cifarnet sample: after 78,125 steps', () => {
+  assert.equal(learningRateAt(0, options), 0.1);
+  assert.equal(learningRateAt(78_124, options), 0.1);
+  assert.ok(Math.abs(learningRateAt(78_125, options) - 0.01) < 1e-12);
+});
+
+test('the fixed schedule stays', () => {
+  assert.equal(learningRateAt(1e6, { ...options, learning_rate_decay_type: 'fixed' }), 0.1);
+});
+
+test('the polynomial schedule falls linearly to its end and stays there', () => {
+  const polynomial = {
+    ...options,
+    learning_rate_decay_type: 'polynomial',
+    num_epochs_per_decay: 2,
+    stepsPerEpoch: 100,
+  } as const;
+  assert.ok(Math.abs(learningRateAt(100, polynomial) - (0.0999 / 2 + 0.0001)) < 1e-12);
+  assert.equal(learningRateAt(200, polynomial), 0.0001);
+  assert.equal(learningRateAt(5000, polynomial), 0.0001);
+});
+
+test('warm-up rises linearly from 0 and then follows the schedule', () => {
+  const warm = { ...options, warmup_epochs: 2, stepsPerEpoch: 100 };
+  assert.equal(learningRateAt(0, warm), 0);
+  assert.ok(Math.abs(learningRateAt(50, warm) - 0.025) < 1e-12);
+  assert.equal(learningRateAt(200, warm), 0.1);
+});
