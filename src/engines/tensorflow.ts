@@ -9,12 +9,14 @@ import type * as tfc from '@tensorflow/tfjs-core';
 import { NoEngineError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { writeSavedModel } from '../graph/savedModel.ts';
+import { preloadCudaLibraries } from './cudaLibraries.ts';
 import type { Engine, HostTensor, Session, Signatures } from './engine.ts';
 import { checkFeeds } from './feeds.ts';
-import { listGpus } from './gpus.ts';
+import { askDriver } from './gpus.ts';
 import { engineFolder } from './home.ts';
 
-const packageName = '@tensorflow/tfjs-node-gpu';
+/** The package's name on npm. */
+export const packageName = '@tensorflow/tfjs-node-gpu';
 
 /** One signature of a SavedModel, as the package loads it. */
 interface LoadedSignature {
@@ -37,6 +39,11 @@ interface TensorFlowPackage {
   };
 }
 
+/** Where the package lies in a folder of npm's, such as an installed engine. */
+export function packageFolderIn(folder: string): string {
+  return join(folder, 'node_modules', packageName);
+}
+
 /**
  * Finds the package: the engine that `losslens engine install` made comes first, then the optional dependency
  * in node_modules (whose own install script works on some machines).
@@ -44,7 +51,7 @@ interface TensorFlowPackage {
  * @returns  its folder, or undefined where there is none
  */
 export function findTensorFlowPackage(): string | undefined {
-  const installed = join(engineFolder(), 'node_modules', packageName);
+  const installed = packageFolderIn(engineFolder());
   if (existsSync(installed)) return installed;
   try {
     return dirname(createRequire(import.meta.url).resolve(`${packageName}/package.json`));
@@ -57,6 +64,8 @@ function requirePackage(folder: string): TensorFlowPackage {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // Else TensorFlow takes all memory of every GPU at once.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  const cudaLibraries = join(folder, 'deps', 'nvidia');
+  if (existsSync(cudaLibraries)) preloadCudaLibraries(cudaLibraries);
   // The package calls it; Node 22 warns of that, Node 23 dropped it.
   Object.assign(util, { isNullOrUndefined: (value: unknown) => value == null });
   // Neither tfjs' greetings nor Node's word on its dependencies help who trains.
@@ -73,7 +82,7 @@ function requirePackage(folder: string): TensorFlowPackage {
 }
 
 /**
- * Loads libtensorflow into this process.
+ * Loads libtensorflow into this process, once for all engines.
  *
  * @returns  the engine, named like 'tensorflow 2.21.0 (CPU)' or 'tensorflow 2.21.0 (GPU: NVIDIA H100)'
  * @throws NoEngineError  when the package, its addon or a library is missing
@@ -86,22 +95,23 @@ export async function loadTensorFlowEngine(): Promise<Engine> {
         'Run: losslens engine install',
     );
   }
+  return loadTensorFlowPackage(folder);
+}
+
+/** As `loadTensorFlowEngine`, from a given folder of the package. */
+export function loadTensorFlowPackage(folder: string): Engine {
   let tf: TensorFlowPackage;
   try {
     tf = requirePackage(folder);
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
+    const reason = error instanceof Error ? error.message.split('\n', 1)[0]?.trim() : String(error);
     throw new NoEngineError(
       `engine tensorflow: ${folder} does not load (${reason}); expected a complete engine. ` +
-        'Run: losslens engine install (what is missing: losslens engine doctor)',
+        'Run: losslens engine install',
     );
   }
   const backend = tf.findBackend('tensorflow');
-  const device = backend.isUsingGpuDevice
-    ? `GPU: ${listGpus()
-        .map(({ name }) => name)
-        .join(', ')}`
-    : 'CPU';
+  const device = backend.isUsingGpuDevice ? `GPU: ${askDriver().gpus.join(', ')}` : 'CPU';
   return {
     name: `tensorflow ${backend.binding.TF_Version} (${device})`,
     load: (graph, signatures) => loadGraph(tf, graph, signatures),

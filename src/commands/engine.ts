@@ -1,0 +1,59 @@
+/** `losslens engine`: brings libtensorflow, and says what an engine lacks. */
+import { Command } from 'commander';
+import { diagnose } from '../engines/doctor.ts';
+import { engineFolder } from '../engines/home.ts';
+import { installEngine } from '../engines/install.ts';
+import { NoEngineError } from '../errors.ts';
+
+async function install({ from, cuda }: { from?: string; cuda: boolean }): Promise<void> {
+  const abort = new AbortController();
+  const interrupt = () => abort.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  try {
+    const report = (line: string) => process.stderr.write(`${line}\n`);
+    const { name } = await installEngine({ from, cuda, report, signal: abort.signal });
+    process.stdout.write(`Installed ${name} in ${engineFolder()}\n`);
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+async function doctor(): Promise<void> {
+  const { findings, problems, isUsable } = await diagnose();
+  const width = Math.max(...findings.map(({ what }) => what.length));
+  for (const { what, value } of findings) {
+    process.stdout.write(`${what.padEnd(width)}  ${value}\n`);
+  }
+  for (const { problem, fix } of problems) {
+    process.stdout.write(`\nProblem: ${problem}\n    Fix: ${fix}\n`);
+  }
+  if (problems.length === 0) process.stdout.write('\nNo problem found.\n');
+  if (!isUsable)
+    throw new NoEngineError('engine doctor: no engine runs on this machine; see above');
+}
+
+/** The command `engine` with its subcommands `install` and `doctor`. */
+export function engineCommand(): Command {
+  const command = new Command('engine').description(
+    'installs the TensorFlow engine, or says what it lacks',
+  );
+  command
+    .command('install')
+    .description(
+      "installs libtensorflow into $LOSSLENS_HOME (by default in the user's data folder); " +
+        'can be repeated, and changes nothing unless it succeeds',
+    )
+    .option(
+      '--from <source>',
+      "pypi: TensorFlow's Python wheel; official: the download of tfjs-node-gpu (TensorFlow 2.9.1); " +
+        'or the folder of a pip-installed TensorFlow or an unpacked libtensorflow ' +
+        '(default: pypi, then official)',
+    )
+    .option('--cuda', "the GPU build, with NVIDIA's libraries (Linux; pypi only)", false)
+    .action(install);
+  command
+    .command('doctor')
+    .description('says which engine runs here and why, and how to mend what is wrong')
+    .action(doctor);
+  return command;
+}

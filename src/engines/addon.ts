@@ -1,0 +1,54 @@
+/** Compiles the addon of tfjs-node-gpu against a given TensorFlow. */
+import { mkdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+import type { LibTensorFlow } from './libtensorflow.ts';
+import { ProgramError, runProgram } from './runProgram.ts';
+
+/** The newest Node-API that the package knows; every Node that losslens runs on offers it. */
+const nodeApiVersion = 8;
+
+/**
+ * Compiles the package's unmodified sources with the system's C++ compiler (`$CXX`, else c++).
+ *
+ * Node-API is stable across versions of Node, so one addon serves them all, and its headers come from a package:
+ * neither node-gyp nor a download of Node's headers is needed.
+ *
+ * @param packageFolder  the folder of tfjs-node-gpu, with the libraries in deps/lib
+ * @throws UserError     when there is no compiler, or it fails
+ */
+export async function compileAddon(
+  packageFolder: string,
+  { include, libraries }: LibTensorFlow,
+  signal?: AbortSignal,
+): Promise<void> {
+  const require = createRequire(import.meta.url);
+  const { include_dir: nodeApiHeaders } = require('node-api-headers') as { include_dir: string };
+  const folder = join(packageFolder, 'lib', `napi-v${nodeApiVersion}`);
+  await mkdir(folder, { recursive: true });
+  const compiler = process.env['CXX'] ?? 'c++';
+  const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'];
+  try {
+    await runProgram(
+      compiler,
+      [
+        ...['-std=c++17', '-O2', '-shared', '-fPIC', `-DNAPI_VERSION=${nodeApiVersion}`],
+        ...[`-I${nodeApiHeaders}`, `-I${include}`],
+        ...sources.map((source) => join(packageFolder, 'binding', source)),
+        ...libraries,
+        '-Wl,-rpath,$ORIGIN/../../deps/lib',
+        ...['-o', join(folder, 'tfjs_binding.node')],
+      ],
+      { signal },
+    );
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    throw new UserError(
+      error.isMissing
+        ? `compiler: found no '${compiler}'; expected a C++17 compiler to build TensorFlow's addon. ` +
+            'Install one (on Debian and Ubuntu: apt install g++), or name yours in $CXX'
+        : `compiler: got ${error.message}; expected the addon to compile against ${include}`,
+    );
+  }
+}

@@ -1,0 +1,295 @@
+/** Installs libtensorflow and the package that drives it, all or nothing. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { UsageError, UserError } from '../errors.ts';
+import { packageRoot } from '../packageRoot.ts';
+import { compileAddon } from './addon.ts';
+import { engineFolder } from './home.ts';
+import { findLibTensorFlow, type LibTensorFlow, placeLibraries } from './libtensorflow.ts';
+import { probeEngine } from './probe.ts';
+import { fetchFromPypi } from './pypi.ts';
+import { ProgramError, runProgram } from './runProgram.ts';
+import { packageFolderIn, packageName } from './tensorflow.ts';
+
+/** What to install. */
+export interface InstallOptions {
+  /**
+   * Where libtensorflow comes from: 'pypi' (TensorFlow's wheel), 'official' (the download of tfjs-node-gpu itself,
+   * TensorFlow 2.9.1) or a folder that has it. Without it 'pypi' is tried, then 'official'.
+   */
+  readonly from?: string | undefined;
+  /** The GPU build of PyPI with NVIDIA's libraries. */
+  readonly cuda?: boolean;
+  /** Takes one line for each step. */
+  readonly report: (line: string) => void;
+  /** Ends the install and removes what it has written. */
+  readonly signal?: AbortSignal;
+}
+
+/** What lies in an installed engine, kept beside it in engine.json. */
+export interface InstalledEngine {
+  /** 'pypi', 'official' or a folder */
+  readonly source: string;
+  /** Name and version of each wheel. */
+  readonly wheels: readonly string[];
+  /** Such as 'tensorflow 2.21.0 (CPU)', on the machine and at the time of its install. */
+  readonly name: string;
+}
+
+const manifestFile = 'engine.json';
+
+/** Reads what `installEngine` has installed, or undefined. */
+export function readInstalledEngine(): InstalledEngine | undefined {
+  const file = join(engineFolder(), manifestFile);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as InstalledEngine) : undefined;
+}
+
+/**
+ * Installs the engine into `engineFolder()`, in place of one that is there. Everything is built and tried in a
+ * folder beside it, which is renamed at the very end; so whatever stops the install, the engine that was there
+ * before stays, or none.
+ *
+ * @returns  what was installed
+ * @throws UsageError  for a source that is none
+ * @throws UserError   when every source fails (one line for each), or the signal ends it
+ */
+export async function installEngine(options: InstallOptions): Promise<InstalledEngine> {
+  const { from, cuda = false, report, signal } = options;
+  const sources = chooseSources(from, cuda);
+  await removeLeftovers();
+  const failures: string[] = [];
+  for (const source of sources) {
+    if (failures.length > 0) report(`${failures.at(-1)}`);
+    report(`Installing from ${source.name} into ${engineFolder()}`);
+    try {
+      return await installFrom(source, cuda, report, signal);
+    } catch (error) {
+      if (signal?.aborted === true) {
+        throw new UserError('engine install: interrupted; nothing has changed. Run it again');
+      }
+      if (!(error instanceof UserError)) throw error;
+      failures.push(error.message);
+    }
+  }
+  throw new UserError(failures.join('\n'));
+}
+
+/** Where libtensorflow comes from. */
+interface Source {
+  /** 'pypi', 'official' or a folder */
+  readonly name: string;
+  /** What was found in the folder. */
+  readonly found?: LibTensorFlow;
+}
+
+function chooseSources(from: string | undefined, cuda: boolean): readonly Source[] {
+  const isLinux = process.platform === 'linux';
+  if (!isLinux && (cuda || from === 'pypi')) {
+    throw new UsageError(
+      `${cuda ? '--cuda' : '--from'}: got the platform ${process.platform}; expected linux, ` +
+        'for which the wheels have libtensorflow. Use --from=official or --from=DIR',
+    );
+  }
+  if (cuda && from !== undefined && from !== 'pypi') {
+    throw new UsageError(
+      `--cuda: got --from=${from}; expected --from=pypi, whose wheels --cuda chooses`,
+    );
+  }
+  if (from === undefined) {
+    const all = isLinux ? ['pypi', 'official'] : ['official'];
+    return (cuda ? ['pypi'] : all).map((name) => ({ name }));
+  }
+  if (from === 'pypi' || from === 'official') return [{ name: from }];
+  const folder = resolve(from);
+  if (!existsSync(folder)) {
+    throw new UsageError(`--from: got "${from}"; expected pypi, official or a folder that exists`);
+  }
+  const found = findLibTensorFlow(folder);
+  if (found === undefined) {
+    throw new UsageError(
+      `--from: got ${folder} without libtensorflow and its C headers; expected the folder of a ` +
+        'pip-installed TensorFlow, of its virtual environment or of an unpacked libtensorflow',
+    );
+  }
+  return [{ name: folder, found }];
+}
+
+/** Removes what installs that were killed have left. */
+async function removeLeftovers(): Promise<void> {
+  const folder = dirname(engineFolder());
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const processId = /^engine\.(?:partial|replaced)-(\d+)$/.exec(name)?.[1];
+    if (processId !== undefined && !isRunning(Number(processId))) {
+      await rm(join(folder, name), { recursive: true, force: true });
+    }
+  }
+}
+
+function isRunning(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** A folder in which an engine grows. */
+interface Build {
+  readonly folder: string;
+  /** The folder of tfjs-node-gpu in it. */
+  readonly packageFolder: string;
+  readonly report: (line: string) => void;
+  readonly signal: AbortSignal | undefined;
+  /** Does one step of the build and reports its beginning and its end. */
+  step<T>(label: string, what: string, work: () => Promise<T>): Promise<T>;
+}
+
+function beginBuild(
+  folder: string,
+  report: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Build {
+  const step = async <T>(label: string, what: string, work: () => Promise<T>): Promise<T> => {
+    report(`${label}: ${what}`);
+    const start = performance.now();
+    const result = await work();
+    signal?.throwIfAborted();
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    report(
+      `${label}: done in ${seconds} s; ${((await countBytes(folder)) / 1e6).toFixed(0)} MB so far`,
+    );
+    return result;
+  };
+  return { folder, packageFolder: packageFolderIn(folder), report, signal, step };
+}
+
+async function installFrom(
+  source: Source,
+  cuda: boolean,
+  report: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<InstalledEngine> {
+  const folder = `${engineFolder()}.partial-${process.pid}`;
+  const build = beginBuild(folder, report, signal);
+  try {
+    await rm(folder, { recursive: true, force: true });
+    await makeFolder(folder);
+    await addPackage(build);
+    const wheels = await addLibTensorFlow(build, source, cuda);
+    const { name, failure } = await build.step('check', 'running a graph', () =>
+      probeEngine(build.packageFolder, signal),
+    );
+    if (name === undefined) {
+      throw new UserError(`${source.name}: got an engine that runs no graph: ${failure}`);
+    }
+    const installed: InstalledEngine = { source: source.name, wheels, name };
+    await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
+    await putInPlace(folder, engineFolder());
+    return installed;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new UserError(
+      `engine install: cannot write into ${dirname(folder)} (${(error as Error).message}); ` +
+        'expected a folder of yours. Set LOSSLENS_HOME to one',
+    );
+  }
+}
+
+/** The version of the package that losslens asks for, in its package.json. */
+function packageVersion(): string {
+  const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    optionalDependencies: Record<string, string>;
+  };
+  return manifest.optionalDependencies[packageName] ?? 'latest';
+}
+
+/** Adds the package without running its install script, which fails on today's machines. */
+async function addPackage({ folder, step, signal }: Build): Promise<void> {
+  const spec = `${packageName}@${packageVersion()}`;
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
+  await step('npm', spec, async () => {
+    try {
+      await runProgram('npm', ['install', '--prefix', folder, ...flags, spec], { signal });
+    } catch (error) {
+      if (!(error instanceof ProgramError)) throw error;
+      throw new UserError(`npm: got ${error.message}; expected npm to fetch ${spec}`);
+    }
+  });
+}
+
+/** Adds libtensorflow and an addon for it; returns the wheels that were used. */
+async function addLibTensorFlow(
+  build: Build,
+  source: Source,
+  cuda: boolean,
+): Promise<readonly string[]> {
+  const { folder, packageFolder, report, signal, step } = build;
+  const compile = (placed: LibTensorFlow) =>
+    step('compiler', 'the addon', () => compileAddon(packageFolder, placed, signal));
+  if (source.found !== undefined) {
+    await compile(await placeLibraries(source.found, packageFolder, 'link'));
+    return [];
+  }
+  if (source.name === 'official') {
+    await step('download', 'libtensorflow and its addon, by the script of the package', () =>
+      runInstallScript(build),
+    );
+    return [];
+  }
+  const wheelFolder = join(folder, 'wheels');
+  const what = cuda ? "TensorFlow's GPU build and NVIDIA's libraries" : 'TensorFlow';
+  const fetched = await step('pip', what, () => fetchFromPypi(wheelFolder, cuda, report, signal));
+  await compile(await placeLibraries(fetched, packageFolder, 'move'));
+  await rm(wheelFolder, { recursive: true });
+  return fetched.wheels;
+}
+
+async function runInstallScript({ folder, packageFolder, report, signal }: Build): Promise<void> {
+  const binaries = join(folder, 'node_modules', '.bin');
+  try {
+    await runProgram(process.execPath, ['scripts/install.js', 'gpu', 'download'], {
+      cwd: packageFolder,
+      env: { PATH: `${binaries}${delimiter}${process.env['PATH'] ?? ''}` },
+      signal,
+      report,
+    });
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    throw new UserError(
+      `official: got ${error.message}; expected the script of ${packageName} to fetch libtensorflow. ` +
+        'Check the network, or use --from=pypi or --from=DIR',
+    );
+  }
+}
+
+/** Two renames, so that there is a whole engine, or none, at any time. */
+async function putInPlace(folder: string, target: string): Promise<void> {
+  const replaced = `${target}.replaced-${process.pid}`;
+  if (existsSync(target)) await rename(target, replaced);
+  try {
+    await rename(folder, target);
+  } catch (error) {
+    if (existsSync(replaced)) await rename(replaced, target);
+    throw error;
+  }
+  await rm(replaced, { recursive: true, force: true });
+}
+
+async function countBytes(folder: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await readdir(folder, { recursive: true })) {
+    const stats = await lstat(join(folder, name));
+    if (stats.isFile()) bytes += stats.size;
+  }
+  return bytes;
+}

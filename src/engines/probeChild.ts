@@ -1,0 +1,35 @@
+/** The child process of `probeEngine`: loads the engine of the folder in its argument and reports what it saw. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Graph } from '../graph/graph.ts';
+import { placeholder } from '../graph/ops/array.ts';
+import { add } from '../graph/ops/math.ts';
+import { preloadCudaLibraries } from './cudaLibraries.ts';
+import type { ProbeMessage } from './probe.ts';
+import { loadTensorFlowPackage } from './tensorflow.ts';
+
+async function tryEngine(packageFolder: string): Promise<string> {
+  const engine = loadTensorFlowPackage(packageFolder);
+  const graph = new Graph();
+  const x = placeholder(graph, 'float32', [-1], 'x');
+  const session = await engine.load(graph, {
+    increment: { inputs: { x }, outputs: { y: add(x, 1) } },
+  });
+  const { y } = session.run('increment', { x: { data: Float32Array.of(1, 2), shape: [2] } });
+  session.close();
+  if (y?.data.join() !== '2,3') {
+    throw new Error(`${engine.name}: got ${y?.data.join()} for [1,2] + 1`);
+  }
+  return engine.name;
+}
+
+const packageFolder = process.argv[2] ?? '';
+const nvidia = join(packageFolder, 'deps', 'nvidia');
+const brokenLibraries = existsSync(nvidia) ? preloadCudaLibraries(nvidia) : [];
+let message: ProbeMessage;
+try {
+  message = { name: await tryEngine(packageFolder), brokenLibraries };
+} catch (error) {
+  message = { failure: error instanceof Error ? error.message : String(error), brokenLibraries };
+}
+process.send?.(message, undefined, undefined, () => process.disconnect());

