@@ -9,6 +9,21 @@ import { ProgramError, runProgram } from './runProgram.ts';
 /** The newest Node-API that the package knows; every Node that losslens runs on offers it. */
 const nodeApiVersion = 8;
 
+const compiler = () => process.env['CXX'] ?? 'c++';
+
+/** @throws UserError  when there is no C++ compiler; to be asked before anything is downloaded */
+export async function expectCompiler(): Promise<void> {
+  try {
+    await runProgram(compiler(), ['--version']);
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    throw new UserError(
+      `compiler: got ${error.message}; expected a C++17 compiler to build TensorFlow's addon with. ` +
+        'Install one (on Debian and Ubuntu: apt install g++), or name yours in $CXX',
+    );
+  }
+}
+
 /**
  * Compiles the package's unmodified sources with the system's C++ compiler (`$CXX`, else c++).
  *
@@ -16,7 +31,7 @@ const nodeApiVersion = 8;
  * neither node-gyp nor a download of Node's headers is needed.
  *
  * @param packageFolder  the folder of tfjs-node-gpu, with the libraries in deps/lib
- * @throws UserError     when there is no compiler, or it fails
+ * @throws UserError     when the compiler fails
  */
 export async function compileAddon(
   packageFolder: string,
@@ -27,11 +42,10 @@ export async function compileAddon(
   const { include_dir: nodeApiHeaders } = require('node-api-headers') as { include_dir: string };
   const folder = join(packageFolder, 'lib', `napi-v${nodeApiVersion}`);
   await mkdir(folder, { recursive: true });
-  const compiler = process.env['CXX'] ?? 'c++';
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'];
   try {
     await runProgram(
-      compiler,
+      compiler(),
       [
         ...['-std=c++17', '-O2', '-shared', '-fPIC', `-DNAPI_VERSION=${nodeApiVersion}`],
         ...[`-I${nodeApiHeaders}`, `-I${include}`],
@@ -45,10 +59,7 @@ export async function compileAddon(
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
     throw new UserError(
-      error.isMissing
-        ? `compiler: found no '${compiler}'; expected a C++17 compiler to build TensorFlow's addon. ` +
-            'Install one (on Debian and Ubuntu: apt install g++), or name yours in $CXX'
-        : `compiler: got ${error.message}; expected the addon to compile against ${include}`,
+      `compiler: got ${error.message}; expected the addon to compile against ${include}`,
     );
   }
 }

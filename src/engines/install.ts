@@ -4,7 +4,7 @@ import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import { packageRoot } from '../packageRoot.ts';
-import { compileAddon } from './addon.ts';
+import { compileAddon, expectCompiler } from './addon.ts';
 import { engineFolder } from './home.ts';
 import { findLibTensorFlow, type LibTensorFlow, placeLibraries } from './libtensorflow.ts';
 import { probeEngine } from './probe.ts';
@@ -58,21 +58,21 @@ export async function installEngine(options: InstallOptions): Promise<InstalledE
   const { from, cuda = false, report, signal } = options;
   const sources = chooseSources(from, cuda);
   await removeLeftovers();
-  const failures: string[] = [];
-  for (const source of sources) {
-    if (failures.length > 0) report(`${failures.at(-1)}`);
-    report(`Installing from ${source.name} into ${engineFolder()}`);
-    try {
-      return await installFrom(source, cuda, report, signal);
-    } catch (error) {
-      if (signal?.aborted === true) {
-        throw new UserError('engine install: interrupted; nothing has changed. Run it again');
-      }
-      if (!(error instanceof UserError)) throw error;
-      failures.push(error.message);
-    }
+  const folder = `${engineFolder()}.partial-${process.pid}`;
+  report(`Installing into ${engineFolder()}`);
+  try {
+    const build = await beginBuild(folder, report, signal);
+    await addPackage(build);
+    const installed = await addFirstThatRuns(build, sources, cuda);
+    await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
+    await putInPlace(folder, engineFolder());
+    return installed;
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+    throw new UserError('engine install: interrupted; nothing has changed. Run it again');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-  throw new UserError(failures.join('\n'));
 }
 
 /** Where libtensorflow comes from. */
@@ -147,51 +147,52 @@ interface Build {
   step<T>(label: string, what: string, work: () => Promise<T>): Promise<T>;
 }
 
-function beginBuild(
+async function beginBuild(
   folder: string,
   report: (line: string) => void,
   signal: AbortSignal | undefined,
-): Build {
+): Promise<Build> {
+  await rm(folder, { recursive: true, force: true });
+  await makeFolder(folder);
   const step = async <T>(label: string, what: string, work: () => Promise<T>): Promise<T> => {
     report(`${label}: ${what}`);
     const start = performance.now();
     const result = await work();
     signal?.throwIfAborted();
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    report(
-      `${label}: done in ${seconds} s; ${((await countBytes(folder)) / 1e6).toFixed(0)} MB so far`,
-    );
+    const megabytes = ((await countBytes(folder)) / 1e6).toFixed(0);
+    report(`${label}: done in ${seconds} s; ${megabytes} MB so far`);
     return result;
   };
   return { folder, packageFolder: packageFolderIn(folder), report, signal, step };
 }
 
-async function installFrom(
-  source: Source,
+async function addFirstThatRuns(
+  build: Build,
+  sources: readonly Source[],
   cuda: boolean,
-  report: (line: string) => void,
-  signal: AbortSignal | undefined,
 ): Promise<InstalledEngine> {
-  const folder = `${engineFolder()}.partial-${process.pid}`;
-  const build = beginBuild(folder, report, signal);
-  try {
-    await rm(folder, { recursive: true, force: true });
-    await makeFolder(folder);
-    await addPackage(build);
-    const wheels = await addLibTensorFlow(build, source, cuda);
-    const { name, failure } = await build.step('check', 'running a graph', () =>
-      probeEngine(build.packageFolder, signal),
-    );
-    if (name === undefined) {
+  const { packageFolder, report, signal, step } = build;
+  const failures: string[] = [];
+  for (const source of sources) {
+    report(`Source: ${source.name}`);
+    try {
+      const wheels = await addLibTensorFlow(build, source, cuda);
+      const { name, failure } = await step('check', 'running a graph', () =>
+        probeEngine(packageFolder, signal),
+      );
+      if (name !== undefined) return { source: source.name, wheels, name };
       throw new UserError(`${source.name}: got an engine that runs no graph: ${failure}`);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      failures.push(error.message);
+      if (failures.length < sources.length) report(error.message);
+      for (const leftover of ['deps', 'lib']) {
+        await rm(join(packageFolder, leftover), { recursive: true, force: true });
+      }
     }
-    const installed: InstalledEngine = { source: source.name, wheels, name };
-    await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
-    await putInPlace(folder, engineFolder());
-    return installed;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
+  throw new UserError(failures.join('\n'));
 }
 
 async function makeFolder(folder: string): Promise<void> {
@@ -234,6 +235,7 @@ async function addLibTensorFlow(
   cuda: boolean,
 ): Promise<readonly string[]> {
   const { folder, packageFolder, report, signal, step } = build;
+  if (source.name !== 'official') await expectCompiler();
   const compile = (placed: LibTensorFlow) =>
     step('compiler', 'the addon', () => compileAddon(packageFolder, placed, signal));
   if (source.found !== undefined) {
@@ -248,10 +250,13 @@ async function addLibTensorFlow(
   }
   const wheelFolder = join(folder, 'wheels');
   const what = cuda ? "TensorFlow's GPU build and NVIDIA's libraries" : 'TensorFlow';
-  const fetched = await step('pip', what, () => fetchFromPypi(wheelFolder, cuda, report, signal));
-  await compile(await placeLibraries(fetched, packageFolder, 'move'));
-  await rm(wheelFolder, { recursive: true });
-  return fetched.wheels;
+  try {
+    const fetched = await step('pip', what, () => fetchFromPypi(wheelFolder, cuda, report, signal));
+    await compile(await placeLibraries(fetched, packageFolder, 'move'));
+    return fetched.wheels;
+  } finally {
+    await rm(wheelFolder, { recursive: true, force: true });
+  }
 }
 
 async function runInstallScript({ folder, packageFolder, report, signal }: Build): Promise<void> {
