@@ -1,0 +1,58 @@
+/** The data sets by the name that --dataset_name takes. */
+import { UsageError } from '../src/errors.ts';
+import type { InMemoryDataset } from './inMemory.ts';
+import { loadMnist, mnistSplits } from './mnist.ts';
+
+/** Which data to load. */
+export interface DatasetOptions {
+  readonly name: string;
+  /** --dataset_dir; not needed for built-in data sets. */
+  readonly folder: string | undefined;
+  readonly split: string;
+}
+
+type Loader = (folder: string | undefined, split: string) => Promise<InMemoryDataset>;
+
+/** @throws UsageError  unless the split is one of those that exist */
+function expectSplit(name: string, split: string, splits: readonly string[]): void {
+  if (splits.includes(split)) return;
+  throw new UsageError(
+    `--dataset_split_name: got "${split}"; ${name} has ${splits.join(' and ')}.`,
+  );
+}
+
+/** @throws UsageError  when the folder is missing from the command line */
+function expectFolder(name: string, folder: string | undefined): string {
+  if (folder !== undefined) return folder;
+  throw new UsageError(`--dataset_dir: missing; expected the folder of ${name}.`);
+}
+
+const loaders: Readonly<Record<string, Loader>> = {
+  mnist: (folder, split) => {
+    expectSplit('mnist', split, mnistSplits);
+    return loadMnist(expectFolder('mnist', folder), split as 'train' | 'test');
+  },
+};
+
+/** Names of all data sets. */
+export const datasetNames: readonly string[] = Object.keys(loaders);
+
+/**
+ * Loads one split of a data set.
+ *
+ * @throws UsageError  for an unknown name or split, listing those that exist
+ * @throws UserError   for missing or damaged files
+ */
+export async function loadDataset({
+  name,
+  folder,
+  split,
+}: DatasetOptions): Promise<InMemoryDataset> {
+  const load = loaders[name];
+  if (load === undefined) {
+    throw new UsageError(
+      `--dataset_name: got "${name}"; expected one of ${datasetNames.join(', ')}.`,
+    );
+  }
+  return load(folder, split);
+}

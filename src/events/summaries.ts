@@ -1,0 +1,80 @@
+/** Summary values in the form that stock TensorBoard reads (its "v2" summaries). */
+
+/** A Summary.Value message of event.proto. */
+export interface SummaryValue {
+  /** `section/name`; unique in its run over all kinds of summaries. */
+  readonly tag: string;
+  readonly tensor: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** Markdown that TensorBoard shows behind the tag. */
+export interface SummaryOptions {
+  readonly description?: string;
+}
+
+function metadata(
+  plugin: string,
+  dataClass: string,
+  { description = '' }: SummaryOptions,
+): SummaryValue['metadata'] {
+  return {
+    plugin_data: { plugin_name: plugin },
+    summary_description: description,
+    data_class: dataClass,
+  };
+}
+
+/** One number. TensorBoard takes float32 of rank 0 alone. */
+export function scalarSummary(
+  tag: string,
+  value: number,
+  options: SummaryOptions = {},
+): SummaryValue {
+  return {
+    tag,
+    tensor: { dtype: 'DT_FLOAT', tensor_shape: {}, float_val: [value] },
+    metadata: metadata('scalars', 'DATA_CLASS_SCALAR', options),
+  };
+}
+
+/** Width and height of a PNG file, from its first chunk (PNG specification, 11.2.2). */
+function pngSize(png: Uint8Array): { width: number; height: number } {
+  const header = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  return { width: header.getUint32(16), height: header.getUint32(20) };
+}
+
+/**
+ * Pictures, each a card of its own.
+ *
+ * @param pngs  PNG files of one size
+ */
+export function imageSummary(
+  tag: string,
+  pngs: readonly Uint8Array[],
+  options: SummaryOptions = {},
+): SummaryValue {
+  const { width, height } = pngSize(pngs[0]!);
+  return {
+    tag,
+    tensor: {
+      dtype: 'DT_STRING',
+      tensor_shape: { dim: [{ size: 2 + pngs.length }] },
+      string_val: [Buffer.from(String(width)), Buffer.from(String(height)), ...pngs],
+    },
+    metadata: metadata('images', 'DATA_CLASS_BLOB_SEQUENCE', options),
+  };
+}
+
+/** Markdown text, tables too. */
+export function textSummary(
+  tag: string,
+  markdown: string,
+  options: SummaryOptions = {},
+): SummaryValue {
+  return {
+    tag,
+    tensor: { dtype: 'DT_STRING', tensor_shape: {}, string_val: [Buffer.from(markdown)] },
+    metadata: metadata('text', 'DATA_CLASS_TENSOR', options),
+  };
+}

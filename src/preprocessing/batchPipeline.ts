@@ -1,0 +1,140 @@
+/** Prepares batches in worker threads, ahead of the steps that take them. */
+import { Worker } from 'node:worker_threads';
+import type { InMemoryDataset } from '../../datasets/inMemory.ts';
+import { permutation, random } from '../random.ts';
+import type { BatchRequest, BatchResponse, BatchWorkerData } from './batchWorker.ts';
+import type { ImageShape } from './preprocessing.ts';
+
+/** Some items, ready for the network. */
+export interface Batch {
+  /** Index of each item in the split's source order, [n]. */
+  readonly itemIndices: Uint32Array;
+  /** [n], 0..classes−1 */
+  readonly labels: Int32Array;
+  /** float32 [n, height, width, channels]; valid until the next batch is asked for */
+  readonly images: { readonly data: Float32Array; readonly shape: readonly number[] };
+}
+
+/** How batches are made. */
+export interface BatchPipelineOptions {
+  readonly preprocessingName: string;
+  /** Training shuffles and augments; otherwise items come in source order as they are. */
+  readonly isTraining: boolean;
+  /** Of the preprocessed images. */
+  readonly imageShape: ImageShape;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly numThreads: number;
+}
+
+/** Batches that are prepared ahead, for each thread. */
+const batchesAheadPerThread = 2;
+/** Tells these random numbers from those of weights, augmentation and dropout. */
+const orderStream = 2;
+
+/** Gives the batches of one data set, epoch by epoch; the same bytes whatever the number of threads. */
+export class BatchPipeline {
+  readonly #dataset: InMemoryDataset;
+  readonly #options: BatchPipelineOptions;
+  readonly #workers: Worker[];
+  readonly #waiting = new Map<number, (response: BatchResponse) => void>();
+  readonly #buffers: Float32Array<ArrayBuffer>[] = [];
+  #nextId = 0;
+  #failure: Error | undefined;
+  #reject: ((error: Error) => void) | undefined;
+
+  constructor(dataset: InMemoryDataset, options: BatchPipelineOptions) {
+    this.#dataset = dataset;
+    this.#options = options;
+    const { preprocessingName, isTraining, imageShape, seed } = options;
+    const workerData: BatchWorkerData = {
+      pixels: dataset.pixels,
+      sourceShape: dataset.imageShape,
+      preprocessingName,
+      isTraining,
+      imageShape,
+      seed,
+    };
+    this.#workers = Array.from({ length: options.numThreads }, () => {
+      const worker = new Worker(new URL('./batchWorker.js', import.meta.url), { workerData });
+      worker.on('message', (response: BatchResponse) => {
+        this.#waiting.get(response.id)?.(response);
+        this.#waiting.delete(response.id);
+      });
+      worker.on('error', (error: Error) => {
+        this.#failure = error;
+        this.#reject?.(error);
+      });
+      return worker;
+    });
+  }
+
+  /** Batches in an epoch; the last may be smaller. */
+  get batchesPerEpoch(): number {
+    return Math.ceil(this.#dataset.size / this.#options.batchSize);
+  }
+
+  /**
+   * One epoch: every item once, in an order that depends on seed and epoch alone.
+   *
+   * @param epoch       from 0
+   * @param firstBatch  batches of the epoch that are left out, as a resumed run has done them
+   */
+  async *epoch(epoch: number, firstBatch = 0): AsyncGenerator<Batch, void, undefined> {
+    const { isTraining, batchSize, seed, numThreads } = this.#options;
+    const { size } = this.#dataset;
+    const order = isTraining
+      ? permutation(size, random(seed, orderStream, epoch))
+      : Uint32Array.from({ length: size }, (_, i) => i);
+    const ahead = numThreads * batchesAheadPerThread;
+    const pending: { itemIndices: Uint32Array; images: Promise<Float32Array<ArrayBuffer>> }[] = [];
+    try {
+      for (let batch = firstBatch; batch < this.batchesPerEpoch || pending.length > 0; ) {
+        if (batch < this.batchesPerEpoch && pending.length < ahead) {
+          const itemIndices = order.slice(batch * batchSize, (batch + 1) * batchSize);
+          pending.push({ itemIndices, images: this.#prepare(epoch, itemIndices) });
+          batch++;
+          continue;
+        }
+        const { itemIndices, images } = pending.shift()!;
+        const buffer = await images;
+        yield this.#batch(itemIndices, buffer);
+        this.#buffers.push(buffer);
+      }
+    } finally {
+      for (const { images } of pending) this.#buffers.push(await images);
+    }
+  }
+
+  /** Ends the threads. */
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  #batch(itemIndices: Uint32Array, buffer: Float32Array): Batch {
+    const { imageShape } = this.#options;
+    const shape = [itemIndices.length, ...imageShape];
+    const labels = Int32Array.from(itemIndices, (item) => this.#dataset.labels[item]!);
+    const data = buffer.subarray(
+      0,
+      shape.reduce((a, b) => a * b, 1),
+    );
+    return { itemIndices, labels, images: { data, shape } };
+  }
+
+  #prepare(epoch: number, itemIndices: Uint32Array): Promise<Float32Array<ArrayBuffer>> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const { batchSize, imageShape } = this.#options;
+    const images =
+      this.#buffers.pop() ??
+      new Float32Array(batchSize * imageShape[0] * imageShape[1] * imageShape[2]);
+    const id = this.#nextId++;
+    const request: BatchRequest = { id, epoch, itemIndices, images };
+    const prepared = new Promise<Float32Array<ArrayBuffer>>((resolve, reject) => {
+      this.#reject = reject;
+      this.#waiting.set(id, (response) => resolve(response.images));
+    });
+    this.#workers[id % this.#workers.length]!.postMessage(request, [images.buffer]);
+    return prepared;
+  }
+}

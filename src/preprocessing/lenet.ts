@@ -1,0 +1,12 @@
+/** Preprocessing of LeNet, as TF-Slim has it (preprocessing/lenet_preprocessing.py). */
+import { cropOrPad } from './crop.ts';
+import type { PreprocessImage, Preprocessing } from './preprocessing.ts';
+
+/** Crops or pads to size and scales 0..255 to −1..0.992: (x − 128) / 128. */
+const preprocess: PreprocessImage = (image, shape, out) => {
+  cropOrPad(image, shape, out);
+  for (let i = 0; i < out.length; i++) out[i] = (out[i]! - 128) / 128;
+};
+
+/** The same for training and evaluation. */
+export const lenet: Preprocessing = { train: preprocess, evaluate: preprocess, channels: null };
