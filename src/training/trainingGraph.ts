@@ -1,20 +1,11 @@
 /** The one graph of a run: forward, backward, update, loss contribution, and the entry points. */
-import type { Signature, Signatures } from '../engines/engine.ts';
+import type { Signatures } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
-import {
-  cast,
-  constant,
-  identity,
-  placeholder,
-  reshape,
-  shapeOf,
-  slice,
-} from '../graph/ops/array.ts';
+import { cast, identity, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
 import { argMax, max } from '../graph/ops/math.ts';
 import { softmax } from '../graph/ops/nn.ts';
-import { assign } from '../graph/ops/variables.ts';
 import {
   itemContribution,
   monitoredContributions,
@@ -23,6 +14,7 @@ import {
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
 import { addLoss } from './loss.ts';
 import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
+import { predictSignature, variableSignatures } from './predictionGraph.ts';
 
 /** What the graph of a run depends on. */
 export interface TrainingGraphOptions {
@@ -34,8 +26,8 @@ export interface TrainingGraphOptions {
   readonly labelSmoothing: number;
   readonly computeType: 'float32' | 'bfloat16';
   readonly optimizer: OptimizerOptions;
-  /** Hs, or null to select nothing. */
-  readonly selectionLayer: string | null;
+  /** Hs; undefined for the logits, empty to select nothing. */
+  readonly selectionLayer: string | undefined;
   /** Hm, in any order. */
   readonly monitoredLayers: readonly string[];
 }
@@ -56,6 +48,8 @@ export interface TrainingGraph {
   readonly signatures: Signatures;
   /** End points of the training network in network order. */
   readonly endPoints: ReadonlyMap<string, Tensor>;
+  /** Hs, or null when nothing is selected. */
+  readonly selectionLayer: string | null;
   /** Hm in network order. */
   readonly monitoredLayers: readonly string[];
   readonly variables: readonly Variable[];
@@ -69,6 +63,16 @@ function findEndPoint(flag: string, name: string, endPoints: ReadonlyMap<string,
     throw new UsageError(`${flag}: got "${name}"; expected one of ${known}.`);
   }
   return endPoint;
+}
+
+/** The name of Hs: by default the end point that holds the logits; null for an empty name. */
+function resolveSelectionLayer(
+  name: string | undefined,
+  logits: Tensor,
+  endPoints: ReadonlyMap<string, Tensor>,
+): string | null {
+  if (name !== undefined) return name === '' ? null : name;
+  return [...endPoints].find(([, tensor]) => tensor === logits)?.[0] ?? null;
 }
 
 /**
@@ -98,7 +102,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const loss = addLoss(graph, logits, labels, options.labelSmoothing);
 
   const tapped = new Map<string, Tensor>();
-  const { selectionLayer } = options;
+  const selectionLayer = resolveSelectionLayer(options.selectionLayer, logits, endPoints);
   if (selectionLayer !== null) {
     tapped.set(selectionLayer, findEndPoint('--hs', selectionLayer, endPoints));
   }
@@ -170,6 +174,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   return {
     graph,
     endPoints,
+    selectionLayer,
     monitoredLayers,
     variables,
     signatures: {
@@ -187,38 +192,4 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
       predict: predictSignature(images, network, { ...context, isTraining: false }),
     },
   };
-}
-
-/** Entry points that set and read all variables by their names. */
-function variableSignatures(
-  graph: Graph,
-  variables: readonly Variable[],
-): { assign: Signature; read: Signature } {
-  const values: Record<string, Tensor> = {};
-  const current: Record<string, Tensor> = {};
-  const assignments = graph.withRootScope('assign', () =>
-    variables.map((variable) => {
-      const { name, shape, value } = variable;
-      values[name] = placeholder(graph, 'float32', shape, name);
-      current[name] = value;
-      return assign(variable, values[name]);
-    }),
-  );
-  const done = identity(constant(graph, 'float32', 1), {
-    name: 'assign/done',
-    after: assignments,
-  });
-  return { assign: { inputs: values, outputs: { done } }, read: { inputs: {}, outputs: current } };
-}
-
-/** The entry point that classifies: the network as it is outside of training. */
-function predictSignature(
-  images: Tensor,
-  network: NetworkDefinition,
-  context: NetworkContext,
-): Signature {
-  return images.graph.withNodePrefix('predict', () => {
-    const { logits } = network.build(images, context);
-    return { inputs: { images }, outputs: { probabilities: softmax(logits) } };
-  });
 }

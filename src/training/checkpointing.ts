@@ -1,0 +1,97 @@
+/** What of a run is in its checkpoints: variables, the number of steps, and the in situ state. */
+import type { HostTensor, Session } from '../engines/engine.ts';
+import { UserError } from '../errors.ts';
+import type { Variable } from '../graph/graph.ts';
+import { shapeText } from '../graph/shape.ts';
+import { latestCheckpoint, saveCheckpoint } from './checkpoint/checkpoints.ts';
+import { type CheckpointTensor, openTensorBundle } from './checkpoint/tensorBundle.ts';
+import type { InSituState } from './inSituRecorder.ts';
+
+const stepName = 'global_step';
+/** losslens' own state, JSON in UTF-8, beside the variables that TensorFlow knows. */
+const stateName = 'losslens/state';
+
+/** What a resumed run goes on from, beside the variables. */
+export interface RunState {
+  /** Items per step: with another one, the epoch that was begun cannot be gone on with. */
+  readonly batchSize: number;
+  readonly inSitu: InSituState | null;
+}
+
+/** A run as a checkpoint holds it. */
+export interface RestoredRun {
+  /** The checkpoint's prefix. */
+  readonly path: string;
+  /** Steps done. */
+  readonly step: number;
+  readonly values: Record<string, HostTensor>;
+  /** undefined for a checkpoint that losslens did not write. */
+  readonly state: RunState | undefined;
+}
+
+/** Saves a checkpoint of a run in its folder. */
+export async function saveRun(
+  trainDir: string,
+  step: number,
+  session: Session,
+  state: RunState,
+  maxToKeep: number,
+): Promise<void> {
+  const tensors = new Map<string, CheckpointTensor>(Object.entries(session.run('read', {})));
+  tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
+  const json = new Uint8Array(Buffer.from(JSON.stringify(state)));
+  tensors.set(stateName, { shape: [json.length], data: json });
+  await saveCheckpoint(trainDir, step, tensors, maxToKeep);
+}
+
+/**
+ * Reads the values of variables from a checkpoint.
+ *
+ * @param path  its prefix
+ * @throws UserError  when one is missing or has another shape
+ */
+export async function readVariables(
+  path: string,
+  variables: readonly Variable[],
+): Promise<Record<string, HostTensor>> {
+  const bundle = await openTensorBundle(path);
+  const values: Record<string, HostTensor> = {};
+  for (const { name, shape } of variables) {
+    const found = bundle.shapes.get(name);
+    if (found === undefined) {
+      throw new UserError(
+        `${path}: holds no variable ${name}; expected one of ${shapeText(shape)}.`,
+      );
+    }
+    if (found.length !== shape.length || found.some((size, i) => size !== shape[i])) {
+      throw new UserError(
+        `${path}: holds ${name} of ${shapeText(found)}; this network has ${shapeText(shape)}.`,
+      );
+    }
+    const { data } = await bundle.read(name);
+    values[name] = { data: Float32Array.from(data as Float32Array), shape };
+  }
+  return values;
+}
+
+/**
+ * Restores the latest checkpoint of a run's folder.
+ *
+ * @returns  undefined when there is none: a new run
+ */
+export async function restoreRun(
+  trainDir: string,
+  variables: readonly Variable[],
+): Promise<RestoredRun | undefined> {
+  const path = await latestCheckpoint(trainDir);
+  if (path === undefined) return undefined;
+  const values = await readVariables(path, variables);
+  const bundle = await openTensorBundle(path);
+  const step = Number((await bundle.read(stepName)).data[0]);
+  let state: RunState | undefined;
+  if (bundle.shapes.has(stateName)) {
+    const { data } = await bundle.read(stateName);
+    state = JSON.parse(Buffer.from(data as Uint8Array).toString()) as RunState;
+  }
+  return { path, step, values, state };
+}

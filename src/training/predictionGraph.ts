@@ -1,0 +1,79 @@
+/** The graph that classifies, and the entry points that every graph has. */
+import type { Signature, Signatures } from '../engines/engine.ts';
+import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
+import { constant, identity, placeholder } from '../graph/ops/array.ts';
+import { softmax } from '../graph/ops/nn.ts';
+import { assign } from '../graph/ops/variables.ts';
+import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
+
+/** What the graph depends on. */
+export interface PredictionGraphOptions {
+  readonly network: NetworkDefinition;
+  readonly numClasses: number;
+  /** [height, width, channels] of the preprocessed images. */
+  readonly imageShape: readonly [number, number, number];
+}
+
+/** A network outside of training with the entry points `assign`, `read` and `predict`. */
+export interface PredictionGraph {
+  readonly graph: Graph;
+  readonly signatures: Signatures;
+  readonly variables: readonly Variable[];
+}
+
+/** Builds the network alone, without dropout and with the moving statistics. */
+export function buildPredictionGraph({
+  network,
+  numClasses,
+  imageShape,
+}: PredictionGraphOptions): PredictionGraph {
+  const graph = new Graph();
+  const images = placeholder(graph, 'float32', [-1, ...imageShape], 'images');
+  const predict = predictSignature(images, network, {
+    numClasses,
+    isTraining: false,
+    weightDecay: 0,
+    dropoutSeed: constant(graph, 'int32', [0, 0]),
+    computeType: 'float32',
+    updates: [],
+  });
+  const variables = [...graph.variables.values()];
+  return { graph, variables, signatures: { ...variableSignatures(graph, variables), predict } };
+}
+
+/** Entry points that set and read all variables by their names: `assign` and `read`. */
+export function variableSignatures(
+  graph: Graph,
+  variables: readonly Variable[],
+): { assign: Signature; read: Signature } {
+  const values: Record<string, Tensor> = {};
+  const current: Record<string, Tensor> = {};
+  const assignments = graph.withRootScope('assign', () =>
+    variables.map((variable) => {
+      const { name, shape, value } = variable;
+      values[name] = placeholder(graph, 'float32', shape, name);
+      current[name] = value;
+      return assign(variable, values[name]);
+    }),
+  );
+  const done = identity(constant(graph, 'float32', 1), {
+    name: 'assign/done',
+    after: assignments,
+  });
+  return { assign: { inputs: values, outputs: { done } }, read: { inputs: {}, outputs: current } };
+}
+
+/**
+ * The entry point that classifies: the network as it is outside of training. Feeds images
+ * [n, h, w, c]; outputs probabilities [n, classes].
+ */
+export function predictSignature(
+  images: Tensor,
+  network: NetworkDefinition,
+  context: NetworkContext,
+): Signature {
+  return images.graph.withNodePrefix('predict', () => {
+    const { logits } = network.build(images, context);
+    return { inputs: { images }, outputs: { probabilities: softmax(logits) } };
+  });
+}

@@ -1,0 +1,76 @@
+/** The selections as data: `selection.csv` holds the last epoch's, `selections.jsonl` all of them. */
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { replaceFile } from '../replaceFile.ts';
+
+/** One selected item, as it is recorded. */
+export interface SelectionRecord {
+  /** From 1. */
+  readonly epoch: number;
+  /** Steps done at the end of the epoch. */
+  readonly step: number;
+  /** From 1, the highest contribution first. */
+  readonly rank: number;
+  readonly item: number;
+  readonly label: string;
+  /** The class that the network gave when it saw the item in this epoch. */
+  readonly output: string;
+  /** Probability of that class, 0..1. */
+  readonly probability: number;
+  /** Loss contribution in nats by layer: Hs, and Hm where the item was monitored in this epoch. */
+  readonly contributions: Readonly<Record<string, number>>;
+}
+
+function csvField(value: string | number): string {
+  const field = String(value);
+  return /[",\n\r]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+}
+
+/**
+ * Rows as comma-separated values (RFC 4180, lines end in \n).
+ *
+ * @param header  names of the columns
+ */
+export function toCsv(
+  header: readonly string[],
+  rows: Iterable<readonly (string | number)[]>,
+): string {
+  const lines = [header, ...rows].map((row) => row.map(csvField).join(','));
+  return `${lines.join('\n')}\n`;
+}
+
+/**
+ * Records one epoch's selection in the files of `folder`: `selection.csv` is replaced, and
+ * `selections.jsonl` gets a line for each item when the epoch is complete.
+ */
+export async function writeSelection(
+  folder: string,
+  selectionLayer: string,
+  records: readonly SelectionRecord[],
+  isComplete: boolean,
+): Promise<void> {
+  const header = [
+    'rank',
+    'item',
+    'label',
+    'output',
+    'probability',
+    'contribution',
+    'epoch',
+    'step',
+  ];
+  const rows = records.map((record) => [
+    record.rank,
+    record.item,
+    record.label,
+    record.output,
+    record.probability,
+    record.contributions[selectionLayer]!,
+    record.epoch,
+    record.step,
+  ]);
+  await replaceFile(join(folder, 'selection.csv'), toCsv(header, rows));
+  if (!isComplete) return;
+  const lines = records.map((record) => `${JSON.stringify(record)}\n`).join('');
+  await appendFile(join(folder, 'selections.jsonl'), lines);
+}

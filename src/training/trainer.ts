@@ -1,0 +1,147 @@
+/** The training loop: exact epochs, one step after the other, and what is done once in a while. */
+import { setImmediate } from 'node:timers/promises';
+import type { Dataset } from '../../datasets/dataset.ts';
+import type { HostTensor, Session } from '../engines/engine.ts';
+import type { EventWriter } from '../events/eventWriter.ts';
+import { scalarSummary } from '../events/summaries.ts';
+import type { Batch, BatchPipeline } from '../preprocessing/batchPipeline.ts';
+import type { InSituRecorder, Selection } from './inSituRecorder.ts';
+import { type LearningRateOptions, learningRateAt } from './learningRate.ts';
+import type { Progress } from './progress.ts';
+
+/** What the loop depends on; the names in snake case are those of the flags. */
+export interface TrainerOptions {
+  readonly session: Session;
+  readonly dataset: Dataset;
+  readonly pipeline: BatchPipeline;
+  readonly writer: EventWriter;
+  readonly progress: Progress;
+  /** null when no layer guides a selection. */
+  readonly inSitu: InSituRecorder | null;
+  readonly learningRate: LearningRateOptions;
+  readonly seed: number;
+  /** Steps done before, from a checkpoint. */
+  readonly firstStep: number;
+  /** Steps after which the training ends; Infinity for never. */
+  readonly lastStep: number;
+  readonly batch_size: number;
+  readonly log_every_n_steps: number;
+  readonly save_summaries_secs: number;
+  readonly save_interval_secs: number;
+  /** Writes a checkpoint of everything after `step` steps. */
+  readonly save: (step: number) => Promise<void>;
+  /** Told of each epoch's selection. */
+  readonly onSelection: (epoch: number, selection: Selection) => void;
+  /** Ends the training after the current step when it is aborted (Ctrl-C). */
+  readonly signal: AbortSignal;
+}
+
+/** How a training ended. */
+export interface TrainingResult {
+  /** Steps done in all. */
+  readonly step: number;
+  /** Whether the signal ended it before its last step. */
+  readonly interrupted: boolean;
+  /** Steps that this call did, and the time they took, start-up left out. */
+  readonly steps: number;
+  readonly seconds: number;
+}
+
+/** Steps in an epoch: every item once, the last batch possibly smaller. */
+export function stepsPerEpoch(size: number, batchSize: number): number {
+  return Math.ceil(size / batchSize);
+}
+
+/** Tells once in every `seconds`; never when it is 0. */
+class Timer {
+  readonly #intervalMs: number;
+  #lastMs = performance.now();
+
+  constructor(seconds: number) {
+    this.#intervalMs = seconds > 0 ? seconds * 1000 : Number.POSITIVE_INFINITY;
+  }
+
+  isDue(): boolean {
+    if (performance.now() - this.#lastMs < this.#intervalMs) return false;
+    this.#lastMs = performance.now();
+    return true;
+  }
+}
+
+/** Trains from `firstStep` to `lastStep`. */
+export async function train(options: TrainerOptions): Promise<TrainingResult> {
+  const { session, dataset, pipeline, writer, progress, inSitu, signal, firstStep, lastStep } =
+    options;
+  const perEpoch = stepsPerEpoch(dataset.size, options.batch_size);
+  const summariesTimer = new Timer(options.save_summaries_secs);
+  const checkpointTimer = new Timer(options.save_interval_secs);
+  const isOver = (step: number) => step >= lastStep || signal.aborted;
+  const startMs = performance.now();
+  let step = firstStep;
+  while (!isOver(step)) {
+    const epochIndex = Math.floor(step / perEpoch);
+    const epoch = epochIndex + 1;
+    for await (const batch of pipeline.epoch(epochIndex, step % perEpoch)) {
+      const rate = learningRateAt(step, options.learningRate);
+      const rows = inSitu?.rowsToMonitor(batch);
+      const outputs = session.run('train', trainFeeds(batch, rate, options.seed, step, rows));
+      step++;
+
+      const loss = outputs['total_loss']!.data[0]!;
+      if (inSitu && rows) await inSitu.observe(batch, rows, outputs, epoch, step);
+      progress.update({ step, epoch, loss });
+      if (step % options.log_every_n_steps === 0) {
+        await writer.write({
+          step,
+          values: [
+            scalarSummary(
+              'losses/softmax_cross_entropy_loss/value',
+              outputs['cross_entropy']!.data[0]!,
+            ),
+            scalarSummary('total_loss', loss),
+            scalarSummary('learning_rate', rate),
+            scalarSummary('accuracy', accuracyOf(batch, outputs['output']!)),
+          ],
+        });
+      }
+      if (summariesTimer.isDue()) await writer.flush();
+      if (checkpointTimer.isDue()) await options.save(step);
+      if (isOver(step)) break;
+      // The step blocks JavaScript: here messages of worker threads and signals get their turn.
+      await setImmediate();
+    }
+    const isComplete = step % perEpoch === 0;
+    // A checkpoint in the middle of an epoch keeps the queue as it is, to go on with.
+    if (isOver(step) && !isComplete) await options.save(step);
+    if (inSitu) options.onSelection(epoch, await inSitu.endEpoch(epoch, step, isComplete));
+    await writer.flush();
+    if (isOver(step) && isComplete) await options.save(step);
+  }
+  const seconds = (performance.now() - startMs) / 1000;
+  return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };
+}
+
+function trainFeeds(
+  { images, labels }: Batch,
+  rate: number,
+  seed: number,
+  step: number,
+  rows: Int32Array | undefined,
+): Record<string, HostTensor> {
+  return {
+    images,
+    labels: { data: labels, shape: [labels.length] },
+    learning_rate: { data: Float32Array.of(rate), shape: [] },
+    dropout_seed: { data: Int32Array.of(seed, step), shape: [2] },
+    ...(rows ? { monitor_rows: { data: rows, shape: [rows.length] } } : {}),
+  };
+}
+
+/** Share of the batch that the network got right, 0..1. */
+function accuracyOf({ labels }: Batch, output: HostTensor): number {
+  let correct = 0;
+  labels.forEach((label, row) => {
+    if (output.data[row] === label) correct++;
+  });
+  return correct / labels.length;
+}

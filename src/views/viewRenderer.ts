@@ -1,0 +1,71 @@
+/** Draws views in a thread of their own, in order, with a bound on what waits. */
+import { Worker } from 'node:worker_threads';
+import type { MonitoringView, MonitoringViewOptions } from './monitoringView.ts';
+import type { SelectionView } from './selectionView.ts';
+import type { ViewRequest, ViewResponse } from './viewWorker.ts';
+
+/** Views that wait at most before `ready` holds their maker back: about 10 MB of 32×32 items. */
+const maxWaiting = 256;
+
+interface Waiting {
+  readonly resolve: (png: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Turns views into PNG files. */
+export class ViewRenderer {
+  readonly #worker = new Worker(new URL('./viewWorker.js', import.meta.url));
+  readonly #waiting: Waiting[] = [];
+  readonly #options: MonitoringViewOptions;
+  #onProgress: (() => void)[] = [];
+  #failure: Error | undefined;
+
+  constructor(options: MonitoringViewOptions = {}) {
+    this.#options = options;
+    this.#worker.on('message', (response: ViewResponse) => {
+      const { resolve, reject } = this.#waiting.shift()!;
+      if ('png' in response) resolve(response.png);
+      else reject(response.error);
+      this.#wake();
+    });
+    this.#worker.on('error', (error: Error) => {
+      this.#failure = error;
+      for (const { reject } of this.#waiting.splice(0)) reject(error);
+      this.#wake();
+    });
+  }
+
+  /** Resolves when another view may be handed over without gathering too many. */
+  async ready(): Promise<void> {
+    while (this.#waiting.length >= maxWaiting) {
+      await new Promise<void>((resolve) => this.#onProgress.push(resolve));
+    }
+  }
+
+  /** The Selection View as a PNG file. */
+  renderSelectionView(view: SelectionView): Promise<Uint8Array> {
+    return this.#render({ kind: 'selection', view });
+  }
+
+  /** The Monitoring View as a PNG file. */
+  renderMonitoringView(view: MonitoringView): Promise<Uint8Array> {
+    return this.#render({ kind: 'monitoring', view, options: this.#options });
+  }
+
+  /** Ends the thread; views that still wait are given up. */
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #render(request: ViewRequest): Promise<Uint8Array> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#worker.postMessage(request);
+    });
+  }
+
+  #wake(): void {
+    for (const resolve of this.#onProgress.splice(0)) resolve();
+  }
+}
