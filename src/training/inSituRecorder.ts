@@ -59,6 +59,8 @@ export class InSituRecorder {
   #previousSelection = new Set<number>();
   /** Contributions at Hm of the items that were monitored in this epoch. */
   #monitoredContributions = new Map<number, Record<string, number>>();
+  /** Settled when all views so far are with the event writer. */
+  #written: Promise<void> = Promise.resolve();
 
   constructor(options: InSituOptions, state?: InSituState) {
     this.#options = options;
@@ -112,8 +114,14 @@ export class InSituRecorder {
       });
     });
     for (const [index, row] of rows.entries()) {
-      await this.#monitor(batch, row, this.#layersOf(outputs, index), outputs, epoch, step);
+      await this.#options.renderer.ready();
+      this.#monitor(batch, row, this.#layersOf(outputs, index), outputs, epoch, step);
     }
+  }
+
+  /** Resolves when all views so far are with the event writer. @throws what went wrong with one */
+  async drained(): Promise<void> {
+    await this.#written;
   }
 
   /**
@@ -123,10 +131,10 @@ export class InSituRecorder {
    * @param isComplete  false when the training stopped in the middle of the epoch
    */
   async endEpoch(epoch: number, step: number, isComplete: boolean): Promise<Selection> {
-    const { dataset, selectionLayer, trainDir, writer, renderer, hasPlantedError } = this.#options;
+    const { dataset, selectionLayer, trainDir, renderer, hasPlantedError } = this.#options;
     const selected = this.#queue.ranked();
     const records = selected.map((candidate, i) => this.#record(candidate, i + 1, epoch, step));
-    const view = await renderer.renderSelectionView({
+    const view = renderer.renderSelectionView({
       epoch,
       step,
       selectionLayer,
@@ -144,14 +152,13 @@ export class InSituRecorder {
         hasPlantedError: hasPlantedError?.(candidate.itemIndex) ?? false,
       })),
     });
-    await writer.write({
+    this.#writeView(
       step,
-      values: [
-        imageSummary(`Selection View/${selectionLayer}`, [view], {
-          description: `The ${selected.length} items with the highest loss contribution at ${selectionLayer} over an epoch.`,
-        }),
-      ],
-    });
+      `Selection View/${selectionLayer}`,
+      `The ${selected.length} items with the highest loss contribution at ${selectionLayer} over an epoch.`,
+      view,
+    );
+    await this.drained();
     await writeSelection(trainDir, selectionLayer, records, isComplete);
     this.#monitored.add(selected.map(({ itemIndex }) => itemIndex));
     this.#previousSelection = new Set(selected.map(({ itemIndex }) => itemIndex));
@@ -207,15 +214,25 @@ export class InSituRecorder {
     });
   }
 
-  async #monitor(
+  /** Appends a view to the log once it is drawn; views get there in the order of the calls. */
+  #writeView(step: number, tag: string, description: string, view: Promise<Uint8Array>): void {
+    const { writer } = this.#options;
+    this.#written = Promise.all([view, this.#written]).then(([png]) =>
+      writer.write({ step, values: [imageSummary(tag, [png], { description })] }),
+    );
+    // A failure is reported by drained(), not as an unhandled one before that.
+    this.#written.catch(() => {});
+  }
+
+  #monitor(
     batch: Batch,
     row: number,
     layers: MonitoredLayer[],
     outputs: Readonly<Record<string, HostTensor>>,
     epoch: number,
     step: number,
-  ): Promise<void> {
-    const { dataset, renderer, writer } = this.#options;
+  ): void {
+    const { dataset, renderer } = this.#options;
     const itemIndex = batch.itemIndices[row]!;
     const label = dataset.classNames[dataset.labels[itemIndex]!]!;
     this.#monitoredContributions.set(
@@ -224,7 +241,7 @@ export class InSituRecorder {
     );
     const [, ...inputShape] = batch.images.shape;
     const inputSize = inputShape.reduce((a, b) => a * b, 1);
-    const view = await renderer.renderMonitoringView({
+    const view = renderer.renderMonitoringView({
       itemIndex,
       epoch,
       step,
@@ -240,6 +257,6 @@ export class InSituRecorder {
     });
     const name = `Monitoring View/${String(itemIndex).padStart(6, '0')} ${label}`;
     const description = `Loss contribution (C) and reduction (R) of item ${itemIndex}, label ${label}.`;
-    await writer.write({ step, values: [imageSummary(name, [view], { description })] });
+    this.#writeView(step, name, description, view);
   }
 }

@@ -1,5 +1,6 @@
 /** What both views draw with: a canvas, text that fits, enlarged pixels, PNG files. */
 import { createRequire } from 'node:module';
+import { constants } from 'node:zlib';
 import { type Canvas, createCanvas, GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas';
 import { PNG } from 'pngjs';
 import type { Image } from '../../datasets/dataset.ts';
@@ -146,6 +147,11 @@ export function toPng(drawing: Drawing): Uint8Array {
   const { width, height } = drawing.canvas;
   const png = new PNG({ width, height });
   png.data = Buffer.from(drawing.getImageData(0, 0, width, height).data.buffer);
-  // Flat areas and enlarged pixels: no filter and a quick deflate give small files fast.
-  return PNG.sync.write(png, { colorType: 2, filterType: 0, deflateLevel: 4 });
+  // Enlarged pixels repeat whole rows: no filter and zlib's default strategy give small files fast.
+  return PNG.sync.write(png, {
+    colorType: 2,
+    filterType: 0,
+    deflateLevel: 6,
+    deflateStrategy: constants.Z_DEFAULT_STRATEGY,
+  });
 }

@@ -144,10 +144,10 @@ function drawItem(
   drawPixels(drawing, toPixels(image), x, y, size);
   const top = y + icon.height;
   const rankText = `${rank}  #${item.itemIndex}`;
-  drawText(drawing, rankText, x, top + 12, textWidth - 10, { size: 10, color: ink.faint });
+  drawText(drawing, rankText, x, top + 12, icon.width - 12, { size: 10, color: ink.faint });
   if (item.isNew) {
     const style = { size: 10, color: ink.new, align: 'right' } as const;
-    drawText(drawing, '●', x + textWidth - 2, top + 12, 12, style);
+    drawText(drawing, '●', x + icon.width, top + 12, 12, style);
   }
   const verdict = `${item.label} → ${item.output}`;
   const isWrong = item.label !== item.output;
