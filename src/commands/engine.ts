@@ -5,16 +5,18 @@ import { engineFolder } from '../engines/home.ts';
 import { installEngine } from '../engines/install.ts';
 import { NoEngineError } from '../errors.ts';
 
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 async function install({ from, cuda }: { from?: string; cuda: boolean }): Promise<void> {
   const abort = new AbortController();
   const interrupt = () => abort.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  for (const signal of endingSignals) process.on(signal, interrupt);
   try {
     const report = (line: string) => process.stderr.write(`${line}\n`);
     const { name } = await installEngine({ from, cuda, report, signal: abort.signal });
     process.stdout.write(`Installed ${name} in ${engineFolder()}\n`);
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    for (const signal of endingSignals) process.off(signal, interrupt);
   }
 }
 

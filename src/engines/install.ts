@@ -1,11 +1,11 @@
 /** Installs libtensorflow and the package that drives it, all or nothing. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { compileAddon, expectCompiler } from './addon.ts';
-import { engineFolder } from './home.ts';
+import { engineFolder, losslensHome } from './home.ts';
 import { findLibTensorFlow, type LibTensorFlow, placeLibraries } from './libtensorflow.ts';
 import { probeEngine } from './probe.ts';
 import { fetchFromPypi } from './pypi.ts';
@@ -57,6 +57,7 @@ export function readInstalledEngine(): InstalledEngine | undefined {
 export async function installEngine(options: InstallOptions): Promise<InstalledEngine> {
   const { from, cuda = false, report, signal } = options;
   const sources = chooseSources(from, cuda);
+  await makeHome();
   await removeLeftovers();
   const folder = `${engineFolder()}.partial-${process.pid}`;
   report(`Installing into ${engineFolder()}`);
@@ -115,14 +116,25 @@ function chooseSources(from: string | undefined, cuda: boolean): readonly Source
   return [{ name: folder, found }];
 }
 
+async function makeHome(): Promise<void> {
+  const home = losslensHome();
+  try {
+    await mkdir(home, { recursive: true });
+    accessSync(home, constants.W_OK);
+  } catch (error) {
+    throw new UserError(
+      `engine install: cannot write into ${home} (${(error as Error).message}); expected a folder ` +
+        'of yours. Set LOSSLENS_HOME to one',
+    );
+  }
+}
+
 /** Removes what installs that were killed have left. */
 async function removeLeftovers(): Promise<void> {
-  const folder = dirname(engineFolder());
-  if (!existsSync(folder)) return;
-  for (const name of readdirSync(folder)) {
+  for (const name of readdirSync(losslensHome())) {
     const processId = /^engine\.(?:partial|replaced)-(\d+)$/.exec(name)?.[1];
     if (processId !== undefined && !isRunning(Number(processId))) {
-      await rm(join(folder, name), { recursive: true, force: true });
+      await rm(join(losslensHome(), name), { recursive: true, force: true });
     }
   }
 }
@@ -153,7 +165,7 @@ async function beginBuild(
   signal: AbortSignal | undefined,
 ): Promise<Build> {
   await rm(folder, { recursive: true, force: true });
-  await makeFolder(folder);
+  await mkdir(folder);
   const step = async <T>(label: string, what: string, work: () => Promise<T>): Promise<T> => {
     report(`${label}: ${what}`);
     const start = performance.now();
@@ -193,17 +205,6 @@ async function addFirstThatRuns(
     }
   }
   throw new UserError(failures.join('\n'));
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new UserError(
-      `engine install: cannot write into ${dirname(folder)} (${(error as Error).message}); ` +
-        'expected a folder of yours. Set LOSSLENS_HOME to one',
-    );
-  }
 }
 
 /** The version of the package that losslens asks for, in its package.json. */

@@ -23,13 +23,17 @@ async function tryEngine(packageFolder: string): Promise<string> {
   return engine.name;
 }
 
-const packageFolder = process.argv[2] ?? '';
-const nvidia = join(packageFolder, 'deps', 'nvidia');
-const brokenLibraries = existsSync(nvidia) ? preloadCudaLibraries(nvidia) : [];
-let message: ProbeMessage;
-try {
-  message = { name: await tryEngine(packageFolder), brokenLibraries };
-} catch (error) {
-  message = { failure: error instanceof Error ? error.message : String(error), brokenLibraries };
+async function probe(packageFolder: string): Promise<ProbeMessage> {
+  let outcome: { name: string } | { failure: string };
+  try {
+    outcome = { name: await tryEngine(packageFolder) };
+  } catch (error) {
+    outcome = { failure: error instanceof Error ? error.message : String(error) };
+  }
+  // The engine has loaded them already; once more tells which ones it could not.
+  const nvidia = join(packageFolder, 'deps', 'nvidia');
+  return { ...outcome, brokenLibraries: existsSync(nvidia) ? preloadCudaLibraries(nvidia) : [] };
 }
+
+const message = await probe(process.argv[2] ?? '');
 process.send?.(message, undefined, undefined, () => process.disconnect());

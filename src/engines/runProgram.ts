@@ -21,7 +21,7 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** Added to this process' environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Ends the program. */
+  /** Ends the program and what it has started. */
   readonly signal?: AbortSignal | undefined;
   /** Takes its output line by line; on a terminal the program writes there itself, with its own progress bars. */
   readonly report?: ((line: string) => void) | undefined;
@@ -44,8 +44,18 @@ export async function runProgram(
     stdio: ['ignore', onTerminal ? process.stderr : 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, ...env },
+    // A group of its own, so that the programs that it starts can be ended with it.
+    detached: process.platform !== 'win32',
   });
-  const kill = () => child.kill('SIGTERM');
+  const kill = () => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(process.platform === 'win32' ? child.pid : -child.pid);
+    } catch (error) {
+      // It has just ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  };
   signal?.addEventListener('abort', kill);
   let stdout = '';
   let stderr = '';

@@ -111,7 +111,8 @@ export function loadTensorFlowPackage(folder: string): Engine {
     );
   }
   const backend = tf.findBackend('tensorflow');
-  const device = backend.isUsingGpuDevice ? `GPU: ${askDriver().gpus.join(', ')}` : 'CPU';
+  const gpus = backend.isUsingGpuDevice ? askDriver().gpus.join(', ') : '';
+  const device = backend.isUsingGpuDevice ? ['GPU', gpus].filter(Boolean).join(': ') : 'CPU';
   return {
     name: `tensorflow ${backend.binding.TF_Version} (${device})`,
     load: (graph, signatures) => loadGraph(tf, graph, signatures),
