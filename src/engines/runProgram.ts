@@ -31,6 +31,7 @@ export interface ProgramOptions {
  * Runs a program to its end.
  *
  * @returns  what it wrote to stdout, unless a terminal took that
+ * @throws the signal's reason when that ends it
  * @throws ProgramError  when it cannot start or leaves with another status than 0; the message ends with its
  *                       first line that speaks of an error, or its last one
  */
@@ -39,6 +40,7 @@ export async function runProgram(
   args: readonly string[],
   { cwd, env, signal, report }: ProgramOptions = {},
 ): Promise<string> {
+  signal?.throwIfAborted();
   const onTerminal = report !== undefined && process.stderr.isTTY;
   const child = spawn(command, args, {
     stdio: ['ignore', onTerminal ? process.stderr : 'pipe', 'pipe'],
@@ -77,7 +79,7 @@ export async function runProgram(
         reject(new ProgramError(`${command}: ${reason}`, isMissing, ''));
       });
       child.on('close', (status, killedBy) => {
-        if (status === 0) return resolve();
+        if (status === 0 || signal?.aborted === true) return resolve();
         const outcome = killedBy ?? `exit code ${status}`;
         reject(new ProgramError(`${command} (${outcome}): ${lastWords(stderr)}`, false, stderr));
       });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { engine as tfjsEngine } from '@tensorflow/tfjs-core';
 import type { Engine, HostTensor, Session } from '../../src/engines/engine.ts';
-import { loadTensorFlowEngine } from '../../src/engines/tensorflow.ts';
+import { selectEngine } from '../../src/engines/select.ts';
+import { loadTensorFlowEngine, packageFolderIn } from '../../src/engines/tensorflow.ts';
 import { NoEngineError } from '../../src/errors.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { gather, identity, placeholder } from '../../src/graph/ops/array.ts';
@@ -43,7 +45,7 @@ async function loadLine(): Promise<Session> {
   const y = matMul(x, w.value);
   const ones = add(matMul(x, first), 1);
   const gradient = matMul(x, ones, { transposeA: true });
-  const update = applyGradientDescent(w, rate, gradient);
+  const update = applyGradientDescent(w, rate, gradient, { after: [y.node] });
   const done = identity(first, { after: [assign(w, first)] });
   return await engine!.load(graph, {
     assign: { inputs: { first }, outputs: { done } },
@@ -150,4 +152,37 @@ test('loading leaves no file behind', { skip }, async () => {
   const before = folders();
   (await loadLine()).close();
   assert.deepEqual(folders(), before);
+});
+
+test('the fastest engine is chosen by itself, with the reason', { skip }, async () => {
+  const { engine, reason } = await selectEngine('auto');
+  assert.match(engine.name, /^tensorflow /);
+  assert.equal(reason, 'the fastest that works here');
+  const chosen = await selectEngine('tensorflow');
+  assert.equal(chosen.reason, 'asked for by --engine=tensorflow');
+});
+
+test('an engine that does not load is said to be so, with what mends it', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'losslens-home-'));
+  const { LOSSLENS_HOME } = process.env;
+  process.env['LOSSLENS_HOME'] = home;
+  try {
+    const folder = packageFolderIn(join(home, 'engine'));
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'index.js'), 'throw new Error("no addon\\nat all");');
+    await assert.rejects(selectEngine('tensorflow'), (error) => {
+      assert.ok(error instanceof NoEngineError);
+      assert.equal(error.exitCode, 3);
+      assert.equal(
+        error.message,
+        `engine tensorflow: ${folder} does not load (no addon); expected a complete engine. ` +
+          'Run: losslens engine install',
+      );
+      return true;
+    });
+  } finally {
+    if (LOSSLENS_HOME === undefined) delete process.env['LOSSLENS_HOME'];
+    else process.env['LOSSLENS_HOME'] = LOSSLENS_HOME;
+    rmSync(home, { recursive: true });
+  }
 });
