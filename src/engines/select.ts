@@ -2,10 +2,12 @@
 import { NoEngineError } from '../errors.ts';
 import type { Engine } from './engine.ts';
 import { loadTensorFlowEngine } from './tensorflow.ts';
+import { createWasmEngine } from './wasm/wasmEngine.ts';
 
 /** How to get each engine, the fastest first. */
 const loaders = {
   tensorflow: loadTensorFlowEngine,
+  wasm: createWasmEngine,
 } satisfies Record<string, () => Promise<Engine>>;
 
 /** The value of --engine: the name of one engine, or 'auto' for the fastest that works here. */

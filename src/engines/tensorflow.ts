@@ -134,6 +134,7 @@ async function loadGraph(
     await writeSavedModel(folder, graph, signatures);
     // Signatures of one folder share one TensorFlow session, and with it the variables.
     for (const name of Object.keys(signatures)) {
+      if (tf.getBackend() !== 'tensorflow') await tf.setBackend('tensorflow');
       loaded.set(name, await tf.node.loadSavedModel(folder, ['serve'], name));
     }
   } catch (error) {

@@ -1,7 +1,9 @@
 /** Gradients of the ops of ops/array.ts. */
+
+import { constantInput } from '../nodeInputs.ts';
 import { cast, identity, pad, reshape, slice } from '../ops/array.ts';
 import { sum } from '../ops/math.ts';
-import { constantInput, type GradientTable, ofSingleOutput } from './registry.ts';
+import { type GradientTable, ofSingleOutput } from './registry.ts';
 
 /** The axes along which an input of shape `from` was repeated to give `to`. */
 export function repeatedAxes(from: readonly number[], to: readonly number[]): number[] {

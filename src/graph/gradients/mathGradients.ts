@@ -1,5 +1,6 @@
 /** Gradients of the ops of ops/math.ts. */
 import type { Node, Tensor } from '../graph.ts';
+import { attr, constantInput } from '../nodeInputs.ts';
 import { broadcastLike, cast, countElements, identity, reshape } from '../ops/array.ts';
 import {
   add,
@@ -18,7 +19,7 @@ import {
 } from '../ops/math.ts';
 import { normalizeAxes, reducedShape, sizeOf } from '../shape.ts';
 import { repeatedAxes } from './arrayGradients.ts';
-import { attr, constantInput, type GradientTable, ofSingleOutput } from './registry.ts';
+import { type GradientTable, ofSingleOutput } from './registry.ts';
 
 /** Sums a gradient over the axes along which `x` was repeated. */
 function sumToShapeOf(x: Tensor, gradient: Tensor): Tensor {

@@ -1,5 +1,6 @@
 /** Gradients of the ops of ops/nn.ts. */
 import type { Node, Tensor } from '../graph.ts';
+import { attr } from '../nodeInputs.ts';
 import { reshape } from '../ops/array.ts';
 import { exp, mul, sub, sum } from '../ops/math.ts';
 import {
@@ -12,7 +13,7 @@ import {
   type Padding,
   reluGrad,
 } from '../ops/nn.ts';
-import { attr, type GradientTable, ofSingleOutput } from './registry.ts';
+import { type GradientTable, ofSingleOutput } from './registry.ts';
 
 function windowOptions(node: Node): Conv2dOptions {
   return {

@@ -1,0 +1,57 @@
+/** Kernels of ops/math.ts. */
+import * as tf from '@tensorflow/tfjs-core';
+import { attr, constantInput } from '../../graph/nodeInputs.ts';
+import { allocate, view } from './heap.ts';
+import type { Kernel, KernelTable } from './kernel.ts';
+
+function unary(compute: (x: tf.Tensor) => tf.Tensor): Kernel {
+  return (_node, [x]) => compute(x!);
+}
+
+function binary(compute: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Kernel {
+  return (_node, [a, b]) => compute(a!, b!);
+}
+
+function reduction(
+  compute: (x: tf.Tensor, axes: number[], keepDims: boolean) => tf.Tensor,
+): Kernel {
+  return (node, [x]) => compute(x!, [...constantInput(node, 1)], attr(node, 'keep_dims', 'b'));
+}
+
+/** Kernels by op. */
+export const mathKernels: KernelTable = {
+  AddV2: binary(tf.add),
+  Sub: binary(tf.sub),
+  Mul: binary(tf.mul),
+  RealDiv: binary(tf.div),
+  Pow: binary(tf.pow),
+  Maximum: binary(tf.maximum),
+  Minimum: binary(tf.minimum),
+  Greater: binary(tf.greater),
+  GreaterEqual: binary(tf.greaterEqual),
+  Equal: binary(tf.equal),
+  Neg: unary(tf.neg),
+  Abs: unary(tf.abs),
+  Square: unary(tf.square),
+  Sqrt: unary(tf.sqrt),
+  Rsqrt: unary(tf.rsqrt),
+  Exp: unary(tf.exp),
+  Log: unary(tf.log),
+  Floor: unary(tf.floor),
+  AddN: (_node, inputs) => {
+    const y = allocate(inputs[0]!.shape);
+    const values = view(y);
+    values.set(view(inputs[0]!));
+    for (const input of inputs.slice(1)) {
+      const addend = view(input);
+      for (let i = 0; i < values.length; i++) values[i] = values[i]! + addend[i]!;
+    }
+    return y;
+  },
+  Sum: reduction(tf.sum),
+  Mean: reduction(tf.mean),
+  Max: reduction(tf.max),
+  ArgMax: (_node, [x]) => tf.argMax(x!, -1),
+  MatMul: (node, [a, b]) =>
+    tf.matMul(a!, b!, attr(node, 'transpose_a', 'b'), attr(node, 'transpose_b', 'b')),
+};

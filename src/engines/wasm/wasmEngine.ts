@@ -1,0 +1,197 @@
+/** Runs graphs on the kernels of tfjs' WebAssembly backend: an interpreter of the same graph. */
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-wasm';
+import { NoEngineError } from '../../errors.ts';
+import type { Graph, Node, Tensor } from '../../graph/graph.ts';
+import type { Engine, HostTensor, Session, Signature, Signatures } from '../engine.ts';
+import { checkFeeds } from '../feeds.ts';
+import { arrayKernels } from './arrayKernels.ts';
+import type { KernelTable } from './kernel.ts';
+import { mathKernels } from './mathKernels.ts';
+import { nnKernels } from './nnKernels.ts';
+import { updates } from './updates.ts';
+
+/** Kernels by op; the session handles Placeholder, Const and the ops of variables itself. */
+const kernels: KernelTable = { ...arrayKernels, ...mathKernels, ...nnKernels };
+const ownOps = new Set(['Placeholder', 'Const', 'VarHandleOp', 'ReadVariableOp']);
+
+/** A graph holds an op that this engine has no kernel for. */
+export class MissingKernelError extends Error {
+  override readonly name = 'MissingKernelError';
+}
+
+/**
+ * Starts the WebAssembly backend.
+ *
+ * @throws NoEngineError  when it does not start, as without WebAssembly
+ */
+export async function createWasmEngine(): Promise<Engine> {
+  if (!(await tf.setBackend('wasm'))) {
+    throw new NoEngineError('engine wasm: the WebAssembly backend does not start on this machine.');
+  }
+  return {
+    name: `wasm (tfjs ${tf.version_core}, one thread)`,
+    load: async (graph, signatures) => new WasmSession(graph, signatures),
+  };
+}
+
+/** The nodes of one signature in the order in which they run, and when each value is used last. */
+interface Plan {
+  readonly nodes: readonly Node[];
+  /** Tensors that are not needed after the node of the same position. */
+  readonly lastUses: readonly (readonly Tensor[])[];
+}
+
+/** Nodes that the outputs depend on, by value or by control input, in graph order. */
+function planSignature(graph: Graph, signature: Signature): Plan {
+  const outputs = Object.values(signature.outputs);
+  const needed = new Set<Node>();
+  const waiting = outputs.map(({ node }) => node);
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (needed.has(node)) continue;
+    needed.add(node);
+    waiting.push(...node.inputs.map((input) => input.node), ...node.controlInputs);
+  }
+  const nodes = graph.nodes.filter((node) => needed.has(node));
+  const missing = nodes.find(
+    ({ op }) => !ownOps.has(op) && kernels[op] === undefined && updates[op] === undefined,
+  );
+  if (missing !== undefined) {
+    throw new MissingKernelError(
+      `engine wasm: no kernel for the op ${missing.op} of ${missing.name}; use --engine=tensorflow`,
+    );
+  }
+  const lastUser = new Map<Tensor, number>();
+  nodes.forEach((node, position) => {
+    for (const tensor of [...node.outputs, ...node.inputs]) lastUser.set(tensor, position);
+  });
+  for (const tensor of outputs) lastUser.set(tensor, Number.POSITIVE_INFINITY);
+  const lastUses: Tensor[][] = nodes.map(() => []);
+  for (const [tensor, position] of lastUser) lastUses[position]?.push(tensor);
+  return { nodes, lastUses };
+}
+
+class WasmSession implements Session {
+  readonly #signatures: Signatures;
+  readonly #plans = new Map<string, Plan>();
+  /** Values of constants, made once. */
+  readonly #constants = new Map<Node, tf.Tensor>();
+  /** Values of variables by their handles. */
+  readonly #variables = new Map<Tensor, tf.Tensor>();
+
+  constructor(graph: Graph, signatures: Signatures) {
+    this.#signatures = signatures;
+    for (const [name, signature] of Object.entries(signatures)) {
+      this.#plans.set(name, planSignature(graph, signature));
+    }
+  }
+
+  run(name: string, feeds: Readonly<Record<string, HostTensor>>): Record<string, HostTensor> {
+    const signature = this.#signatures[name];
+    const plan = this.#plans.get(name);
+    if (signature === undefined || plan === undefined) {
+      const known = [...this.#plans.keys()].join(', ') || 'none (the session is closed)';
+      throw new Error(`session: got signature '${name}'; expected one of ${known}`);
+    }
+    checkFeeds(name, signature, feeds);
+    // Every engine on tfjs shares its one registry of backends.
+    if (tf.getBackend() !== 'wasm') void tf.setBackend('wasm');
+    const values = new Map<Tensor, tf.Tensor>();
+    try {
+      for (const [key, input] of Object.entries(signature.inputs)) {
+        const { data, shape } = feeds[key]!;
+        values.set(input, tf.tensor(data, [...shape], input.dtype as 'float32' | 'int32'));
+      }
+      plan.nodes.forEach((node, position) => {
+        this.#runNode(node, values);
+        for (const tensor of plan.lastUses[position]!) {
+          values.get(tensor)?.dispose();
+          values.delete(tensor);
+        }
+      });
+      const results: Record<string, HostTensor> = {};
+      for (const [key, tensor] of Object.entries(signature.outputs)) {
+        const value = values.get(tensor)!;
+        results[key] = { data: value.dataSync() as Float32Array | Int32Array, shape: value.shape };
+      }
+      return results;
+    } finally {
+      for (const value of values.values()) value.dispose();
+    }
+  }
+
+  close(): void {
+    for (const value of [...this.#constants.values(), ...this.#variables.values()]) value.dispose();
+    this.#constants.clear();
+    this.#variables.clear();
+    this.#plans.clear();
+  }
+
+  #runNode(node: Node, values: Map<Tensor, tf.Tensor>): void {
+    const update = updates[node.op];
+    if (update !== undefined) {
+      this.#runUpdate(node, values);
+      return;
+    }
+    const results = this.#compute(node, values);
+    node.outputs.forEach((output, i) => {
+      const result = results[i];
+      if (result !== undefined) values.set(output, result);
+    });
+  }
+
+  #compute(node: Node, values: Map<Tensor, tf.Tensor>): readonly tf.Tensor[] {
+    switch (node.op) {
+      case 'Placeholder':
+      case 'VarHandleOp':
+        return [];
+      case 'Const':
+        return [tf.clone(this.#constant(node))];
+      case 'ReadVariableOp':
+        return [tf.clone(this.#variable(node.inputs[0]!))];
+    }
+    const inputs = node.inputs.map((input) => values.get(input)!);
+    // The backend has no kernels for tensors without elements, as those of no monitored rows.
+    if (node.inputs.some(({ shape }, i) => shape.includes(-1) && inputs[i]!.size === 0)) {
+      return node.outputs.map(({ shape }) =>
+        tf.tensor(
+          [],
+          shape.map((size) => Math.max(0, size)),
+        ),
+      );
+    }
+    const result = kernels[node.op]!(node, inputs);
+    return result instanceof tf.Tensor ? [result] : result;
+  }
+
+  #constant(node: Node): tf.Tensor {
+    let value = this.#constants.get(node);
+    if (value === undefined) {
+      const attr = node.attrs['value'];
+      if (attr === undefined || !('tensor' in attr)) throw new Error(`${node.name}: no value`);
+      const { data, shape, dtype } = attr.tensor;
+      value = tf.tensor(data, [...shape], dtype === 'int32' ? 'int32' : 'float32');
+      this.#constants.set(node, value);
+    }
+    return value;
+  }
+
+  #variable(handle: Tensor): tf.Tensor {
+    const value = this.#variables.get(handle);
+    if (value === undefined) throw new Error(`${handle.node.name}: used before it was assigned`);
+    return value;
+  }
+
+  /** A new tensor takes the place of the old one: the backend keeps packed weights by tensor. */
+  #runUpdate(node: Node, values: Map<Tensor, tf.Tensor>): void {
+    const handles = node.inputs.filter(({ dtype }) => dtype === 'resource');
+    const others = node.inputs.filter(({ dtype }) => dtype !== 'resource');
+    const isAssignment = node.op === 'AssignVariableOp';
+    const current = isAssignment ? [] : handles.map((handle) => this.#variable(handle));
+    const inputs = others.map((input) => values.get(input)!);
+    updates[node.op]!(current, inputs).forEach((next, i) => {
+      this.#variables.get(handles[i]!)?.dispose();
+      this.#variables.set(handles[i]!, next);
+    });
+  }
+}
