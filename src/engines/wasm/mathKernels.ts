@@ -18,6 +18,21 @@ function reduction(
   return (node, [x]) => compute(x!, [...constantInput(node, 1)], attr(node, 'keep_dims', 'b'));
 }
 
+/**
+ * Matrix product. The backend is fast only where neither matrix is transposed, so that is done
+ * beforehand: to the first matrix, and of the second one's product the smaller way round.
+ */
+function matMul(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
+  return tf.tidy(() => {
+    const left = transposeA ? tf.transpose(a) : a;
+    if (!transposeB) return tf.matMul(left, b);
+    // a·bᵀ = (b·aᵀ)ᵀ spares the transposition of b, often the weights and the largest of the three.
+    return b.size > left.size
+      ? tf.transpose(tf.matMul(b, tf.transpose(left)))
+      : tf.matMul(left, tf.transpose(b));
+  });
+}
+
 /** Kernels by op. */
 export const mathKernels: KernelTable = {
   AddV2: binary(tf.add),
@@ -53,5 +68,5 @@ export const mathKernels: KernelTable = {
   Max: reduction(tf.max),
   ArgMax: (_node, [x]) => tf.argMax(x!, -1),
   MatMul: (node, [a, b]) =>
-    tf.matMul(a!, b!, attr(node, 'transpose_a', 'b'), attr(node, 'transpose_b', 'b')),
+    matMul(a!, b!, attr(node, 'transpose_a', 'b'), attr(node, 'transpose_b', 'b')),
 };

@@ -243,12 +243,7 @@ export const nnKernels: KernelTable = {
     return y;
   },
   Relu: (_node, [x]) => tf.relu(x!),
-  ReluGrad: (_node, [dy, features]) => {
-    const dx = allocate(dy!.shape);
-    const [derivative, values, result] = [view(dy!), view(features!), view(dx)];
-    for (let i = 0; i < result.length; i++) result[i] = values[i]! > 0 ? derivative[i]! : 0;
-    return dx;
-  },
+  ReluGrad: (_node, [dy, features]) => tf.tidy(() => tf.mul(dy!, tf.step(features!))),
   MaxPool: (node, [x]) => {
     const { stride, padding } = windowOf(node);
     const window = attr(node, 'ksize', 'ints')[1]!;
@@ -260,8 +255,9 @@ export const nnKernels: KernelTable = {
   SoftmaxCrossEntropyWithLogits: (_node, [logits, targets]) =>
     softmaxCrossEntropy(logits!, targets!),
   L2Loss: (_node, [x]) => {
+    const values = view(x!);
     let sum = 0;
-    for (const value of view(x!)) sum += value * value;
+    for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!;
     return tf.scalar(sum / 2);
   },
   FusedBatchNormV3: batchNorm,
