@@ -1,7 +1,9 @@
 /** The data sets by the name that --dataset_name takes. */
 import { UsageError } from '../src/errors.ts';
+import { makeDigits } from './digits.ts';
 import type { InMemoryDataset } from './inMemory.ts';
 import { loadMnist, mnistSplits } from './mnist.ts';
+import { makeShapes } from './shapes.ts';
 
 /** Which data to load. */
 export interface DatasetOptions {
@@ -27,7 +29,19 @@ function expectFolder(name: string, folder: string | undefined): string {
   throw new UsageError(`--dataset_dir: missing; expected the folder of ${name}.`);
 }
 
+const twoSplits = ['train', 'test'] as const;
+
+/** A data set that is made, not read. */
+function builtIn(name: string, make: typeof makeDigits): Loader {
+  return async (_folder, split) => {
+    expectSplit(name, split, twoSplits);
+    return make(split as 'train' | 'test');
+  };
+}
+
 const loaders: Readonly<Record<string, Loader>> = {
+  digits: builtIn('digits', makeDigits),
+  shapes: builtIn('shapes', makeShapes),
   mnist: (folder, split) => {
     expectSplit('mnist', split, mnistSplits);
     return loadMnist(expectFolder('mnist', folder), split as 'train' | 'test');

@@ -53,3 +53,8 @@ export function permutation(size: number, next: () => number): Uint32Array {
   }
   return order;
 }
+
+/** One number of the standard normal distribution (Box and Muller). */
+export function gaussian(next: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+}
