@@ -105,6 +105,10 @@ export const trainFlags = {
   },
   Logging: {
     train_dir: text('runs/train', 'folder for checkpoints, event files and selections'),
+    eval_interval_epochs: integer(0, 'epochs between evaluations in the run; 0 for none', {
+      min: 0,
+    }),
+    eval_split_name: text('test', 'split for the evaluations in the run'),
     log_every_n_steps: integer(10, 'steps between lines of the console', { min: 1 }),
     save_summaries_secs: integer(600, 'seconds between scalar summaries; 0 for none', { min: 0 }),
     save_interval_secs: integer(600, 'seconds between checkpoints; 0 for none but the last', {

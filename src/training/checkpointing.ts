@@ -10,6 +10,7 @@ import type { InSituState } from './inSituRecorder.ts';
 const stepName = 'global_step';
 /** losslens' own state, JSON in UTF-8, beside the variables that TensorFlow knows. */
 const stateName = 'losslens/state';
+const contributionsName = 'losslens/contributions';
 
 /** What a resumed run goes on from, beside the variables. */
 export interface RunState {
@@ -39,8 +40,14 @@ export async function saveRun(
 ): Promise<void> {
   const tensors = new Map<string, CheckpointTensor>(Object.entries(session.run('read', {})));
   tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
-  const json = new Uint8Array(Buffer.from(JSON.stringify(state)));
+  const { contributions, ...inSitu } = state.inSitu ?? {};
+  const json = new Uint8Array(
+    Buffer.from(JSON.stringify({ ...state, inSitu: state.inSitu && inSitu })),
+  );
   tensors.set(stateName, { shape: [json.length], data: json });
+  if (contributions !== undefined) {
+    tensors.set(contributionsName, { shape: [contributions.length], data: contributions });
+  }
   await saveCheckpoint(trainDir, step, tensors, maxToKeep);
 }
 
@@ -91,7 +98,12 @@ export async function restoreRun(
   let state: RunState | undefined;
   if (bundle.shapes.has(stateName)) {
     const { data } = await bundle.read(stateName);
-    state = JSON.parse(Buffer.from(data as Uint8Array).toString()) as RunState;
+    const json = JSON.parse(Buffer.from(data as Uint8Array).toString()) as RunState;
+    const inSitu = json.inSitu && {
+      ...json.inSitu,
+      contributions: (await bundle.read(contributionsName)).data as Float32Array,
+    };
+    state = { ...json, inSitu };
   }
   return { path, step, values, state };
 }

@@ -3,12 +3,11 @@ import { dirname, join } from 'node:path';
 import { loadDataset } from '../../datasets/factory.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { EventWriter } from '../events/eventWriter.ts';
-import { scalarSummary } from '../events/summaries.ts';
 import { getNetwork } from '../nets/factory.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from './checkpoint/checkpoints.ts';
 import { readVariables } from './checkpointing.ts';
-import { type Evaluation, evaluate } from './evaluator.ts';
+import { type Evaluation, evaluate, writeEvaluation } from './evaluator.ts';
 import { buildPredictionGraph } from './predictionGraph.ts';
 
 /** What an evaluation is asked to do: the flags of `losslens evaluate`. */
@@ -67,10 +66,7 @@ export async function runEvaluation(options: EvaluationOptions): Promise<Evaluat
       options.eval_dir ?? join(dirname(checkpoint), 'eval'),
       step,
     );
-    await writer.write({
-      step,
-      values: [scalarSummary('eval/Accuracy', accuracy), scalarSummary('eval/Recall_5', recallAt5)],
-    });
+    await writeEvaluation(writer, step, evaluation);
     await writer.close();
     process.stdout.write(
       `${checkpoint} on ${items} items of ${dataset.name} ${dataset.split}: ` +

@@ -1,6 +1,8 @@
 /** Runs a network over a split and counts how often it is right. */
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Session } from '../engines/engine.ts';
+import type { EventWriter } from '../events/eventWriter.ts';
+import { scalarSummary } from '../events/summaries.ts';
 import type { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 
 /** What a network achieves on a split. */
@@ -43,6 +45,19 @@ export async function evaluate(
     items += labels.length;
   }
   return { items, accuracy: correct / items, recallAt5: amongFive / items, confusion };
+}
+
+/** Writes an evaluation as summaries at the step of its checkpoint, tagged as TF-Slim tags them. */
+export async function writeEvaluation(
+  writer: EventWriter,
+  step: number,
+  { accuracy, recallAt5 }: Evaluation,
+): Promise<void> {
+  await writer.write({
+    step,
+    values: [scalarSummary('eval/Accuracy', accuracy), scalarSummary('eval/Recall_5', recallAt5)],
+  });
+  await writer.flush();
 }
 
 /** Number of classes that come before `label`: more probable, or as probable with a lower index. */

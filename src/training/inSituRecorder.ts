@@ -2,7 +2,8 @@
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import type { EventWriter } from '../events/eventWriter.ts';
-import { imageSummary } from '../events/summaries.ts';
+import { imageSummary, scalarSummary } from '../events/summaries.ts';
+import { averagePrecision } from '../insitu/detection.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
 import { SelectionQueue } from '../insitu/selectionQueue.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
@@ -32,8 +33,8 @@ export interface InSituOptions {
   readonly trainDir: string;
   readonly writer: EventWriter;
   readonly renderer: ViewRenderer;
-  /** Whether the label of an item was changed on purpose; undefined when none was. */
-  readonly hasPlantedError: ((itemIndex: number) => boolean) | undefined;
+  /** Items whose label was changed on purpose; undefined without --label_noise. */
+  readonly plantedErrors: ReadonlySet<number> | undefined;
 }
 
 /** The state that a resumed run goes on from; plain data for the checkpoint. */
@@ -42,13 +43,25 @@ export interface InSituState {
   readonly monitored: readonly number[];
   readonly previousSelection: readonly number[];
   readonly monitoredContributions: readonly (readonly [number, Record<string, number>])[];
+  /** Contribution of every item in this epoch, in nats; NaN before its turn. */
+  readonly contributions: Float32Array;
+}
+
+/** How well an epoch's contributions find the planted wrong labels. */
+export interface Detection {
+  /** Selected items with a planted wrong label. */
+  readonly found: number;
+  /** found ÷ selected items */
+  readonly precision: number;
+  /** Over all items of the epoch, 0..1 */
+  readonly averagePrecision: number;
 }
 
 /** What is reported at an epoch's end. */
 export interface Selection {
   readonly records: readonly SelectionRecord[];
-  /** Selected items whose label was changed on purpose; undefined when none was. */
-  readonly plantedErrors: number | undefined;
+  /** How well the selection finds planted errors; undefined without --label_noise. */
+  readonly detection: Detection | undefined;
 }
 
 /** Selects and watches items over a run. */
@@ -59,6 +72,8 @@ export class InSituRecorder {
   #previousSelection = new Set<number>();
   /** Contributions at Hm of the items that were monitored in this epoch. */
   #monitoredContributions = new Map<number, Record<string, number>>();
+  /** Contribution of every item in this epoch; NaN before its turn. */
+  readonly #contributions: Float32Array;
   /** Settled when all views so far are with the event writer. */
   #written: Promise<void> = Promise.resolve();
 
@@ -66,6 +81,8 @@ export class InSituRecorder {
     this.#options = options;
     this.#queue = new SelectionQueue(options.capacity);
     this.#monitored = new MonitoredItems(options.maxMonitoredItems);
+    this.#contributions =
+      state?.contributions.slice() ?? new Float32Array(options.dataset.size).fill(Number.NaN);
     if (state === undefined) return;
     for (const candidate of state.queue) this.#queue.offer(candidate);
     this.#monitored.add(state.monitored);
@@ -80,6 +97,7 @@ export class InSituRecorder {
       monitored: this.#monitored.items,
       previousSelection: [...this.#previousSelection],
       monitoredContributions: [...this.#monitoredContributions],
+      contributions: this.#contributions,
     };
   }
 
@@ -105,6 +123,7 @@ export class InSituRecorder {
     const contributions = outputs['contribution']!.data;
     batch.itemIndices.forEach((itemIndex, row) => {
       const contribution = contributions[row]!;
+      this.#contributions[itemIndex] = contribution;
       if (!this.#queue.accepts({ itemIndex, contribution })) return;
       this.#queue.offer({
         itemIndex,
@@ -131,7 +150,7 @@ export class InSituRecorder {
    * @param isComplete  false when the training stopped in the middle of the epoch
    */
   async endEpoch(epoch: number, step: number, isComplete: boolean): Promise<Selection> {
-    const { dataset, selectionLayer, trainDir, renderer, hasPlantedError } = this.#options;
+    const { dataset, selectionLayer, trainDir, renderer, plantedErrors } = this.#options;
     const selected = this.#queue.ranked();
     const records = selected.map((candidate, i) => this.#record(candidate, i + 1, epoch, step));
     const view = renderer.renderSelectionView({
@@ -149,7 +168,7 @@ export class InSituRecorder {
         contribution: candidate.contribution,
         isNew:
           this.#previousSelection.size > 0 && !this.#previousSelection.has(candidate.itemIndex),
-        hasPlantedError: hasPlantedError?.(candidate.itemIndex) ?? false,
+        hasPlantedError: plantedErrors?.has(candidate.itemIndex) ?? false,
       })),
     });
     this.#writeView(
@@ -159,14 +178,34 @@ export class InSituRecorder {
       view,
     );
     await this.drained();
+    const detection = this.#detection(selected);
+    if (detection !== undefined) {
+      await this.#options.writer.write({
+        step,
+        values: [
+          scalarSummary('selection/precision', detection.precision),
+          scalarSummary('selection/average_precision', detection.averagePrecision),
+        ],
+      });
+    }
     await writeSelection(trainDir, selectionLayer, records, isComplete);
     this.#monitored.add(selected.map(({ itemIndex }) => itemIndex));
     this.#previousSelection = new Set(selected.map(({ itemIndex }) => itemIndex));
     this.#queue.clear();
+    this.#contributions.fill(Number.NaN);
     this.#monitoredContributions.clear();
-    const plantedErrors =
-      hasPlantedError && selected.filter(({ itemIndex }) => hasPlantedError(itemIndex)).length;
-    return { records, plantedErrors };
+    return { records, detection };
+  }
+
+  #detection(selected: readonly Candidate[]): Detection | undefined {
+    const { plantedErrors } = this.#options;
+    if (plantedErrors === undefined) return undefined;
+    const found = selected.filter(({ itemIndex }) => plantedErrors.has(itemIndex)).length;
+    return {
+      found,
+      precision: found / selected.length,
+      averagePrecision: averagePrecision(this.#contributions, plantedErrors),
+    };
   }
 
   #record(candidate: Candidate, rank: number, epoch: number, step: number): SelectionRecord {

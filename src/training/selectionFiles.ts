@@ -1,6 +1,7 @@
 /** The selections as data: `selection.csv` holds the last epoch's, `selections.jsonl` all of them. */
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { toCsv } from '../csv.ts';
 import { replaceFile } from '../replaceFile.ts';
 
 /** One selected item, as it is recorded. */
@@ -19,24 +20,6 @@ export interface SelectionRecord {
   readonly probability: number;
   /** Loss contribution in nats by layer: Hs, and Hm where the item was monitored in this epoch. */
   readonly contributions: Readonly<Record<string, number>>;
-}
-
-function csvField(value: string | number): string {
-  const field = String(value);
-  return /[",\n\r]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
-}
-
-/**
- * Rows as comma-separated values (RFC 4180, lines end in \n).
- *
- * @param header  names of the columns
- */
-export function toCsv(
-  header: readonly string[],
-  rows: Iterable<readonly (string | number)[]>,
-): string {
-  const lines = [header, ...rows].map((row) => row.map(csvField).join(','));
-  return `${lines.join('\n')}\n`;
 }
 
 /**

@@ -30,8 +30,8 @@ export interface TrainerOptions {
   readonly save_interval_secs: number;
   /** Writes a checkpoint of everything after `step` steps. */
   readonly save: (step: number) => Promise<void>;
-  /** Told of each epoch's selection. */
-  readonly onSelection: (epoch: number, selection: Selection) => void;
+  /** Told of each epoch's selection; null when no layer guides one. */
+  readonly onEpochEnd: (epoch: number, step: number, selection: Selection | null) => Promise<void>;
   /** Ends the training after the current step when it is aborted (Ctrl-C). */
   readonly signal: AbortSignal;
 }
@@ -113,9 +113,10 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
     const isComplete = step % perEpoch === 0;
     // A checkpoint in the middle of an epoch keeps the queue as it is, to go on with.
     if (isOver(step) && !isComplete) await options.save(step);
-    if (inSitu) options.onSelection(epoch, await inSitu.endEpoch(epoch, step, isComplete));
+    const selection = inSitu ? await inSitu.endEpoch(epoch, step, isComplete) : null;
     await writer.flush();
     if (isOver(step) && isComplete) await options.save(step);
+    await options.onEpochEnd(epoch, step, selection);
   }
   const seconds = (performance.now() - startMs) / 1000;
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };
