@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+
+const good = temporaryFolder();
+writeSmallMnist(good, 30, 10);
+const trainDir = join(temporaryFolder(), 'run');
+
+function train(...more: readonly string[]): string[] {
+  return [
+    'train',
+    '--engine=wasm',
+    '--dataset_name=mnist',
+    `--dataset_dir=${good}`,
+    `--train_dir=${trainDir}`,
+    '--max_number_of_steps=1',
+    ...more,
+  ];
+}
+
+/** A copy of the data with one file changed. */
+function damaged(file: string, change: (bytes: Buffer) => Buffer): string {
+  const folder = temporaryFolder();
+  for (const name of ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte']) {
+    copyFileSync(join(good, name), join(folder, name));
+  }
+  writeFileSync(join(folder, file), change(readFileSync(join(good, file))));
+  return folder;
+}
+
+const occupied = join(temporaryFolder(), 'file');
+writeFileSync(occupied, '');
+
+const mistakes: Record<string, [args: string[], code: number, message: RegExp]> = {
+  'an unknown layer in --hs': [
+    train('--hs=pool3'),
+    2,
+    /--hs: got "pool3"; expected one of conv1, pool1, conv2, pool2, Flatten, fc3, dropout3, Logits, Predictions\./,
+  ],
+  'an unknown layer in --hm': [
+    train('--hm=pool1,pol2'),
+    2,
+    /--hm: got "pol2"; expected one of conv1/,
+  ],
+  'a layer that the loss does not depend on': [
+    train('--hm=Predictions'),
+    2,
+    /--hm: the loss does not depend on "Predictions"/,
+  ],
+  'layers to monitor but none to select by': [
+    train('--hs=', '--hm=pool1'),
+    2,
+    /--hm: .*expected --hs/,
+  ],
+  'an unknown network': [train('--model_name=lenett'), 2, /--model_name: got "lenett"; expected/],
+  'an unknown data set': [
+    train('--dataset_name=mnits'),
+    2,
+    /--dataset_name: got "mnits"; expected/,
+  ],
+  'an unknown split': [
+    train('--dataset_split_name=val'),
+    2,
+    /--dataset_split_name: got "val"; mnist has train and test/,
+  ],
+  'an unknown preprocessing': [train('--preprocessing_name=x'), 2, /--preprocessing_name: got "x"/],
+  'an unknown flag': [
+    train('--learnin_rate=1'),
+    2,
+    /unknown option '--learnin_rate=1'.*learning_rate/,
+  ],
+  'a wrong value': [train('--ns=0'), 2, /--ns: got "0"; expected a whole number from 1 to 1024/],
+  'an unknown command': [['trian'], 2, /unknown command 'trian'/],
+  'a flag that cannot act here': [train('--num_clones=2'), 2, /--num_clones: .*only 1 is possible/],
+  'a missing folder': [
+    train('--dataset_dir=/nowhere'),
+    1,
+    /\/nowhere\/train-images-idx3-ubyte: found neither this file nor/,
+  ],
+  'truncated data': [
+    train(`--dataset_dir=${damaged('train-images-idx3-ubyte', (b) => b.subarray(0, 5000))}`),
+    1,
+    /train-images-idx3-ubyte, byte 5000: found 5000 bytes in all; expected 23536\./,
+  ],
+  'a wrong magic number': [
+    train(
+      `--dataset_dir=${damaged('train-labels-idx1-ubyte', (b) => Buffer.concat([Buffer.from([1]), b.subarray(1)]))}`,
+    ),
+    1,
+    /train-labels-idx1-ubyte, byte 0: found magic number 16779265; expected 2049\./,
+  ],
+  'a label out of range': [
+    train(
+      `--dataset_dir=${damaged('train-labels-idx1-ubyte', (b) => Buffer.concat([b.subarray(0, 12), Buffer.from([77]), b.subarray(13)]))}`,
+    ),
+    1,
+    /train-labels-idx1-ubyte, byte 12: found label 77; expected 0 to 9\./,
+  ],
+  'a train_dir that cannot be written to': [
+    train(`--train_dir=${join(occupied, 'run')}`),
+    1,
+    /--train_dir: cannot write to ".*run" \(ENOTDIR/,
+  ],
+  'no checkpoint to evaluate': [
+    ['evaluate', '--engine=wasm', '--checkpoint_path=/nowhere'],
+    1,
+    /--checkpoint_path: got "\/nowhere"; expected a folder with a checkpoint/,
+  ],
+  'an engine that is not installed': [
+    train('--engine=tensorflow'),
+    3,
+    /engine tensorflow: found nothing in .*; expected an installed engine\. Run: losslens engine install/,
+  ],
+};
+
+for (const [mistake, [args, code, message]] of Object.entries(mistakes)) {
+  test(`${mistake} gets one clear line and exit code ${code}`, async () => {
+    const result = await losslens(args, { LOSSLENS_HOME: '/nowhere' });
+    assert.equal(result.code, code, result.stderr);
+    assert.match(result.stderr, message);
+    assert.equal(result.stderr.trimEnd().split('\n').length, 1, result.stderr);
+    assert.match(result.stderr, /^losslens: /);
+  });
+}
+
+test('--debug shows where an error comes from', async () => {
+  const { stderr } = await losslens(['--debug', ...train('--hs=pool3')]);
+  assert.match(stderr, /at buildTrainingGraph/);
+});

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openTensorBundle } from '../../src/training/checkpoint/tensorBundle.ts';
+import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { runPython, skipWithoutPython } from '../python.ts';
+
+const data = temporaryFolder();
+// Not a multiple of the batch size: the last batch of an epoch is smaller, and trained on.
+const items = 210;
+writeSmallMnist(data, items, 50);
+const stepsPerEpoch = Math.ceil(items / 20);
+
+function trainArguments(trainDir: string, ...more: readonly string[]): string[] {
+  return [
+    'train',
+    '--engine=wasm',
+    `--train_dir=${trainDir}`,
+    '--dataset_name=mnist',
+    `--dataset_dir=${data}`,
+    '--model_name=lenet',
+    '--batch_size=20',
+    '--max_number_of_epochs=3',
+    '--optimizer=momentum',
+    '--learning_rate=0.01',
+    '--learning_rate_decay_type=fixed',
+    '--weight_decay=0',
+    '--log_every_n_steps=5',
+    '--seed=1',
+    '--ns=8',
+    '--hm=pool1,pool2',
+    ...more,
+  ];
+}
+
+interface EventRecord {
+  step: number;
+  kind: string;
+  values: { tag: string; plugin: string }[];
+}
+
+interface SelectionLine {
+  epoch: number;
+  step: number;
+  rank: number;
+  item: number;
+  contributions: Record<string, number>;
+}
+
+function readSelections(trainDir: string): SelectionLine[] {
+  return readFileSync(join(trainDir, 'selections.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as SelectionLine);
+}
+
+const whole = join(temporaryFolder(), 'whole');
+const wholeRun = await losslens(trainArguments(whole));
+
+test('a run ends with exit code 0, its record, a checkpoint and both selection files', () => {
+  assert.equal(wholeRun.code, 0, wholeRun.stderr);
+  assert.match(wholeRun.stderr, /epoch 3: selected 8 items/);
+  assert.match(wholeRun.stderr, /tensorboard --logdir/);
+  const { flags, engine, versions } = JSON.parse(readFileSync(join(whole, 'run.json'), 'utf8'));
+  assert.equal(flags.batch_size, 20);
+  assert.equal(flags.hs, 'Logits');
+  assert.match(engine.name, /^wasm/);
+  assert.equal(versions.node, process.versions.node);
+  assert.match(readFileSync(join(whole, 'checkpoint'), 'utf8'), /"model.ckpt-33"/);
+});
+
+test('each epoch selects Ns items in rank order', () => {
+  const selections = readSelections(whole);
+  assert.equal(selections.length, 3 * 8);
+  for (const epoch of [1, 2, 3]) {
+    const selected = selections.filter((line) => line.epoch === epoch);
+    assert.deepEqual(
+      selected.map(({ rank }) => rank),
+      [1, 2, 3, 4, 5, 6, 7, 8],
+    );
+    const contributions = selected.map((line) => line.contributions['Logits']!);
+    assert.deepEqual(
+      contributions,
+      [...contributions].sort((a, b) => b - a),
+    );
+    assert.equal(new Set(selected.map(({ item }) => item)).size, 8);
+    assert.ok(selected.every(({ item, step }) => item < items && step === epoch * stepsPerEpoch));
+  }
+});
+
+test('selection.csv holds the last epoch’s selection', () => {
+  const lines = readFileSync(join(whole, 'selection.csv'), 'utf8').trimEnd().split('\n');
+  assert.equal(lines[0], 'rank,item,label,output,probability,contribution,epoch,step');
+  const last = readSelections(whole).slice(-8);
+  assert.deepEqual(
+    lines.slice(1).map((line) => Number(line.split(',')[1])),
+    last.map(({ item }) => item),
+  );
+});
+
+test('items monitored in an epoch have their contributions at Hm recorded', () => {
+  const selections = readSelections(whole);
+  const before = new Set(selections.filter(({ epoch }) => epoch < 3).map(({ item }) => item));
+  const again = selections.filter(({ epoch, item }) => epoch === 3 && before.has(item));
+  assert.ok(again.length > 0);
+  for (const { contributions } of again) {
+    assert.deepEqual(Object.keys(contributions).sort(), ['Logits', 'pool1', 'pool2']);
+  }
+});
+
+const skipPython = skipWithoutPython('tensorflow', 'tensorboard');
+test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () => {
+  const { records, kept, hasGraph } = runPython('read_events.py', whole) as {
+    records: EventRecord[];
+    kept: Record<string, number>;
+    hasGraph: boolean;
+  };
+  assert.deepEqual(
+    records.slice(0, 3).map(({ kind }) => kind),
+    ['file_version', 'session_log', 'graph_def'],
+  );
+  assert.ok(hasGraph);
+  assert.equal(kept['Selection View/Logits'], 3);
+  assert.equal(kept['total_loss'], Math.floor(33 / 5));
+  // Every item that was selected in epochs 1 and 2 is seen once in each epoch after that.
+  const selections = readSelections(whole);
+  const first = new Set(selections.filter(({ epoch }) => epoch === 1).map(({ item }) => item));
+  const second = new Set(selections.filter(({ epoch }) => epoch === 2).map(({ item }) => item));
+  for (const item of new Set([...first, ...second])) {
+    const name = `Monitoring View/${String(item).padStart(6, '0')} `;
+    const tag = Object.keys(kept).find((candidate) => candidate.startsWith(name));
+    assert.ok(tag, name);
+    assert.equal(kept[tag], first.has(item) ? 2 : 1, tag);
+  }
+});
+
+test('the same seed gives the same selection, byte for byte', async () => {
+  const again = join(temporaryFolder(), 'again');
+  await losslens(trainArguments(again));
+  for (const file of ['selection.csv', 'selections.jsonl']) {
+    assert.equal(readFileSync(join(again, file), 'utf8'), readFileSync(join(whole, file), 'utf8'));
+  }
+});
+
+async function weightsOf(trainDir: string): Promise<Record<string, unknown>> {
+  const bundle = await openTensorBundle(join(trainDir, 'model.ckpt-33'));
+  const names = [...bundle.shapes.keys()].filter((name) => !name.startsWith('losslens/'));
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, (await bundle.read(name)).data] as const)),
+  );
+}
+
+test('Ctrl-C ends a run cleanly, and a resumed run equals an uninterrupted one', async () => {
+  const trainDir = join(temporaryFolder(), 'interrupted');
+  const [child, ended] = startLosslens(trainArguments(trainDir));
+  child.stderr!.on('data', (text: Buffer) => {
+    // In the middle of epoch 2.
+    if (text.includes('step 15 of 33')) child.kill('SIGINT');
+  });
+  const { code, stderr } = await ended;
+  assert.equal(code, 130, stderr);
+  assert.match(stderr, /stopped after \d+ steps/);
+  assert.ok(existsSync(join(trainDir, 'selection.csv')));
+  assert.ok(readdirSync(trainDir).some((file) => /^model\.ckpt-\d+\.index$/.test(file)));
+  const resumed = await losslens(trainArguments(trainDir));
+  assert.equal(resumed.code, 0, resumed.stderr);
+  assert.match(resumed.stderr, /resuming .*model\.ckpt-\d+/);
+  for (const file of ['selection.csv', 'selections.jsonl']) {
+    assert.equal(
+      readFileSync(join(trainDir, file), 'utf8'),
+      readFileSync(join(whole, file), 'utf8'),
+    );
+  }
+  assert.deepEqual(await weightsOf(trainDir), await weightsOf(whole));
+});
+
+test('a finished run is left as it is, with a word on how to go on', async () => {
+  const { code, stderr } = await losslens(trainArguments(whole));
+  assert.equal(code, 0);
+  assert.match(stderr, /holds a run of 33 steps already: raise --max_number_of_steps/);
+});
+
+test('evaluate classifies a split with the latest checkpoint', async () => {
+  const { code, stdout } = await losslens([
+    'evaluate',
+    '--engine=wasm',
+    `--checkpoint_path=${whole}`,
+    '--dataset_name=mnist',
+    `--dataset_dir=${data}`,
+    '--batch_size=15',
+  ]);
+  assert.equal(code, 0);
+  assert.match(stdout, /model\.ckpt-33 on 50 items of mnist test: accuracy 0\.\d{4}/);
+});

@@ -1,0 +1,80 @@
+/** Runs the command line as a user does, on small data that the tests make. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { makeDigits } from '../datasets/digits.ts';
+import { packageRoot } from '../src/packageRoot.ts';
+
+/** How a command ended. */
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts `losslens` with some arguments; the second value settles when it has ended. */
+export function startLosslens(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): [ChildProcess, Promise<CommandResult>] {
+  const child = spawn(process.execPath, [join(packageRoot, 'dist/bin/losslens.js'), ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  const result = new Promise<CommandResult>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+  return [child, result];
+}
+
+/** Runs `losslens` to its end. */
+export function losslens(
+  args: readonly string[],
+  env?: Readonly<Record<string, string>>,
+): Promise<CommandResult> {
+  return startLosslens(args, env)[1];
+}
+
+/** A folder that is deleted after the tests of the file. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'losslens-test-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes the built-in digits in MNIST's form. */
+export function writeSmallMnist(folder: string, train: number, test: number): void {
+  for (const [prefix, split, size] of [
+    ['train', 'train', train],
+    ['t10k', 'test', test],
+  ] as const) {
+    const { pixels, labels } = makeDigits(split, size);
+    const imagesHeader = Buffer.alloc(16);
+    [0x803, size, 28, 28].forEach((word, i) => {
+      imagesHeader.writeUInt32BE(word, 4 * i);
+    });
+    const labelsHeader = Buffer.alloc(8);
+    [0x801, size].forEach((word, i) => {
+      labelsHeader.writeUInt32BE(word, 4 * i);
+    });
+    writeFileSync(
+      join(folder, `${prefix}-images-idx3-ubyte`),
+      Buffer.concat([imagesHeader, pixels]),
+    );
+    writeFileSync(
+      join(folder, `${prefix}-labels-idx1-ubyte`),
+      Buffer.concat([labelsHeader, Buffer.from(labels)]),
+    );
+  }
+}
