@@ -76,6 +76,11 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
   const summariesTimer = new Timer(options.save_summaries_secs);
   const checkpointTimer = new Timer(options.save_interval_secs);
   const isOver = (step: number) => step >= lastStep || signal.aborted;
+  let savedStep = firstStep;
+  const save = async (step: number) => {
+    if (step !== savedStep) await options.save(step);
+    savedStep = step;
+  };
   const startMs = performance.now();
   let step = firstStep;
   while (!isOver(step)) {
@@ -105,17 +110,18 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
         });
       }
       if (summariesTimer.isDue()) await writer.flush();
-      if (checkpointTimer.isDue()) await options.save(step);
+      // At an epoch's end the checkpoint waits for the selection.
+      if (step % perEpoch !== 0 && checkpointTimer.isDue()) await save(step);
       if (isOver(step)) break;
       // The step blocks JavaScript: here messages of worker threads and signals get their turn.
       await setImmediate();
     }
     const isComplete = step % perEpoch === 0;
     // A checkpoint in the middle of an epoch keeps the queue as it is, to go on with.
-    if (isOver(step) && !isComplete) await options.save(step);
+    if (isOver(step) && !isComplete) await save(step);
     const selection = inSitu ? await inSitu.endEpoch(epoch, step, isComplete) : null;
     await writer.flush();
-    if (isOver(step) && isComplete) await options.save(step);
+    if (isComplete && (isOver(step) || checkpointTimer.isDue())) await save(step);
     await options.onEpochEnd(epoch, step, selection);
   }
   const seconds = (performance.now() - startMs) / 1000;

@@ -1,43 +1,61 @@
 /** The checkpoints of a run: which there are, which is the latest, and how a new one takes its place. */
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
+import textformat from 'protobufjs/ext/textformat.js';
 import { UserError } from '../../errors.ts';
+import { loadProto } from '../../protos.ts';
 import { replaceFile } from '../../replaceFile.ts';
 import { bundleFiles, type CheckpointTensor, writeTensorBundle } from './tensorBundle.ts';
 
-/** Name of the text file that tells which checkpoints there are (TensorFlow's CheckpointState). */
+/** Name of the text file that tells which checkpoints there are. */
 const stateFile = 'checkpoint';
+const stateType = loadProto('checkpoint_state.proto').lookupType('CheckpointState');
+/** What files are called while they are written. */
 const temporarySuffix = '.tmp';
 
-/** Names of the checkpoints in a folder, oldest first, as its state file has them. */
-async function readState(folder: string): Promise<string[]> {
-  let text: string;
-  try {
-    text = await readFile(join(folder, stateFile), 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw new UserError(
-      `${join(folder, stateFile)}: cannot be read (${(error as Error).message}).`,
-    );
-  }
-  const paths = (key: string) =>
-    [...text.matchAll(new RegExp(`^${key}: "((?:[^"\\\\]|\\\\.)*)"`, 'gm'))].map(
-      ([, path]) => JSON.parse(`"${path}"`) as string,
-    );
-  const [latest] = paths('model_checkpoint_path');
-  const all = paths('all_model_checkpoint_paths');
-  return latest === undefined ? all : [...all.filter((path) => path !== latest), latest];
+/** A CheckpointState. */
+interface State {
+  readonly model_checkpoint_path?: string;
+  readonly all_model_checkpoint_paths?: readonly string[];
 }
 
 /**
- * The latest checkpoint of a folder.
+ * Paths of the checkpoints that a folder's state file lists, the latest last.
+ *
+ * @throws UserError  when the file cannot be read or understood
+ */
+async function listCheckpoints(folder: string): Promise<string[]> {
+  const path = join(folder, stateFile);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+  }
+  let state: State;
+  try {
+    state = textformat.fromText(stateType, text) as unknown as State;
+  } catch (error) {
+    throw new UserError(`${path}: is no checkpoint state (${(error as Error).message}).`);
+  }
+  const latest = state.model_checkpoint_path;
+  if (!latest) {
+    throw new UserError(`${path}: names no checkpoint; expected model_checkpoint_path: "…".`);
+  }
+  const others = (state.all_model_checkpoint_paths ?? []).filter((other) => other !== latest);
+  return [...others, latest].map((name) => (isAbsolute(name) ? name : join(folder, name)));
+}
+
+/**
+ * The latest complete checkpoint of a folder.
  *
  * @returns  its prefix, such as `DIR/model.ckpt-100`, or undefined when there is none
  */
 export async function latestCheckpoint(folder: string): Promise<string | undefined> {
-  const latest = (await readState(folder)).at(-1);
-  if (latest === undefined) return undefined;
-  return isAbsolute(latest) ? latest : join(folder, latest);
+  const checkpoints = await listCheckpoints(folder);
+  return checkpoints.findLast((prefix) => existsSync(`${prefix}.index`));
 }
 
 /** The number of steps in a checkpoint's name, or 0: `model.ckpt-100` → 100. */
@@ -52,22 +70,34 @@ export function stepOfCheckpoint(prefix: string): number {
  * @throws UserError  when there is none
  */
 export async function resolveCheckpoint(path: string): Promise<string> {
+  if (existsSync(`${path}.index`)) return path;
   const latest = await latestCheckpoint(path);
   if (latest !== undefined) return latest;
-  const names = await readdir(dirname(path)).catch(() => [] as string[]);
-  if (names.includes(`${basename(path)}.index`)) return path;
   throw new UserError(
     `--checkpoint_path: got "${path}"; expected a folder with a checkpoint, or a prefix such as ${join(path, 'model.ckpt-100')}.`,
   );
 }
 
+/** Makes sure that renamed files have reached the disk under their new names. */
+async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open folders; its renames are durable enough.
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /**
- * Saves a checkpoint `folder/model.ckpt-STEP`. A crash at any moment leaves the earlier ones as they
- * were: files appear under their names only when they are complete, the index after the data, and
- * `checkpoint` names the new one last.
+ * Saves a checkpoint `folder/model.ckpt-STEP`. A crash at any moment leaves a usable one: files get
+ * their names only when they are complete, the index after the data, `checkpoint` names the new one
+ * last, and a checkpoint without an index does not count.
  *
  * @param tensors    by name
- * @param maxToKeep  older ones are deleted
+ * @param maxToKeep  listed ones beyond it are deleted, oldest first
+ * @throws UserError  when the folder cannot be written to
  */
 export async function saveCheckpoint(
   folder: string,
@@ -76,33 +106,48 @@ export async function saveCheckpoint(
   maxToKeep: number,
 ): Promise<void> {
   const name = `model.ckpt-${step}`;
-  const final = bundleFiles(join(folder, name));
-  const temporary = {
-    data: final.data + temporarySuffix,
-    index: final.index + temporarySuffix,
-  };
-  await writeTensorBundle(temporary, tensors);
-  await rename(temporary.data, final.data);
-  await rename(temporary.index, final.index);
-  const all = [...(await readState(folder)).filter((other) => other !== name), name];
-  const kept = all.slice(-maxToKeep);
-  await replaceFile(
-    join(folder, stateFile),
-    [
-      `model_checkpoint_path: ${JSON.stringify(name)}`,
-      ...kept.map((path) => `all_model_checkpoint_paths: ${JSON.stringify(path)}`),
-      '',
-    ].join('\n'),
-  );
-  await removeUnlisted(folder, kept);
+  const prefix = join(folder, name);
+  const listed = (await listCheckpoints(folder)).filter((other) => other !== prefix);
+  const kept = [...listed, prefix].slice(-maxToKeep);
+  try {
+    const final = bundleFiles(prefix);
+    const temporary = { data: final.data + temporarySuffix, index: final.index + temporarySuffix };
+    await writeTensorBundle(temporary, tensors);
+    // An older one of the same step must not be taken for complete with the new data.
+    await rm(final.index, { force: true });
+    await rename(temporary.data, final.data);
+    await rename(temporary.index, final.index);
+    await syncFolder(folder);
+    await replaceFile(
+      join(folder, stateFile),
+      [
+        `model_checkpoint_path: ${JSON.stringify(name)}`,
+        ...kept.map(
+          (path) =>
+            `all_model_checkpoint_paths: ${JSON.stringify(dirname(path) === dirname(prefix) ? basename(path) : path)}`,
+        ),
+        '',
+      ].join('\n'),
+    );
+    await syncFolder(folder);
+    for (const old of listed.filter((path) => !kept.includes(path))) await removeCheckpoint(old);
+    await removeLeftovers(folder);
+  } catch (error) {
+    throw new UserError(`${prefix}: cannot be saved (${(error as Error).message}).`);
+  }
 }
 
-/** Deletes the files of checkpoints that are no longer kept, and what a killed run left half-written. */
-async function removeUnlisted(folder: string, kept: readonly string[]): Promise<void> {
+/** Deletes the files of one checkpoint. */
+async function removeCheckpoint(prefix: string): Promise<void> {
+  const { index, data } = bundleFiles(prefix);
+  await rm(index, { force: true });
+  await rm(data, { force: true });
+}
+
+/** Deletes what a killed run left half-written. */
+async function removeLeftovers(folder: string): Promise<void> {
   for (const file of await readdir(folder)) {
-    const [, checkpoint] = /^(model\.ckpt-\d+)\.(?:index|data-\d+-of-\d+)/.exec(file) ?? [];
-    if (checkpoint === undefined) continue;
-    if (!kept.includes(checkpoint) || file.endsWith(temporarySuffix)) {
+    if (file.startsWith('model.ckpt-') && file.endsWith(temporarySuffix)) {
       await rm(join(folder, file), { force: true });
     }
   }

@@ -29,7 +29,7 @@ const messages = loadProto('tensor_bundle.proto');
 const headerType = messages.lookupType('BundleHeaderProto');
 const entryType = messages.lookupType('BundleEntryProto');
 /** Messages as plain objects: enumerations by name, int64 as numbers, absent fields as defaults. */
-const conversion = { enums: String, longs: Number, defaults: true };
+const conversion = { enums: String, longs: Number, defaults: true, oneofs: true };
 
 /** A BundleEntryProto. */
 interface Entry {
@@ -186,11 +186,20 @@ export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
     for (const { extent = [] } of slices) {
       const extents = shape.map((_, axis) => {
         const { start = 0, length, has_length } = extent[axis] ?? {};
-        return { start, length: has_length === 'length' || length ? length : undefined };
+        return { start, length: has_length === 'length' ? length : undefined };
       });
       const key = encodeSliceKey(name, extents);
       const part = await readEntry(name, decode(key, entryType) as unknown as Entry);
       parts.push({ extents, part });
+    }
+    const covered = parts.reduce((total, { part }) => total + part.data.length, 0);
+    const fits = parts.every(({ extents, part }) =>
+      extents.every(({ start }, axis) => start + part.shape[axis]! <= shape[axis]!),
+    );
+    if (!fits || covered !== shape.reduce((a, b) => a * b, 1)) {
+      throw new UserError(
+        `${path}: the ${slices.length} slices of "${name}" hold ${covered} elements; expected to fill [${shape}].`,
+      );
     }
     return assemble(shape, parts);
   };
@@ -215,15 +224,22 @@ async function readBytes(
   path: string,
   { offset, size, crc32c }: Entry,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  // Own memory at offset 0: typed arrays need their elements aligned.
-  const bytes = new Uint8Array(new ArrayBuffer(size));
   let file: Awaited<ReturnType<typeof open>>;
   try {
     file = await open(path, 'r');
   } catch (error) {
     throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
   }
+  // Own memory at offset 0: typed arrays need their elements aligned.
+  let bytes: Uint8Array<ArrayBuffer>;
   try {
+    const { size: fileSize } = await file.stat();
+    if (offset < 0 || size < 0 || offset + size > fileSize) {
+      throw new UserError(
+        `${path}, byte ${fileSize}: the file ends; expected ${size} bytes from byte ${offset} on.`,
+      );
+    }
+    bytes = new Uint8Array(new ArrayBuffer(size));
     let done = 0;
     while (done < size) {
       const { bytesRead } = await file.read(bytes, done, size - done, offset + done);
