@@ -20,7 +20,7 @@ export interface BatchPipelineOptions {
   readonly preprocessingName: string;
   /** Training shuffles and augments; otherwise items come in source order as they are. */
   readonly isTraining: boolean;
-  /** Of the preprocessed images. */
+  /** Of the preprocessed images; with one channel, images in colour are turned to grey. */
   readonly imageShape: ImageShape;
   readonly batchSize: number;
   readonly seed: number;

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { imageAt } from '../../datasets/inMemory.ts';
 import { random } from '../random.ts';
+import { withChannels } from './channels.ts';
 import { getPreprocessing } from './factory.ts';
 import type { ImageShape } from './preprocessing.ts';
 
@@ -44,7 +45,8 @@ parentPort?.on('message', ({ id, epoch, itemIndices, images }: BatchRequest) => 
   itemIndices.forEach((itemIndex, row) => {
     const out = images.subarray(row * imageSize, (row + 1) * imageSize);
     const next = random(seed, augmentationStream, epoch, itemIndex);
-    preprocess(imageAt(pixels, sourceShape, itemIndex), imageShape, out, next);
+    const image = withChannels(imageAt(pixels, sourceShape, itemIndex), imageShape[2]);
+    preprocess(image, imageShape, out, next);
   });
   const response: BatchResponse = { id, images };
   parentPort?.postMessage(response, [images.buffer]);

@@ -56,4 +56,4 @@ const evaluate: PreprocessImage = (image, shape, out) => {
 };
 
 /** With the augmentation that cifarnet was trained with. */
-export const cifarnet: Preprocessing = { train, evaluate, channels: null };
+export const cifarnet: Preprocessing = { train, evaluate };

@@ -1,6 +1,5 @@
 /** Cropping and padding of images, as tf.image has them. */
-import type { Image } from '../../datasets/dataset.ts';
-import type { ImageShape } from './preprocessing.ts';
+import type { ImageShape, SourceImage } from './preprocessing.ts';
 
 /**
  * Copies a window of an image, zero where it reaches over the border, optionally mirrored.
@@ -11,7 +10,7 @@ import type { ImageShape } from './preprocessing.ts';
  * @throws Error  when the channels differ
  */
 export function copyWindow(
-  image: Image,
+  image: SourceImage,
   top: number,
   left: number,
   [height, width, channels]: ImageShape,
@@ -32,7 +31,7 @@ export function copyWindow(
 }
 
 /** The middle of an image, padded with zeros where it is smaller (tf.image.resize_with_crop_or_pad). */
-export function cropOrPad(image: Image, shape: ImageShape, out: Float32Array): void {
+export function cropOrPad(image: SourceImage, shape: ImageShape, out: Float32Array): void {
   const offset = (size: number, target: number) =>
     size >= target ? Math.floor((size - target) / 2) : -Math.floor((target - size) / 2);
   copyWindow(image, offset(image.height, shape[0]), offset(image.width, shape[1]), shape, out);

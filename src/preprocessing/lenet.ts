@@ -9,4 +9,4 @@ const preprocess: PreprocessImage = (image, shape, out) => {
 };
 
 /** The same for training and evaluation. */
-export const lenet: Preprocessing = { train: preprocess, evaluate: preprocess, channels: null };
+export const lenet: Preprocessing = { train: preprocess, evaluate: preprocess };
