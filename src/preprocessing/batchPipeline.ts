@@ -27,6 +27,12 @@ export interface BatchPipelineOptions {
   readonly numThreads: number;
 }
 
+/** Whoever waits for a batch. */
+interface Waiting {
+  resolve(images: Float32Array<ArrayBuffer>): void;
+  reject(error: Error): void;
+}
+
 /** Batches that are prepared ahead, for each thread. */
 const batchesAheadPerThread = 2;
 /** Tells these random numbers from those of weights, augmentation and dropout. */
@@ -37,11 +43,10 @@ export class BatchPipeline {
   readonly #dataset: InMemoryDataset;
   readonly #options: BatchPipelineOptions;
   readonly #workers: Worker[];
-  readonly #waiting = new Map<number, (response: BatchResponse) => void>();
+  readonly #waiting = new Map<number, Waiting>();
   readonly #buffers: Float32Array<ArrayBuffer>[] = [];
   #nextId = 0;
   #failure: Error | undefined;
-  #reject: ((error: Error) => void) | undefined;
 
   constructor(dataset: InMemoryDataset, options: BatchPipelineOptions) {
     this.#dataset = dataset;
@@ -58,13 +63,10 @@ export class BatchPipeline {
     this.#workers = Array.from({ length: options.numThreads }, () => {
       const worker = new Worker(new URL('./batchWorker.js', import.meta.url), { workerData });
       worker.on('message', (response: BatchResponse) => {
-        this.#waiting.get(response.id)?.(response);
+        this.#waiting.get(response.id)?.resolve(response.images);
         this.#waiting.delete(response.id);
       });
-      worker.on('error', (error: Error) => {
-        this.#failure = error;
-        this.#reject?.(error);
-      });
+      worker.on('error', (error: Error) => this.#fail(error));
       return worker;
     });
   }
@@ -102,13 +104,23 @@ export class BatchPipeline {
         this.#buffers.push(buffer);
       }
     } finally {
-      for (const { images } of pending) this.#buffers.push(await images);
+      for (const result of await Promise.allSettled(pending.map(({ images }) => images))) {
+        if (result.status === 'fulfilled') this.#buffers.push(result.value);
+      }
     }
   }
 
-  /** Ends the threads. */
+  /** Ends the threads; an epoch that is under way fails. */
   async close(): Promise<void> {
+    this.#fail(new Error('BatchPipeline: closed'));
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  /** From now on, and for all that wait, there are no batches. */
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+    this.#waiting.clear();
   }
 
   #batch(itemIndices: Uint32Array, buffer: Float32Array): Batch {
@@ -131,9 +143,10 @@ export class BatchPipeline {
     const id = this.#nextId++;
     const request: BatchRequest = { id, epoch, itemIndices, images };
     const prepared = new Promise<Float32Array<ArrayBuffer>>((resolve, reject) => {
-      this.#reject = reject;
-      this.#waiting.set(id, (response) => resolve(response.images));
+      this.#waiting.set(id, { resolve, reject });
     });
+    // Batches are awaited in turn: one that fails before its turn is not unhandled.
+    prepared.catch(() => {});
     this.#workers[id % this.#workers.length]!.postMessage(request, [images.buffer]);
     return prepared;
   }
