@@ -1,5 +1,6 @@
 /** The data sets by the name that --dataset_name takes. */
 import { UsageError } from '../src/errors.ts';
+import { cifar10Splits, loadCifar10 } from './cifar10.ts';
 import { makeDigits } from './digits.ts';
 import type { InMemoryDataset } from './inMemory.ts';
 import { loadMnist, mnistSplits } from './mnist.ts';
@@ -39,13 +40,19 @@ function builtIn(name: string, make: typeof makeDigits): Loader {
   };
 }
 
+/** A data set of fixed files in a folder. */
+function inFolder(name: string, splits: readonly string[], load: typeof loadMnist): Loader {
+  return async (folder, split) => {
+    expectSplit(name, split, splits);
+    return load(expectFolder(name, folder), split as 'train' | 'test');
+  };
+}
+
 const loaders: Readonly<Record<string, Loader>> = {
   digits: builtIn('digits', makeDigits),
   shapes: builtIn('shapes', makeShapes),
-  mnist: (folder, split) => {
-    expectSplit('mnist', split, mnistSplits);
-    return loadMnist(expectFolder('mnist', folder), split as 'train' | 'test');
-  },
+  mnist: inFolder('mnist', mnistSplits, loadMnist),
+  cifar10: inFolder('cifar10', cifar10Splits, loadCifar10),
 };
 
 /** Names of all data sets. */

@@ -18,18 +18,24 @@ export function imageAt(
   return { width, height, channels, data };
 }
 
+function inSharedMemory(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
+  if (bytes.buffer instanceof SharedArrayBuffer) return bytes as Uint8Array<SharedArrayBuffer>;
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  shared.set(bytes);
+  return shared;
+}
+
 /**
  * Puts a data set together.
  *
- * @param pixels  all images one after the other; copied into shared memory
+ * @param pixels  all images one after the other; copied unless they are in shared memory
  */
 export function inMemory(
   parts: Pick<Dataset, 'name' | 'split' | 'classNames' | 'imageShape' | 'labels'> & {
     readonly pixels: Uint8Array;
   },
 ): InMemoryDataset {
-  const shared = new Uint8Array(new SharedArrayBuffer(parts.pixels.length));
-  shared.set(parts.pixels);
+  const shared = inSharedMemory(parts.pixels);
   return {
     ...parts,
     size: parts.labels.length,

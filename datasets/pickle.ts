@@ -1,0 +1,374 @@
+/**
+ * Reads Python pickles that hold plain data and numpy arrays. A pickle is a program: here only
+ * instructions that build data are known, and of the functions that it may name only those that
+ * numpy's arrays need, each as a fixed piece of this file. Nothing of the pickle is executed.
+ */
+
+/** A numpy array. */
+export interface NumpyArray {
+  readonly kind: 'array';
+  readonly shape: readonly number[];
+  /** As numpy spells it, such as 'u1' for bytes. */
+  readonly dtype: string;
+  readonly fortranOrder: boolean;
+  readonly data: Buffer;
+}
+
+/** What can be read: None, bool, int, float, str, bytes, list or tuple, dict with keys as text. */
+export type Pickled =
+  | null
+  | boolean
+  | number
+  | string
+  | Buffer
+  | NumpyArray
+  | Pickled[]
+  | Map<string, Pickled>;
+
+/** A pickle that is damaged or holds something else than data; the command's byte is known. */
+export class PickleError extends Error {
+  override readonly name = 'PickleError';
+  /** Of the instruction that could not be followed. */
+  readonly offset: number;
+  constructor(message: string, offset: number) {
+    super(message);
+    this.offset = offset;
+  }
+}
+
+/** Something that only exists while a pickle is read. */
+type Part =
+  | { readonly kind: 'mark' }
+  | { readonly kind: 'function'; readonly name: string }
+  | { readonly kind: 'dtype'; readonly dtype: string }
+  | { readonly kind: 'emptyArray'; array: NumpyArray | null };
+type Value = Pickled | Part;
+
+function isPart<K extends Part['kind']>(
+  value: Value,
+  kind: K,
+): value is Extract<Part, { kind: K }> {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
+}
+
+/** Modules of numpy by the names that its versions gave them. */
+const numpyModule = /^numpy\.(_core|core)\.(multiarray|numeric)$/;
+
+/** Functions that a pickle may call, by a name that leaves out numpy's versions. */
+const functions: Readonly<Record<string, (args: readonly Value[]) => Value | undefined>> = {
+  'numpy _reconstruct': () => ({ kind: 'emptyArray', array: null }),
+  'numpy dtype': ([dtype]) =>
+    typeof dtype === 'string' || Buffer.isBuffer(dtype)
+      ? { kind: 'dtype', dtype: text(dtype) }
+      : undefined,
+  'numpy _frombuffer': ([data, dtype, shape, order]) =>
+    dtype === undefined || !isPart(dtype, 'dtype')
+      ? undefined
+      : array(shape, dtype.dtype, order === 'F', data),
+  // Python 3 writes bytes this way in the protocols of Python 2.
+  '_codecs encode': ([value, encoding]) =>
+    typeof value === 'string' && encoding === 'latin1' ? Buffer.from(value, 'latin1') : undefined,
+  bytes: (args) => (args.length === 0 ? Buffer.alloc(0) : undefined),
+};
+
+function text(value: string | Buffer): string {
+  return typeof value === 'string' ? value : value.toString('latin1');
+}
+
+function array(
+  shape: Value | undefined,
+  dtype: string,
+  fortranOrder: boolean,
+  data: Value | undefined,
+): NumpyArray | undefined {
+  if (!Array.isArray(shape) || !shape.every((n) => typeof n === 'number')) return undefined;
+  return Buffer.isBuffer(data) ? { kind: 'array', shape, dtype, fortranOrder, data } : undefined;
+}
+
+/** Follows the instructions of one pickle. */
+class Reader {
+  readonly #bytes: Buffer;
+  readonly #stack: Value[] = [];
+  readonly #memo = new Map<number, Value>();
+  #position = 0;
+  /** Byte of the instruction that is followed. */
+  #offset = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  read(): Pickled {
+    for (;;) {
+      this.#offset = this.#position;
+      const opcode = this.#uint(1);
+      if (opcode === 0x2e /* STOP */) return this.#data(this.#pop());
+      this.#follow(opcode);
+    }
+  }
+
+  #fail(message: string): never {
+    throw new PickleError(message, this.#offset);
+  }
+
+  #take(length: number): Buffer {
+    const end = this.#position + length;
+    if (end > this.#bytes.length) {
+      this.#fail(`the file ends; expected ${length} more bytes`);
+    }
+    const taken = this.#bytes.subarray(this.#position, end);
+    this.#position = end;
+    return taken;
+  }
+
+  #uint(bytes: 1 | 2 | 4): number {
+    return this.#take(bytes).readUIntLE(0, bytes);
+  }
+
+  #length8(): number {
+    const length = this.#take(8).readBigUInt64LE();
+    return length > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : Number(length);
+  }
+
+  #line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.#position);
+    if (end < 0) this.#fail('the file ends within a line');
+    const line = this.#take(end - this.#position).toString('latin1');
+    this.#position++;
+    return line;
+  }
+
+  #pop(): Value {
+    const value = this.#stack.pop();
+    return value === undefined ? this.#fail('the stack is empty') : value;
+  }
+
+  #data(value: Value): Pickled {
+    if (isPart(value, 'emptyArray')) {
+      return value.array ?? this.#fail('a numpy array has no content');
+    }
+    if (isPart(value, 'mark') || isPart(value, 'function') || isPart(value, 'dtype')) {
+      this.#fail(`found a ${value.kind}; expected data`);
+    }
+    return value;
+  }
+
+  #popToMark(): Value[] {
+    const mark = this.#stack.findLastIndex((value) => isPart(value, 'mark'));
+    if (mark < 0) this.#fail('there is no mark');
+    return this.#stack.splice(mark).slice(1);
+  }
+
+  #tuple(length: number): void {
+    if (this.#stack.length < length) this.#fail('the stack is empty');
+    this.#stack.push(this.#stack.splice(this.#stack.length - length) as Pickled[]);
+  }
+
+  #append(values: readonly Value[]): void {
+    const list = this.#stack.at(-1);
+    if (!Array.isArray(list)) this.#fail('found no list to append to');
+    for (const value of values) list.push(this.#data(value));
+  }
+
+  #setItems(values: readonly Value[]): void {
+    const dict = this.#stack.at(-1);
+    if (!(dict instanceof Map)) this.#fail('found no dict to set items of');
+    for (let i = 0; i < values.length; i += 2) {
+      const key = values[i]!;
+      if (typeof key !== 'string' && !Buffer.isBuffer(key)) {
+        this.#fail('found a key that is no text');
+      }
+      if (i + 1 === values.length) this.#fail('found a key without a value');
+      dict.set(text(key), this.#data(values[i + 1]!));
+    }
+  }
+
+  #function(module: string, name: string): void {
+    const known =
+      module === 'numpy' || numpyModule.test(module)
+        ? `numpy ${name}`
+        : module === '__builtin__' || module === 'builtins'
+          ? name
+          : `${module} ${name}`;
+    // numpy names the class of the array when it makes an empty one.
+    if (known !== 'numpy ndarray' && !Object.hasOwn(functions, known)) {
+      this.#fail(`found the function ${module}.${name}; expected only data and numpy arrays`);
+    }
+    this.#stack.push({ kind: 'function', name: known });
+  }
+
+  #call(): void {
+    const args = this.#pop();
+    const called = this.#pop();
+    const call = isPart(called, 'function') ? functions[called.name] : undefined;
+    if (call === undefined || !Array.isArray(args)) this.#fail('found a call of no known function');
+    this.#stack.push(call(args) ?? this.#fail('found unknown arguments of a function'));
+  }
+
+  /** Gives what was called its state: an array's is (version, shape, dtype, order, bytes). */
+  #build(): void {
+    const state = this.#pop();
+    const built = this.#stack.at(-1);
+    if (built !== undefined && isPart(built, 'dtype')) return;
+    if (built === undefined || !isPart(built, 'emptyArray') || !Array.isArray(state)) {
+      this.#fail('found a state of no known object');
+    }
+    const [, shape, dtype, fortranOrder, data] = state as readonly Value[];
+    built.array =
+      (dtype !== undefined && isPart(dtype, 'dtype')
+        ? array(shape, dtype.dtype, fortranOrder === true, data)
+        : undefined) ?? this.#fail('found an unknown state of a numpy array');
+  }
+
+  #remember(index: number): void {
+    this.#memo.set(index, this.#stack.at(-1) ?? this.#fail('the stack is empty'));
+  }
+
+  #recall(index: number): void {
+    this.#stack.push(this.#memo.get(index) ?? this.#fail(`nothing is stored as ${index}`));
+  }
+
+  /** An integer of any length; ours never exceed those that numbers hold exactly. */
+  #long(bytes: number): number {
+    if (bytes > 6) this.#fail(`found an integer of ${bytes} bytes; expected at most 6`);
+    return bytes === 0 ? 0 : this.#take(bytes).readIntLE(0, bytes);
+  }
+
+  /** Names, values and order of the opcodes are those of Python's pickletools. */
+  #follow(opcode: number): void {
+    const stack = this.#stack;
+    switch (opcode) {
+      case 0x80: // PROTO
+        if (this.#uint(1) > 5) this.#fail('found a protocol above 5');
+        return;
+      case 0x95: // FRAME
+        this.#take(8);
+        return;
+      case 0x28: // MARK
+        stack.push({ kind: 'mark' });
+        return;
+      case 0x30: // POP
+        this.#pop();
+        return;
+      case 0x4e: // NONE
+        stack.push(null);
+        return;
+      case 0x88: // NEWTRUE
+      case 0x89: // NEWFALSE
+        stack.push(opcode === 0x88);
+        return;
+      case 0x4b: // BININT1
+        stack.push(this.#uint(1));
+        return;
+      case 0x4d: // BININT2
+        stack.push(this.#uint(2));
+        return;
+      case 0x4a: // BININT
+        stack.push(this.#take(4).readInt32LE());
+        return;
+      case 0x8a: // LONG1
+        stack.push(this.#long(this.#uint(1)));
+        return;
+      case 0x47: // BINFLOAT
+        stack.push(this.#take(8).readDoubleBE());
+        return;
+      case 0x55: // SHORT_BINSTRING, bytes of Python 2
+      case 0x43: // SHORT_BINBYTES
+        stack.push(this.#take(this.#uint(1)));
+        return;
+      case 0x54: // BINSTRING
+      case 0x42: // BINBYTES
+        stack.push(this.#take(this.#uint(4)));
+        return;
+      case 0x8e: // BINBYTES8
+      case 0x96: // BYTEARRAY8
+        stack.push(this.#take(this.#length8()));
+        return;
+      case 0x8c: // SHORT_BINUNICODE
+        stack.push(this.#take(this.#uint(1)).toString('utf8'));
+        return;
+      case 0x58: // BINUNICODE
+        stack.push(this.#take(this.#uint(4)).toString('utf8'));
+        return;
+      case 0x5d: // EMPTY_LIST
+      case 0x29: // EMPTY_TUPLE
+        stack.push([]);
+        return;
+      case 0x61: // APPEND
+        this.#append([this.#pop()]);
+        return;
+      case 0x65: // APPENDS
+        this.#append(this.#popToMark());
+        return;
+      case 0x85: // TUPLE1
+      case 0x86: // TUPLE2
+      case 0x87: // TUPLE3
+        this.#tuple(opcode - 0x84);
+        return;
+      case 0x74: // TUPLE
+        stack.push(this.#popToMark() as Pickled[]);
+        return;
+      case 0x7d: // EMPTY_DICT
+        stack.push(new Map());
+        return;
+      case 0x73: {
+        // SETITEM
+        const value = this.#pop();
+        this.#setItems([this.#pop(), value]);
+        return;
+      }
+      case 0x75: // SETITEMS
+        this.#setItems(this.#popToMark());
+        return;
+      case 0x63: {
+        // GLOBAL
+        const module = this.#line();
+        this.#function(module, this.#line());
+        return;
+      }
+      case 0x93: {
+        // STACK_GLOBAL
+        const name = this.#pop();
+        const module = this.#pop();
+        if (typeof module !== 'string' || typeof name !== 'string') {
+          this.#fail('found a function whose name is no text');
+        }
+        this.#function(module, name);
+        return;
+      }
+      case 0x52: // REDUCE
+        this.#call();
+        return;
+      case 0x62: // BUILD
+        this.#build();
+        return;
+      case 0x71: // BINPUT
+        this.#remember(this.#uint(1));
+        return;
+      case 0x72: // LONG_BINPUT
+        this.#remember(this.#uint(4));
+        return;
+      case 0x94: // MEMOIZE
+        this.#remember(this.#memo.size);
+        return;
+      case 0x68: // BINGET
+        this.#recall(this.#uint(1));
+        return;
+      case 0x6a: // LONG_BINGET
+        this.#recall(this.#uint(4));
+        return;
+      default:
+        this.#fail(`found instruction 0x${opcode.toString(16)}, which is not known here`);
+    }
+  }
+}
+
+/**
+ * Reads a pickle (protocols 2 to 5, as files of data sets have them).
+ *
+ * @returns  its content; bytes and arrays are views of `bytes`
+ * @throws PickleError  when it is damaged, or names a function beside those of numpy's arrays
+ */
+export function readPickle(bytes: Buffer): Pickled {
+  return new Reader(bytes).read();
+}
