@@ -2,6 +2,8 @@
 import { UsageError } from '../src/errors.ts';
 import { cifar10Splits, loadCifar10 } from './cifar10.ts';
 import { makeDigits } from './digits.ts';
+import { decodeIntoMemory, type EncodedSplit, type SkippedItem } from './encodedImages.ts';
+import { listImageFolder } from './imageFolder.ts';
 import type { InMemoryDataset } from './inMemory.ts';
 import { loadMnist, mnistSplits } from './mnist.ts';
 import { makeShapes } from './shapes.ts';
@@ -12,9 +14,23 @@ export interface DatasetOptions {
   /** --dataset_dir; not needed for built-in data sets. */
   readonly folder: string | undefined;
   readonly split: string;
+  /** Of data sets whose images are compressed: side that they are resized and cropped to. */
+  readonly imageSide?: number | undefined;
+  /** Share of each class of an image folder without splits that is `validation`, 0..1. */
+  readonly validationShare?: number | undefined;
+  /** Draws the split `validation`. */
+  readonly seed?: number | undefined;
+  /** Whether an image that cannot be decoded ends it all or is left out; 'fail' by default. */
+  readonly onBadItem?: 'fail' | 'skip' | undefined;
+  /** Is told of the items that were left out, when there are any. */
+  readonly onSkipped?: ((skipped: readonly SkippedItem[]) => void) | undefined;
+  /** Decoded images are not to take more bytes; 4 GiB by default. */
+  readonly maxBytes?: number | undefined;
 }
 
-type Loader = (folder: string | undefined, split: string) => Promise<InMemoryDataset>;
+type Loader = (options: DatasetOptions) => Promise<InMemoryDataset>;
+
+const defaultMaxBytes = 4 * 2 ** 30;
 
 /** @throws UsageError  unless the split is one of those that exist */
 function expectSplit(name: string, split: string, splits: readonly string[]): void {
@@ -34,7 +50,7 @@ const twoSplits = ['train', 'test'] as const;
 
 /** A data set that is made, not read. */
 function builtIn(name: string, make: typeof makeDigits): Loader {
-  return async (_folder, split) => {
+  return async ({ split }) => {
     expectSplit(name, split, twoSplits);
     return make(split as 'train' | 'test');
   };
@@ -42,9 +58,22 @@ function builtIn(name: string, make: typeof makeDigits): Loader {
 
 /** A data set of fixed files in a folder. */
 function inFolder(name: string, splits: readonly string[], load: typeof loadMnist): Loader {
-  return async (folder, split) => {
+  return async ({ folder, split }) => {
     expectSplit(name, split, splits);
     return load(expectFolder(name, folder), split as 'train' | 'test');
+  };
+}
+
+/** A data set of compressed images. */
+function encoded(list: (options: DatasetOptions) => Promise<EncodedSplit>): Loader {
+  return async (options) => {
+    const { dataset, skipped } = await decodeIntoMemory(await list(options), {
+      side: options.imageSide ?? null,
+      onBadItem: options.onBadItem ?? 'fail',
+      maxBytes: options.maxBytes ?? defaultMaxBytes,
+    });
+    if (skipped.length > 0) options.onSkipped?.(skipped);
+    return dataset;
   };
 }
 
@@ -53,6 +82,9 @@ const loaders: Readonly<Record<string, Loader>> = {
   shapes: builtIn('shapes', makeShapes),
   mnist: inFolder('mnist', mnistSplits, loadMnist),
   cifar10: inFolder('cifar10', cifar10Splits, loadCifar10),
+  folder: encoded(({ folder, split, validationShare = 0, seed = 0 }) =>
+    listImageFolder(expectFolder('folder', folder), split, { validationShare, seed }),
+  ),
 };
 
 /** Names of all data sets. */
@@ -64,16 +96,12 @@ export const datasetNames: readonly string[] = Object.keys(loaders);
  * @throws UsageError  for an unknown name or split, listing those that exist
  * @throws UserError   for missing or damaged files
  */
-export async function loadDataset({
-  name,
-  folder,
-  split,
-}: DatasetOptions): Promise<InMemoryDataset> {
-  const load = loaders[name];
+export async function loadDataset(options: DatasetOptions): Promise<InMemoryDataset> {
+  const load = loaders[options.name];
   if (load === undefined) {
     throw new UsageError(
-      `--dataset_name: got "${name}"; expected one of ${datasetNames.join(', ')}.`,
+      `--dataset_name: got "${options.name}"; expected one of ${datasetNames.join(', ')}.`,
     );
   }
-  return load(folder, split);
+  return load(options);
 }

@@ -1,0 +1,58 @@
+/** Decodes image files to samples: PNG, JPEG, WebP, GIF by libvips (sharp), BMP by Skia. */
+import { createCanvas, loadImage } from '@napi-rs/canvas';
+import sharp from 'sharp';
+import { UserError } from '../src/errors.ts';
+import type { Image } from './dataset.ts';
+
+/** Endings of the names of files that can be decoded, in lower case. */
+export const imageExtensions: readonly string[] = ['png', 'jpg', 'jpeg', 'webp', 'gif', 'bmp'];
+
+/** Larger images are refused: a few bytes can stand for a picture that fills the memory. */
+const maxPixels = 2 ** 26;
+
+// Images are read once: libvips need not remember them.
+sharp.cache(false);
+
+/** What an image shall be decoded to. */
+export interface DecodeOptions {
+  /** 1 grey, 3 RGB (transparency is dropped), null as the image has them. */
+  readonly channels: 1 | 3 | null;
+  /** Side of a square that the image is resized to fill and cropped to; null for its own size. */
+  readonly side: number | null;
+}
+
+/** Rewrites a BMP, which libvips does not read, as PNG. */
+async function bmpToPng(bytes: Buffer): Promise<Buffer> {
+  const bmp = await loadImage(bytes);
+  if (bmp.width * bmp.height > maxPixels) throw new Error('Input image exceeds pixel limit');
+  const canvas = createCanvas(bmp.width, bmp.height);
+  canvas.getContext('2d').drawImage(bmp, 0, 0);
+  return canvas.encode('png');
+}
+
+/**
+ * Decodes one image, of an animation the first frame, upright as its EXIF orientation says.
+ *
+ * @param where  names the image in errors
+ * @throws UserError  when the bytes are no intact image, or one of more than 2²⁶ pixels
+ */
+export async function decodeImage(
+  bytes: Buffer,
+  where: string,
+  { channels, side }: DecodeOptions,
+): Promise<Image> {
+  try {
+    const encoded = bytes.toString('latin1', 0, 2) === 'BM' ? await bmpToPng(bytes) : bytes;
+    const image = sharp(encoded, { limitInputPixels: maxPixels }).autoOrient().removeAlpha();
+    const wanted = channels ?? ((await image.metadata()).channels < 3 ? 1 : 3);
+    image.toColourspace(wanted === 1 ? 'b-w' : 'srgb');
+    if (side !== null) image.resize(side, side, { fit: 'cover' });
+    const { data, info } = await image
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, channels: info.channels, data };
+  } catch (error) {
+    const reason = (error as Error).message.trim().replaceAll('\n', ', ');
+    throw new UserError(`${where}: cannot be decoded (${reason}); expected an intact image.`);
+  }
+}

@@ -1,0 +1,146 @@
+/** Image folders: SPLIT/CLASS/* or CLASS/*, one image a file. */
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { UsageError, UserError } from '../src/errors.ts';
+import { permutation, random } from '../src/random.ts';
+import { imageExtensions } from './decodeImage.ts';
+import type { EncodedSplit } from './encodedImages.ts';
+
+/** How a folder without folders for its splits is split. */
+export interface FolderOptions {
+  /** Share of each class that is the split `validation`, 0..1; the rest is `train`. */
+  readonly validationShare: number;
+  readonly seed: number;
+}
+
+/** Tells these random numbers from those of weights, order, augmentation, dropout and label noise. */
+const validationStream = 5;
+
+async function list(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    throw new UserError(`${folder}: cannot be read as a folder (${(error as Error).message}).`);
+  }
+}
+
+/** Names of the folders in a folder, links to folders included, in the order of their characters. */
+async function subfolders(folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const entry of await list(folder)) {
+    if (entry.name.startsWith('.')) continue;
+    const isFolder =
+      entry.isDirectory() ||
+      (entry.isSymbolicLink() && (await stat(join(folder, entry.name))).isDirectory());
+    if (isFolder) names.push(entry.name);
+  }
+  return names.sort();
+}
+
+/** Names of the images in the folder of a class. @throws UserError when there are none */
+async function imagesIn(folder: string): Promise<string[]> {
+  const names = (await list(folder))
+    .filter((entry) => !entry.name.startsWith('.') && !entry.isDirectory())
+    .map((entry) => entry.name)
+    .filter((name) => imageExtensions.includes(extname(name).slice(1).toLowerCase()));
+  if (names.length > 0) return names;
+  throw new UserError(
+    `${folder}: found no images; expected at least one (${imageExtensions.join(', ')}). Remove the folder or add images.`,
+  );
+}
+
+interface Item {
+  readonly className: string;
+  readonly fileName: string;
+}
+
+/** By file name, then by class. */
+function compareItems(a: Item, b: Item): number {
+  const [x, y] = a.fileName === b.fileName ? [a.className, b.className] : [a.fileName, b.fileName];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/** Takes a share of each class for the split `validation`; a function of names, seed and share. */
+function takeSplit(items: readonly Item[], split: string, options: FolderOptions): Item[] {
+  const byClass = new Map<string, Item[]>();
+  for (const item of items) {
+    const sameClass = byClass.get(item.className);
+    if (sameClass === undefined) byClass.set(item.className, [item]);
+    else sameClass.push(item);
+  }
+  return [...byClass.values()].flatMap((sameClass, label) => {
+    const sorted = sameClass.sort(compareItems);
+    const order = permutation(sorted.length, random(options.seed, validationStream, label));
+    const count = Math.round(options.validationShare * sorted.length);
+    const chosen = split === 'validation' ? order.subarray(0, count) : order.subarray(count);
+    return Array.from(chosen, (i) => sorted[i]!);
+  });
+}
+
+/**
+ * Lists a split of an image folder. Where DIR/SPLIT exists, it has a folder for each class; where
+ * it does not, DIR has, and `train` and `validation` are drawn from it. Classes are all that any split
+ * has, in the order of their names. Items are ordered by file name, then class: images that are
+ * named by a running number keep its order. Files that are no images by their name are ignored.
+ *
+ * @throws UserError   when a folder is missing or cannot be read, or has no images
+ * @throws UsageError  when there is no such split, naming those that there are
+ */
+export async function listImageFolder(
+  folder: string,
+  split: string,
+  options: FolderOptions,
+): Promise<EncodedSplit> {
+  const top = await subfolders(folder);
+  const nested: string[] = [];
+  for (const name of top) {
+    if ((await subfolders(join(folder, name))).length > 0) nested.push(name);
+  }
+  if (top.length === 0) {
+    throw new UserError(`${folder}: found no folders; expected one for each class or split.`);
+  }
+  const hasSplits = nested.length > 0;
+  const drawn = options.validationShare > 0 ? ['train', 'validation'] : ['train'];
+  const splits = hasSplits ? nested : drawn;
+  if (!splits.includes(split)) {
+    const hint = split === 'validation' ? ' Give --validation_split to draw one.' : '';
+    throw new UsageError(
+      `--dataset_split_name: got "${split}"; ${folder} has ${splits.join(' and ')}.${hint}`,
+    );
+  }
+  const root = hasSplits ? join(folder, split) : folder;
+  const classNames = hasSplits
+    ? [...new Set((await Promise.all(nested.map((name) => subfolders(join(folder, name))))).flat())]
+    : top;
+  classNames.sort();
+  let items: Item[] = [];
+  for (const className of await subfolders(root)) {
+    for (const fileName of await imagesIn(join(root, className)))
+      items.push({ className, fileName });
+  }
+  if (!hasSplits) items = takeSplit(items, split, options);
+  items.sort(compareItems);
+  if (items.length === 0) {
+    throw new UserError(
+      `${root}: found no items of split ${split}; --validation_split leaves none.`,
+    );
+  }
+  const labels = new Map(classNames.map((name, label) => [name, label]));
+  const files = items.map(({ className, fileName }) => join(root, className, fileName));
+  const length = new Uint32Array(files.length);
+  for (const [i, path] of files.entries()) length[i] = (await stat(path)).size;
+  return {
+    name: 'folder',
+    split,
+    size: items.length,
+    classNames,
+    labels: Int32Array.from(items, ({ className }) => labels.get(className)!),
+    images: {
+      files,
+      file: Uint32Array.from(files, (_, i) => i),
+      offset: new Float64Array(files.length),
+      length,
+    },
+  };
+}

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import sharp from 'sharp';
+import { loadCifar10 } from '../../datasets/cifar10.ts';
+import type { SkippedItem } from '../../datasets/encodedImages.ts';
+import { type DatasetOptions, loadDataset } from '../../datasets/factory.ts';
+import { UsageError, UserError } from '../../src/errors.ts';
+import { runPython } from './python.ts';
+import { realData } from './realData.ts';
+import { temporaryFolder } from './temporaryFolder.ts';
+
+type Format = 'png' | 'jpeg' | 'webp' | 'gif';
+
+/** An image of one colour. */
+function plainImage(
+  format: Format,
+  [width, height]: readonly [number, number],
+  color: readonly number[],
+): Promise<Buffer> {
+  const [r = 0, g = 0, b = 0] = color;
+  const image = sharp({ create: { width, height, channels: 3, background: { r, g, b } } });
+  return image.toFormat(format, { lossless: true, quality: 100 }).toBuffer();
+}
+
+/** A BMP of 24 bits a pixel. */
+function bmp(width: number, height: number, [r = 0, g = 0, b = 0]: readonly number[]): Buffer {
+  const rowBytes = Math.ceil((3 * width) / 4) * 4;
+  const bytes = Buffer.alloc(54 + rowBytes * height);
+  bytes.write('BM');
+  bytes.writeUInt32LE(bytes.length, 2);
+  bytes.writeUInt32LE(54, 10);
+  bytes.writeUInt32LE(40, 14);
+  bytes.writeInt32LE(width, 18);
+  bytes.writeInt32LE(height, 22);
+  bytes.writeUInt16LE(1, 26);
+  bytes.writeUInt16LE(24, 28);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) bytes.set([b, g, r], 54 + y * rowBytes + 3 * x);
+  }
+  return bytes;
+}
+
+async function writeFiles(folder: string, files: Readonly<Record<string, Uint8Array>>) {
+  for (const [name, bytes] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), bytes);
+  }
+}
+
+const load = (folder: string, options: Partial<DatasetOptions> = {}) =>
+  loadDataset({ name: 'folder', folder, split: 'train', ...options });
+
+const size = [4, 3] as const;
+const red = [250, 10, 20];
+
+/** CLASS/NUMBER.png with as many grey levels as there are images. */
+async function numberedFolder(t: TestContext, perClass: number): Promise<string> {
+  const folder = await temporaryFolder(t);
+  for (let i = 0; i < 2 * perClass; i++) {
+    const bytes = await plainImage('png', [2, 2], [i, i, i]);
+    const name = `${String(i).padStart(4, '0')}.png`;
+    await writeFiles(folder, { [join(i % 2 === 0 ? 'even' : 'odd', name)]: bytes });
+  }
+  return folder;
+}
+
+test('decodes PNG, JPEG, WebP, GIF and BMP', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFiles(folder, {
+    'train/red/0.png': await plainImage('png', size, red),
+    'train/red/1.JPG': await plainImage('jpeg', size, red),
+    'train/red/2.jpeg': await plainImage('jpeg', size, red),
+    'train/red/3.webp': await plainImage('webp', size, red),
+    'train/red/4.gif': await plainImage('gif', size, red),
+    'train/red/5.bmp': bmp(...size, red),
+  });
+  const dataset = await load(folder);
+  assert.equal(dataset.size, 6);
+  assert.deepEqual(dataset.imageShape, [3, 4, 3]);
+  dataset.pixels.forEach((value, i) => {
+    // JPEG is not lossless.
+    assert.ok(Math.abs(value - red[i % 3]!) <= 3, `item ${Math.floor(i / 36)}: ${value}`);
+  });
+});
+
+test('classes are named as their folders, in the order of their characters, in every split', async (t) => {
+  const folder = await temporaryFolder(t);
+  const image = await plainImage('png', size, red);
+  await writeFiles(folder, {
+    'train/b/0.png': image,
+    'train/B/1.png': image,
+    'train/a/2.png': image,
+    'train/a/notes.txt': image,
+    'train/a/.hidden.png': image,
+    'test/b/0.png': image,
+  });
+  const train = await load(folder);
+  assert.deepEqual(train.classNames, ['B', 'a', 'b']);
+  assert.deepEqual([...train.labels], [2, 0, 1]);
+  const testSplit = await load(folder, { split: 'test' });
+  assert.deepEqual(testSplit.classNames, train.classNames);
+  assert.deepEqual([...testSplit.labels], [2]);
+});
+
+test('items are ordered by file name, then class', async (t) => {
+  const dataset = await load(await numberedFolder(t, 5));
+  assert.deepEqual(
+    Array.from({ length: 10 }, (_, item) => dataset.image(item).data[0]),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+  );
+  assert.deepEqual([...dataset.labels], [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+});
+
+test('draws a validation split by its seed: parts of each class, disjoint, complete', async (t) => {
+  const folder = await numberedFolder(t, 10);
+  const values = async (split: string, seed: number) => {
+    const dataset = await load(folder, { split, validationShare: 0.3, seed });
+    return Array.from({ length: dataset.size }, (_, item) => dataset.image(item).data[0]!);
+  };
+  const validation = await values('validation', 1);
+  assert.equal(validation.filter((value) => value % 2 === 0).length, 3);
+  assert.equal(validation.filter((value) => value % 2 === 1).length, 3);
+  const all = [...validation, ...(await values('train', 1))].sort((a, b) => a - b);
+  assert.deepEqual(
+    all,
+    Array.from({ length: 20 }, (_, i) => i),
+  );
+  assert.deepEqual(await values('validation', 1), validation);
+  assert.notDeepEqual(await values('validation', 2), validation);
+});
+
+test('the first image decides on the channels', async (t) => {
+  const folder = await temporaryFolder(t);
+  const color = await plainImage('png', size, red);
+  const grey = await sharp(color).toColourspace('b-w').png().toBuffer();
+  const transparent = await sharp(color).ensureAlpha(0.5).png().toBuffer();
+  await writeFiles(folder, { 'a/0.png': grey, 'a/1.png': color });
+  assert.deepEqual((await load(folder)).imageShape, [3, 4, 1]);
+  await writeFiles(folder, { 'a/0.png': transparent, 'a/1.png': grey });
+  const dataset = await load(folder);
+  assert.deepEqual(dataset.imageShape, [3, 4, 3]);
+  assert.deepEqual([...dataset.image(0).data.subarray(0, 3)], red);
+  const [r, g, b] = dataset.image(1).data;
+  assert.deepEqual([r, r], [g, b]);
+});
+
+test('images of several sizes are an error that names the first, unless a side is given', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFiles(folder, {
+    'a/0.png': await plainImage('png', size, red),
+    'a/1.png': await plainImage('png', [5, 3], red),
+  });
+  await assert.rejects(
+    load(folder),
+    /a\/1\.png: found 5×3 pixels; the first image has 4×3\. Give a side/,
+  );
+  const dataset = await load(folder, { imageSide: 8 });
+  assert.deepEqual(dataset.imageShape, [8, 8, 3]);
+  assert.deepEqual([...dataset.image(1).data.subarray(0, 3)], red);
+});
+
+test('an image that cannot be decoded is named, or left out and reported', async (t) => {
+  const folder = await temporaryFolder(t);
+  const good = await plainImage('jpeg', [40, 40], red);
+  await writeFiles(folder, {
+    'a/0.jpg': good.subarray(0, good.length / 2),
+    'a/1.jpg': good,
+    'a/2.png': Buffer.from('not an image'),
+    'a/3.png': Buffer.alloc(0),
+    'b/4.bmp': Buffer.from('BM and no more'),
+    'b/5.jpg': good,
+  });
+  await assert.rejects(load(folder), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.match(error.message, /a\/0\.jpg: cannot be decoded \(.+\); expected an intact image\./);
+    return true;
+  });
+  let skipped: readonly SkippedItem[] = [];
+  const dataset = await load(folder, {
+    onBadItem: 'skip',
+    onSkipped: (items) => {
+      skipped = items;
+    },
+  });
+  assert.equal(dataset.size, 2);
+  assert.deepEqual([...dataset.labels], [0, 1]);
+  assert.deepEqual(
+    skipped.map(({ itemIndex }) => itemIndex),
+    [0, 2, 3, 4],
+  );
+  assert.match(skipped[3]!.reason, /4\.bmp: cannot be decoded/);
+  await rm(join(folder, 'a/1.jpg'));
+  await rm(join(folder, 'b/5.jpg'));
+  await assert.rejects(load(folder, { onBadItem: 'skip' }), /found no image that can be decoded/);
+});
+
+test('missing and empty folders, classes and splits are named', async (t) => {
+  const folder = await temporaryFolder(t);
+  await assert.rejects(load(folder), /found no folders; expected one for each class or split/);
+  await assert.rejects(load(join(folder, 'none')), /none: cannot be read as a folder/);
+  await writeFiles(folder, { 'file.png': Buffer.alloc(1) });
+  await assert.rejects(load(join(folder, 'file.png')), /file\.png: cannot be read as a folder/);
+  const image = await plainImage('png', size, red);
+  await writeFiles(folder, { 'train/a/0.png': image });
+  await mkdir(join(folder, 'train/b'));
+  await assert.rejects(load(folder), /train\/b: found no images; expected at least one \(png, jpg/);
+  await assert.rejects(
+    load(folder, { split: 'test' }),
+    (error) => error instanceof UsageError && /got "test"; .* has train\./.test(error.message),
+  );
+  await assert.rejects(
+    load(await numberedFolder(t, 2), { split: 'validation' }),
+    /--validation_split/,
+  );
+});
+
+test('says how much memory is needed when it is more than allowed', async (t) => {
+  await assert.rejects(
+    load(await numberedFolder(t, 2), { maxBytes: 47 }),
+    /4 images of 2×2×3 take 0\.00 GiB; expected at most 0\.00 GiB/,
+  );
+});
+
+test('the real CIFAR-10 as a folder has the labels and about the images of the binary form', async (t) => {
+  const folder = realData(t, 'cifar10-folder');
+  const binaryFolder = realData(t, 'cifar-10-batches-bin');
+  if (folder === null || binaryFolder === null) return;
+  const dataset = await load(folder, { split: 'test' });
+  const binary = await loadCifar10(binaryFolder, 'test');
+  assert.deepEqual(dataset.classNames, binary.classNames);
+  assert.deepEqual([...dataset.labels], [...binary.labels]);
+  let difference = 0;
+  for (let i = 0; i < 3_072_000; i++)
+    difference += Math.abs(dataset.pixels[i]! - binary.pixels[i]!);
+  // The folder's images are JPEG.
+  assert.ok(difference / 3_072_000 < 8, `${difference / 3_072_000}`);
+});
+
+test('decodes the samples that Pillow decodes', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'a/0.png');
+  await mkdir(join(folder, 'a'));
+  const program = `
+import sys
+import numpy as np
+from PIL import Image
+pixels = np.random.RandomState(1).randint(0, 256, (7, 9, 3), np.uint8)
+Image.fromarray(pixels).save(sys.argv[1])
+print(pixels.tobytes().hex())
+`;
+  const printed = runPython(t, ['numpy', 'PIL'], program, [path]);
+  if (printed === null) return;
+  const dataset = await load(folder);
+  assert.deepEqual(dataset.imageShape, [7, 9, 3]);
+  assert.equal(Buffer.from(dataset.image(0).data).toString('hex'), printed.trim());
+});
