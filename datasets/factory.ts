@@ -1,12 +1,14 @@
 /** The data sets by the name that --dataset_name takes. */
 import { UsageError } from '../src/errors.ts';
 import { cifar10Splits, loadCifar10 } from './cifar10.ts';
+import { readClassNames } from './classNames.ts';
 import { makeDigits } from './digits.ts';
 import { decodeIntoMemory, type EncodedSplit, type SkippedItem } from './encodedImages.ts';
-import { listImageFolder } from './imageFolder.ts';
+import { imageFolderSplits, listImageFolder } from './imageFolder.ts';
 import type { InMemoryDataset } from './inMemory.ts';
 import { loadMnist, mnistSplits } from './mnist.ts';
 import { makeShapes } from './shapes.ts';
+import { findTfrecords, listTfrecords } from './tfrecordDataset.ts';
 
 /** Which data to load. */
 export interface DatasetOptions {
@@ -64,17 +66,23 @@ function inFolder(name: string, splits: readonly string[], load: typeof loadMnis
   };
 }
 
-/** A data set of compressed images. */
-function encoded(list: (options: DatasetOptions) => Promise<EncodedSplit>): Loader {
-  return async (options) => {
-    const { dataset, skipped } = await decodeIntoMemory(await list(options), {
-      side: options.imageSide ?? null,
-      onBadItem: options.onBadItem ?? 'fail',
-      maxBytes: options.maxBytes ?? defaultMaxBytes,
-    });
-    if (skipped.length > 0) options.onSkipped?.(skipped);
-    return dataset;
-  };
+async function loadEncoded(split: EncodedSplit, options: DatasetOptions): Promise<InMemoryDataset> {
+  const { dataset, skipped } = await decodeIntoMemory(split, {
+    side: options.imageSide ?? null,
+    onBadItem: options.onBadItem ?? 'fail',
+    maxBytes: options.maxBytes ?? defaultMaxBytes,
+  });
+  if (skipped.length > 0) options.onSkipped?.(skipped);
+  return dataset;
+}
+
+/** The data set's TFRecords, which come before its other forms; null when there are none. */
+async function findRecords({ name, folder, split }: DatasetOptions): Promise<EncodedSplit | null> {
+  if (folder === undefined) return null;
+  const files = await findTfrecords(folder, name);
+  if (files.size === 0) return null;
+  expectSplit(name, split, [...files.keys()]);
+  return listTfrecords(name, split, files.get(split)!, await readClassNames(folder));
 }
 
 const loaders: Readonly<Record<string, Loader>> = {
@@ -82,9 +90,14 @@ const loaders: Readonly<Record<string, Loader>> = {
   shapes: builtIn('shapes', makeShapes),
   mnist: inFolder('mnist', mnistSplits, loadMnist),
   cifar10: inFolder('cifar10', cifar10Splits, loadCifar10),
-  folder: encoded(({ folder, split, validationShare = 0, seed = 0 }) =>
-    listImageFolder(expectFolder('folder', folder), split, { validationShare, seed }),
-  ),
+  folder: async (options) => {
+    const { folder, split, validationShare = 0, seed = 0 } = options;
+    const drawn = { validationShare, seed };
+    return loadEncoded(
+      await listImageFolder(expectFolder('folder', folder), split, drawn),
+      options,
+    );
+  },
 };
 
 /** Names of all data sets. */
@@ -97,11 +110,29 @@ export const datasetNames: readonly string[] = Object.keys(loaders);
  * @throws UserError   for missing or damaged files
  */
 export async function loadDataset(options: DatasetOptions): Promise<InMemoryDataset> {
+  const records = await findRecords(options);
+  if (records !== null) return loadEncoded(records, options);
   const load = loaders[options.name];
   if (load === undefined) {
     throw new UsageError(
-      `--dataset_name: got "${options.name}"; expected one of ${datasetNames.join(', ')}.`,
+      `--dataset_name: got "${options.name}"; expected one of ${datasetNames.join(', ')}, or the name of TFRecords in --dataset_dir (${options.name}_${options.split}.tfrecord).`,
     );
   }
   return load(options);
+}
+
+/**
+ * Splits of a data set in the form that `loadDataset` would take.
+ *
+ * @throws UserError  when an image folder cannot be read
+ */
+export async function listSplits({
+  name,
+  folder,
+  validationShare = 0,
+}: Pick<DatasetOptions, 'name' | 'folder' | 'validationShare'>): Promise<readonly string[]> {
+  const records = folder === undefined ? undefined : await findTfrecords(folder, name);
+  if (records !== undefined && records.size > 0) return [...records.keys()];
+  if (name === 'folder') return imageFolderSplits(expectFolder(name, folder), validationShare);
+  return twoSplits;
 }

@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { UsageError, UserError } from '../src/errors.ts';
 import { permutation, random } from '../src/random.ts';
+import { classNamesFile, readClassNames } from './classNames.ts';
 import { imageExtensions } from './decodeImage.ts';
 import type { EncodedSplit } from './encodedImages.ts';
 
@@ -78,10 +79,40 @@ function takeSplit(items: readonly Item[], split: string, options: FolderOptions
   });
 }
 
+/** How a folder is laid out. */
+interface Layout {
+  /** Folders of classes, or of splits when these have folders. */
+  readonly top: readonly string[];
+  /** Those of them that have folders: the splits. */
+  readonly nested: readonly string[];
+  readonly splits: readonly string[];
+}
+
+async function layoutOf(folder: string, validationShare: number): Promise<Layout> {
+  const top = await subfolders(folder);
+  if (top.length === 0) {
+    throw new UserError(`${folder}: found no folders; expected one for each class or split.`);
+  }
+  const nested: string[] = [];
+  for (const name of top) {
+    if ((await subfolders(join(folder, name))).length > 0) nested.push(name);
+  }
+  const drawn = validationShare > 0 ? ['train', 'validation'] : ['train'];
+  return { top, nested, splits: nested.length > 0 ? nested : drawn };
+}
+
+/** Splits of an image folder. @throws UserError when it cannot be read or has no folders */
+export async function imageFolderSplits(
+  folder: string,
+  validationShare: number,
+): Promise<readonly string[]> {
+  return (await layoutOf(folder, validationShare)).splits;
+}
+
 /**
  * Lists a split of an image folder. Where DIR/SPLIT exists, it has a folder for each class; where
  * it does not, DIR has, and `train` and `validation` are drawn from it. Classes are all that any split
- * has, in the order of their names. Items are ordered by file name, then class: images that are
+ * has, in the order of their names, or of DIR/labels.txt. Items are ordered by file name, then class: images that are
  * named by a running number keep its order. Files that are no images by their name are ignored.
  *
  * @throws UserError   when a folder is missing or cannot be read, or has no images
@@ -92,17 +123,8 @@ export async function listImageFolder(
   split: string,
   options: FolderOptions,
 ): Promise<EncodedSplit> {
-  const top = await subfolders(folder);
-  const nested: string[] = [];
-  for (const name of top) {
-    if ((await subfolders(join(folder, name))).length > 0) nested.push(name);
-  }
-  if (top.length === 0) {
-    throw new UserError(`${folder}: found no folders; expected one for each class or split.`);
-  }
+  const { top, nested, splits } = await layoutOf(folder, options.validationShare);
   const hasSplits = nested.length > 0;
-  const drawn = options.validationShare > 0 ? ['train', 'validation'] : ['train'];
-  const splits = hasSplits ? nested : drawn;
   if (!splits.includes(split)) {
     const hint = split === 'validation' ? ' Give --validation_split to draw one.' : '';
     throw new UsageError(
@@ -110,10 +132,16 @@ export async function listImageFolder(
     );
   }
   const root = hasSplits ? join(folder, split) : folder;
-  const classNames = hasSplits
-    ? [...new Set((await Promise.all(nested.map((name) => subfolders(join(folder, name))))).flat())]
+  const found = hasSplits
+    ? (await Promise.all(nested.map((name) => subfolders(join(folder, name))))).flat()
     : top;
-  classNames.sort();
+  const classNames = (await readClassNames(folder)) ?? [...new Set(found)].sort();
+  const unknown = found.find((name) => !classNames.includes(name));
+  if (unknown !== undefined) {
+    throw new UserError(
+      `${join(folder, classNamesFile)}: the class ${unknown} is missing; expected each that has a folder.`,
+    );
+  }
   let items: Item[] = [];
   for (const className of await subfolders(root)) {
     for (const fileName of await imagesIn(join(root, className)))

@@ -1,0 +1,134 @@
+/** Writes data sets as TF-Slim's TFRecords and as image folders. */
+import { existsSync } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { UserError } from '../src/errors.ts';
+import { encodeRecord } from '../src/events/tfrecord.ts';
+import { replaceFile } from '../src/replaceFile.ts';
+import { classNamesFile, formatClassNames } from './classNames.ts';
+import type { Dataset, Image } from './dataset.ts';
+import { encodeExample } from './example.ts';
+import { tfrecordFile } from './tfrecordDataset.ts';
+
+/** What a split is written as. */
+export interface ConvertOptions {
+  readonly folder: string;
+  /** Is told of the items that are written, from 0 to all. */
+  readonly onProgress?: ((items: number) => void) | undefined;
+}
+
+/** Images that are compressed at a time. */
+const encodedAtATime = 32;
+
+function toPng({ width, height, channels, data }: Image): Promise<Buffer> {
+  const raw = { width, height, channels: channels as 1 | 3 };
+  // libvips would write grey as three channels otherwise.
+  const image = sharp(data, { raw }).toColourspace(channels === 1 ? 'b-w' : 'srgb');
+  return image.png().toBuffer();
+}
+
+/** Gives the images as PNG in the order of their items. */
+async function* encodedImages(
+  dataset: Dataset,
+  onProgress: ((items: number) => void) | undefined,
+): AsyncGenerator<{ itemIndex: number; png: Buffer }, void, undefined> {
+  for (let first = 0; first < dataset.size; first += encodedAtATime) {
+    onProgress?.(first);
+    const count = Math.min(encodedAtATime, dataset.size - first);
+    const images = Array.from({ length: count }, (_, i) => toPng(dataset.image(first + i)));
+    for (const [i, png] of (await Promise.all(images)).entries()) {
+      yield { itemIndex: first + i, png };
+    }
+  }
+  onProgress?.(dataset.size);
+}
+
+function expectNew(path: string): void {
+  if (existsSync(path)) {
+    throw new UserError(`${path}: exists already; expected a new file. Remove it first.`);
+  }
+}
+
+async function writeClassNames(folder: string, { classNames }: Dataset): Promise<void> {
+  await replaceFile(join(folder, classNamesFile), formatClassNames(classNames));
+}
+
+/**
+ * Writes a split as TFRecords of TF-Slim's Examples, images as PNG: NAME_SPLIT.tfrecord, or shards
+ * that each have a part of the items in order; and labels.txt. Files appear when they are complete.
+ *
+ * @throws UserError  when one exists already
+ */
+export async function writeTfrecords(
+  dataset: Dataset,
+  { folder, onProgress, numShards }: ConvertOptions & { readonly numShards: number },
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const { name, split, size } = dataset;
+  const paths = Array.from({ length: numShards }, (_, shard) =>
+    join(folder, tfrecordFile(name, split, shard, numShards)),
+  );
+  paths.forEach(expectNew);
+  const temporary = (shard: number) => `${paths[shard]}.tmp`;
+  let file: FileHandle | undefined;
+  try {
+    let shard = -1;
+    for await (const { itemIndex, png } of encodedImages(dataset, onProgress)) {
+      while (Math.floor((itemIndex * numShards) / size) > shard) {
+        await file?.close();
+        file = await open(temporary(++shard), 'w');
+      }
+      const { width, height } = dataset.image(itemIndex);
+      const image = { encoded: png, label: dataset.labels[itemIndex]! };
+      const details = { format: 'png' as const, height, width };
+      await file!.write(encodeRecord(encodeExample(image, details)));
+    }
+    while (++shard < numShards) await (await open(temporary(shard), 'w')).close();
+    await file?.close();
+    await writeClassNames(folder, dataset);
+    for (const [i, path] of paths.entries()) await rename(temporary(i), path);
+  } catch (error) {
+    await file?.close().catch(() => {});
+    for (const shard of paths.keys()) await rm(temporary(shard), { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Writes a split as SPLIT/CLASS/NUMBER.png, numbered as its items, and labels.txt. The split's
+ * folder appears when it is complete.
+ *
+ * @throws UserError  when it exists already, or a class has a name that no folder can have
+ */
+export async function writeImageFolder(
+  dataset: Dataset,
+  { folder, onProgress }: ConvertOptions,
+): Promise<void> {
+  const path = join(folder, dataset.split);
+  expectNew(path);
+  const wrong = dataset.classNames.find((name) => /[/\\\0]|^\./.test(name));
+  if (wrong !== undefined) {
+    throw new UserError(`class "${wrong}": no folder can have this name; rename it first.`);
+  }
+  // Hidden, so that what a crash leaves is not taken for a split.
+  const temporary = join(folder, `.${dataset.split}.tmp`);
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    const present = new Set(dataset.labels);
+    for (const label of present) {
+      await mkdir(join(temporary, dataset.classNames[label]!), { recursive: true });
+    }
+    const digits = Math.max(5, String(dataset.size - 1).length);
+    for await (const { itemIndex, png } of encodedImages(dataset, onProgress)) {
+      const className = dataset.classNames[dataset.labels[itemIndex]!]!;
+      const file = `${String(itemIndex).padStart(digits, '0')}.png`;
+      await writeFile(join(temporary, className, file), png);
+    }
+    await writeClassNames(folder, dataset);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
