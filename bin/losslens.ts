@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { dataCommand } from '../src/commands/data.ts';
 import { engineCommand } from '../src/commands/engine.ts';
 import { evaluateCommand } from '../src/commands/evaluate.ts';
 import { normalizeArguments } from '../src/commands/flags.ts';
@@ -21,7 +22,7 @@ const program = new Command('losslens')
   )
   .version(version)
   .option('--debug', 'print stack traces of errors');
-for (const command of [trainCommand(), evaluateCommand(), engineCommand()]) {
+for (const command of [trainCommand(), evaluateCommand(), engineCommand(), dataCommand()]) {
   program.addCommand(command);
 }
 for (const command of [

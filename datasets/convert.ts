@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { UserError } from '../src/errors.ts';
 import { encodeRecord } from '../src/events/tfrecord.ts';
 import { replaceFile } from '../src/replaceFile.ts';
 import { classNamesFile, formatClassNames } from './classNames.ts';
-import type { Dataset, Image } from './dataset.ts';
+import type { Dataset } from './dataset.ts';
+import { encodePng } from './encodePng.ts';
 import { encodeExample } from './example.ts';
 import { tfrecordFile } from './tfrecordDataset.ts';
 
@@ -21,13 +21,6 @@ export interface ConvertOptions {
 /** Images that are compressed at a time. */
 const encodedAtATime = 32;
 
-function toPng({ width, height, channels, data }: Image): Promise<Buffer> {
-  const raw = { width, height, channels: channels as 1 | 3 };
-  // libvips would write grey as three channels otherwise.
-  const image = sharp(data, { raw }).toColourspace(channels === 1 ? 'b-w' : 'srgb');
-  return image.png().toBuffer();
-}
-
 /** Gives the images as PNG in the order of their items. */
 async function* encodedImages(
   dataset: Dataset,
@@ -36,7 +29,7 @@ async function* encodedImages(
   for (let first = 0; first < dataset.size; first += encodedAtATime) {
     onProgress?.(first);
     const count = Math.min(encodedAtATime, dataset.size - first);
-    const images = Array.from({ length: count }, (_, i) => toPng(dataset.image(first + i)));
+    const images = Array.from({ length: count }, (_, i) => encodePng(dataset.image(first + i)));
     for (const [i, png] of (await Promise.all(images)).entries()) {
       yield { itemIndex: first + i, png };
     }

@@ -1,0 +1,173 @@
+/** `losslens data`: looks at data sets, and writes them in other forms. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import cliProgress from 'cli-progress';
+import { Command } from 'commander';
+import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
+import { contactSheet, type Description, describeDataset } from '../../datasets/describe.ts';
+import { encodePng } from '../../datasets/encodePng.ts';
+import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
+import type { InMemoryDataset } from '../../datasets/inMemory.ts';
+import { UsageError } from '../errors.ts';
+import {
+  addFlags,
+  choice,
+  type FlagValues,
+  integer,
+  list,
+  optionalInteger,
+  optionalText,
+  real,
+  text,
+} from './flags.ts';
+
+const sourceFlags = {
+  dataset_dir: optionalText('folder of the data set'),
+  dataset_split_name: list('splits; by default all'),
+  image_size: optionalInteger('side that compressed images are resized and cropped to, in pixels', {
+    min: 1,
+  }),
+  validation_split: real(0, 'share of an image folder without splits that is `validation`, 0..1', {
+    min: 0,
+    max: 1,
+  }),
+  seed: integer(0, 'draws the split `validation`', { min: 0 }),
+  on_bad_item: choice(
+    ['fail', 'skip'] as const,
+    'fail',
+    'whether an image that cannot be decoded ends it all or is left out and reported',
+  ),
+};
+
+const convertFlags = {
+  Source: { from: text('', 'data set that is read, as --dataset_name of train'), ...sourceFlags },
+  Target: {
+    to: choice(['tfrecord', 'folder'] as const, 'tfrecord', 'form that is written'),
+    output_dir: text('', 'folder that is written to'),
+    output_name: optionalText('name of the TFRecords; by default that of the source'),
+    num_shards: integer(1, 'TFRecord files of each split', { min: 1, max: 99_999 }),
+  },
+};
+
+const infoFlags = {
+  Source: {
+    dataset_name: text('digits', 'data set, as --dataset_name of train'),
+    ...sourceFlags,
+  },
+  Pictures: {
+    output_dir: optionalText('folder for the mean image and a contact sheet of each class as PNG'),
+    max_items_per_class: integer(160, 'items of a contact sheet at most', { min: 1 }),
+  },
+};
+
+type SourceFlags = FlagValues<{ Source: typeof sourceFlags }>;
+
+/** Loads the splits that the flags name, one at a time. */
+async function* loadSplits(
+  name: string,
+  flags: SourceFlags,
+): AsyncGenerator<InMemoryDataset, void, undefined> {
+  const source: Omit<DatasetOptions, 'split'> = {
+    name,
+    folder: flags.dataset_dir,
+    imageSide: flags.image_size,
+    validationShare: flags.validation_split,
+    seed: flags.seed,
+    onBadItem: flags.on_bad_item,
+    onSkipped: (skipped) => {
+      for (const { itemIndex, reason } of skipped) {
+        process.stderr.write(`left out item ${itemIndex}: ${reason}\n`);
+      }
+    },
+  };
+  const named = flags.dataset_split_name;
+  for (const split of named.length > 0 ? named : await listSplits(source)) {
+    yield await loadDataset({ ...source, split });
+  }
+}
+
+function expectText(value: string, name: string, what: string): void {
+  if (value === '') throw new UsageError(`--${name}: missing; expected ${what}.`);
+}
+
+async function convert(flags: FlagValues<typeof convertFlags>): Promise<void> {
+  expectText(flags.from, 'from', 'the name of a data set');
+  expectText(flags.output_dir, 'output_dir', 'a folder to write to');
+  const { output_dir: folder, num_shards: numShards } = flags;
+  for await (const source of loadSplits(flags.from, flags)) {
+    const dataset = { ...source, name: flags.output_name ?? source.name };
+    const bar = new cliProgress.SingleBar(
+      { format: `${dataset.split} {bar} {value}/{total} items`, stream: process.stderr },
+      cliProgress.Presets.shades_classic,
+    );
+    bar.start(dataset.size, 0);
+    const options = { folder, numShards, onProgress: (items: number) => bar.update(items) };
+    try {
+      await (flags.to === 'tfrecord' ? writeTfrecords : writeImageFolder)(dataset, options);
+    } finally {
+      bar.stop();
+    }
+    process.stdout.write(`wrote ${dataset.size} items of ${dataset.split} to ${folder}\n`);
+  }
+}
+
+/** A split in lines for people. */
+function toText(dataset: InMemoryDataset, description: Description): string {
+  const { classCounts, channelMeans, channelStddevs, duplicates } = description;
+  const numbers = (values: readonly number[]) => values.map((v) => v.toFixed(2)).join(' ');
+  const width = Math.max(...dataset.classNames.map((name) => name.length));
+  const classes = dataset.classNames.map(
+    (name, label) => `  ${String(label).padStart(4)} ${name.padEnd(width)} ${classCounts[label]}`,
+  );
+  const shown = duplicates.slice(0, 10).map((items) => `  items ${items.join(' = ')}`);
+  if (duplicates.length > shown.length) shown.push(`  … ${duplicates.length - shown.length} more`);
+  return [
+    `${dataset.name}, ${dataset.split}: ${dataset.size} items of ${dataset.imageShape.join('×')}`,
+    `mean of each channel ${numbers(channelMeans)}, standard deviation ${numbers(channelStddevs)}`,
+    'items of each class:',
+    ...classes,
+    `groups of items with equal images: ${duplicates.length}`,
+    ...shown,
+    '',
+  ].join('\n');
+}
+
+/** A class name as the part of a file name. */
+function fileNameOf(label: number, className: string): string {
+  return `${String(label).padStart(4, '0')}-${className.replaceAll(/[^\p{L}\p{N}_-]+/gu, '_')}.png`;
+}
+
+async function info(flags: FlagValues<typeof infoFlags>): Promise<void> {
+  const { output_dir: folder, max_items_per_class: maxItems } = flags;
+  for await (const dataset of loadSplits(flags.dataset_name, flags)) {
+    const description = describeDataset(dataset);
+    process.stdout.write(`${toText(dataset, description)}\n`);
+    if (folder === undefined) continue;
+    const splitFolder = join(folder, dataset.split);
+    await mkdir(splitFolder, { recursive: true });
+    await writeFile(join(splitFolder, 'mean.png'), await encodePng(description.meanImage));
+    for (const [label, className] of dataset.classNames.entries()) {
+      const sheet = contactSheet(dataset, label, maxItems);
+      if (sheet === null) continue;
+      await writeFile(join(splitFolder, fileNameOf(label, className)), await encodePng(sheet));
+    }
+  }
+}
+
+/** The command `data` with its subcommands `convert` and `info`. */
+export function dataCommand(): Command {
+  const command = new Command('data').description('looks at data sets, and writes other forms');
+  addFlags(
+    command
+      .command('convert')
+      .description("writes a data set as TF-Slim's TFRecords or as an image folder, without loss"),
+    convertFlags,
+  ).action(convert);
+  addFlags(
+    command
+      .command('info')
+      .description('says what a data set holds: items, classes, means, equal images'),
+    infoFlags,
+  ).action(info);
+  return command;
+}

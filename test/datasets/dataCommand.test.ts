@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { packageRoot } from '../../src/packageRoot.ts';
+import { temporaryFolder } from './temporaryFolder.ts';
+
+function losslens(...args: readonly string[]) {
+  const program = join(packageRoot, 'dist/bin/losslens.js');
+  return spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+}
+
+test('converts a folder to TFRecords and back, and describes the same each time', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [first, records, second] = ['first', 'records', 'second'].map((name) => join(folder, name));
+  const run = (...args: readonly string[]) => {
+    const { status, stdout, stderr } = losslens('data', ...args);
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  run(
+    'convert',
+    '--from=shapes',
+    '--dataset_split_name=test',
+    '--to=folder',
+    `--output_dir=${first}`,
+  );
+  const toRecords = ['--from=folder', `--dataset_dir=${first}`, '--output_name=forms'];
+  run('convert', ...toRecords, '--to=tfrecord', '--num_shards=2', `--output_dir=${records}`);
+  assert.deepEqual((await readdir(records!)).sort(), [
+    'forms_test_00000-of-00002.tfrecord',
+    'forms_test_00001-of-00002.tfrecord',
+    'labels.txt',
+  ]);
+  const fromRecords = ['--from=forms', `--dataset_dir=${records}`];
+  run('convert', ...fromRecords, '--to=folder', `--output_dir=${second}`);
+  const describe = (name: string, dir: string) =>
+    run('info', `--dataset_name=${name}`, `--dataset_dir=${dir}`, '--dataset_split_name=test');
+  const described = describe('folder', second!);
+  assert.match(described, /^folder, test: 1000 items of 32×32×3\n/);
+  assert.equal(described, describe('folder', first!));
+  assert.equal(described, describe('forms', records!).replace('forms', 'folder'));
+});
+
+test('writes the pictures of a split, and says which items were left out', async (t) => {
+  const folder = await temporaryFolder(t);
+  const from = ['--from=digits', '--dataset_split_name=test', '--to=folder'];
+  assert.equal(losslens('data', 'convert', ...from, `--output_dir=${folder}`).status, 0);
+  await writeFile(join(folder, 'test/zero/00000.png'), 'no image');
+  const info = ['data', 'info', '--dataset_name=folder', `--dataset_dir=${folder}`];
+  const failed = losslens(...info);
+  assert.equal(failed.status, 1);
+  assert.match(failed.stderr, /^losslens: .*zero\/00000\.png: cannot be decoded .*\n$/);
+  const pictures = join(folder, 'pictures');
+  const skipped = losslens(...info, '--on_bad_item=skip', `--output_dir=${pictures}`);
+  assert.equal(skipped.status, 0, skipped.stderr);
+  assert.match(skipped.stderr, /left out item \d: .*zero\/00000\.png: cannot be decoded/);
+  const files = await readdir(join(pictures, 'test'));
+  assert.equal(files.length, 11);
+  assert.ok(files.includes('mean.png') && files.includes('0003-three.png'), `${files}`);
+});
+
+test('missing flags and unknown data sets are usage errors', () => {
+  for (const [args, error] of [
+    [['convert'], /--from: missing/],
+    [['convert', '--from=digits'], /--output_dir: missing/],
+    [['convert', '--from=digits', '--to=zip'], /--to: got "zip"; expected one of tfrecord, folder/],
+    [['info', '--dataset_name=nothing'], /--dataset_name: got "nothing"; expected one of/],
+  ] as const) {
+    const { status, stderr } = losslens('data', ...args);
+    assert.equal(status, 2);
+    assert.match(stderr, error);
+  }
+});

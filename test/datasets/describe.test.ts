@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import sharp from 'sharp';
+import { contactSheet, describeDataset } from '../../datasets/describe.ts';
+import { encodePng } from '../../datasets/encodePng.ts';
+import { inMemory } from '../../datasets/inMemory.ts';
+
+/** Five images of 1×2 pixels in colour; the second and the last are equal. */
+const pixels = [
+  [0, 10, 20, 40, 50, 60],
+  [1, 2, 3, 4, 5, 6],
+  [9, 9, 9, 9, 9, 9],
+  [0, 10, 20, 40, 50, 61],
+  [1, 2, 3, 4, 5, 6],
+];
+const dataset = inMemory({
+  name: 'made',
+  split: 'train',
+  classNames: ['a', 'b', 'c'],
+  imageShape: [1, 2, 3],
+  labels: Uint8Array.of(0, 1, 0, 0, 0),
+  pixels: Uint8Array.from(pixels.flat()),
+});
+
+test('counts classes, empty ones too, and finds equal images', () => {
+  const { classCounts, duplicates } = describeDataset(dataset);
+  assert.deepEqual(classCounts, [4, 1, 0]);
+  assert.deepEqual(duplicates, [[1, 4]]);
+});
+
+test('means and standard deviations of the channels are those by definition', () => {
+  const { channelMeans, channelStddevs, meanImage } = describeDataset(dataset);
+  for (let c = 0; c < 3; c++) {
+    const values = pixels.flatMap((image) => [image[c]!, image[c + 3]!]);
+    const mean = values.reduce((sum, value) => sum + value, 0) / 10;
+    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 10;
+    assert.ok(Math.abs(channelMeans[c]! - mean) < 1e-9);
+    assert.ok(Math.abs(channelStddevs[c]! - Math.sqrt(variance)) < 1e-9);
+  }
+  const byHand = [11, 33, 55, 97, 119, 142].map((sum) => Math.round(sum / 5));
+  assert.deepEqual([...meanImage.data], byHand);
+});
+
+test('a contact sheet shows the items of a class from left to right, white between', () => {
+  const sheet = contactSheet(dataset, 0, 3)!;
+  assert.deepEqual([sheet.width, sheet.height, sheet.channels], [10, 1, 3]);
+  const white = Array(6).fill(255);
+  assert.deepEqual(
+    [...sheet.data],
+    [...pixels[0]!, ...white, ...pixels[2]!, ...white, ...pixels[3]!],
+  );
+  assert.equal(contactSheet(dataset, 2, 3), null);
+});
+
+test('a contact sheet goes on in a second row', () => {
+  const many = inMemory({ ...dataset, labels: new Uint8Array(17), pixels: new Uint8Array(17 * 6) });
+  const sheet = contactSheet(many, 0, 100)!;
+  assert.deepEqual([sheet.width, sheet.height], [16 * 4 - 2, 4]);
+});
+
+test('PNG keeps every sample and the channels', async () => {
+  for (const channels of [1, 3]) {
+    const data = Uint8Array.from({ length: 20 * channels }, (_, i) => i * 4);
+    const png = await encodePng({ width: 5, height: 4, channels, data });
+    assert.equal((await sharp(png).metadata()).channels, channels);
+    const image = sharp(png);
+    if (channels === 1) image.toColourspace('b-w');
+    assert.deepEqual(Uint8Array.from(await image.raw().toBuffer()), data);
+  }
+});
