@@ -56,7 +56,9 @@ function philox(
  */
 export function statelessUniform(seed: ArrayLike<number>, out: Float32Array): void {
   const block = new Int32Array(4);
-  philox(0x3ec8f720, 0x02461e29, seed[0]!, 0, seed[1]!, 0, block);
+  const [seed0, seed1] = [seed[0]!, seed[1]!];
+  // Seeds are extended to 64 bits with their sign.
+  philox(0x3ec8f720, 0x02461e29, seed0, seed0 >> 31, seed1, seed1 >> 31, block);
   const [key0, key1, counter2, counter3] = block as unknown as [number, number, number, number];
   const bits = new Int32Array(1);
   const float = new Float32Array(bits.buffer);

@@ -1,0 +1,324 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Engine, HostTensor, Signature } from '../../src/engines/engine.ts';
+import { createWasmEngine, MissingKernelError } from '../../src/engines/wasm/wasmEngine.ts';
+import { Graph, type Tensor } from '../../src/graph/graph.ts';
+import * as array from '../../src/graph/ops/array.ts';
+import * as math from '../../src/graph/ops/math.ts';
+import * as nn from '../../src/graph/ops/nn.ts';
+import { statelessRandomUniform } from '../../src/graph/ops/random.ts';
+import { sizeOf } from '../../src/graph/shape.ts';
+import { random } from '../../src/random.ts';
+import { optimizers } from '../../src/training/optimizers.ts';
+import { tensorFlowOrSkip } from '../engines.ts';
+import { someFeeds, startSession, trainingGraph } from '../training/trainingSession.ts';
+
+const wasm = await createWasmEngine();
+const { engine: tensorflow, skip } = await tensorFlowOrSkip();
+
+/**
+ * Largest difference of two tensors, relative to the largest magnitude in the expected one, or to
+ * `smallest` where all are smaller.
+ */
+function difference(actual: HostTensor, expected: HostTensor, smallest = 1e-6): number {
+  assert.deepEqual(actual.shape, expected.shape);
+  let scale = smallest;
+  let largest = 0;
+  expected.data.forEach((value, i) => {
+    scale = Math.max(scale, Math.abs(value));
+    largest = Math.max(largest, Math.abs(value - actual.data[i]!));
+  });
+  return largest / scale;
+}
+
+/** Ops by name, built from float32 inputs of some shapes; every output is compared. */
+const ops: Record<string, [shapes: number[][], build: (...inputs: Tensor[]) => Tensor[]]> = {
+  Identity: [[[2, 3]], (x) => [array.identity(x!)]],
+  StopGradient: [[[2, 3]], (x) => [array.stopGradient(x!)]],
+  IdentityN: [[[2, 3]], (x) => [array.withGradient(math.neg(x!), x!, (dy) => dy)]],
+  Cast: [[[2, 3]], (x) => [array.cast(x!, 'int32'), array.cast(math.greater(x!, 0), 'float32')]],
+  Reshape: [[[2, 6]], (x) => [array.reshape(x!, [3, -1])]],
+  'Shape and Size': [[[2, 6]], (x) => [array.shapeOf(x!), array.countElements(x!)]],
+  BroadcastTo: [
+    [
+      [1, 3],
+      [4, 3],
+    ],
+    (x, like) => [array.broadcastLike(x!, like!)],
+  ],
+  GatherV2: [[[5, 2, 2]], (x) => [array.gather(x!, array.constant(x!.graph, 'int32', [4, 0, 4]))]],
+  Pad: [
+    [[2, 3]],
+    (x) => [
+      array.pad(x!, [
+        [1, 0],
+        [2, 3],
+      ]),
+    ],
+  ],
+  Slice: [[[4, 5]], (x) => [array.slice(x!, [1, 2], [2, -1])]],
+  ConcatV2: [
+    [
+      [2, 3],
+      [2, 4],
+    ],
+    (a, b) => [array.concat([a!, b!], 1)],
+  ],
+  OneHot: [[[1]], (x) => [array.oneHot(array.constant(x!.graph, 'int32', [2, 0, 3]), 4)]],
+  'binary ops': [
+    [[3, 4], [4]],
+    (a, b) => [
+      math.add(a!, b!),
+      math.sub(a!, b!),
+      math.mul(a!, b!),
+      math.div(a!, math.add(math.abs(b!), 0.5)),
+      math.pow(math.abs(a!), b!),
+      math.maximum(a!, b!),
+      math.minimum(a!, b!),
+      array.cast(math.equal(a!, a!), 'float32'),
+      array.cast(math.greaterEqual(a!, b!), 'float32'),
+    ],
+  ],
+  'unary ops': [
+    [[3, 4]],
+    (x) => [
+      math.neg(x!),
+      math.abs(x!),
+      math.square(x!),
+      math.sqrt(math.abs(x!)),
+      math.rsqrt(math.add(math.abs(x!), 0.1)),
+      math.exp(x!),
+      math.log(math.add(math.abs(x!), 0.1)),
+      math.floor(math.mul(x!, 5)),
+      nn.relu(x!),
+    ],
+  ],
+  AddN: [
+    [
+      [2, 2],
+      [2, 2],
+      [2, 2],
+    ],
+    (...xs) => [math.addN(xs)],
+  ],
+  reductions: [
+    [[3, 4, 5]],
+    (x) => [
+      math.sum(x!),
+      math.sum(x!, [0, 2]),
+      math.mean(x!, [1], { keepDims: true }),
+      math.max(x!, [-1]),
+      math.argMax(x!),
+    ],
+  ],
+  MatMul: [
+    [
+      [3, 4],
+      [4, 5],
+      [5, 4],
+    ],
+    (a, b, c) => [
+      math.matMul(a!, b!),
+      math.matMul(a!, c!, { transposeB: true }),
+      math.matMul(b!, a!, { transposeA: true, transposeB: true }),
+      math.matMul(c!, b!, { transposeA: true, transposeB: true }),
+    ],
+  ],
+  'Conv2D and its derivatives': [
+    [
+      [2, 7, 6, 3],
+      [3, 3, 3, 4],
+    ],
+    (x, filter) =>
+      (
+        [
+          [1, 'SAME'],
+          [1, 'VALID'],
+          [2, 'SAME'],
+          [2, 'VALID'],
+          [3, 'SAME'],
+        ] as const
+      ).flatMap(([stride, padding]) => {
+        const y = nn.conv2d(x!, filter!, { stride, padding });
+        return [
+          y,
+          nn.conv2dBackpropInput(x!, filter!, y, { stride, padding }),
+          nn.conv2dBackpropFilter(x!, filter!.shape, y, { stride, padding }),
+        ];
+      }),
+  ],
+  'MaxPool and its derivative': [
+    [[2, 7, 6, 3]],
+    (x) =>
+      (
+        [
+          [2, 2, 'VALID'],
+          [3, 2, 'SAME'],
+          [3, 2, 'VALID'],
+          [1, 2, 'SAME'],
+        ] as const
+      ).flatMap(([window, stride, padding]) => {
+        const options = { window, stride, padding };
+        // Rounded, so that windows hold equal elements.
+        const rounded = math.floor(math.mul(x!, 2));
+        const y = nn.maxPool(rounded, options);
+        return [y, nn.maxPoolGrad(rounded, y, math.add(y, 1), options)];
+      }),
+  ],
+  'BiasAdd and BiasAddGrad': [
+    [[2, 3, 3, 4], [4]],
+    (x, bias) => [nn.biasAdd(x!, bias!), nn.biasAddGrad(x!)],
+  ],
+  ReluGrad: [
+    [
+      [3, 4],
+      [3, 4],
+    ],
+    (dy, x) => [nn.reluGrad(dy!, nn.relu(x!))],
+  ],
+  'Softmax and LogSoftmax': [[[3, 4]], (x) => [nn.softmax(x!), nn.logSoftmax(x!)]],
+  SoftmaxCrossEntropyWithLogits: [
+    [
+      [3, 4],
+      [3, 4],
+    ],
+    (logits, x) => {
+      const { loss, backprop } = nn.softmaxCrossEntropy(logits!, nn.softmax(x!));
+      return [loss, backprop];
+    },
+  ],
+  L2Loss: [[[3, 4]], (x) => [nn.l2Loss(x!)]],
+  'FusedBatchNormV3 and its derivative': [
+    [[4, 3, 3, 2], [2], [2], [2], [2]],
+    (x, scale, offset, mean, v) =>
+      [true, false].flatMap((isTraining) => {
+        const variance = math.square(v!);
+        const options = { epsilon: 1e-3, isTraining };
+        const outputs = nn.fusedBatchNorm(x!, scale!, offset!, mean!, variance, options);
+        const { y } = outputs;
+        const reserved = y.node.outputs.slice(3) as [Tensor, Tensor, Tensor];
+        const given: [Tensor, Tensor, Tensor] = isTraining
+          ? reserved
+          : [mean!, variance, reserved[2]];
+        const dy = math.exp(x!);
+        const { dx, dScale, dOffset } = nn.fusedBatchNormGrad(dy, x!, scale!, given, options);
+        return [y, outputs.mean, outputs.variance, dx, dScale, dOffset];
+      }),
+  ],
+  StatelessRandomUniform: [
+    [[7, 33]],
+    (x) =>
+      [
+        [1, 2],
+        [0, 0],
+        [-5, 2 ** 31 - 1],
+      ].map((seed) => statelessRandomUniform(array.constant(x!.graph, 'int32', seed), x!)),
+  ],
+};
+
+async function runOp(
+  engine: Engine,
+  [shapes, build]: (typeof ops)[string],
+): Promise<Record<string, HostTensor>> {
+  const graph = new Graph();
+  const inputs = shapes.map((shape, i) => array.placeholder(graph, 'float32', shape, `x${i}`));
+  const signature: Signature = {
+    inputs: Object.fromEntries(inputs.map((input, i) => [`x${i}`, input])),
+    outputs: Object.fromEntries(build(...inputs).map((output, i) => [`y${i}`, output])),
+  };
+  const next = random(2);
+  const session = await engine.load(graph, { run: signature });
+  const feeds = shapes.map((shape, i): [string, HostTensor] => [
+    `x${i}`,
+    { data: Float32Array.from({ length: sizeOf(shape) }, () => 2 * next() - 1), shape },
+  ]);
+  const results = session.run('run', Object.fromEntries(feeds));
+  session.close();
+  return results;
+}
+
+for (const [name, op] of Object.entries(ops)) {
+  test(`${name}: both engines agree`, { skip }, async () => {
+    const expected = await runOp(tensorflow!, op);
+    const actual = await runOp(wasm, op);
+    // The random numbers are the very same.
+    const tolerance = name === 'StatelessRandomUniform' ? 0 : 1e-5;
+    for (const [key, value] of Object.entries(expected)) {
+      assert.ok(difference(actual[key]!, value) <= tolerance, `output ${key}`);
+    }
+  });
+}
+
+async function compareTraining(
+  modelName: string,
+  imageShape: readonly [number, number, number],
+  batchSize: number,
+  steps: number,
+  monitoredLayers: readonly string[],
+  optimizer: string,
+  tolerance = 1e-4,
+): Promise<void> {
+  const graph = trainingGraph(modelName, imageShape, monitoredLayers, optimizer);
+  const sessions = [await startSession(tensorflow!, graph), await startSession(wasm, graph)];
+  const rows = monitoredLayers.length > 0 ? [0, batchSize - 1] : undefined;
+  for (let step = 0; step < steps; step++) {
+    // Sometimes no row is monitored.
+    const feeds = someFeeds(imageShape, batchSize, step, rows && (step % 2 ? [] : rows), 0.002);
+    const [expected, actual] = sessions.map((session) => session.run('train', feeds));
+    for (const [key, value] of Object.entries(expected!)) {
+      const off = difference(actual![key]!, value);
+      assert.ok(off <= tolerance || key === 'output', `step ${step}, ${key}: off by ${off}`);
+    }
+  }
+  const [expected, actual] = sessions.map((session) => session.run('read', {}));
+  for (const [name, value] of Object.entries(expected!)) {
+    // Biases begin at zero and are sums that nearly cancel.
+    const off = difference(actual![name]!, value, 1e-3);
+    assert.ok(off <= tolerance, `${name}: off by ${off}`);
+  }
+  for (const session of sessions) session.close();
+}
+
+test('lenet: 20 training steps agree, dropout and monitored maps included', { skip }, () =>
+  compareTraining('lenet', [28, 28, 1], 10, 20, ['pool1', 'pool2', 'fc3'], 'sgd'),
+);
+
+test('cifarnet: 20 training steps agree, dropout and monitored maps included', { skip }, () =>
+  compareTraining('cifarnet', [32, 32, 3], 8, 20, ['pool1', 'pool2'], 'momentum'),
+);
+
+test('resnet_v1_50: training steps agree, moving statistics included', { skip }, () =>
+  // Batch statistics over eight pixels, as in block4 here, magnify rounding errors.
+  compareTraining('resnet_v1_50', [32, 32, 3], 8, 2, ['resnet_v1_50/block1'], 'sgd', 2e-3),
+);
+
+for (const optimizer of Object.keys(optimizers)) {
+  test(`${optimizer}: both engines take the same steps`, { skip }, () =>
+    compareTraining('lenet', [12, 12, 1], 6, 6, [], optimizer),
+  );
+}
+
+test('steps on the WebAssembly engine leave no tensors behind', async () => {
+  const graph = trainingGraph('lenet', [12, 12, 1], ['pool1'], 'adam');
+  const session = await startSession(wasm, graph);
+  const live: number[] = [];
+  for (let step = 0; step < 6; step++) {
+    session.run('train', someFeeds([12, 12, 1], 4, step, step % 2 ? [] : [1, 3]));
+    live.push(tf.memory().numTensors);
+  }
+  assert.deepEqual(new Set(live.slice(1)).size, 1, live.join());
+  session.close();
+});
+
+test('an op without a kernel is named when the graph is loaded', async () => {
+  const graph = new Graph();
+  const x = array.placeholder(graph, 'float32', [2], 'x');
+  const node = graph.addNode({ op: 'Erfinv', inputs: [x], outputs: [x] });
+  const signatures = { run: { inputs: { x }, outputs: { y: node.outputs[0]! } } };
+  await assert.rejects(wasm.load(graph, signatures), (error) => {
+    assert.ok(error instanceof MissingKernelError);
+    assert.match(error.message, /no kernel for the op Erfinv of Erfinv/);
+    return true;
+  });
+});

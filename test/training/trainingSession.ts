@@ -1,0 +1,80 @@
+/** Training steps on either engine, from the same first weights. */
+import type { Engine, HostTensor, Session } from '../../src/engines/engine.ts';
+import { getNetwork } from '../../src/nets/factory.ts';
+import { random } from '../../src/random.ts';
+import { initialValues } from '../../src/training/initialValues.ts';
+import type { OptimizerOptions } from '../../src/training/optimizers.ts';
+import { buildTrainingGraph, type TrainingGraph } from '../../src/training/trainingGraph.ts';
+
+/** TF-Slim's defaults. */
+export const optimizerDefaults: OptimizerOptions = {
+  optimizer: 'sgd',
+  momentum: 0.9,
+  opt_epsilon: 1,
+  adadelta_rho: 0.95,
+  adagrad_initial_accumulator_value: 0.1,
+  adam_beta1: 0.9,
+  adam_beta2: 0.999,
+  ftrl_learning_rate_power: -0.5,
+  ftrl_initial_accumulator_value: 0.1,
+  ftrl_l1: 0,
+  ftrl_l2: 0,
+  rmsprop_momentum: 0.9,
+  rmsprop_decay: 0.9,
+};
+
+/** A training graph of a network with all that can be in one. */
+export function trainingGraph(
+  modelName: string,
+  imageShape: readonly [number, number, number],
+  monitoredLayers: readonly string[],
+  optimizer = 'sgd',
+): TrainingGraph {
+  return buildTrainingGraph({
+    network: getNetwork(modelName),
+    numClasses: 10,
+    imageShape,
+    weightDecay: 0.004,
+    labelSmoothing: 0,
+    computeType: 'float32',
+    optimizer: { ...optimizerDefaults, optimizer },
+    selectionLayer: undefined,
+    monitoredLayers,
+  });
+}
+
+/** A session of the graph with its initial values assigned. */
+export async function startSession(engine: Engine, graph: TrainingGraph): Promise<Session> {
+  const session = await engine.load(graph.graph, graph.signatures);
+  session.run('assign', initialValues(graph.variables, 1));
+  return session;
+}
+
+/** Feeds of one step: images that show their class, so that there is something to learn. */
+export function someFeeds(
+  imageShape: readonly [number, number, number],
+  batchSize: number,
+  step: number,
+  monitorRows: readonly number[] | undefined,
+  learningRate = 0.01,
+): Record<string, HostTensor> {
+  const next = random(7, step);
+  const imageSize = imageShape[0] * imageShape[1] * imageShape[2];
+  const labels = Int32Array.from({ length: batchSize }, () => Math.floor(next() * 10));
+  const data = new Float32Array(batchSize * imageSize);
+  labels.forEach((label, row) => {
+    for (let i = 0; i < imageSize; i++) {
+      const stripe = Math.floor((i * 10) / imageSize) === label ? 1 : 0;
+      data[row * imageSize + i] = 0.2 * (stripe + next() - 0.5);
+    }
+  });
+  return {
+    images: { data, shape: [batchSize, ...imageShape] },
+    labels: { data: labels, shape: [batchSize] },
+    learning_rate: { data: Float32Array.of(learningRate), shape: [] },
+    dropout_seed: { data: Int32Array.of(1, step), shape: [2] },
+    ...(monitorRows
+      ? { monitor_rows: { data: Int32Array.from(monitorRows), shape: [monitorRows.length] } }
+      : {}),
+  };
+}
