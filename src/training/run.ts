@@ -1,59 +1,26 @@
 /** One run of `losslens train`: puts data, network, engine, log and views together and trains. */
 import { access, constants, mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { loadDataset } from '../../datasets/factory.ts';
 import type { InMemoryDataset } from '../../datasets/inMemory.ts';
-import { plantLabelErrors, writeLabelNoise } from '../../datasets/labelNoise.ts';
-import type { Session } from '../engines/engine.ts';
-import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { selectEngine } from '../engines/select.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { EventWriter } from '../events/eventWriter.ts';
-import { tensorboardCommand } from '../events/tensorboardCommand.ts';
 import { encodeGraphDef } from '../graph/graphDef.ts';
 import { getNetwork } from '../nets/factory.ts';
-import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
+import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { restoreRun, saveRun } from './checkpointing.ts';
-import { type Evaluation, evaluate, writeEvaluation } from './evaluator.ts';
 import { initialValues } from './initialValues.ts';
 import { InSituRecorder, type Selection } from './inSituRecorder.ts';
-import type { LearningRateOptions } from './learningRate.ts';
-import type { OptimizerOptions } from './optimizers.ts';
-import { createProgress, durationText } from './progress.ts';
+import { interruptSignal } from './interrupt.ts';
+import { PeriodicEvaluation } from './periodicEvaluation.ts';
+import { createProgress } from './progress.ts';
+import type { RunOptions } from './runOptions.ts';
 import { writeRunRecord } from './runRecord.ts';
-import { stepsPerEpoch, type TrainingResult, train } from './trainer.ts';
-import { buildTrainingGraph } from './trainingGraph.ts';
-
-/** What a run is asked to do: the flags of `losslens train`. */
-export interface RunOptions extends OptimizerOptions, Omit<LearningRateOptions, 'stepsPerEpoch'> {
-  readonly train_dir: string;
-  readonly dataset_name: string;
-  readonly dataset_dir: string | undefined;
-  readonly dataset_split_name: string;
-  readonly model_name: string;
-  readonly preprocessing_name: string | undefined;
-  readonly num_preprocessing_threads: number;
-  readonly train_image_size: number | undefined;
-  readonly batch_size: number;
-  readonly weight_decay: number;
-  readonly label_smoothing: number;
-  readonly label_noise: number;
-  readonly eval_interval_epochs: number;
-  readonly eval_split_name: string;
-  readonly max_number_of_steps: number | undefined;
-  readonly max_number_of_epochs: number | undefined;
-  readonly seed: number;
-  readonly hs: string | undefined;
-  readonly ns: number;
-  readonly hm: readonly string[];
-  readonly max_monitored_items: number | undefined;
-  readonly log_every_n_steps: number;
-  readonly save_summaries_secs: number;
-  readonly save_interval_secs: number;
-  readonly max_checkpoints: number;
-  readonly engine: EngineChoice;
-}
+import { epochLine, printReport } from './runReport.ts';
+import { stepsPerEpoch, train } from './trainer.ts';
+import { loadTrainingData } from './trainingData.ts';
+import { buildTrainingGraph, type TrainingGraph } from './trainingGraph.ts';
 
 /** Exit code of a run that Ctrl-C ended: 128 + SIGINT, as shells have it. */
 const interruptedExitCode = 130;
@@ -70,35 +37,38 @@ async function prepareTrainDir(folder: string): Promise<void> {
   }
 }
 
-/** An abort signal that Ctrl-C and SIGTERM raise once; the second time they end the process. */
-function interruptSignal(): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const abort = () => {
-    release();
-    controller.abort();
-  };
-  const release = () => {
-    process.off('SIGINT', abort);
-    process.off('SIGTERM', abort);
-  };
-  process.on('SIGINT', abort);
-  process.on('SIGTERM', abort);
-  return { signal: controller.signal, release };
+/** [height, width, channels] of the preprocessed images: square, grey with --use_grayscale. */
+function imageShapeOf(
+  options: RunOptions,
+  dataset: InMemoryDataset,
+): readonly [number, number, number] {
+  const side = options.train_image_size ?? getNetwork(options.model_name).defaultImageSize;
+  return [side, side, options.use_grayscale ? 1 : dataset.imageShape[2]];
 }
 
-/** The data that is trained on, with the labels that were changed on purpose. */
-async function loadTrainingData(
+/** The graph that the flags ask for. @throws UsageError when they do not fit together */
+function buildGraph(
   options: RunOptions,
-): Promise<{ dataset: InMemoryDataset; plantedErrors: ReadonlySet<number> | undefined }> {
-  const source = await loadDataset({
-    name: options.dataset_name,
-    folder: options.dataset_dir,
-    split: options.dataset_split_name,
+  dataset: InMemoryDataset,
+  imageShape: readonly [number, number, number],
+): TrainingGraph {
+  const training = buildTrainingGraph({
+    network: getNetwork(options.model_name),
+    numClasses: dataset.classNames.length,
+    imageShape,
+    weightDecay: options.weight_decay,
+    labelSmoothing: options.label_smoothing,
+    computeType: 'float32',
+    optimizer: options,
+    selectionLayer: options.hs,
+    monitoredLayers: options.hm,
   });
-  if (options.label_noise === 0) return { dataset: source, plantedErrors: undefined };
-  const { dataset, errors } = plantLabelErrors(source, options.label_noise, options.seed);
-  await writeLabelNoise(join(options.train_dir, 'label_noise.csv'), errors, dataset.classNames);
-  return { dataset, plantedErrors: new Set(errors.map(({ itemIndex }) => itemIndex)) };
+  if (training.selectionLayer === null && training.monitoredLayers.length > 0) {
+    throw new UsageError(
+      '--hm: layers are shown for selected items; expected --hs to select some.',
+    );
+  }
+  return training;
 }
 
 /**
@@ -113,25 +83,9 @@ export async function runTraining(options: RunOptions): Promise<number> {
   getPreprocessing(preprocessingName);
   await prepareTrainDir(options.train_dir);
   const { dataset, plantedErrors } = await loadTrainingData(options);
-  const side = options.train_image_size ?? network.defaultImageSize;
-  const imageShape = [side, side, dataset.imageShape[2]] as const;
-  const training = buildTrainingGraph({
-    network,
-    numClasses: dataset.classNames.length,
-    imageShape,
-    weightDecay: options.weight_decay,
-    labelSmoothing: options.label_smoothing,
-    computeType: 'float32',
-    optimizer: options,
-    selectionLayer: options.hs,
-    monitoredLayers: options.hm,
-  });
+  const imageShape = imageShapeOf(options, dataset);
+  const training = buildGraph(options, dataset, imageShape);
   const { selectionLayer, monitoredLayers } = training;
-  if (selectionLayer === null && monitoredLayers.length > 0) {
-    throw new UsageError(
-      '--hm: layers are shown for selected items; expected --hs to select some.',
-    );
-  }
   const { engine, reason } = await selectEngine(options.engine);
   const restored = await restoreRun(options.train_dir, training.variables);
   const firstStep = restored?.step ?? 0;
@@ -247,95 +201,4 @@ export async function runTraining(options: RunOptions): Promise<number> {
     await writer.close();
     session.close();
   }
-}
-
-/** Evaluates the network in training on another split, now and then. */
-class PeriodicEvaluation {
-  readonly #session: Session;
-  readonly #dataset: InMemoryDataset;
-  readonly #pipeline: BatchPipeline;
-  readonly #writer: EventWriter;
-
-  private constructor(
-    session: Session,
-    dataset: InMemoryDataset,
-    pipeline: BatchPipeline,
-    writer: EventWriter,
-  ) {
-    this.#session = session;
-    this.#dataset = dataset;
-    this.#pipeline = pipeline;
-    this.#writer = writer;
-  }
-
-  /** Loads the split; its summaries go to `train_dir/eval`, a run of its own. */
-  static async create(
-    options: RunOptions,
-    session: Session,
-    pipelineOptions: Pick<BatchPipelineOptions, 'preprocessingName' | 'imageShape' | 'seed'>,
-  ): Promise<PeriodicEvaluation> {
-    const dataset = await loadDataset({
-      name: options.dataset_name,
-      folder: options.dataset_dir,
-      split: options.eval_split_name,
-    });
-    const pipeline = new BatchPipeline(dataset, {
-      ...pipelineOptions,
-      isTraining: false,
-      batchSize: 100,
-      numThreads: 1,
-    });
-    const writer = await EventWriter.create(join(options.train_dir, 'eval'), 0);
-    return new PeriodicEvaluation(session, dataset, pipeline, writer);
-  }
-
-  async run(step: number): Promise<Evaluation> {
-    const evaluation = await evaluate(this.#session, this.#dataset, this.#pipeline);
-    await writeEvaluation(this.#writer, step, evaluation);
-    return evaluation;
-  }
-
-  async close(): Promise<void> {
-    await this.#pipeline.close();
-    await this.#writer.close();
-  }
-}
-
-/** One line about what an epoch brought. */
-function epochLine(
-  epoch: number,
-  selection: Selection | null,
-  evaluation: Evaluation | undefined,
-): string {
-  const parts: string[] = [];
-  if (evaluation !== undefined) {
-    parts.push(`accuracy ${evaluation.accuracy.toFixed(4)} on ${evaluation.items} items`);
-  }
-  const selected = selection?.records.length ?? 0;
-  if (selection?.detection !== undefined) {
-    const { found, averagePrecision } = selection.detection;
-    parts.push(`${found} of ${selected} selected items carry a planted wrong label`);
-    parts.push(`average precision ${averagePrecision.toFixed(3)} over all items`);
-  } else if (selection !== null) {
-    parts.push(`selected ${selected} items`);
-  }
-  return `epoch ${epoch}: ${parts.join(', ') || 'done'}`;
-}
-
-/** What a run leaves behind, and how to look at it. */
-function printReport(
-  { train_dir, batch_size }: RunOptions,
-  { step, steps, seconds, interrupted }: TrainingResult,
-  perEpoch: number,
-  monitoredLayers: readonly string[],
-): void {
-  const rate = Math.round((steps * batch_size) / seconds);
-  const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
-  // A monitored item is seen once an epoch, and so is each Selection View.
-  const command = tensorboardCommand(dirname(train_dir), Math.ceil(step / perEpoch));
-  process.stderr.write(
-    `${interrupted ? 'stopped' : 'done'} after ${step} steps: ${durationText(seconds)}, ${rate} items/s\n` +
-      `selected items: ${join(train_dir, 'selection.csv')}\n` +
-      `Selection Views${monitoring}: ${command}\n`,
-  );
 }

@@ -1,0 +1,35 @@
+/** What a run is asked to do. */
+import type { EngineChoice } from '../engines/select.ts';
+import type { LearningRateOptions } from './learningRate.ts';
+import type { OptimizerOptions } from './optimizers.ts';
+
+/** The flags of `losslens train`. */
+export interface RunOptions extends OptimizerOptions, Omit<LearningRateOptions, 'stepsPerEpoch'> {
+  readonly train_dir: string;
+  readonly dataset_name: string;
+  readonly dataset_dir: string | undefined;
+  readonly dataset_split_name: string;
+  readonly model_name: string;
+  readonly preprocessing_name: string | undefined;
+  readonly use_grayscale: boolean;
+  readonly num_preprocessing_threads: number;
+  readonly train_image_size: number | undefined;
+  readonly batch_size: number;
+  readonly weight_decay: number;
+  readonly label_smoothing: number;
+  readonly label_noise: number;
+  readonly eval_interval_epochs: number;
+  readonly eval_split_name: string;
+  readonly max_number_of_steps: number | undefined;
+  readonly max_number_of_epochs: number | undefined;
+  readonly seed: number;
+  readonly hs: string | undefined;
+  readonly ns: number;
+  readonly hm: readonly string[];
+  readonly max_monitored_items: number | undefined;
+  readonly log_every_n_steps: number;
+  readonly save_summaries_secs: number;
+  readonly save_interval_secs: number;
+  readonly max_checkpoints: number;
+  readonly engine: EngineChoice;
+}

@@ -1,0 +1,47 @@
+/** What a run says of itself on the console. */
+import { dirname, join } from 'node:path';
+import { tensorboardCommand } from '../events/tensorboardCommand.ts';
+import type { Evaluation } from './evaluator.ts';
+import type { Selection } from './inSituRecorder.ts';
+import { durationText } from './progress.ts';
+import type { RunOptions } from './runOptions.ts';
+import type { TrainingResult } from './trainer.ts';
+
+/** One line about what an epoch brought. */
+export function epochLine(
+  epoch: number,
+  selection: Selection | null,
+  evaluation: Evaluation | undefined,
+): string {
+  const parts: string[] = [];
+  if (evaluation !== undefined) {
+    parts.push(`accuracy ${evaluation.accuracy.toFixed(4)} on ${evaluation.items} items`);
+  }
+  const selected = selection?.records.length ?? 0;
+  if (selection?.detection !== undefined) {
+    const { found, averagePrecision } = selection.detection;
+    parts.push(`${found} of ${selected} selected items carry a planted wrong label`);
+    parts.push(`average precision ${averagePrecision.toFixed(3)} over all items`);
+  } else if (selection !== null) {
+    parts.push(`selected ${selected} items`);
+  }
+  return `epoch ${epoch}: ${parts.join(', ') || 'done'}`;
+}
+
+/** What a run leaves behind, and how to look at it. */
+export function printReport(
+  { train_dir, batch_size }: RunOptions,
+  { step, steps, seconds, interrupted }: TrainingResult,
+  perEpoch: number,
+  monitoredLayers: readonly string[],
+): void {
+  const rate = Math.round((steps * batch_size) / seconds);
+  const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
+  // A monitored item is seen once an epoch, and so is each Selection View.
+  const command = tensorboardCommand(dirname(train_dir), Math.ceil(step / perEpoch));
+  process.stderr.write(
+    `${interrupted ? 'stopped' : 'done'} after ${step} steps: ${durationText(seconds)}, ${rate} items/s\n` +
+      `selected items: ${join(train_dir, 'selection.csv')}\n` +
+      `Selection Views${monitoring}: ${command}\n`,
+  );
+}
