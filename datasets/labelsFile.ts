@@ -1,10 +1,22 @@
-/** Replaces labels by those of a CSV file: rows of `item,label`, such as a review gives them. */
+/** Replaces labels by those of a CSV file, such as a review gives them, and says which items it drops. */
 import { readFile } from 'node:fs/promises';
 import { UserError } from '../src/errors.ts';
 import type { InMemoryDataset } from './inMemory.ts';
 
-/** The header, whose other columns are ignored. */
-const columns = ['item', 'label'] as const;
+/** Columns that a file must have. */
+const requiredColumns = ['item', 'label'] as const;
+/** What the column `decision`, where there is one, may say; without a word the label holds. */
+const decisions = ['keep', 'relabel', 'drop', ''] as const;
+
+/** What a labels file changes of one item. */
+export interface LabelChange {
+  readonly itemIndex: number;
+  readonly labelBefore: number;
+  /** null when the item is dropped: it is not to be trained on. */
+  readonly label: number | null;
+  /** The whole row by column, for the record: who reviewed it may have noted why and when. */
+  readonly row: Readonly<Record<string, string>>;
+}
 
 /**
  * Fields of one line of comma-separated values (RFC 4180), or null when quotes do not match.
@@ -22,34 +34,39 @@ function splitFields(line: string): string[] | null {
   return fields;
 }
 
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new UserError(`--labels_file: ${path} cannot be read (${(error as Error).message}).`);
+  }
+}
+
 /**
- * Replaces the labels of some items.
+ * Replaces the labels of some items. Those whose decision is `drop` keep theirs: leaving them out is
+ * up to who makes batches.
  *
  * @param path  CSV with a header that has the columns item (an index in the source order) and label
- *              (a class name, or its number), in any order and among others
- * @returns     the data set with these labels, and the number of items whose label is another now
- * @throws UserError  naming the line of an unknown item or label, or of an item that comes twice
+ *              (a class name, or its number), in any order and among others; of these, decision may
+ *              say `drop`, and then the label may be empty
+ * @returns     the data set with these labels, and what is changed or dropped in order of the lines
+ * @throws UserError  naming the line of an unknown item, label or decision, or of an item that
+ *                    comes twice
  */
 export async function applyLabelsFile(
   dataset: InMemoryDataset,
   path: string,
-): Promise<{ dataset: InMemoryDataset; changed: number }> {
-  let content: string;
-  try {
-    content = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UserError(`--labels_file: ${path} cannot be read (${(error as Error).message}).`);
-  }
+): Promise<{ dataset: InMemoryDataset; changes: readonly LabelChange[] }> {
+  const content = await readText(path);
   const [header = '', ...lines] = content.replace(/^\uFEFF/, '').split(/\r?\n/);
   const names = splitFields(header) ?? [];
-  const [itemColumn, labelColumn] = columns.map((name) => names.indexOf(name)) as [number, number];
-  if (itemColumn < 0 || labelColumn < 0) {
+  if (requiredColumns.some((name) => !names.includes(name))) {
     throw new UserError(`${path}, line 1: got "${header}"; expected the columns item and label.`);
   }
   const byName = new Map(dataset.classNames.map((name, label) => [name, label]));
   const labels = dataset.labels.slice();
   const lineOfItem = new Map<number, number>();
-  let changed = 0;
+  const changes: LabelChange[] = [];
   for (const [i, line] of lines.entries()) {
     if (line.trim() === '') continue;
     const where = `${path}, line ${i + 2}`;
@@ -57,7 +74,8 @@ export async function applyLabelsFile(
     if (fields === null || fields.length !== names.length) {
       throw new UserError(`${where}: got "${line}"; expected ${names.length} fields.`);
     }
-    const item = fields[itemColumn]!;
+    const row = Object.fromEntries(names.map((name, column) => [name, fields[column]!]));
+    const item = row['item']!;
     const itemIndex = /^\d+$/.test(item) ? Number(item) : Number.NaN;
     if (!(itemIndex < dataset.size)) {
       throw new UserError(`${where}: got item "${item}"; expected 0 to ${dataset.size - 1}.`);
@@ -67,7 +85,18 @@ export async function applyLabelsFile(
       throw new UserError(`${where}: item ${itemIndex} is in line ${before} already.`);
     }
     lineOfItem.set(itemIndex, i + 2);
-    const given = fields[labelColumn]!;
+    const decision = row['decision'] ?? '';
+    if (!decisions.some((known) => known === decision)) {
+      throw new UserError(
+        `${where}: got decision "${decision}"; expected keep, relabel, drop or nothing.`,
+      );
+    }
+    const labelBefore = labels[itemIndex]!;
+    if (decision === 'drop') {
+      changes.push({ itemIndex, labelBefore, label: null, row });
+      continue;
+    }
+    const given = row['label']!;
     // A class may have a number for a name: the name comes first.
     const label = byName.get(given) ?? (/^\d+$/.test(given) ? Number(given) : Number.NaN);
     if (!(label < dataset.classNames.length)) {
@@ -76,8 +105,9 @@ export async function applyLabelsFile(
         `${where}: got label "${given}"; expected one of ${known}${dataset.classNames.length > 20 ? ', …' : ''}, or its number.`,
       );
     }
-    if (labels[itemIndex] !== label) changed++;
+    if (labelBefore === label) continue;
     labels[itemIndex] = label;
+    changes.push({ itemIndex, labelBefore, label, row });
   }
-  return { dataset: { ...dataset, labels }, changed };
+  return { dataset: { ...dataset, labels }, changes };
 }

@@ -23,9 +23,12 @@ async function apply(t: TestContext, content: string) {
 }
 
 test('replaces the labels of the named items, by name or number', async (t) => {
-  const { dataset: relabeled, changed } = await apply(t, 'item,label\n0,dog\n3,2\n1,dog\n');
+  const { dataset: relabeled, changes } = await apply(t, 'item,label\n0,dog\n3,2\n1,dog\n');
   assert.deepEqual([...relabeled.labels], [1, 1, 2, 2, 1]);
-  assert.equal(changed, 2);
+  assert.deepEqual(changes, [
+    { itemIndex: 0, labelBefore: 0, label: 1, row: { item: '0', label: 'dog' } },
+    { itemIndex: 3, labelBefore: 0, label: 2, row: { item: '3', label: '2' } },
+  ]);
   assert.deepEqual([...dataset.labels], [0, 1, 2, 0, 1]);
   assert.equal(relabeled.pixels, dataset.pixels);
 });
@@ -38,6 +41,22 @@ test('takes quotes, other columns, line ends of Windows, a byte order mark and e
 
 test('a class whose name is a number is meant by its name', async (t) => {
   assert.equal((await apply(t, 'item,label\n1,0\n')).dataset.labels[1], 3);
+});
+
+test('a row may say that its item is dropped; then its label does not matter', async (t) => {
+  const content =
+    'item,label,decision,note\n0,dog,relabel,\n1,,drop,blurred\n2,cat,,\n3,cat,keep,\n';
+  const { dataset: relabeled, changes } = await apply(t, content);
+  assert.deepEqual([...relabeled.labels], [1, 1, 0, 0, 1]);
+  assert.deepEqual(
+    changes.map(({ itemIndex, label }) => [itemIndex, label]),
+    [
+      [0, 1],
+      [1, null],
+      [2, 0],
+    ],
+  );
+  assert.equal(changes[1]!.row['note'], 'blurred');
 });
 
 test('errors name the line', async (t) => {
@@ -56,6 +75,10 @@ test('errors name the line', async (t) => {
   await expectError('item,label\n-1,cat\n', /line 2: got item "-1"/);
   await expectError('item,label\n\n0,bird\n', /line 3: got label "bird"; expected one of cat, dog/);
   await expectError('item,label\n0,4\n', /line 2: got label "4"/);
+  await expectError(
+    'item,label,decision\n0,cat,Drop\n',
+    /line 2: got decision "Drop"; expected keep, relabel, drop or nothing\./,
+  );
   await expectError('item,label\n0,cat\n0,dog\n', /line 3: item 0 is in line 2 already\./);
   await expectError('item,label\n0,cat,1\n', /line 2: got "0,cat,1"; expected 2 fields\./);
   await expectError('item,label\n0,"cat\n', /line 2: got "0,"cat"; expected 2 fields\./);
