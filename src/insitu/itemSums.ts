@@ -1,0 +1,56 @@
+/** At which layers the per-item sum of f·b (Lee 2021, Equ. 5) is that item's own. */
+import type { Node, Tensor } from '../graph/graph.ts';
+
+/**
+ * What the sum of f·b over a data item's hidden variables says at a layer:
+ *
+ * - `own`    the item's contribution to the loss
+ * - `mixed`  nothing about the item alone: the only ways to the loss run through a later batch
+ *            normalisation with the batch's statistics. Its output does not depend on the scale of
+ *            the whole batch, so the sums of all items cancel to zero, and each holds other items'
+ *            losses
+ * - `none`   no sum: the loss does not depend on the layer
+ */
+export type ItemSums = 'own' | 'mixed' | 'none';
+
+/** Whether a node normalises with the statistics of the batch that it is given. */
+function usesBatchStatistics({ op, attrs }: Node): boolean {
+  const isTraining = attrs['is_training'];
+  return (
+    op.startsWith('FusedBatchNorm') && isTraining !== undefined && 'b' in isTraining && isTraining.b
+  );
+}
+
+/** Tensors that `end` depends on by a way along which every node lets derivatives pass. */
+function tensorsBefore(end: Tensor, passes: (node: Node) => boolean): ReadonlySet<Tensor> {
+  const found = new Set<Tensor>([end]);
+  // A set hands out what is added to it meanwhile.
+  for (const { node } of found) {
+    if (passes(node)) for (const input of node.inputs) found.add(input);
+  }
+  return found;
+}
+
+/**
+ * Tells from the graph, not from names, what per-item sums mean at each layer.
+ *
+ * @param endPoints  of the network as it is trained
+ * @param loss       the loss, or the logits, which every way to it runs through
+ * @returns          by the name of the end point, in their order
+ */
+export function itemSumsOf(
+  endPoints: ReadonlyMap<string, Tensor>,
+  loss: Tensor,
+): ReadonlyMap<string, ItemSums> {
+  const differentiable = ({ op }: Node) => op !== 'StopGradient';
+  const before = tensorsBefore(loss, differentiable);
+  const beforeWithoutMixing = tensorsBefore(
+    loss,
+    (node) => differentiable(node) && !usesBatchStatistics(node),
+  );
+  const kindOf = (tensor: Tensor): ItemSums => {
+    if (beforeWithoutMixing.has(tensor)) return 'own';
+    return before.has(tensor) ? 'mixed' : 'none';
+  };
+  return new Map([...endPoints].map(([name, tensor]) => [name, kindOf(tensor)]));
+}
