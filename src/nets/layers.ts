@@ -128,7 +128,7 @@ export function flatten(x: Tensor): Tensor {
 
 /**
  * Inverted dropout (slim.dropout): keeps each element with probability `keepProbability` and scales
- * the kept ones by its inverse; outside of training the identity.
+ * the kept ones by its inverse; outside of training, or without dropout, the identity.
  *
  * @param layerIndex  different for each dropout of a network, so that their masks differ
  */
@@ -139,7 +139,7 @@ export function dropout(
   keepProbability: number,
   layerIndex = 0,
 ): Tensor {
-  if (!context.isTraining) return x;
+  if (!context.isTraining || context.withoutDropout) return x;
   return x.graph.withScope(name, () => {
     const ownSeed = add(context.dropoutSeed, constant(x.graph, 'int32', [0, layerIndex]));
     const uniform = statelessRandomUniform(ownSeed, x);

@@ -6,6 +6,8 @@ export interface NetworkContext {
   readonly numClasses: number;
   /** Dropout drops and batch normalisation uses the batch's statistics only while training. */
   readonly isTraining: boolean;
+  /** Lets dropout pass everything while training; false by default. */
+  readonly withoutDropout?: boolean;
   /** Coefficient of the L2 penalty, for the weights that the network regularises. */
   readonly weightDecay: number;
   /** int32 [2], fed anew for each training step; what dropout draws from. */

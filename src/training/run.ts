@@ -19,7 +19,7 @@ import type { RunOptions } from './runOptions.ts';
 import { writeRunRecord } from './runRecord.ts';
 import { epochLine, printReport } from './runReport.ts';
 import { stepsPerEpoch, train } from './trainer.ts';
-import { loadTrainingData } from './trainingData.ts';
+import { loadTrainingData, recordLabels } from './trainingData.ts';
 import { buildTrainingGraph, type TrainingGraph } from './trainingGraph.ts';
 
 /** Exit code of a run that Ctrl-C ended: 128 + SIGINT, as shells have it. */
@@ -82,7 +82,9 @@ export async function runTraining(options: RunOptions): Promise<number> {
   const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
   getPreprocessing(preprocessingName);
   await prepareTrainDir(options.train_dir);
-  const { dataset, plantedErrors } = await loadTrainingData(options);
+  const data = await loadTrainingData(options);
+  await recordLabels(options.train_dir, data);
+  const { dataset, plantedErrors } = data;
   const imageShape = imageShapeOf(options, dataset);
   const training = buildGraph(options, dataset, imageShape);
   const { selectionLayer, monitoredLayers } = training;
@@ -147,7 +149,7 @@ export async function runTraining(options: RunOptions): Promise<number> {
             trainDir: options.train_dir,
             writer,
             renderer,
-            plantedErrors,
+            plantedErrors: plantedErrors && new Set(plantedErrors.map((error) => error.itemIndex)),
           },
           restored?.state?.inSitu ?? undefined,
         );

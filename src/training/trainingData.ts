@@ -2,19 +2,18 @@
 import { join } from 'node:path';
 import { loadDataset } from '../../datasets/factory.ts';
 import type { InMemoryDataset } from '../../datasets/inMemory.ts';
-import { plantLabelErrors, writeLabelNoise } from '../../datasets/labelNoise.ts';
+import { type PlantedError, plantLabelErrors, writeLabelNoise } from '../../datasets/labelNoise.ts';
 import type { RunOptions } from './runOptions.ts';
 
-/** A split with the items whose labels were changed on purpose. */
+/** A split with the labels that the run trains on. */
 export interface TrainingData {
   readonly dataset: InMemoryDataset;
-  /** Indices of these items; undefined without --label_noise. */
-  readonly plantedErrors: ReadonlySet<number> | undefined;
+  /** Labels that were changed on purpose, in order of the items; undefined without --label_noise. */
+  readonly plantedErrors: readonly PlantedError[] | undefined;
 }
 
 /**
- * Loads the training split and plants wrong labels where --label_noise asks for some; those are
- * recorded in `label_noise.csv` in the run's folder.
+ * Loads the training split and plants wrong labels where --label_noise asks for some.
  *
  * @throws UserError  when there is no such data
  */
@@ -26,6 +25,12 @@ export async function loadTrainingData(options: RunOptions): Promise<TrainingDat
   });
   if (options.label_noise === 0) return { dataset: source, plantedErrors: undefined };
   const { dataset, errors } = plantLabelErrors(source, options.label_noise, options.seed);
-  await writeLabelNoise(join(options.train_dir, 'label_noise.csv'), errors, dataset.classNames);
-  return { dataset, plantedErrors: new Set(errors.map(({ itemIndex }) => itemIndex)) };
+  return { dataset, plantedErrors: errors };
+}
+
+/** Records the planted wrong labels in `label_noise.csv` in the run's folder. */
+export async function recordLabels(trainDir: string, data: TrainingData): Promise<void> {
+  const { dataset, plantedErrors } = data;
+  if (plantedErrors === undefined) return;
+  await writeLabelNoise(join(trainDir, 'label_noise.csv'), plantedErrors, dataset.classNames);
 }

@@ -1,0 +1,119 @@
+/** The graph that looks at items: loss contributions of a network whose weights stay as they are. */
+import type { Signatures } from '../engines/engine.ts';
+import { UsageError } from '../errors.ts';
+import { gradients } from '../graph/gradients.ts';
+import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
+import { cast, constant, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
+import { softmax } from '../graph/ops/nn.ts';
+import { monitoredContributions } from '../insitu/lossContribution.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
+import { addLoss } from './loss.ts';
+import { variableSignatures } from './predictionGraph.ts';
+
+/** What the graph depends on. */
+export interface InspectionGraphOptions {
+  readonly network: NetworkDefinition;
+  readonly numClasses: number;
+  /** [height, width, channels] of the preprocessed images. */
+  readonly imageShape: readonly [number, number, number];
+  /** Share of each target that is spread over all classes, as in the training. */
+  readonly labelSmoothing: number;
+  /** Layers to look at, in any order. */
+  readonly layers: readonly string[];
+  /**
+   * Whether batch normalisation uses the statistics of the batch, as in the training, in place of
+   * the moving ones. Dropout keeps everything in either case.
+   */
+  readonly usesBatchStatistics: boolean;
+}
+
+/** The graph with its entry points:
+ *
+ * - `assign`, `read`  as every graph has them
+ * - `inspect` feeds images [n, h, w, c], labels int32 [n], and rows int32 [m]: the items to look at.
+ *             Outputs probabilities [n, classes] and for each layer LAYER/contribution [m] and either
+ *             LAYER/C and LAYER/R [m, h, w] or LAYER/channels [m, units]; all contributions in nats
+ */
+export interface InspectionGraph {
+  readonly graph: Graph;
+  readonly signatures: Signatures;
+  readonly variables: readonly Variable[];
+  /** The layers in network order. */
+  readonly layers: readonly string[];
+}
+
+/**
+ * Picks end points by name.
+ *
+ * @param flag  where the names come from, for messages
+ * @returns     the tensors by name in network order
+ * @throws UsageError  listing the layers that exist, when one does not
+ */
+export function pickEndPoints(
+  flag: string,
+  names: readonly string[],
+  endPoints: ReadonlyMap<string, Tensor>,
+): Map<string, Tensor> {
+  const unknown = names.find((name) => !endPoints.has(name));
+  if (unknown !== undefined) {
+    const known = [...endPoints.keys()].join(', ');
+    throw new UsageError(`${flag}: got "${unknown}"; expected one of ${known}.`);
+  }
+  return new Map([...endPoints].filter(([name]) => names.includes(name)));
+}
+
+/**
+ * Builds the network with its loss and the contributions of some layers.
+ *
+ * @throws UsageError  for a layer that does not exist, or that the loss does not depend on
+ */
+export function buildInspectionGraph(options: InspectionGraphOptions): InspectionGraph {
+  const graph = new Graph();
+  const images = placeholder(graph, 'float32', [-1, ...options.imageShape], 'images');
+  const labels = placeholder(graph, 'int32', [-1], 'labels');
+  const rows = placeholder(graph, 'int32', [-1], 'rows');
+  const { logits, endPoints } = options.network.build(images, {
+    numClasses: options.numClasses,
+    isTraining: options.usesBatchStatistics,
+    withoutDropout: true,
+    weightDecay: 0,
+    dropoutSeed: constant(graph, 'int32', [0, 0]),
+    computeType: 'float32',
+    updates: [],
+  });
+  const { crossEntropy } = addLoss(graph, logits, labels, options.labelSmoothing);
+  const layers = pickEndPoints('--layers', options.layers, endPoints);
+  const derivatives = gradients(crossEntropy, [...layers.values()]);
+  const outputs: Record<string, Tensor> = {
+    probabilities: graph.withRootScope('outputs', () => softmax(logits)),
+  };
+  graph.withRootScope('in_situ', () => {
+    const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32');
+    [...layers].forEach(([name, activation], i) => {
+      const gradient = derivatives[i];
+      if (!gradient) {
+        throw new UsageError(
+          `--layers: the loss does not depend on "${name}"; expected a layer on the way from the image to the logits.`,
+        );
+      }
+      const layer = { name, activation, gradient, batchSize };
+      const monitored = graph.withScope(name, () => monitoredContributions(layer, rows));
+      outputs[`${name}/contribution`] = monitored.contribution;
+      if (monitored.maps !== undefined) {
+        outputs[`${name}/C`] = monitored.maps.contributionMap;
+        outputs[`${name}/R`] = monitored.maps.reductionMap;
+      }
+      if (monitored.channels !== undefined) outputs[`${name}/channels`] = monitored.channels;
+    });
+  });
+  const variables = [...graph.variables.values()];
+  return {
+    graph,
+    variables,
+    layers: [...layers.keys()],
+    signatures: {
+      ...variableSignatures(graph, variables),
+      inspect: { inputs: { images, labels, rows }, outputs },
+    },
+  };
+}
