@@ -38,7 +38,7 @@ export function itemContribution({ activation, gradient, batchSize }: TappedLaye
 export interface MonitoredContributions {
   /** Equ. 5, float32 [rows] */
   readonly contribution: Tensor;
-  /** C and R for a layer with height and width. */
+  /** C and R for a layer with space between batch and channels: height and width, or time. */
   readonly maps?: { readonly contributionMap: Tensor; readonly reductionMap: Tensor };
   /** Contribution per channel, float32 [rows, channels], for a layer without. */
   readonly channels?: Tensor;
@@ -47,8 +47,9 @@ export interface MonitoredContributions {
 /**
  * Contributions of the monitored rows of a batch at one layer.
  *
- * C(x, y) = Σ_c max(f·b, 0) (Equ. 6) and R(x, y) = −Σ_c min(f·b, 0) (Equ. 7), both ≥ 0 and
- * float32 [rows, height, width].
+ * C(x, y) = Σ_c max(f·b, 0) (Equ. 6) and R(x, y) = −Σ_c min(f·b, 0) (Equ. 7), both ≥ 0. Spatial
+ * are all dimensions between the batch and the channels: the maps are float32 [rows, height, width]
+ * at a layer over images, [rows, time] at one over texts.
  *
  * @param rows  int32 [rows], indices into the batch, possibly none
  */
@@ -58,12 +59,13 @@ export function monitoredContributions(layer: TappedLayer, rows: Tensor): Monito
   // Equ. 4, for the monitored rows alone
   const elements = mul(mul(activation, gradient), layer.batchSize);
   const contribution = sum(elements, itemAxes(elements));
-  if (elements.shape.length !== 4) return { contribution, channels: elements };
+  const channelAxis = elements.shape.length - 1;
+  if (channelAxis < 2) return { contribution, channels: elements };
   return {
     contribution,
     maps: {
-      contributionMap: sum(maximum(elements, 0), [3]),
-      reductionMap: neg(sum(minimum(elements, 0), [3])),
+      contributionMap: sum(maximum(elements, 0), [channelAxis]),
+      reductionMap: neg(sum(minimum(elements, 0), [channelAxis])),
     },
   };
 }

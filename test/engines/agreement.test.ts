@@ -47,7 +47,25 @@ const ops: Record<string, [shapes: number[][], build: (...inputs: Tensor[]) => T
     ],
     (x, like) => [array.broadcastLike(x!, like!)],
   ],
-  GatherV2: [[[5, 2, 2]], (x) => [array.gather(x!, array.constant(x!.graph, 'int32', [4, 0, 4]))]],
+  GatherV2: [
+    [[5, 2, 2]],
+    (x) => [
+      array.gather(x!, array.constant(x!.graph, 'int32', [4, 0, 4])),
+      array.gather(x!, array.constant(x!.graph, 'int32', [4, 0, 4, 1, 1, 2], [2, 3])),
+      array.gather(array.cast(math.mul(x!, 9), 'int32'), array.constant(x!.graph, 'int32', [3])),
+    ],
+  ],
+  UnsortedSegmentSum: [
+    [[2, 3, 4]],
+    (x) => [
+      math.unsortedSegmentSum(x!, array.constant(x!.graph, 'int32', [2, 0]), 4),
+      math.unsortedSegmentSum(
+        x!,
+        array.constant(x!.graph, 'int32', [1, 1, 2, -1, 4, 1], [2, 3]),
+        5,
+      ),
+    ],
+  ],
   Pad: [
     [[2, 3]],
     (x) => [
@@ -78,6 +96,7 @@ const ops: Record<string, [shapes: number[][], build: (...inputs: Tensor[]) => T
       math.minimum(a!, b!),
       array.cast(math.equal(a!, a!), 'float32'),
       array.cast(math.greaterEqual(a!, b!), 'float32'),
+      array.cast(math.greater(array.cast(a!, 'int32'), 0), 'float32'),
     ],
   ],
   'unary ops': [

@@ -10,6 +10,7 @@ import {
   cast,
   concat,
   constant,
+  gather,
   identity,
   pad,
   placeholder,
@@ -79,6 +80,11 @@ const cases: Record<string, Case> = {
     build: (a, b) => concat([a!, b!], 1),
     reference: (a, b) => tf.concat([a!, b!], 1),
   },
+  GatherV2: {
+    shapes: [[5, 2, 3]],
+    build: (x) => gather(x!, constant(x!.graph, 'int32', [4, 0, 1, 4, 4, 2], [2, 3])),
+    reference: (x) => tf.gather(x!, tf.tensor2d([4, 0, 1, 4, 4, 2], [2, 3], 'int32')),
+  },
   AddV2: {
     shapes: [m, [4]],
     build: (a, b) => math.add(a!, b!),
@@ -141,6 +147,19 @@ const cases: Record<string, Case> = {
     reference: (x) => tf.mean(x!, [1, 2], true),
   },
   Max: { shapes: [m], build: (x) => math.max(x!, [-1]), reference: (x) => tf.max(x!, 1) },
+  'Max over time': {
+    shapes: [[2, 5, 3]],
+    build: (x) => math.max(x!, [1]),
+    reference: (x) => tf.max(x!, 1),
+  },
+  'Conv2D along one dimension': {
+    shapes: [
+      [2, 1, 7, 3],
+      [1, 4, 3, 2],
+    ],
+    build: (x, filter) => nn.conv2d(x!, filter!, { stride: 1, padding: 'SAME' }),
+    reference: (x, filter) => tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 'same'),
+  },
   Conv2D: {
     shapes: [image, [3, 3, 3, 4]],
     build: (x, filter) => nn.conv2d(x!, filter!, { stride: 1, padding: 'SAME' }),
@@ -390,6 +409,57 @@ test('a custom gradient takes the place of that of the ops', async () => {
       1e-6,
     );
   });
+});
+
+test('the largest elements share the derivative of their maximum where they are equal', async () => {
+  const graph = new Graph();
+  const x = placeholder(graph, 'float32', [1, 4, 2], 'x');
+  const derivative = gradients(math.sum(math.max(x, [1])), [x])[0]!;
+  const run = { inputs: { x }, outputs: { derivative } };
+  const session = await engine.load(graph, { run });
+  const data = Float32Array.of(3, 0, 1, 0, 3, 0, 2, 0);
+  const results = session.run('run', { x: { data, shape: [1, 4, 2] } });
+  // tf.reduce_max divides by the number of ties (_MinOrMaxGrad).
+  assert.deepEqual([...results['derivative']!.data], [0.5, 0.25, 0, 0.25, 0.5, 0.25, 0, 0.25]);
+  session.close();
+});
+
+test('the gradient of a lookup has the rows of a table whose size is known only when it runs', async () => {
+  const graph = new Graph();
+  const table = placeholder(graph, 'float32', [-1, 2], 'table');
+  const rows = placeholder(graph, 'int32', [-1], 'rows');
+  const derivative = gradients(math.sum(gather(table, rows)), [table])[0]!;
+  const run = { inputs: { table, rows }, outputs: { derivative } };
+  const session = await engine.load(graph, { run });
+  const results = session.run('run', {
+    table: { data: new Float32Array(6), shape: [3, 2] },
+    rows: { data: Int32Array.of(2, 0, 2), shape: [3] },
+  });
+  assert.deepEqual(results['derivative']!.shape, [3, 2]);
+  assert.deepEqual([...results['derivative']!.data], [1, 1, 0, 0, 2, 2]);
+  session.close();
+});
+
+test('a lookup says what it cannot look up', async () => {
+  const graph = new Graph();
+  const table = placeholder(graph, 'float32', [3, 2], 'table');
+  const rows = placeholder(graph, 'int32', [-1], 'rows');
+  assert.throws(() => gather(table, table), /GatherV2: got the indices table float32\[3,2\]/);
+  assert.throws(
+    () => math.unsortedSegmentSum(table, constant(graph, 'int32', [0, 1]), 2),
+    /UnsortedSegmentSum: got table float32\[3,2\] and the segments Const int32\[2\]/,
+  );
+  const run = { inputs: { table, rows }, outputs: { y: gather(table, rows) } };
+  const session = await engine.load(graph, { run });
+  assert.throws(
+    () =>
+      session.run('run', {
+        table: { data: new Float32Array(6), shape: [3, 2] },
+        rows: { data: Int32Array.of(3), shape: [1] },
+      }),
+    /GatherV2: row 3 is not one of the 3 rows/,
+  );
+  session.close();
 });
 
 test('an op without a gradient is named where it is on the way', () => {

@@ -26,7 +26,7 @@ export const arrayKernels: KernelTable = {
   GatherV2: (_node, [x, rows]) => {
     const rowSize = x!.size / Math.max(1, x!.shape[0]!);
     const y = allocate(
-      [rows!.size, ...x!.shape.slice(1)],
+      [...rows!.shape, ...x!.shape.slice(1)],
       x!.dtype === 'int32' ? 'int32' : 'float32',
     );
     const [from, to] = [view(x!), view(y)];

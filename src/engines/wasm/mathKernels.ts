@@ -1,7 +1,7 @@
 /** Kernels of ops/math.ts. */
 import * as tf from '@tensorflow/tfjs-core';
 import { attr, constantInput } from '../../graph/nodeInputs.ts';
-import { allocate, view } from './heap.ts';
+import { allocate, intView, view } from './heap.ts';
 import type { Kernel, KernelTable } from './kernel.ts';
 
 function unary(compute: (x: tf.Tensor) => tf.Tensor): Kernel {
@@ -66,6 +66,23 @@ export const mathKernels: KernelTable = {
   Sum: reduction(tf.sum),
   Mean: reduction(tf.mean),
   Max: reduction(tf.max),
+  UnsortedSegmentSum: (_node, [x, segments, count]) => {
+    const [rows] = intView(count!) as unknown as [number];
+    const y = allocate([rows, ...x!.shape.slice(segments!.shape.length)]);
+    const rowSize = y.size / Math.max(1, rows);
+    const [from, to] = [view(x!), view(y).fill(0)];
+    intView(segments!).forEach((segment, i) => {
+      if (segment < 0) return;
+      if (segment >= rows) {
+        throw new Error(`UnsortedSegmentSum: segment ${segment} is not one of the ${rows}`);
+      }
+      for (let k = 0; k < rowSize; k++) {
+        const at = segment * rowSize + k;
+        to[at] = to[at]! + from[i * rowSize + k]!;
+      }
+    });
+    return y;
+  },
   ArgMax: (_node, [x]) => tf.argMax(x!, -1),
   MatMul: (node, [a, b]) =>
     matMul(a!, b!, attr(node, 'transpose_a', 'b'), attr(node, 'transpose_b', 'b')),

@@ -1,8 +1,9 @@
 /** Gradients of the ops of ops/array.ts. */
 
+import type { Tensor } from '../graph.ts';
 import { constantInput } from '../nodeInputs.ts';
-import { cast, identity, pad, reshape, slice } from '../ops/array.ts';
-import { sum } from '../ops/math.ts';
+import { cast, identity, pad, reshape, shapeOf, slice } from '../ops/array.ts';
+import { sum, unsortedSegmentSum } from '../ops/math.ts';
 import { type GradientTable, ofSingleOutput } from './registry.ts';
 
 /** The axes along which an input of shape `from` was repeated to give `to`. */
@@ -21,6 +22,13 @@ export const arrayGradients: GradientTable = {
   BroadcastTo: ofSingleOutput((node, dy) => {
     const { shape } = node.inputs[0]!;
     return [() => reshape(sum(dy, repeatedAxes(shape, dy.shape)), shape), null];
+  }),
+  // Dense, where TensorFlow has sparse IndexedSlices: every optimizer and engine takes it as it is.
+  GatherV2: ofSingleOutput((node, dy) => {
+    const [table, rows] = node.inputs as [Tensor, Tensor];
+    const known = table.shape[0]!;
+    const count = () => (known >= 0 ? known : reshape(slice(shapeOf(table), [0], [1]), []));
+    return [() => unsortedSegmentSum(dy, rows, count()), null, null];
   }),
   Pad: ofSingleOutput((node, dy) => {
     const paddings = constantInput(node, 1);

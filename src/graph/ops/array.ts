@@ -120,9 +120,22 @@ export function broadcastLike(x: Tensor, like: Tensor, options: OpOptions = {}):
   return addOp(x.graph, 'BroadcastTo', [x, shapeOf(like)], attrs, x.dtype, like.shape, options);
 }
 
-/** Rows of `x` along its first dimension: int32 [n] of indices → [n, …] (TF op GatherV2). */
+/**
+ * Rows of `x` along its first dimension (TF op GatherV2): rows of a batch, or the vectors of tokens
+ * in a table of embeddings.
+ *
+ * @param x     [rows, …]
+ * @param rows  int32 of any shape, 0..rows−1; another index fails when the graph runs
+ * @returns     [shape of rows, …]
+ * @throws UserError  when the indices are not int32, or `x` is a scalar
+ */
 export function gather(x: Tensor, rows: Tensor, options: OpOptions = {}): Tensor {
-  expectRank('GatherV2', rows, 1);
+  if (rows.dtype !== 'int32') {
+    throw new UserError(`GatherV2: got the indices ${describe(rows)}; expected int32.`);
+  }
+  if (x.shape.length === 0) {
+    throw new UserError(`GatherV2: got ${describe(x)}; expected at least 1 dimension.`);
+  }
   const axis = constant(x.graph, 'int32', 0, [], { name: 'axis' });
   const attrs = {
     Tparams: { type: x.dtype },
@@ -130,7 +143,7 @@ export function gather(x: Tensor, rows: Tensor, options: OpOptions = {}): Tensor
     Taxis: { type: 'int32' },
     batch_dims: { i: 0 },
   } as const;
-  const shape = [rows.shape[0]!, ...x.shape.slice(1)];
+  const shape = [...rows.shape, ...x.shape.slice(1)];
   return addOp(x.graph, 'GatherV2', [x, rows, axis], attrs, x.dtype, shape, options);
 }
 

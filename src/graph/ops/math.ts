@@ -2,13 +2,16 @@
 import { UserError } from '../../errors.ts';
 import type { DType, Tensor } from '../graph.ts';
 import { describe } from '../graph.ts';
-import { broadcastShapes, normalizeAxes, reducedShape } from '../shape.ts';
+import { broadcastShapes, compatible, normalizeAxes, reducedShape } from '../shape.ts';
 import { constant } from './array.ts';
 import { addOp, expectRank, expectSameDType, type OpOptions } from './op.ts';
 
 /** An element-wise op of one tensor. */
 export type UnaryOp = (x: Tensor, options?: OpOptions) => Tensor;
-/** An element-wise op of two tensors that broadcast; a number stands for a float32 constant. */
+/**
+ * An element-wise op of two tensors that broadcast; a number stands for a constant, int32 beside an
+ * int32 tensor and float32 otherwise.
+ */
 export type BinaryOp = (a: Tensor, b: Tensor | number, options?: OpOptions) => Tensor;
 
 function unary(op: string): UnaryOp {
@@ -18,7 +21,8 @@ function unary(op: string): UnaryOp {
 
 function binary(op: string, resultType?: DType): BinaryOp {
   return (a, b, options = {}) => {
-    const other = typeof b === 'number' ? constant(a.graph, 'float32', b) : b;
+    const type = a.dtype === 'int32' ? 'int32' : 'float32';
+    const other = typeof b === 'number' ? constant(a.graph, type, b) : b;
     expectSameDType(op, [a, other]);
     const shape = broadcastShapes(a.shape, other.shape, op);
     const dtype = resultType ?? a.dtype;
@@ -100,6 +104,43 @@ export const sum = reduction('Sum');
 export const mean = reduction('Mean');
 /** largest element over axes (TF op Max) */
 export const max = reduction('Max');
+
+/**
+ * Sums the elements of each segment (TF op UnsortedSegmentSum): the gradient of a lookup, which adds
+ * up what every use of a row sends back to it.
+ *
+ * @param x         [shape of segments, …]
+ * @param segments  int32, the row of the result that each part of `x` is added to; a negative one
+ *                  is left out
+ * @param count     rows of the result; a number, or int32 [] known only when the graph runs
+ * @returns         [count, …]; zeros in segments without elements
+ * @throws UserError  when the shape of `x` does not begin with that of the segments
+ */
+export function unsortedSegmentSum(
+  x: Tensor,
+  segments: Tensor,
+  count: number | Tensor,
+  options: OpOptions = {},
+): Tensor {
+  const rank = segments.shape.length;
+  if (segments.dtype !== 'int32' || !compatible(x.shape.slice(0, rank), segments.shape)) {
+    throw new UserError(
+      `UnsortedSegmentSum: got ${describe(x)} and the segments ${describe(segments)}; expected int32 in the first dimensions of the data.`,
+    );
+  }
+  const rows =
+    typeof count === 'number'
+      ? constant(x.graph, 'int32', count, [], { name: 'num_segments' })
+      : count;
+  const attrs = {
+    T: { type: x.dtype },
+    Tindices: { type: 'int32' },
+    Tnumsegments: { type: 'int32' },
+  } as const;
+  const shape = [typeof count === 'number' ? count : -1, ...x.shape.slice(rank)];
+  const inputs = [x, segments, rows];
+  return addOp(x.graph, 'UnsortedSegmentSum', inputs, attrs, x.dtype, shape, options);
+}
 
 /** The index of the largest element along the last axis, int32 (TF op ArgMax). */
 export function argMax(x: Tensor, options: OpOptions = {}): Tensor {
