@@ -2,9 +2,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../src/errors.ts';
+import { readRecords } from '../src/events/recordReader.ts';
 import type { EncodedSplit } from './encodedImages.ts';
 import { decodeExample, type ExampleImage } from './example.ts';
-import { readRecords } from './recordReader.ts';
 
 /** NAME_SPLIT.tfrecord or NAME_SPLIT_00000-of-00005.tfrecord */
 const filePattern = /^(.+?)_([^_]+)(?:_(\d{5})-of-(\d{5}))?\.tfrecord$/;

@@ -4,6 +4,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { encode, loadProto } from '../protos.ts';
+import { readEvents } from './readEvents.ts';
+import { pluginOf, SeriesOfTags } from './series.ts';
 import type { SummaryValue } from './summaries.ts';
 import { encodeRecord } from './tfrecord.ts';
 
@@ -11,10 +13,12 @@ import { encodeRecord } from './tfrecord.ts';
 export interface SummaryEvent {
   readonly step: number;
   readonly values: readonly SummaryValue[];
+  /** Seconds since 1970; by default now. */
+  readonly wallTime?: number;
 }
 
-/** Bytes that are held back at most before they are written. */
-const bufferBytes = 1 << 20;
+/** Bytes that wait for the disk at most before `write` holds its caller back. */
+const maxWaitingBytes = 1 << 20;
 
 /** The seconds in the name of an event file, or 0. */
 function secondsOf(fileName: string): number {
@@ -42,81 +46,146 @@ async function createFile(folder: string): Promise<{ path: string; file: FileHan
 }
 
 /**
- * The writer of one event file. Records are written whole and in the order of the calls; a failed
- * write is reported by the next call.
+ * Refuses what TensorBoard would drop without a word, or would let destroy another series.
+ *
+ * @throws Error  naming the tag
+ */
+function checkValue(step: number, value: SummaryValue, series: SeriesOfTags): void {
+  const { tag, tensor } = value;
+  const fail = (what: string) => {
+    throw new Error(`event of tag "${tag}": ${what}`);
+  };
+  if (!Number.isSafeInteger(step) || step < 0) fail(`got step ${step}; expected a whole number`);
+  const plugin = pluginOf(value);
+  if (plugin === '') fail('got no plugin; expected one in its metadata');
+  // Tags are one namespace over all plugins of a run.
+  const other = series.plugin(tag) ?? plugin;
+  if (other !== plugin) fail(`got a value of ${plugin} after one of ${other}`);
+  const last = series.lastStep(tag);
+  if (last !== undefined && step <= last) fail(`got step ${step} after step ${last}`);
+  if (tensor['tensor_shape'] === undefined) fail('got a tensor without shape');
+  if (plugin === 'scalars' && tensor['dtype'] !== 'DT_FLOAT') {
+    fail(`got a scalar of ${String(tensor['dtype'])}; expected DT_FLOAT`);
+  }
+}
+
+/**
+ * The writer of one event file. Each record goes to the file system as soon as the one before it
+ * is there, whole and in the order of the calls: what was logged survives the end of the process,
+ * and live readers see it at once. A failed write is reported by the next call.
  */
 export class EventWriter {
   readonly path: string;
   readonly #file: FileHandle;
   readonly #eventType = loadProto('event.proto').lookupType('Event');
-  readonly #lastSteps = new Map<string, number>();
-  #buffered: Buffer[] = [];
-  #bufferedBytes = 0;
-  #writing: Promise<void> = Promise.resolve();
+  /** Over all files of the folder. */
+  readonly #series: SeriesOfTags;
+  #hasGraph: boolean;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  /** Bytes in the file, all of whole records. */
+  #fileBytes = 0;
+  /** Settled when nothing waits any more; never rejected. */
+  #writing: Promise<void> | undefined;
   #failure: UserError | undefined;
 
-  private constructor(path: string, file: FileHandle) {
+  private constructor(path: string, file: FileHandle, series: SeriesOfTags, hasGraph: boolean) {
     this.path = path;
     this.#file = file;
+    this.#series = series;
+    this.#hasGraph = hasGraph;
   }
 
   /**
    * Begins a new event file with the file version and SessionLog START, from which readers know
-   * what a resumed run replaces.
+   * what a resumed run replaces: all that earlier files hold from its step on.
    *
-   * @param folder     the run's folder, created where it is missing
+   * @param folder     the run's folder, created where it is missing; it has one writer at a time
    * @param firstStep  first step that will be logged: 0 for a new run, else the checkpoint's plus 1
    * @throws UserError  when the folder cannot be written to
    */
   static async create(folder: string, firstStep: number): Promise<EventWriter> {
-    let created: { path: string; file: FileHandle };
     try {
-      created = await createFile(folder);
+      await mkdir(folder, { recursive: true });
+      const series = new SeriesOfTags();
+      let hasGraph = false;
+      for (const event of readEvents(folder)) {
+        for (const value of event.values) series.add(event.step, value);
+        hasGraph ||= event.hasGraph;
+      }
+      series.dropFrom(firstStep);
+      const { path, file } = await createFile(folder);
+      const writer = new EventWriter(path, file, series, hasGraph);
+      writer.#append({ file_version: 'brain.Event:2' });
+      writer.#append({ step: firstStep, session_log: { status: 'START' } });
+      await writer.flush();
+      return writer;
     } catch (error) {
+      if (error instanceof UserError) throw error;
       throw new UserError(`${folder}: cannot hold event files (${(error as Error).message}).`);
     }
-    const writer = new EventWriter(created.path, created.file);
-    writer.#append({ file_version: 'brain.Event:2' });
-    writer.#append({ step: firstStep, session_log: { status: 'START' } });
-    await writer.flush();
-    return writer;
   }
 
   /**
-   * Appends summaries; they reach the file with the next flush or when enough have gathered.
-   *
-   * @throws Error      when a tag's step does not grow, or a tag comes twice
-   * @throws UserError  when an earlier write failed
+   * Values of the tag that has most, by plugin and over all files of the folder: what TensorBoard's
+   * --samples_per_plugin has to be for it to show all.
    */
-  async write({ step, values }: SummaryEvent): Promise<void> {
-    this.#throwFailure();
-    for (const { tag } of values) {
-      const last = this.#lastSteps.get(tag);
-      if (last !== undefined && step <= last) {
-        throw new Error(`event of tag "${tag}": got step ${step} after step ${last}`);
-      }
-      this.#lastSteps.set(tag, step);
-    }
-    this.#append({ step, summary: { value: values } });
-    if (this.#bufferedBytes >= bufferBytes) await this.flush();
+  get longestSeries(): Readonly<Record<string, number>> {
+    return this.#series.longest();
   }
 
-  /** Appends the graph for the Graphs tab: a serialized GraphDef. */
+  /** The last step of a tag over all files of the folder; undefined before its first. */
+  lastStep(tag: string): number | undefined {
+    return this.#series.lastStep(tag);
+  }
+
+  /**
+   * Appends summaries.
+   *
+   * @throws Error      when a tag's step does not grow, a tag comes twice or belongs to another
+   *                    plugin, or a value is none that TensorBoard shows
+   * @throws UserError  when an earlier write failed
+   */
+  async write({ step, values, wallTime }: SummaryEvent): Promise<void> {
+    this.#throwFailure();
+    for (const value of values) {
+      checkValue(step, value, this.#series);
+      this.#series.add(step, value);
+    }
+    this.#append({
+      step,
+      summary: { value: values },
+      ...(wallTime === undefined ? {} : { wall_time: wallTime }),
+    });
+    while (this.#waitingBytes >= maxWaitingBytes) await this.#writing;
+  }
+
+  /**
+   * Appends the graph for the Graphs tab: a serialized GraphDef. A run has one graph, so nothing is
+   * appended where an earlier file of the folder holds it.
+   */
   async writeGraph(graphDef: Uint8Array): Promise<void> {
+    if (this.#hasGraph) return;
+    this.#hasGraph = true;
     this.#append({ graph_def: graphDef });
     await this.flush();
   }
 
-  /** Hands everything that was appended to the file system. */
+  /** Resolves when everything that was appended is with the file system. */
   async flush(): Promise<void> {
-    if (this.#bufferedBytes > 0) {
-      const bytes = Buffer.concat(this.#buffered);
-      this.#buffered = [];
-      this.#bufferedBytes = 0;
-      this.#writing = this.#writing.then(() => this.#writeWhole(bytes));
-    }
     await this.#writing;
     this.#throwFailure();
+  }
+
+  /** Resolves when everything that was appended outlives a power failure too. */
+  async sync(): Promise<void> {
+    await this.flush();
+    try {
+      await this.#file.datasync();
+    } catch (error) {
+      this.#fail(error as Error);
+      this.#throwFailure();
+    }
   }
 
   /** Flushes and closes the file. */
@@ -132,21 +201,44 @@ export class EventWriter {
     const record = encodeRecord(
       encode(this.#eventType, { wall_time: Date.now() / 1000, ...event }),
     );
-    this.#buffered.push(record);
-    this.#bufferedBytes += record.length;
+    this.#waiting.push(record);
+    this.#waitingBytes += record.length;
+    this.#writing ??= this.#writeWaiting();
   }
 
-  async #writeWhole(bytes: Buffer): Promise<void> {
-    if (this.#failure !== undefined) return;
-    try {
-      for (let done = 0; done < bytes.length; ) {
-        done += (await this.#file.write(bytes, done)).bytesWritten;
-      }
-    } catch (error) {
-      this.#failure = new UserError(
-        `${this.path}: cannot be written to (${(error as Error).message}).`,
-      );
+  async #writeWaiting(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const records = this.#waiting;
+      this.#waiting = [];
+      await this.#writeWhole(records);
+      this.#waitingBytes = this.#waiting.reduce((sum, { length }) => sum + length, 0);
     }
+    this.#writing = undefined;
+  }
+
+  async #writeWhole(records: readonly Buffer[]): Promise<void> {
+    if (this.#failure !== undefined) return;
+    const bytes = Buffer.concat(records);
+    let done = 0;
+    try {
+      while (done < bytes.length) done += (await this.#file.write(bytes, done)).bytesWritten;
+      this.#fileBytes += done;
+    } catch (error) {
+      this.#fail(error as Error);
+      for (const { length } of records) {
+        if (done < length) break;
+        done -= length;
+        this.#fileBytes += length;
+      }
+      // What is left of the record that the disk had no room for; a reader waits for its end.
+      await this.#file.truncate(this.#fileBytes).catch(() => {});
+    }
+  }
+
+  #fail({ message }: Error): void {
+    this.#failure ??= new UserError(
+      `${this.path}: cannot be written to (${message}). What it holds is whole; free some space and start the same command again to go on from the latest checkpoint.`,
+    );
   }
 
   #throwFailure(): void {

@@ -6,13 +6,30 @@ function shellWord(word: string): string {
 }
 
 /**
- * The command that shows a log in full: by itself TensorBoard keeps a random ten images of each tag.
- *
- * @param logdir              folder of one or more runs
- * @param longestImageSeries  images of the tag that has most
+ * Values of a tag that TensorBoard keeps by itself, by the loader that keeps fewer; of longer series
+ * it takes a random choice. 0 would show none, whatever its help says.
  */
-export function tensorboardCommand(logdir: string, longestImageSeries: number): string {
-  const samples =
-    longestImageSeries > 10 ? ` --samples_per_plugin images=${longestImageSeries}` : '';
-  return `tensorboard --logdir ${shellWord(logdir)}${samples}`;
+const keptByDefault: Readonly<Record<string, number>> = {
+  images: 10,
+  scalars: 1000,
+  text: 10,
+  histograms: 100,
+  pr_curves: 100,
+};
+
+/**
+ * The command that shows a log in full.
+ *
+ * @param logdir         folder of one or more runs
+ * @param longestSeries  values of the tag that has most, by plugin
+ */
+export function tensorboardCommand(
+  logdir: string,
+  longestSeries: Readonly<Record<string, number>>,
+): string {
+  const samples = Object.entries(keptByDefault)
+    .filter(([plugin, kept]) => (longestSeries[plugin] ?? 0) > kept)
+    .map(([plugin]) => `${plugin}=${longestSeries[plugin]}`);
+  const option = samples.length > 0 ? ` --samples_per_plugin ${samples.join(',')}` : '';
+  return `tensorboard --logdir ${shellWord(logdir)}${option}`;
 }

@@ -1,13 +1,15 @@
 /** One run of `losslens evaluate`. */
 import { dirname, join } from 'node:path';
 import { loadDataset } from '../../datasets/factory.ts';
+import { Cleanup } from '../cleanup.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
-import { EventWriter } from '../events/eventWriter.ts';
+import { insertSummaries } from '../events/insertSummaries.ts';
 import { getNetwork } from '../nets/factory.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from './checkpoint/checkpoints.ts';
 import { readVariables } from './checkpointing.ts';
-import { type Evaluation, evaluate, writeEvaluation } from './evaluator.ts';
+import { type Evaluation, evaluate, evaluationSummaries } from './evaluator.ts';
+import { lockFolder } from './folderLock.ts';
 import { buildPredictionGraph } from './predictionGraph.ts';
 
 /** What an evaluation is asked to do: the flags of `losslens evaluate`. */
@@ -32,6 +34,15 @@ export interface EvaluationOptions {
  * @throws UserError  for what the user can mend
  */
 export async function runEvaluation(options: EvaluationOptions): Promise<Evaluation> {
+  const cleanup = new Cleanup();
+  try {
+    return await evaluateWith(options, cleanup);
+  } finally {
+    await cleanup.run();
+  }
+}
+
+async function evaluateWith(options: EvaluationOptions, cleanup: Cleanup): Promise<Evaluation> {
   const network = getNetwork(options.model_name);
   const dataset = await loadDataset({
     name: options.dataset_name,
@@ -47,8 +58,12 @@ export async function runEvaluation(options: EvaluationOptions): Promise<Evaluat
     imageShape,
   });
   const values = await readVariables(checkpoint, variables);
+  const folder = options.eval_dir ?? join(dirname(checkpoint), 'eval');
+  const lock = await lockFolder(folder, '--eval_dir');
+  cleanup.add(() => lock.release());
   const { engine } = await selectEngine(options.engine);
   const session = await engine.load(graph, signatures);
+  cleanup.add(() => session.close());
   session.run('assign', values);
   const pipeline = new BatchPipeline(dataset, {
     preprocessingName: options.preprocessing_name ?? network.preprocessingName,
@@ -58,23 +73,14 @@ export async function runEvaluation(options: EvaluationOptions): Promise<Evaluat
     seed: 0,
     numThreads: options.num_preprocessing_threads,
   });
-  try {
-    const evaluation = await evaluate(session, dataset, pipeline);
-    const { accuracy, recallAt5, items } = evaluation;
-    const step = stepOfCheckpoint(checkpoint);
-    const writer = await EventWriter.create(
-      options.eval_dir ?? join(dirname(checkpoint), 'eval'),
-      step,
-    );
-    await writeEvaluation(writer, step, evaluation);
-    await writer.close();
-    process.stdout.write(
-      `${checkpoint} on ${items} items of ${dataset.name} ${dataset.split}: ` +
-        `accuracy ${accuracy.toFixed(4)}, recall at 5 ${recallAt5.toFixed(4)}\n`,
-    );
-    return evaluation;
-  } finally {
-    await pipeline.close();
-    session.close();
-  }
+  cleanup.add(() => pipeline.close());
+  const evaluation = await evaluate(session, dataset, pipeline);
+  const { accuracy, recallAt5, items } = evaluation;
+  const step = stepOfCheckpoint(checkpoint);
+  await insertSummaries(folder, { step, values: evaluationSummaries(evaluation) });
+  process.stdout.write(
+    `${checkpoint} on ${items} items of ${dataset.name} ${dataset.split}: ` +
+      `accuracy ${accuracy.toFixed(4)}, recall at 5 ${recallAt5.toFixed(4)}\n`,
+  );
+  return evaluation;
 }

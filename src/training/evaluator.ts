@@ -1,8 +1,7 @@
 /** Runs a network over a split and counts how often it is right. */
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Session } from '../engines/engine.ts';
-import type { EventWriter } from '../events/eventWriter.ts';
-import { scalarSummary } from '../events/summaries.ts';
+import { type SummaryValue, scalarSummary } from '../events/summaries.ts';
 import type { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 
 /** What a network achieves on a split. */
@@ -47,17 +46,9 @@ export async function evaluate(
   return { items, accuracy: correct / items, recallAt5: amongFive / items, confusion };
 }
 
-/** Writes an evaluation as summaries at the step of its checkpoint, tagged as TF-Slim tags them. */
-export async function writeEvaluation(
-  writer: EventWriter,
-  step: number,
-  { accuracy, recallAt5 }: Evaluation,
-): Promise<void> {
-  await writer.write({
-    step,
-    values: [scalarSummary('eval/Accuracy', accuracy), scalarSummary('eval/Recall_5', recallAt5)],
-  });
-  await writer.flush();
+/** An evaluation as summaries, tagged as TF-Slim tags them. */
+export function evaluationSummaries({ accuracy, recallAt5 }: Evaluation): SummaryValue[] {
+  return [scalarSummary('eval/Accuracy', accuracy), scalarSummary('eval/Recall_5', recallAt5)];
 }
 
 /** Number of classes that come before `label`: more probable, or as probable with a lower index. */

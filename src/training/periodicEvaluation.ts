@@ -5,7 +5,8 @@ import type { InMemoryDataset } from '../../datasets/inMemory.ts';
 import type { Session } from '../engines/engine.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
-import { type Evaluation, evaluate, writeEvaluation } from './evaluator.ts';
+import { type Evaluation, evaluate, evaluationSummaries } from './evaluator.ts';
+import { type FolderLock, lockFolder } from './folderLock.ts';
 import type { RunOptions } from './runOptions.ts';
 
 /** Evaluates the network in training on another split, now and then. */
@@ -14,48 +15,63 @@ export class PeriodicEvaluation {
   readonly #dataset: InMemoryDataset;
   readonly #pipeline: BatchPipeline;
   readonly #writer: EventWriter;
+  readonly #lock: FolderLock;
 
   private constructor(
     session: Session,
     dataset: InMemoryDataset,
     pipeline: BatchPipeline,
     writer: EventWriter,
+    lock: FolderLock,
   ) {
     this.#session = session;
     this.#dataset = dataset;
     this.#pipeline = pipeline;
     this.#writer = writer;
+    this.#lock = lock;
   }
 
-  /** Loads the split; its summaries go to `train_dir/eval`, a run of its own. */
+  /**
+   * Loads the split; its summaries go to `train_dir/eval`, a run of its own.
+   *
+   * @param firstStep  first step that may be logged
+   */
   static async create(
     options: RunOptions,
     session: Session,
     pipelineOptions: Pick<BatchPipelineOptions, 'preprocessingName' | 'imageShape' | 'seed'>,
+    firstStep: number,
   ): Promise<PeriodicEvaluation> {
     const dataset = await loadDataset({
       name: options.dataset_name,
       folder: options.dataset_dir,
       split: options.eval_split_name,
     });
+    const folder = join(options.train_dir, 'eval');
+    const lock = await lockFolder(folder, '--eval_interval_epochs');
+    const writer = await EventWriter.create(folder, firstStep);
     const pipeline = new BatchPipeline(dataset, {
       ...pipelineOptions,
       isTraining: false,
       batchSize: 100,
       numThreads: 1,
     });
-    const writer = await EventWriter.create(join(options.train_dir, 'eval'), 0);
-    return new PeriodicEvaluation(session, dataset, pipeline, writer);
+    return new PeriodicEvaluation(session, dataset, pipeline, writer, lock);
   }
 
   async run(step: number): Promise<Evaluation> {
     const evaluation = await evaluate(this.#session, this.#dataset, this.#pipeline);
-    await writeEvaluation(this.#writer, step, evaluation);
+    await this.#writer.write({ step, values: evaluationSummaries(evaluation) });
+    await this.#writer.sync();
     return evaluation;
   }
 
   async close(): Promise<void> {
     await this.#pipeline.close();
-    await this.#writer.close();
+    try {
+      await this.#writer.close();
+    } finally {
+      await this.#lock.release();
+    }
   }
 }

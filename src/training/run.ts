@@ -1,8 +1,9 @@
 /** One run of `losslens train`: puts data, network, engine, log and views together and trains. */
-import { access, constants, mkdir } from 'node:fs/promises';
+import { constants } from 'node:os';
 import type { InMemoryDataset } from '../../datasets/inMemory.ts';
+import { Cleanup } from '../cleanup.ts';
 import { selectEngine } from '../engines/select.ts';
-import { UsageError, UserError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import { encodeGraphDef } from '../graph/graphDef.ts';
 import { getNetwork } from '../nets/factory.ts';
@@ -10,6 +11,7 @@ import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { restoreRun, saveRun } from './checkpointing.ts';
+import { lockFolder } from './folderLock.ts';
 import { initialValues } from './initialValues.ts';
 import { InSituRecorder, type Selection } from './inSituRecorder.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -21,21 +23,6 @@ import { epochLine, printReport } from './runReport.ts';
 import { stepsPerEpoch, train } from './trainer.ts';
 import { loadTrainingData, recordLabels } from './trainingData.ts';
 import { buildTrainingGraph, type TrainingGraph } from './trainingGraph.ts';
-
-/** Exit code of a run that Ctrl-C ended: 128 + SIGINT, as shells have it. */
-const interruptedExitCode = 130;
-
-/** Makes the folder of a run. @throws UserError when it cannot be written to */
-async function prepareTrainDir(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await access(folder, constants.W_OK);
-  } catch (error) {
-    throw new UserError(
-      `--train_dir: cannot write to "${folder}" (${(error as Error).message}); expected a folder of one's own.`,
-    );
-  }
-}
 
 /** [height, width, channels] of the preprocessed images: square, grey with --use_grayscale. */
 function imageShapeOf(
@@ -74,14 +61,24 @@ function buildGraph(
 /**
  * Trains.
  *
- * @returns  the exit code: 0, or 130 when it was interrupted
+ * @returns  the exit code: 0, or 128 plus the number of the signal that interrupted it
  * @throws UserError  for what the user can mend
  */
 export async function runTraining(options: RunOptions): Promise<number> {
+  const cleanup = new Cleanup();
+  try {
+    return await trainWith(options, cleanup);
+  } finally {
+    await cleanup.run();
+  }
+}
+
+async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number> {
   const network = getNetwork(options.model_name);
   const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
   getPreprocessing(preprocessingName);
-  await prepareTrainDir(options.train_dir);
+  const lock = await lockFolder(options.train_dir, '--train_dir');
+  cleanup.add(() => lock.release());
   const data = await loadTrainingData(options);
   await recordLabels(options.train_dir, data);
   const { dataset, plantedErrors } = data;
@@ -103,8 +100,8 @@ export async function runTraining(options: RunOptions): Promise<number> {
     options.batch_size,
     options.log_every_n_steps,
   );
+  cleanup.add(() => progress.close());
   if (firstStep >= lastStep) {
-    progress.close();
     process.stderr.write(
       `${options.train_dir} holds a run of ${firstStep} steps already: ` +
         'raise --max_number_of_steps to go on with it, or name another --train_dir.\n',
@@ -115,6 +112,7 @@ export async function runTraining(options: RunOptions): Promise<number> {
   if (restored !== undefined) progress.message(`resuming ${restored.path}`);
 
   const session = await engine.load(training.graph, training.signatures);
+  cleanup.add(() => session.close());
   session.run('assign', restored?.values ?? initialValues(training.variables, options.seed));
   await writeRunRecord(options.train_dir, {
     flags: { ...options, hs: selectionLayer },
@@ -133,8 +131,12 @@ export async function runTraining(options: RunOptions): Promise<number> {
     batchSize: options.batch_size,
     numThreads: options.num_preprocessing_threads,
   });
+  cleanup.add(() => pipeline.close());
   const renderer = new ViewRenderer();
-  const writer = await EventWriter.create(options.train_dir, firstStep === 0 ? 0 : firstStep + 1);
+  cleanup.add(() => renderer.close());
+  const firstLogged = firstStep === 0 ? 0 : firstStep + 1;
+  const writer = await EventWriter.create(options.train_dir, firstLogged);
+  cleanup.add(() => writer.close());
   const inSitu =
     selectionLayer === null
       ? null
@@ -156,51 +158,44 @@ export async function runTraining(options: RunOptions): Promise<number> {
   const evaluation =
     options.eval_interval_epochs === 0
       ? null
-      : await PeriodicEvaluation.create(options, session, pipelineOptions);
+      : await PeriodicEvaluation.create(options, session, pipelineOptions, firstLogged);
+  cleanup.add(() => evaluation?.close());
 
   const onEpochEnd = async (epoch: number, step: number, selection: Selection | null) => {
     const isLast = step >= lastStep;
-    const evaluated =
-      evaluation && (isLast || epoch % options.eval_interval_epochs === 0)
-        ? await evaluation.run(step)
-        : undefined;
+    // Who interrupts a run in the middle of an epoch does not wait for an evaluation.
+    const isDue = step % perEpoch === 0 && epoch % options.eval_interval_epochs === 0;
+    const evaluated = evaluation && (isLast || isDue) ? await evaluation.run(step) : undefined;
     progress.message(epochLine(epoch, selection, evaluated));
   };
-  const { signal, release } = interruptSignal();
-  try {
-    await writer.writeGraph(encodeGraphDef(training.graph));
-    const result = await train({
-      ...options,
-      session,
-      dataset,
-      pipeline,
-      writer,
-      progress,
-      inSitu,
-      learningRate: { ...options, stepsPerEpoch: dataset.size / options.batch_size },
-      firstStep,
-      lastStep,
-      save: (step) =>
-        saveRun(
-          options.train_dir,
-          step,
-          session,
-          { batchSize: options.batch_size, inSitu: inSitu?.state ?? null },
-          options.max_checkpoints,
-        ),
-      onEpochEnd,
-      signal,
-    });
-    progress.close();
-    printReport(options, result, perEpoch, monitoredLayers);
-    return result.interrupted ? interruptedExitCode : 0;
-  } finally {
-    progress.close();
-    release();
-    await evaluation?.close();
-    await pipeline.close();
-    await renderer.close();
-    await writer.close();
-    session.close();
-  }
+  const { signal, release } = interruptSignal((name) =>
+    progress.message(`${name}: stopping after this step; once more ends it at once`),
+  );
+  cleanup.add(release);
+  await writer.writeGraph(encodeGraphDef(training.graph));
+  const result = await train({
+    ...options,
+    session,
+    dataset,
+    pipeline,
+    writer,
+    progress,
+    inSitu,
+    learningRate: { ...options, stepsPerEpoch: dataset.size / options.batch_size },
+    firstStep,
+    lastStep,
+    save: (step) =>
+      saveRun(
+        options.train_dir,
+        step,
+        session,
+        { batchSize: options.batch_size, inSitu: inSitu?.state ?? null },
+        options.max_checkpoints,
+      ),
+    onEpochEnd,
+    signal,
+  });
+  progress.close();
+  printReport(options, result, writer.longestSeries, monitoredLayers);
+  return result.interrupted ? 128 + constants.signals[signal.reason as NodeJS.Signals] : 0;
 }

@@ -32,13 +32,12 @@ export function epochLine(
 export function printReport(
   { train_dir, batch_size }: RunOptions,
   { step, steps, seconds, interrupted }: TrainingResult,
-  perEpoch: number,
+  longestSeries: Readonly<Record<string, number>>,
   monitoredLayers: readonly string[],
 ): void {
   const rate = Math.round((steps * batch_size) / seconds);
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
-  // A monitored item is seen once an epoch, and so is each Selection View.
-  const command = tensorboardCommand(dirname(train_dir), Math.ceil(step / perEpoch));
+  const command = tensorboardCommand(dirname(train_dir), longestSeries);
   process.stderr.write(
     `${interrupted ? 'stopped' : 'done'} after ${step} steps: ${durationText(seconds)}, ${rate} items/s\n` +
       `selected items: ${join(train_dir, 'selection.csv')}\n` +

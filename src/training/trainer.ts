@@ -78,7 +78,11 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
   const isOver = (step: number) => step >= lastStep || signal.aborted;
   let savedStep = firstStep;
   const save = async (step: number) => {
-    if (step !== savedStep) await options.save(step);
+    if (step === savedStep) return;
+    // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
+    await inSitu?.drained();
+    await writer.sync();
+    await options.save(step);
     savedStep = step;
   };
   const startMs = performance.now();
@@ -121,8 +125,8 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
     if (isOver(step) && !isComplete) await save(step);
     const selection = inSitu ? await inSitu.endEpoch(epoch, step, isComplete) : null;
     await writer.flush();
-    if (isComplete && (isOver(step) || checkpointTimer.isDue())) await save(step);
     await options.onEpochEnd(epoch, step, selection);
+    if (isComplete && (isOver(step) || checkpointTimer.isDue())) await save(step);
   }
   const seconds = (performance.now() - startMs) / 1000;
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };

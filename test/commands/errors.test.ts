@@ -101,7 +101,7 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'a train_dir that cannot be written to': [
     train(`--train_dir=${join(occupied, 'run')}`),
     1,
-    /--train_dir: cannot write to ".*run" \(ENOTDIR/,
+    /--train_dir: cannot write to ".*run" \(ENOTDIR.*expected a folder of one's own\.$/m,
   ],
   'no checkpoint to evaluate': [
     ['evaluate', '--engine=wasm', '--checkpoint_path=/nowhere'],

@@ -1,8 +1,8 @@
 /** Reads TFRecord files record by record, each checked. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { maskedCrc32c } from '../src/crc32c.ts';
-import { UserError } from '../src/errors.ts';
-import { recordOverheadBytes } from '../src/events/tfrecord.ts';
+import { maskedCrc32c } from '../crc32c.ts';
+import { UserError } from '../errors.ts';
+import { recordOverheadBytes } from './tfrecord.ts';
 
 /** One record. */
 export interface TfRecord {

@@ -1,0 +1,54 @@
+/** Reads back what a run's folder holds, as TensorBoard does: file by file, up to a torn end. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+import { loadProto } from '../protos.ts';
+import { readRecords } from './recordReader.ts';
+import type { SummaryValue } from './summaries.ts';
+
+const eventType = loadProto('event.proto').lookupType('Event');
+
+/** An event of a file: one of `summary` and `graph_def`, or what only its writer needs. */
+export interface LoggedEvent {
+  /** Seconds since 1970. */
+  readonly wallTime: number;
+  readonly step: number;
+  readonly values: readonly SummaryValue[];
+  readonly hasGraph: boolean;
+}
+
+/** Event files of a folder in the order in which readers take them. */
+export function eventFiles(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.includes('tfevents'))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+function decodeEvent(payload: Uint8Array): LoggedEvent {
+  const event = eventType.toObject(eventType.decode(payload), {
+    longs: Number,
+    enums: String,
+    defaults: false,
+  });
+  return {
+    wallTime: event['wall_time'] ?? 0,
+    step: event['step'] ?? 0,
+    values: event['summary']?.value ?? [],
+    hasGraph: event['graph_def'] !== undefined,
+  };
+}
+
+/**
+ * The events of a folder's files in turn. A file whose writer was killed may end within a record:
+ * its events up to there count, as they do for TensorBoard.
+ */
+export function* readEvents(folder: string): Generator<LoggedEvent, void, undefined> {
+  for (const path of eventFiles(folder)) {
+    try {
+      for (const { payload } of readRecords(path)) yield decodeEvent(payload);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/** Keeps a second process out of a folder that one writes to. */
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+
+const lockName = 'losslens.lock';
+/** The holder touches its lock so often. */
+const heartbeatSeconds = 15;
+/** A lock of another machine that is untouched for so long is left from a process that was killed. */
+const staleSeconds = 180;
+
+/** Who holds a lock: what its file says, as JSON. */
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /** Tells processes of the same number apart, where the system says when they started. */
+  readonly started: string | null;
+}
+
+/** A lock that is held. */
+export interface FolderLock {
+  /** Gives the folder free. */
+  release(): Promise<void>;
+}
+
+/** When a process started, in the kernel's clock ticks since boot (proc(5)); null off Linux. */
+function startOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command's name may hold spaces; it ends with the last parenthesis.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function isRunning({ pid, started }: Holder): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it runs as another user.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  return started === null || started === startOf(pid);
+}
+
+/** Reads who holds a lock. @returns undefined when it is gone or says nothing */
+async function readHolder(path: string): Promise<Holder | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+async function isStale(path: string, holder: Holder | undefined): Promise<boolean> {
+  if (holder?.host === hostname()) return !isRunning(holder);
+  const { mtimeMs } = await stat(path);
+  return Date.now() - mtimeMs > staleSeconds * 1000;
+}
+
+/**
+ * Takes a stale lock away. Two processes may find it stale at once: the slower one of them takes the
+ * lock of the faster one, sees that, and puts it back.
+ */
+async function removeStale(path: string, stale: Holder | undefined): Promise<void> {
+  const taken = `${path}.${process.pid}`;
+  await rename(path, taken);
+  const isIt = JSON.stringify(await readHolder(taken)) === JSON.stringify(stale);
+  await (isIt ? rm(taken) : rename(taken, path));
+}
+
+/**
+ * Makes a folder where it is missing and locks it for this process. The lock of a process that was
+ * killed is taken over: at once on the machine where it ran, elsewhere after three minutes.
+ *
+ * @param flag  the flag that names the folder, for messages
+ * @throws UserError  when the folder cannot be written to, or another process holds it
+ */
+export async function lockFolder(folder: string, flag: string): Promise<FolderLock> {
+  const path = join(folder, lockName);
+  const own: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
+  const cannotWrite = ({ message }: Error) =>
+    new UserError(
+      `${flag}: cannot write to "${folder}" (${message}); expected a folder of one's own.`,
+    );
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw cannotWrite(error as Error);
+  }
+  for (;;) {
+    try {
+      await writeFile(path, JSON.stringify(own), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        // A full disk leaves it empty.
+        await rm(path, { force: true }).catch(() => {});
+        throw cannotWrite(error as Error);
+      }
+    }
+    try {
+      const holder = await readHolder(path);
+      if (!(await isStale(path, holder))) throw refusal(folder, flag, path, holder);
+      await removeStale(path, holder);
+    } catch (error) {
+      // Gone in between: try again.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  const heartbeat = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => {});
+  }, heartbeatSeconds * 1000).unref();
+  return {
+    async release() {
+      clearInterval(heartbeat);
+      await rm(path, { force: true });
+    },
+  };
+}
+
+function refusal(
+  folder: string,
+  flag: string,
+  path: string,
+  holder: Holder | undefined,
+): UserError {
+  const who = holder === undefined ? 'another process' : `process ${holder.pid}`;
+  const where = holder === undefined || holder.host === hostname() ? '' : ` on ${holder.host}`;
+  return new UserError(
+    `${flag}: "${folder}" is in use by ${who}${where}; expected a folder that no other run writes to. ` +
+      `Name another folder, or delete ${path} if nothing runs there.`,
+  );
+}

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { test } from 'node:test';
+import { EventWriter } from '../../src/events/eventWriter.ts';
+import { insertSummaries } from '../../src/events/insertSummaries.ts';
+import { eventFiles, readEvents } from '../../src/events/readEvents.ts';
+import { readRecords } from '../../src/events/recordReader.ts';
+import { scalarSummary, textSummary } from '../../src/events/summaries.ts';
+import { tensorboardCommand } from '../../src/events/tensorboardCommand.ts';
+import { packageRoot } from '../../src/packageRoot.ts';
+import { temporaryFolder } from '../losslens.ts';
+
+/** Writes one file of scalars with the tag "loss". */
+async function writeScalars(folder: string, firstStep: number, ...steps: number[]): Promise<void> {
+  const writer = await EventWriter.create(folder, firstStep);
+  for (const step of steps) await writer.write({ step, values: [scalarSummary('loss', step)] });
+  await writer.close();
+}
+
+/** Steps of a tag as TensorBoard keeps them: a value replaces those from its step on. */
+function keptSteps(folder: string, tag: string): number[] {
+  const kept: number[] = [];
+  for (const { step, values } of readEvents(folder)) {
+    if (!values.some((value) => value.tag === tag)) continue;
+    while (kept.length > 0 && kept.at(-1)! >= step) kept.pop();
+    kept.push(step);
+  }
+  return kept;
+}
+
+test('a new file sorts after those in the folder, whatever the clock says', async () => {
+  const folder = temporaryFolder();
+  const future = Math.floor(Date.now() / 1000) + 5000;
+  writeFileSync(join(folder, `events.out.tfevents.${future}.zzz.1.0.v2`), '');
+  await writeScalars(folder, 0, 1);
+  await writeScalars(folder, 2, 2);
+  const names = readdirSync(folder).sort();
+  assert.deepEqual(
+    names.map((name) => name.split('.')[3]),
+    [future, future + 1, future + 2].map(String),
+  );
+  assert.match(names[2]!, /^events\.out\.tfevents\.\d{10}\..+\.\d+\.0\.v2$/);
+});
+
+test('writers that start in the same second get a file each', async () => {
+  const folder = temporaryFolder();
+  const writers = await Promise.all([0, 0, 0].map((step) => EventWriter.create(folder, step)));
+  assert.equal(new Set(writers.map(({ path }) => path)).size, 3);
+  await Promise.all(writers.map((writer) => writer.close()));
+});
+
+test('what was appended reaches the file without a flush', async () => {
+  const folder = temporaryFolder();
+  const writer = await EventWriter.create(folder, 0);
+  await writer.write({ step: 1, values: [scalarSummary('loss', 1)] });
+  // No flush, no close: a killed process does neither.
+  while (keptSteps(folder, 'loss').length < 1) await new Promise((go) => setTimeout(go, 5));
+  await writer.close();
+});
+
+test('a tag has one plugin, and steps that grow, over all files of a run', async () => {
+  const folder = temporaryFolder();
+  await writeScalars(folder, 0, 1, 2, 3, 4);
+  const writer = await EventWriter.create(folder, 4);
+  const refused = async (step: number, value: ReturnType<typeof scalarSummary>, what: RegExp) =>
+    await assert.rejects(writer.write({ step, values: [value] }), what);
+  await refused(3, scalarSummary('loss', 0), /"loss": got step 3 after step 3/);
+  await refused(4, textSummary('loss', ''), /"loss": got a value of text after one of scalars/);
+  await refused(Number.NaN, scalarSummary('a', 0), /"a": got step NaN/);
+  const double = { ...scalarSummary('a', 0), tensor: { dtype: 'DT_DOUBLE', tensor_shape: {} } };
+  await refused(4, double, /"a": got a scalar of DT_DOUBLE; expected DT_FLOAT/);
+  await refused(4, { ...double, tensor: { dtype: 'DT_FLOAT' } }, /"a": got a tensor without shape/);
+  await refused(4, { ...double, metadata: {} }, /"a": got no plugin/);
+  const twice = [scalarSummary('b', 0), scalarSummary('b', 1)];
+  await assert.rejects(writer.write({ step: 4, values: twice }), /"b": got step 4 after step 4/);
+  await writer.write({ step: 4, values: [scalarSummary('loss', 4)] });
+  await writer.close();
+  assert.deepEqual(keptSteps(folder, 'loss'), [1, 2, 3, 4]);
+});
+
+test('a run has one graph, also when it is resumed', async () => {
+  const folder = temporaryFolder();
+  for (const firstStep of [0, 5]) {
+    const writer = await EventWriter.create(folder, firstStep);
+    await writer.writeGraph(Uint8Array.of(1, 2, 3));
+    await writer.writeGraph(Uint8Array.of(1, 2, 3));
+    await writer.close();
+  }
+  assert.equal([...readEvents(folder)].filter(({ hasGraph }) => hasGraph).length, 1);
+});
+
+test('the longest series counts what resumed runs left and replaced', async () => {
+  const folder = temporaryFolder();
+  await writeScalars(folder, 0, 10, 20, 30, 40, 50);
+  await writeScalars(folder, 31, 40, 50, 60);
+  const writer = await EventWriter.create(folder, 61);
+  await writer.write({ step: 70, values: [scalarSummary('loss', 0), textSummary('note', '')] });
+  assert.deepEqual(writer.longestSeries, { scalars: 7, text: 1 });
+  await writer.close();
+});
+
+test('the command names the series that TensorBoard would thin out, and no other', () => {
+  assert.equal(
+    tensorboardCommand('runs', { images: 10, scalars: 1000, text: 3 }),
+    'tensorboard --logdir runs',
+  );
+  assert.equal(
+    tensorboardCommand("my 'runs'", { text: 11, images: 37, scalars: 1001, histograms: 101 }),
+    `tensorboard --logdir 'my '\\''runs'\\''' --samples_per_plugin images=37,scalars=1001,text=11,histograms=101`,
+  );
+});
+
+test('a summary of an earlier step takes its place in the series', async () => {
+  const folder = temporaryFolder();
+  await insertSummaries(folder, { step: 20, values: [scalarSummary('eval', 2)] });
+  await insertSummaries(folder, {
+    step: 30,
+    values: [scalarSummary('eval', 3), scalarSummary('other', 3)],
+  });
+  await insertSummaries(folder, { step: 10, values: [scalarSummary('eval', 1)] });
+  await insertSummaries(folder, { step: 30, values: [scalarSummary('eval', 4)] });
+  assert.deepEqual(keptSteps(folder, 'eval'), [10, 20, 30]);
+  assert.deepEqual(keptSteps(folder, 'other'), [30]);
+  const last = [...readEvents(folder)].findLast(({ values }) => values[0]?.tag === 'eval');
+  assert.deepEqual(last?.values[0]?.tensor['float_val'], [4]);
+});
+
+test('a file that ends within a record counts up to there', async () => {
+  const folder = temporaryFolder();
+  await writeScalars(folder, 0, 1, 2);
+  const [path] = eventFiles(folder);
+  const { size } = statSync(path!);
+  spawnSync('truncate', ['-s', String(size - 3), path!]);
+  await writeScalars(folder, 2, 2, 3);
+  assert.deepEqual(keptSteps(folder, 'loss'), [1, 2, 3]);
+});
+
+const noLimits = process.platform === 'win32' && 'the shell cannot limit the size of files';
+test('a full disk gives one clear line, and leaves whole records', { skip: noLimits }, async () => {
+  const folder = temporaryFolder();
+  const writer = join(packageRoot, 'dist/test/events/fillFile.js');
+  // Blocks of 1 KiB; the signal would end the process before it could say anything.
+  const command = `trap '' XFSZ; ulimit -f 50; exec "$0" "$@"`;
+  const { status, stdout } = spawnSync('bash', ['-c', command, process.execPath, writer, folder], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 1);
+  const [path] = eventFiles(folder);
+  assert.match(
+    stdout,
+    /^UserError: .*tfevents.*: cannot be written to \(EFBIG: .*\)\. What it holds is whole; .*\n$/,
+  );
+  // Each record is 3 KiB, so the limit falls within one: none of it is left.
+  const records = [...readRecords(path!)];
+  assert.ok(records.length > 10, `${records.length} records in ${basename(path!)}`);
+  assert.ok(statSync(path!).size < 50 * 1024);
+});
