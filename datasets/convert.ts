@@ -6,7 +6,7 @@ import { UserError } from '../src/errors.ts';
 import { encodeRecord } from '../src/events/tfrecord.ts';
 import { replaceFile } from '../src/replaceFile.ts';
 import { classNamesFile, formatClassNames } from './classNames.ts';
-import type { Dataset } from './dataset.ts';
+import { type Dataset, type Image, imagesOf } from './dataset.ts';
 import { encodePng } from './encodePng.ts';
 import { encodeExample } from './example.ts';
 import { tfrecordFile } from './tfrecordDataset.ts';
@@ -18,6 +18,13 @@ export interface ConvertOptions {
   readonly onProgress?: ((items: number) => void) | undefined;
 }
 
+/** An item with its image compressed. */
+interface EncodedItem {
+  readonly itemIndex: number;
+  readonly image: Image;
+  readonly png: Buffer;
+}
+
 /** Images that are compressed at a time. */
 const encodedAtATime = 32;
 
@@ -25,16 +32,23 @@ const encodedAtATime = 32;
 async function* encodedImages(
   dataset: Dataset,
   onProgress: ((items: number) => void) | undefined,
-): AsyncGenerator<{ itemIndex: number; png: Buffer }, void, undefined> {
-  for (let first = 0; first < dataset.size; first += encodedAtATime) {
-    onProgress?.(first);
-    const count = Math.min(encodedAtATime, dataset.size - first);
-    const images = Array.from({ length: count }, (_, i) => encodePng(dataset.image(first + i)));
-    for (const [i, png] of (await Promise.all(images)).entries()) {
-      yield { itemIndex: first + i, png };
-    }
+): AsyncGenerator<EncodedItem, void, undefined> {
+  let done = 0;
+  let pending: Promise<EncodedItem>[] = [];
+  const encode = async (itemIndex: number, image: Image) => ({
+    itemIndex,
+    image,
+    png: await encodePng(image),
+  });
+  onProgress?.(0);
+  for await (const { itemIndex, image } of imagesOf(dataset)) {
+    pending.push(encode(itemIndex, image));
+    if (pending.length < encodedAtATime && done + pending.length < dataset.items.length) continue;
+    yield* await Promise.all(pending);
+    done += pending.length;
+    pending = [];
+    onProgress?.(done);
   }
-  onProgress?.(dataset.size);
 }
 
 function expectNew(path: string): void {
@@ -58,7 +72,7 @@ export async function writeTfrecords(
   { folder, onProgress, numShards }: ConvertOptions & { readonly numShards: number },
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const { name, split, size } = dataset;
+  const { name, split, items } = dataset;
   const paths = Array.from({ length: numShards }, (_, shard) =>
     join(folder, tfrecordFile(name, split, shard, numShards)),
   );
@@ -67,15 +81,17 @@ export async function writeTfrecords(
   let file: FileHandle | undefined;
   try {
     let shard = -1;
-    for await (const { itemIndex, png } of encodedImages(dataset, onProgress)) {
-      while (Math.floor((itemIndex * numShards) / size) > shard) {
+    let written = 0;
+    for await (const { itemIndex, image, png } of encodedImages(dataset, onProgress)) {
+      while (Math.floor((written * numShards) / items.length) > shard) {
         await file?.close();
         file = await open(temporary(++shard), 'w');
       }
-      const { width, height } = dataset.image(itemIndex);
-      const image = { encoded: png, label: dataset.labels[itemIndex]! };
+      const { width, height } = image;
+      const example = { encoded: png, label: dataset.labels[itemIndex]! };
       const details = { format: 'png' as const, height, width };
-      await file!.write(encodeRecord(encodeExample(image, details)));
+      await file!.write(encodeRecord(encodeExample(example, details)));
+      written++;
     }
     while (++shard < numShards) await (await open(temporary(shard), 'w')).close();
     await file?.close();
@@ -108,7 +124,7 @@ export async function writeImageFolder(
   const temporary = join(folder, `.${dataset.split}.tmp`);
   try {
     await rm(temporary, { recursive: true, force: true });
-    const present = new Set(dataset.labels);
+    const present = new Set(Array.from(dataset.items, (itemIndex) => dataset.labels[itemIndex]!));
     for (const label of present) {
       await mkdir(join(temporary, dataset.classNames[label]!), { recursive: true });
     }

@@ -1,4 +1,5 @@
 /** What every data set offers, whatever form its files have. */
+import type { ImageStore } from './imageStore.ts';
 
 /** One image as its source has it: 8-bit samples, row-major, channels interleaved. */
 export interface Image {
@@ -10,23 +11,65 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
+/** [height, width, channels]; null where the images of a data set may differ. */
+export type ImageShape = readonly [height: number | null, width: number | null, channels: number];
+
 /**
  * One split of a data set. An item is known by its index in the split's source order, 0..size−1;
- * that index never changes, however the items are shuffled or stored.
+ * that index never changes, however the items are shuffled, stored or left out.
  */
 export interface Dataset {
   /** As given to --dataset_name, such as 'mnist'. */
   readonly name: string;
   /** As given to --dataset_split_name, such as 'train'. */
   readonly split: string;
-  /** Number of items. */
+  /** Number of items in the source: item indices are below it. */
   readonly size: number;
+  /**
+   * Indices of the items that are used, ascending: all of them, but for those whose images cannot be
+   * decoded and are left out (--on_bad_item=skip). An epoch has each once.
+   */
+  readonly items: Uint32Array;
   /** Class names by label. */
   readonly classNames: readonly string[];
-  /** [height, width, channels] of every image. */
-  readonly imageShape: readonly [number, number, number];
-  /** Label of every item, 0..classNames.length−1. */
+  readonly imageShape: ImageShape;
+  /** Label of every item, by item index, 0..classNames.length−1. */
   readonly labels: Uint8Array | Uint16Array | Int32Array;
-  /** The image of one item. The returned bytes may be a view: do not change them. */
-  image(itemIndex: number): Image;
+  /** Where the images are, as plain data that threads share. */
+  readonly images: ImageStore;
+  /**
+   * The image of one item, read and decoded where it is not in memory. The bytes may be a view: do
+   * not change them.
+   *
+   * @throws UserError  when it cannot be read or decoded
+   */
+  image(itemIndex: number): Promise<Image>;
+}
+
+/** The indices of all items. */
+export function allItems(size: number): Uint32Array {
+  return Uint32Array.from({ length: size }, (_, i) => i);
+}
+
+/** Images that `imagesOf` reads at a time. */
+const readAtATime = 32;
+
+/**
+ * The images of some items in their order; several are read and decoded at a time.
+ *
+ * @throws UserError  when one cannot be read or decoded
+ */
+export async function* imagesOf(
+  dataset: Dataset,
+  items: Uint32Array = dataset.items,
+): AsyncGenerator<{ itemIndex: number; image: Image }, void, undefined> {
+  for (let first = 0; first < items.length; first += readAtATime) {
+    const some = Array.from(items.subarray(first, first + readAtATime), (itemIndex) => {
+      const image = dataset.image(itemIndex);
+      // Awaited in its turn: the first item that fails is the one that is named.
+      image.catch(() => {});
+      return { itemIndex, image };
+    });
+    for (const { itemIndex, image } of some) yield { itemIndex, image: await image };
+  }
 }

@@ -15,10 +15,14 @@ sharp.cache(false);
 
 /** What an image shall be decoded to. */
 export interface DecodeOptions {
-  /** 1 grey, 3 RGB (transparency is dropped), null as the image has them. */
-  readonly channels: 1 | 3 | null;
+  /** 1 grey, 3 RGB; transparency is dropped. */
+  readonly channels: 1 | 3;
   /** Side of a square that the image is resized to fill and cropped to; null for its own size. */
   readonly side: number | null;
+}
+
+function isBmp(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 0, 2) === 'BM';
 }
 
 /** Rewrites a BMP, which libvips does not read, as PNG. */
@@ -28,6 +32,13 @@ async function bmpToPng(bytes: Buffer): Promise<Buffer> {
   const canvas = createCanvas(bmp.width, bmp.height);
   canvas.getContext('2d').drawImage(bmp, 0, 0);
   return canvas.encode('png');
+}
+
+/** 1 when an image is grey, else 3, as its header says. @throws Error when it has no intact header */
+export async function readChannels(bytes: Buffer): Promise<1 | 3> {
+  if (isBmp(bytes)) return 3;
+  const { channels } = await sharp(bytes, { limitInputPixels: maxPixels }).metadata();
+  return channels < 3 ? 1 : 3;
 }
 
 /**
@@ -42,10 +53,12 @@ export async function decodeImage(
   { channels, side }: DecodeOptions,
 ): Promise<Image> {
   try {
-    const encoded = bytes.toString('latin1', 0, 2) === 'BM' ? await bmpToPng(bytes) : bytes;
-    const image = sharp(encoded, { limitInputPixels: maxPixels }).autoOrient().removeAlpha();
-    const wanted = channels ?? ((await image.metadata()).channels < 3 ? 1 : 3);
-    image.toColourspace(wanted === 1 ? 'b-w' : 'srgb');
+    const image = sharp(isBmp(bytes) ? await bmpToPng(bytes) : bytes, {
+      limitInputPixels: maxPixels,
+    })
+      .autoOrient()
+      .removeAlpha();
+    image.toColourspace(channels === 1 ? 'b-w' : 'srgb');
     if (side !== null) image.resize(side, side, { fit: 'cover' });
     const { data, info } = await image
       .raw({ depth: 'uchar' })

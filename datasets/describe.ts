@@ -1,6 +1,6 @@
 /** What a data set holds, in numbers and in pictures. */
 import { createHash } from 'node:crypto';
-import type { Dataset, Image } from './dataset.ts';
+import { type Dataset, type Image, imagesOf } from './dataset.ts';
 
 /** Numbers about one split. */
 export interface Description {
@@ -10,54 +10,70 @@ export interface Description {
   readonly channelMeans: readonly number[];
   /** Standard deviation of each channel over all items and pixels. */
   readonly channelStddevs: readonly number[];
-  /** Mean over all items, rounded. */
-  readonly meanImage: Image;
+  /** Mean over all items, rounded; null when they differ in size. */
+  readonly meanImage: Image | null;
+  /** [height, width] that images have, the smallest and the largest of each. */
+  readonly extents: readonly [
+    smallest: readonly [number, number],
+    largest: readonly [number, number],
+  ];
   /** Items whose images are equal byte by byte, in groups of two or more. */
   readonly duplicates: readonly (readonly number[])[];
 }
 
-/** Goes through a split once. */
-export function describeDataset(dataset: Dataset): Description {
-  const [height, width, channels] = dataset.imageShape;
-  const samples = height * width * channels;
-  const sums = new Float64Array(samples);
-  const squares = new Float64Array(samples);
+/** Goes through a split once. @throws UserError when an image cannot be read or decoded */
+export async function describeDataset(dataset: Dataset): Promise<Description> {
+  const channels = dataset.imageShape[2];
   const classCounts = dataset.classNames.map(() => 0);
   const itemsOfHash = new Map<string, number[]>();
-  for (let item = 0; item < dataset.size; item++) {
-    const label = dataset.labels[item]!;
-    classCounts[label] = classCounts[label]! + 1;
-    const { data } = dataset.image(item);
-    for (let i = 0; i < samples; i++) {
-      const value = data[i]!;
-      sums[i] = sums[i]! + value;
-      squares[i] = squares[i]! + value * value;
+  const sums = new Float64Array(channels);
+  const squares = new Float64Array(channels);
+  let pixels = 0;
+  /** Sum of the images by sample, while they are of one size. */
+  let sumImage: Float64Array | null = null;
+  const smallest: [number, number] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const largest: [number, number] = [0, 0];
+  for await (const { itemIndex, image } of imagesOf(dataset)) {
+    const { height, width, data } = image;
+    classCounts[dataset.labels[itemIndex]!]!++;
+    pixels += height * width;
+    for (const [i, extent] of [height, width].entries()) {
+      smallest[i] = Math.min(smallest[i]!, extent);
+      largest[i] = Math.max(largest[i]!, extent);
     }
-    const hash = createHash('sha256').update(data).digest('base64');
-    const same = itemsOfHash.get(hash);
-    if (same === undefined) itemsOfHash.set(hash, [item]);
-    else same.push(item);
-  }
-  const count = (dataset.size * samples) / channels;
-  const perChannel = (values: Float64Array) =>
-    Array.from({ length: channels }, (_, c) => {
+    const isOfOneSize = smallest[0] === largest[0] && smallest[1] === largest[1];
+    sumImage = isOfOneSize ? (sumImage ?? new Float64Array(data.length)) : null;
+    for (let c = 0; c < channels; c++) {
       let sum = 0;
-      for (let i = c; i < samples; i += channels) sum += values[i]!;
-      return sum / count;
-    });
-  const channelMeans = perChannel(sums);
+      let square = 0;
+      for (let i = c; i < data.length; i += channels) {
+        sum += data[i]!;
+        square += data[i]! ** 2;
+      }
+      sums[c]! += sum;
+      squares[c]! += square;
+    }
+    if (sumImage !== null) for (let i = 0; i < data.length; i++) sumImage[i]! += data[i]!;
+    const hash = createHash('sha256').update(`${width} `).update(data).digest('base64');
+    const same = itemsOfHash.get(hash);
+    if (same === undefined) itemsOfHash.set(hash, [itemIndex]);
+    else same.push(itemIndex);
+  }
+  const channelMeans = Array.from(sums, (sum) => sum / pixels);
+  const [height, width] = smallest;
   return {
     classCounts,
     channelMeans,
-    channelStddevs: perChannel(squares).map((mean, c) =>
-      Math.sqrt(Math.max(0, mean - channelMeans[c]! ** 2)),
+    channelStddevs: channelMeans.map((mean, c) =>
+      Math.sqrt(Math.max(0, squares[c]! / pixels - mean ** 2)),
     ),
-    meanImage: {
+    meanImage: sumImage && {
       width,
       height,
       channels,
-      data: Uint8Array.from(sums, (sum) => Math.round(sum / dataset.size)),
+      data: Uint8Array.from(sumImage, (sum) => Math.round(sum / dataset.items.length)),
     },
+    extents: [smallest, largest],
     duplicates: [...itemsOfHash.values()].filter((items) => items.length > 1),
   };
 }
@@ -68,29 +84,37 @@ const sheetColumns = 16;
 const sheetGap = 2;
 
 /**
- * The first items of a class side by side, in the order of their index from left to right.
+ * The first items of a class side by side, in the order of their index from left to right; images of
+ * different sizes each in a cell of the largest, at its top left.
  *
  * @param maxItems  that are shown at most
  * @returns         one image with as many channels, or null when the class has no items
  */
-export function contactSheet(dataset: Dataset, label: number, maxItems: number): Image | null {
-  const items: number[] = [];
-  for (let item = 0; item < dataset.size && items.length < maxItems; item++) {
-    if (dataset.labels[item] === label) items.push(item);
-  }
+export async function contactSheet(
+  dataset: Dataset,
+  label: number,
+  maxItems: number,
+): Promise<Image | null> {
+  const items = dataset.items
+    .filter((itemIndex) => dataset.labels[itemIndex] === label)
+    .subarray(0, maxItems);
   if (items.length === 0) return null;
-  const [height, width, channels] = dataset.imageShape;
+  const images: Image[] = [];
+  for await (const { image } of imagesOf(dataset, items)) images.push(image);
+  const channels = dataset.imageShape[2];
+  const width = Math.max(...images.map((image) => image.width));
+  const height = Math.max(...images.map((image) => image.height));
   const columns = Math.min(sheetColumns, items.length);
   const rows = Math.ceil(items.length / columns);
   const sheetWidth = columns * (width + sheetGap) - sheetGap;
   const sheetHeight = rows * (height + sheetGap) - sheetGap;
   const data = new Uint8Array(sheetWidth * sheetHeight * channels).fill(255);
-  for (const [i, item] of items.entries()) {
-    const image = dataset.image(item).data;
+  for (const [i, image] of images.entries()) {
     const left = (i % columns) * (width + sheetGap);
     const top = Math.floor(i / columns) * (height + sheetGap);
-    for (let y = 0; y < height; y++) {
-      const row = image.subarray(y * width * channels, (y + 1) * width * channels);
+    const rowBytes = image.width * channels;
+    for (let y = 0; y < image.height; y++) {
+      const row = image.data.subarray(y * rowBytes, (y + 1) * rowBytes);
       data.set(row, ((top + y) * sheetWidth + left) * channels);
     }
   }

@@ -1,19 +1,35 @@
-/** Images as their files have them, compressed: where they lie, and how they come into memory. */
+/** Images as their files have them, compressed: where they lie, and how they are read and decoded. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../src/errors.ts';
-import type { Dataset, Image } from './dataset.ts';
-import { type DecodeOptions, decodeImage } from './decodeImage.ts';
-import { type InMemoryDataset, inMemory } from './inMemory.ts';
+import { allItems, type Dataset, type Image } from './dataset.ts';
+import { cached, type DecodedCache, keep, makeDecodedCache } from './decodedCache.ts';
+import { type DecodeOptions, decodeImage, readChannels } from './decodeImage.ts';
+import type { ImageReader } from './imageStore.ts';
 
-/** Where the compressed image of each item lies. */
+/** Texts one after the other in shared memory: a million file names are not copied to each thread. */
+export interface TextTable {
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** First byte of each text, and the end of the last. */
+  readonly starts: Float64Array<SharedArrayBuffer>;
+}
+
+/** Where the compressed image of each item lies, in shared memory. */
 export interface EncodedImages {
-  readonly files: readonly string[];
+  readonly files: TextTable;
   /** Index into files, by item. */
-  readonly file: Uint32Array;
+  readonly file: Uint32Array<SharedArrayBuffer>;
   /** First byte in the file, by item. */
-  readonly offset: Float64Array;
+  readonly offset: Float64Array<SharedArrayBuffer>;
   /** Bytes, by item. */
-  readonly length: Uint32Array;
+  readonly length: Uint32Array<SharedArrayBuffer>;
+}
+
+/** Compressed images with all that threads need to read them. */
+export interface EncodedStore {
+  readonly kind: 'encoded';
+  readonly images: EncodedImages;
+  readonly decoding: DecodeOptions;
+  readonly cache: DecodedCache;
 }
 
 /** One split whose images are compressed. */
@@ -24,143 +40,212 @@ export interface EncodedSplit
 
 /** An item that was left out. */
 export interface SkippedItem {
-  /** In the source order, counted with the items that were left out. */
   readonly itemIndex: number;
+  /** Its file, and its place when the file holds several. */
+  readonly source: string;
   readonly reason: string;
 }
 
-/** How compressed images become a data set in memory. */
-export interface LoadOptions {
-  /** Side of the square that images are resized and cropped to; null for their own size. */
+/** How compressed images become a data set. */
+export interface EncodedOptions {
+  /** Side of the square that images are resized and cropped to, in pixels; null for their own size. */
   readonly side: number | null;
+  /** 1 grey, 3 RGB; null for RGB unless all images are grey. */
+  readonly channels: 1 | 3 | null;
   /** Whether an image that cannot be decoded ends it all or is left out. */
   readonly onBadItem: 'fail' | 'skip';
-  /** Decoded images are not to take more bytes. */
+  /** Decoded images that are kept in memory are not to take more bytes. */
   readonly maxBytes: number;
 }
 
-/** Images that are decoded at a time. */
+/** Images that are decoded at a time where each is looked at once. */
 const decodedAtATime = 32;
-/** Files that may be held open: there are fewer shards, but more images of a folder. */
-const maxOpenFiles = 64;
+/** Images that are asked for their channels: all but the largest data sets are of one kind. */
+const askedForChannels = 64;
+
+function textTable(texts: readonly string[]): TextTable {
+  const encoded = texts.map((text) => Buffer.from(text));
+  const starts = new Float64Array(new SharedArrayBuffer(8 * (texts.length + 1)));
+  encoded.forEach(({ length }, i) => {
+    starts[i + 1] = starts[i]! + length;
+  });
+  const bytes = new Uint8Array(new SharedArrayBuffer(starts[texts.length]!));
+  encoded.forEach((text, i) => {
+    bytes.set(text, starts[i]!);
+  });
+  return { bytes, starts };
+}
+
+function textAt({ bytes, starts }: TextTable, index: number): string {
+  return Buffer.from(bytes.buffer, starts[index]!, starts[index + 1]! - starts[index]!).toString();
+}
+
+/** Puts together where images lie. @param places  by item, as EncodedImages has them */
+export function encodedImages(
+  files: readonly string[],
+  places: {
+    readonly file: ArrayLike<number>;
+    readonly offset: ArrayLike<number>;
+    readonly length: ArrayLike<number>;
+  },
+): EncodedImages {
+  const size = places.file.length;
+  const file = new Uint32Array(new SharedArrayBuffer(4 * size));
+  const offset = new Float64Array(new SharedArrayBuffer(8 * size));
+  const length = new Uint32Array(new SharedArrayBuffer(4 * size));
+  file.set(places.file);
+  offset.set(places.offset);
+  length.set(places.length);
+  return { files: textTable(files), file, offset, length };
+}
 
 /** What names an item in errors: its file, and its place when the file holds several. */
 export function describeItem({ files, file, offset }: EncodedImages, itemIndex: number): string {
-  const path = files[file[itemIndex]!]!;
+  const path = textAt(files, file[itemIndex]!);
   return offset[itemIndex] === 0 ? path : `${path}, byte ${offset[itemIndex]}`;
 }
 
-/** Reads the compressed bytes of items. */
-export class EncodedReader {
-  readonly #images: EncodedImages;
+/** Reads and decodes images on one thread. */
+export class EncodedReader implements ImageReader {
+  readonly #store: EncodedStore;
   readonly #descriptors = new Map<number, number>();
 
-  constructor(images: EncodedImages) {
-    this.#images = images;
+  constructor(store: EncodedStore) {
+    this.#store = store;
   }
 
-  /** @throws UserError  when the file cannot be read, or has become shorter */
-  read(itemIndex: number): Buffer {
-    const { files, file, offset, length } = this.#images;
+  /**
+   * The image of one item, decoded unless that was done before and it was kept.
+   *
+   * @throws UserError  when the file cannot be read, or has become shorter, or the image is damaged
+   */
+  read(itemIndex: number): Image | Promise<Image> {
+    return cached(this.#store.cache, itemIndex) ?? this.#decode(itemIndex);
+  }
+
+  /** The compressed bytes of one item. @throws UserError  when they cannot be read */
+  readEncoded(itemIndex: number): Buffer {
+    const { files, file, offset, length } = this.#store.images;
     const index = file[itemIndex]!;
+    const start = offset[itemIndex]!;
     const bytes = Buffer.allocUnsafe(length[itemIndex]!);
     let bytesRead: number;
     try {
-      let descriptor = this.#descriptors.get(index);
-      if (descriptor === undefined) {
-        if (this.#descriptors.size >= maxOpenFiles) this.close();
-        descriptor = openSync(files[index]!, 'r');
-        this.#descriptors.set(index, descriptor);
+      const descriptor = this.#descriptors.get(index) ?? openSync(textAt(files, index), 'r');
+      // Files with records are held open; one that begins with an image has no other.
+      if (start > 0) this.#descriptors.set(index, descriptor);
+      try {
+        bytesRead = readSync(descriptor, bytes, 0, bytes.length, start);
+      } finally {
+        if (start === 0) closeSync(descriptor);
       }
-      bytesRead = readSync(descriptor, bytes, 0, bytes.length, offset[itemIndex]!);
     } catch (error) {
-      throw new UserError(`${files[index]}: cannot be read (${(error as Error).message}).`);
+      throw new UserError(`${textAt(files, index)}: cannot be read (${(error as Error).message}).`);
     }
     if (bytesRead < bytes.length) {
       throw new UserError(
-        `${files[index]}, byte ${offset[itemIndex]! + bytesRead}: the file ends; expected an image of ${bytes.length} bytes.`,
+        `${textAt(files, index)}, byte ${start + bytesRead}: the file ends; expected an image of ${bytes.length} bytes.`,
       );
     }
     return bytes;
   }
 
-  /** Closes all files. */
   close(): void {
     for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
     this.#descriptors.clear();
   }
+
+  async #decode(itemIndex: number): Promise<Image> {
+    const { images, decoding, cache } = this.#store;
+    const bytes = this.readEncoded(itemIndex);
+    const image = await decodeImage(bytes, describeItem(images, itemIndex), decoding);
+    keep(cache, itemIndex, image);
+    return image;
+  }
 }
 
-/**
- * Decodes a split once, into memory. The first image decides on the channels (1 or 3) and, unless
- * a side is given, on the size.
- *
- * @returns  the data set of the items that could be decoded, and the others
- * @throws UserError  naming the item that cannot be decoded or has another size than the first, or
- *                    saying how much memory would be needed
- */
-export async function decodeIntoMemory(
-  { name, split, classNames, labels, size, images }: EncodedSplit,
-  { side, onBadItem, maxBytes }: LoadOptions,
-): Promise<{ dataset: InMemoryDataset; skipped: readonly SkippedItem[] }> {
-  const reader = new EncodedReader(images);
-  const skipped: SkippedItem[] = [];
-  const decode = async (itemIndex: number, options: DecodeOptions): Promise<Image | null> => {
-    try {
-      return await decodeImage(reader.read(itemIndex), describeItem(images, itemIndex), options);
-    } catch (error) {
-      if (!(error instanceof UserError) || onBadItem === 'fail') throw error;
-      skipped.push({ itemIndex, reason: error.message });
-      return null;
-    }
-  };
+/** 3 when any of some images spread over the split has colours, else 1. */
+async function findChannels(images: EncodedImages, size: number): Promise<1 | 3> {
+  const asked = Math.min(size, askedForChannels);
+  const cache = makeDecodedCache(0, 3, 0);
+  const decoding = { channels: 3, side: null } as const;
+  const reader = new EncodedReader({ kind: 'encoded', images, decoding, cache });
   try {
-    let next = 0;
-    let first: Image | null = null;
-    while (first === null && next < size) first = await decode(next++, { channels: null, side });
-    if (first === null)
-      throw new UserError(`${name}, ${split}: found no image that can be decoded.`);
-    const { height, width, channels } = first;
-    const imageBytes = height * width * channels;
-    if (imageBytes * size > maxBytes) {
-      const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
-      throw new UserError(
-        `${name}, ${split}: ${size} images of ${height}×${width}×${channels} take ${gib(imageBytes * size)}; expected at most ${gib(maxBytes)}. Resize them to a smaller side.`,
-      );
-    }
-    const pixels = new Uint8Array(new SharedArrayBuffer(size * imageBytes));
-    const kept: number[] = [];
-    const keep = (itemIndex: number, image: Image) => {
-      if (image.height !== height || image.width !== width) {
-        throw new UserError(
-          `${describeItem(images, itemIndex)}: found ${image.width}×${image.height} pixels; the first image has ${width}×${height}. Give a side to resize them to.`,
-        );
+    for (let i = 0; i < asked; i++) {
+      const itemIndex = Math.floor((i * size) / asked);
+      try {
+        if ((await readChannels(reader.readEncoded(itemIndex))) === 3) return 3;
+      } catch {
+        // What is wrong with it is said when it is decoded.
       }
-      pixels.set(image.data, kept.length * imageBytes);
-      kept.push(itemIndex);
-    };
-    keep(next - 1, first);
-    const options: DecodeOptions = { channels: channels === 1 ? 1 : 3, side };
-    while (next < size) {
-      const batch = Array.from(
-        { length: Math.min(decodedAtATime, size - next) },
-        (_, i) => next + i,
-      );
-      const decoded = await Promise.all(batch.map((itemIndex) => decode(itemIndex, options)));
-      for (const [i, image] of decoded.entries()) if (image !== null) keep(batch[i]!, image);
-      next += batch.length;
     }
-    skipped.sort((a, b) => a.itemIndex - b.itemIndex);
-    const dataset = inMemory({
-      name,
-      split,
-      classNames,
-      imageShape: [height, width, channels],
-      labels: Int32Array.from(kept, (itemIndex) => labels[itemIndex]!),
-      pixels: pixels.subarray(0, kept.length * imageBytes),
-    });
-    return { dataset, skipped };
   } finally {
     reader.close();
   }
+  return 1;
+}
+
+/**
+ * Makes a data set of compressed images, which are decoded when they are wanted. To leave out those
+ * that cannot be, each is decoded once before.
+ *
+ * @returns  the data set, and the items that are left out
+ * @throws UserError  when no image can be decoded
+ */
+export async function encodedDataset(
+  { name, split, classNames, labels, size, images }: EncodedSplit,
+  { side, channels, onBadItem, maxBytes }: EncodedOptions,
+): Promise<{ dataset: Dataset; skipped: readonly SkippedItem[] }> {
+  const decoding = { side, channels: channels ?? (await findChannels(images, size)) };
+  const bytes = side === null ? maxBytes : Math.min(maxBytes, size * roundedBytes(side, decoding));
+  const cache = makeDecodedCache(size, decoding.channels, bytes);
+  const store: EncodedStore = { kind: 'encoded', images, decoding, cache };
+  const reader = new EncodedReader(store);
+  const skipped = onBadItem === 'skip' ? await findBadItems(reader, images, size) : [];
+  const left = new Set(skipped.map(({ itemIndex }) => itemIndex));
+  const items = allItems(size).filter((itemIndex) => !left.has(itemIndex));
+  if (items.length === 0) {
+    throw new UserError(
+      `${name}, ${split}: found no image that can be decoded. The first: ${skipped[0]!.reason}`,
+    );
+  }
+  const dataset: Dataset = {
+    name,
+    split,
+    size,
+    items,
+    classNames,
+    imageShape: [side, side, decoding.channels],
+    labels,
+    images: store,
+    image: async (itemIndex) => reader.read(itemIndex),
+  };
+  return { dataset, skipped };
+}
+
+/** Bytes that an image takes in the cache. */
+function roundedBytes(side: number, { channels }: DecodeOptions): number {
+  return 16 * Math.ceil((side * side * channels) / 16);
+}
+
+/** Decodes every image. @returns those that cannot be, in order */
+async function findBadItems(
+  reader: EncodedReader,
+  images: EncodedImages,
+  size: number,
+): Promise<SkippedItem[]> {
+  const bad: SkippedItem[] = [];
+  const tryItem = async (itemIndex: number) => {
+    try {
+      await reader.read(itemIndex);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      bad.push({ itemIndex, source: describeItem(images, itemIndex), reason: error.message });
+    }
+  };
+  for (let first = 0; first < size; first += decodedAtATime) {
+    const count = Math.min(decodedAtATime, size - first);
+    await Promise.all(Array.from({ length: count }, (_, i) => tryItem(first + i)));
+  }
+  return bad.sort((a, b) => a.itemIndex - b.itemIndex);
 }

@@ -2,10 +2,10 @@
 import { UsageError } from '../src/errors.ts';
 import { cifar10Splits, loadCifar10 } from './cifar10.ts';
 import { readClassNames } from './classNames.ts';
+import type { Dataset } from './dataset.ts';
 import { makeDigits } from './digits.ts';
-import { decodeIntoMemory, type EncodedSplit, type SkippedItem } from './encodedImages.ts';
+import { type EncodedSplit, encodedDataset, type SkippedItem } from './encodedImages.ts';
 import { imageFolderSplits, listImageFolder } from './imageFolder.ts';
-import type { InMemoryDataset } from './inMemory.ts';
 import { loadMnist, mnistSplits } from './mnist.ts';
 import { makeShapes } from './shapes.ts';
 import { findTfrecords, listTfrecords } from './tfrecordDataset.ts';
@@ -18,6 +18,8 @@ export interface DatasetOptions {
   readonly split: string;
   /** Of data sets whose images are compressed: side that they are resized and cropped to. */
   readonly imageSide?: number | undefined;
+  /** Of such data sets: 1 grey, 3 RGB; by default as most of them have them. */
+  readonly channels?: 1 | 3 | undefined;
   /** Share of each class of an image folder without splits that is `validation`, 0..1. */
   readonly validationShare?: number | undefined;
   /** Draws the split `validation`. */
@@ -26,13 +28,13 @@ export interface DatasetOptions {
   readonly onBadItem?: 'fail' | 'skip' | undefined;
   /** Is told of the items that were left out, when there are any. */
   readonly onSkipped?: ((skipped: readonly SkippedItem[]) => void) | undefined;
-  /** Decoded images are not to take more bytes; 4 GiB by default. */
+  /** Decoded images that are kept in memory are not to take more bytes; 1 GiB by default. */
   readonly maxBytes?: number | undefined;
 }
 
-type Loader = (options: DatasetOptions) => Promise<InMemoryDataset>;
+type Loader = (options: DatasetOptions) => Promise<Dataset>;
 
-const defaultMaxBytes = 4 * 2 ** 30;
+const defaultMaxBytes = 2 ** 30;
 
 /** @throws UsageError  unless the split is one of those that exist */
 function expectSplit(name: string, split: string, splits: readonly string[]): void {
@@ -66,9 +68,10 @@ function inFolder(name: string, splits: readonly string[], load: typeof loadMnis
   };
 }
 
-async function loadEncoded(split: EncodedSplit, options: DatasetOptions): Promise<InMemoryDataset> {
-  const { dataset, skipped } = await decodeIntoMemory(split, {
+async function loadEncoded(split: EncodedSplit, options: DatasetOptions): Promise<Dataset> {
+  const { dataset, skipped } = await encodedDataset(split, {
     side: options.imageSide ?? null,
+    channels: options.channels ?? null,
     onBadItem: options.onBadItem ?? 'fail',
     maxBytes: options.maxBytes ?? defaultMaxBytes,
   });
@@ -109,7 +112,7 @@ export const datasetNames: readonly string[] = Object.keys(loaders);
  * @throws UsageError  for an unknown name or split, listing those that exist
  * @throws UserError   for missing or damaged files
  */
-export async function loadDataset(options: DatasetOptions): Promise<InMemoryDataset> {
+export async function loadDataset(options: DatasetOptions): Promise<Dataset> {
   const records = await findRecords(options);
   if (records !== null) return loadEncoded(records, options);
   const load = loaders[options.name];

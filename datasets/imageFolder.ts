@@ -6,7 +6,7 @@ import { UsageError, UserError } from '../src/errors.ts';
 import { permutation, random } from '../src/random.ts';
 import { classNamesFile, readClassNames } from './classNames.ts';
 import { imageExtensions } from './decodeImage.ts';
-import type { EncodedSplit } from './encodedImages.ts';
+import { type EncodedSplit, encodedImages } from './encodedImages.ts';
 
 /** How a folder without folders for its splits is split. */
 export interface FolderOptions {
@@ -164,11 +164,10 @@ export async function listImageFolder(
     size: items.length,
     classNames,
     labels: Int32Array.from(items, ({ className }) => labels.get(className)!),
-    images: {
-      files,
+    images: encodedImages(files, {
       file: Uint32Array.from(files, (_, i) => i),
       offset: new Float64Array(files.length),
       length,
-    },
+    }),
   };
 }

@@ -1,21 +1,13 @@
 /** Data sets that are held in memory as bytes, shared with the threads that prepare batches. */
-import type { Dataset, Image } from './dataset.ts';
+import { allItems, type Dataset } from './dataset.ts';
+import { imageAt, type PixelStore } from './imageStore.ts';
 
 /** A data set of images of one size. */
 export interface InMemoryDataset extends Dataset {
+  readonly imageShape: readonly [height: number, width: number, channels: number];
+  readonly images: PixelStore;
   /** All images one after the other, [size, height, width, channels], 0..255. */
   readonly pixels: Uint8Array<SharedArrayBuffer>;
-}
-
-/** One image out of many of one size, as a view. */
-export function imageAt(
-  pixels: Uint8Array,
-  [height, width, channels]: readonly [number, number, number],
-  itemIndex: number,
-): Image {
-  const size = height * width * channels;
-  const data = pixels.subarray(itemIndex * size, (itemIndex + 1) * size);
-  return { width, height, channels, data };
 }
 
 function inSharedMemory(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
@@ -31,15 +23,19 @@ function inSharedMemory(bytes: Uint8Array): Uint8Array<SharedArrayBuffer> {
  * @param pixels  all images one after the other; copied unless they are in shared memory
  */
 export function inMemory(
-  parts: Pick<Dataset, 'name' | 'split' | 'classNames' | 'imageShape' | 'labels'> & {
+  parts: Pick<InMemoryDataset, 'name' | 'split' | 'classNames' | 'imageShape' | 'labels'> & {
     readonly pixels: Uint8Array;
   },
 ): InMemoryDataset {
-  const shared = inSharedMemory(parts.pixels);
+  const pixels = inSharedMemory(parts.pixels);
+  const images: PixelStore = { kind: 'pixels', pixels, shape: parts.imageShape };
+  const size = parts.labels.length;
   return {
     ...parts,
-    size: parts.labels.length,
-    pixels: shared,
-    image: (itemIndex) => imageAt(shared, parts.imageShape, itemIndex),
+    size,
+    items: allItems(size),
+    pixels,
+    images,
+    image: async (itemIndex) => imageAt(images, itemIndex),
   };
 }

@@ -2,7 +2,7 @@
 import { toCsv } from '../src/csv.ts';
 import { permutation, random } from '../src/random.ts';
 import { replaceFile } from '../src/replaceFile.ts';
-import type { InMemoryDataset } from './inMemory.ts';
+import type { Dataset } from './dataset.ts';
 
 /** One label that was changed. */
 export interface PlantedError {
@@ -22,16 +22,17 @@ const labelNoiseStream = 4;
  * @returns      the data set with the changed labels, and what was changed in order of the items
  */
 export function plantLabelErrors(
-  dataset: InMemoryDataset,
+  dataset: Dataset,
   share: number,
   seed: number,
-): { dataset: InMemoryDataset; errors: readonly PlantedError[] } {
+): { dataset: Dataset; errors: readonly PlantedError[] } {
   const next = random(seed, labelNoiseStream);
   const classes = dataset.classNames.length;
-  const count = Math.round(share * dataset.size);
-  const chosen = [...permutation(dataset.size, next).subarray(0, count)].sort((a, b) => a - b);
+  const { items } = dataset;
+  const chosen = permutation(items.length, next).subarray(0, Math.round(share * items.length));
   const labels = dataset.labels.slice();
-  const errors = chosen.map((itemIndex) => {
+  const errors = Array.from(chosen.sort(), (i) => {
+    const itemIndex = items[i]!;
     const label = labels[itemIndex]!;
     const plantedLabel = (label + 1 + Math.floor(next() * (classes - 1))) % classes;
     labels[itemIndex] = plantedLabel;

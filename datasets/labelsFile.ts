@@ -1,7 +1,7 @@
 /** Replaces labels by those of a CSV file, such as a review gives them, and says which items it drops. */
 import { readFile } from 'node:fs/promises';
 import { UserError } from '../src/errors.ts';
-import type { InMemoryDataset } from './inMemory.ts';
+import type { Dataset } from './dataset.ts';
 
 /** Columns that a file must have. */
 const requiredColumns = ['item', 'label'] as const;
@@ -43,20 +43,19 @@ async function readText(path: string): Promise<string> {
 }
 
 /**
- * Replaces the labels of some items. Those whose decision is `drop` keep theirs: leaving them out is
- * up to who makes batches.
+ * Replaces the labels of some items and leaves out those whose decision is `drop`.
  *
  * @param path  CSV with a header that has the columns item (an index in the source order) and label
  *              (a class name, or its number), in any order and among others; of these, decision may
  *              say `drop`, and then the label may be empty
- * @returns     the data set with these labels, and what is changed or dropped in order of the lines
+ * @returns     the data set with these labels and items, and what is changed or dropped in order of the lines
  * @throws UserError  naming the line of an unknown item, label or decision, or of an item that
  *                    comes twice
  */
 export async function applyLabelsFile(
-  dataset: InMemoryDataset,
+  dataset: Dataset,
   path: string,
-): Promise<{ dataset: InMemoryDataset; changes: readonly LabelChange[] }> {
+): Promise<{ dataset: Dataset; changes: readonly LabelChange[] }> {
   const content = await readText(path);
   const [header = '', ...lines] = content.replace(/^\uFEFF/, '').split(/\r?\n/);
   const names = splitFields(header) ?? [];
@@ -109,5 +108,8 @@ export async function applyLabelsFile(
     labels[itemIndex] = label;
     changes.push({ itemIndex, labelBefore, label, row });
   }
-  return { dataset: { ...dataset, labels }, changes };
+  const dropped = new Set(changes.filter(({ label }) => label === null).map((c) => c.itemIndex));
+  const items = dataset.items.filter((itemIndex) => !dropped.has(itemIndex));
+  if (items.length === 0) throw new UserError(`${path}: drops all items; expected one to keep.`);
+  return { dataset: { ...dataset, labels, items }, changes };
 }

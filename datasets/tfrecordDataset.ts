@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../src/errors.ts';
 import { readRecords } from '../src/events/recordReader.ts';
-import type { EncodedSplit } from './encodedImages.ts';
+import { type EncodedSplit, encodedImages } from './encodedImages.ts';
 import { decodeExample, type ExampleImage } from './example.ts';
 
 /** NAME_SPLIT.tfrecord or NAME_SPLIT_00000-of-00005.tfrecord */
@@ -98,11 +98,6 @@ export function listTfrecords(
     size: labels.length,
     classNames: givenClassNames ?? Array.from({ length: numClasses }, (_, label) => `${label}`),
     labels: Int32Array.from(labels),
-    images: {
-      files: paths,
-      file: Uint32Array.from(file),
-      offset: Float64Array.from(offset),
-      length: Uint32Array.from(length),
-    },
+    images: encodedImages(paths, { file, offset, length }),
   };
 }

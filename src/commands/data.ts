@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import cliProgress from 'cli-progress';
 import { Command } from 'commander';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
+import type { Dataset } from '../../datasets/dataset.ts';
 import { contactSheet, type Description, describeDataset } from '../../datasets/describe.ts';
 import { encodePng } from '../../datasets/encodePng.ts';
 import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
-import type { InMemoryDataset } from '../../datasets/inMemory.ts';
 import { UsageError } from '../errors.ts';
 import {
   addFlags,
@@ -66,7 +66,7 @@ type SourceFlags = FlagValues<{ Source: typeof sourceFlags }>;
 async function* loadSplits(
   name: string,
   flags: SourceFlags,
-): AsyncGenerator<InMemoryDataset, void, undefined> {
+): AsyncGenerator<Dataset, void, undefined> {
   const source: Omit<DatasetOptions, 'split'> = {
     name,
     folder: flags.dataset_dir,
@@ -100,20 +100,20 @@ async function convert(flags: FlagValues<typeof convertFlags>): Promise<void> {
       { format: `${dataset.split} {bar} {value}/{total} items`, stream: process.stderr },
       cliProgress.Presets.shades_classic,
     );
-    bar.start(dataset.size, 0);
+    bar.start(dataset.items.length, 0);
     const options = { folder, numShards, onProgress: (items: number) => bar.update(items) };
     try {
       await (flags.to === 'tfrecord' ? writeTfrecords : writeImageFolder)(dataset, options);
     } finally {
       bar.stop();
     }
-    process.stdout.write(`wrote ${dataset.size} items of ${dataset.split} to ${folder}\n`);
+    process.stdout.write(`wrote ${dataset.items.length} items of ${dataset.split} to ${folder}\n`);
   }
 }
 
 /** A split in lines for people. */
-function toText(dataset: InMemoryDataset, description: Description): string {
-  const { classCounts, channelMeans, channelStddevs, duplicates } = description;
+function toText(dataset: Dataset, description: Description): string {
+  const { classCounts, channelMeans, channelStddevs, extents, duplicates } = description;
   const numbers = (values: readonly number[]) => values.map((v) => v.toFixed(2)).join(' ');
   const width = Math.max(...dataset.classNames.map((name) => name.length));
   const classes = dataset.classNames.map(
@@ -121,8 +121,10 @@ function toText(dataset: InMemoryDataset, description: Description): string {
   );
   const shown = duplicates.slice(0, 10).map((items) => `  items ${items.join(' = ')}`);
   if (duplicates.length > shown.length) shown.push(`  … ${duplicates.length - shown.length} more`);
+  const [smallest, largest] = extents.map((extent) => extent.join('×')) as [string, string];
+  const size = smallest === largest ? smallest : `${smallest} to ${largest}`;
   return [
-    `${dataset.name}, ${dataset.split}: ${dataset.size} items of ${dataset.imageShape.join('×')}`,
+    `${dataset.name}, ${dataset.split}: ${dataset.items.length} items of ${size}×${dataset.imageShape[2]}`,
     `mean of each channel ${numbers(channelMeans)}, standard deviation ${numbers(channelStddevs)}`,
     'items of each class:',
     ...classes,
@@ -140,14 +142,16 @@ function fileNameOf(label: number, className: string): string {
 async function info(flags: FlagValues<typeof infoFlags>): Promise<void> {
   const { output_dir: folder, max_items_per_class: maxItems } = flags;
   for await (const dataset of loadSplits(flags.dataset_name, flags)) {
-    const description = describeDataset(dataset);
+    const description = await describeDataset(dataset);
     process.stdout.write(`${toText(dataset, description)}\n`);
     if (folder === undefined) continue;
     const splitFolder = join(folder, dataset.split);
     await mkdir(splitFolder, { recursive: true });
-    await writeFile(join(splitFolder, 'mean.png'), await encodePng(description.meanImage));
+    if (description.meanImage !== null) {
+      await writeFile(join(splitFolder, 'mean.png'), await encodePng(description.meanImage));
+    }
     for (const [label, className] of dataset.classNames.entries()) {
-      const sheet = contactSheet(dataset, label, maxItems);
+      const sheet = await contactSheet(dataset, label, maxItems);
       if (sheet === null) continue;
       await writeFile(join(splitFolder, fileNameOf(label, className)), await encodePng(sheet));
     }

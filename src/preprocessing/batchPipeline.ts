@@ -1,6 +1,7 @@
 /** Prepares batches in worker threads, ahead of the steps that take them. */
 import { Worker } from 'node:worker_threads';
-import type { InMemoryDataset } from '../../datasets/inMemory.ts';
+import type { Dataset } from '../../datasets/dataset.ts';
+import { UserError } from '../errors.ts';
 import { permutation, random } from '../random.ts';
 import type { BatchRequest, BatchResponse, BatchWorkerData } from './batchWorker.ts';
 import type { ImageShape } from './preprocessing.ts';
@@ -25,6 +26,8 @@ export interface BatchPipelineOptions {
   readonly batchSize: number;
   readonly seed: number;
   readonly numThreads: number;
+  /** Images that each thread reads and decodes at a time, where they are not in memory; 4 by default. */
+  readonly numReaders?: number;
 }
 
 /** Whoever waits for a batch. */
@@ -33,6 +36,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
+const defaultNumReaders = 4;
 /** Batches that are prepared ahead, for each thread. */
 const batchesAheadPerThread = 2;
 /** Tells these random numbers from those of weights, augmentation and dropout. */
@@ -40,7 +44,7 @@ const orderStream = 2;
 
 /** Gives the batches of one data set, epoch by epoch; the same bytes whatever the number of threads. */
 export class BatchPipeline {
-  readonly #dataset: InMemoryDataset;
+  readonly #dataset: Dataset;
   readonly #options: BatchPipelineOptions;
   readonly #workers: Worker[];
   readonly #waiting = new Map<number, Waiting>();
@@ -48,13 +52,13 @@ export class BatchPipeline {
   #nextId = 0;
   #failure: Error | undefined;
 
-  constructor(dataset: InMemoryDataset, options: BatchPipelineOptions) {
+  constructor(dataset: Dataset, options: BatchPipelineOptions) {
     this.#dataset = dataset;
     this.#options = options;
     const { preprocessingName, isTraining, imageShape, seed } = options;
     const workerData: BatchWorkerData = {
-      pixels: dataset.pixels,
-      sourceShape: dataset.imageShape,
+      store: dataset.images,
+      numReaders: options.numReaders ?? defaultNumReaders,
       preprocessingName,
       isTraining,
       imageShape,
@@ -63,8 +67,10 @@ export class BatchPipeline {
     this.#workers = Array.from({ length: options.numThreads }, () => {
       const worker = new Worker(new URL('./batchWorker.js', import.meta.url), { workerData });
       worker.on('message', (response: BatchResponse) => {
-        this.#waiting.get(response.id)?.resolve(response.images);
+        const waiting = this.#waiting.get(response.id);
         this.#waiting.delete(response.id);
+        if ('problem' in response) waiting?.reject(new UserError(response.problem));
+        else waiting?.resolve(response.images);
       });
       worker.on('error', (error: Error) => this.#fail(error));
       return worker;
@@ -73,7 +79,7 @@ export class BatchPipeline {
 
   /** Batches in an epoch; the last may be smaller. */
   get batchesPerEpoch(): number {
-    return Math.ceil(this.#dataset.size / this.#options.batchSize);
+    return Math.ceil(this.#dataset.items.length / this.#options.batchSize);
   }
 
   /**
@@ -84,10 +90,10 @@ export class BatchPipeline {
    */
   async *epoch(epoch: number, firstBatch = 0): AsyncGenerator<Batch, void, undefined> {
     const { isTraining, batchSize, seed, numThreads } = this.#options;
-    const { size } = this.#dataset;
+    const { items } = this.#dataset;
     const order = isTraining
-      ? permutation(size, random(seed, orderStream, epoch))
-      : Uint32Array.from({ length: size }, (_, i) => i);
+      ? permutation(items.length, random(seed, orderStream, epoch)).map((i) => items[i]!)
+      : items;
     const ahead = numThreads * batchesAheadPerThread;
     const pending: { itemIndices: Uint32Array; images: Promise<Float32Array<ArrayBuffer>> }[] = [];
     try {

@@ -134,7 +134,7 @@ export class InSituRecorder {
     });
     for (const [index, row] of rows.entries()) {
       await this.#options.renderer.ready();
-      this.#monitor(batch, row, this.#layersOf(outputs, index), outputs, epoch, step);
+      await this.#monitor(batch, row, this.#layersOf(outputs, index), outputs, epoch, step);
     }
   }
 
@@ -152,6 +152,7 @@ export class InSituRecorder {
   async endEpoch(epoch: number, step: number, isComplete: boolean): Promise<Selection> {
     const { dataset, selectionLayer, trainDir, renderer, plantedErrors } = this.#options;
     const selected = this.#queue.ranked();
+    const originals = await Promise.all(selected.map((c) => dataset.image(c.itemIndex)));
     const records = selected.map((candidate, i) => this.#record(candidate, i + 1, epoch, step));
     const view = renderer.renderSelectionView({
       epoch,
@@ -161,7 +162,7 @@ export class InSituRecorder {
       modelName: this.#options.modelName,
       items: selected.map((candidate, i) => ({
         itemIndex: candidate.itemIndex,
-        image: dataset.image(candidate.itemIndex),
+        image: originals[i]!,
         label: records[i]!.label,
         output: records[i]!.output,
         outputProbability: candidate.outputProbability,
@@ -263,14 +264,14 @@ export class InSituRecorder {
     this.#written.catch(() => {});
   }
 
-  #monitor(
+  async #monitor(
     batch: Batch,
     row: number,
     layers: MonitoredLayer[],
     outputs: Readonly<Record<string, HostTensor>>,
     epoch: number,
     step: number,
-  ): void {
+  ): Promise<void> {
     const { dataset, renderer } = this.#options;
     const itemIndex = batch.itemIndices[row]!;
     const label = dataset.classNames[dataset.labels[itemIndex]!]!;
@@ -292,7 +293,7 @@ export class InSituRecorder {
         data: batch.images.data.slice(row * inputSize, (row + 1) * inputSize),
         shape: inputShape as [number, number, number],
       },
-      original: dataset.image(itemIndex),
+      original: await dataset.image(itemIndex),
     });
     const name = `Monitoring View/${String(itemIndex).padStart(6, '0')} ${label}`;
     const description = `Loss contribution (C) and reduction (R) of item ${itemIndex}, label ${label}.`;

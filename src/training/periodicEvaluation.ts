@@ -1,7 +1,7 @@
 /** Evaluations of the network while it trains. */
 import { join } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
 import { loadDataset } from '../../datasets/factory.ts';
-import type { InMemoryDataset } from '../../datasets/inMemory.ts';
 import type { Session } from '../engines/engine.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
@@ -12,14 +12,14 @@ import type { RunOptions } from './runOptions.ts';
 /** Evaluates the network in training on another split, now and then. */
 export class PeriodicEvaluation {
   readonly #session: Session;
-  readonly #dataset: InMemoryDataset;
+  readonly #dataset: Dataset;
   readonly #pipeline: BatchPipeline;
   readonly #writer: EventWriter;
   readonly #lock: FolderLock;
 
   private constructor(
     session: Session,
-    dataset: InMemoryDataset,
+    dataset: Dataset,
     pipeline: BatchPipeline,
     writer: EventWriter,
     lock: FolderLock,

@@ -1,6 +1,6 @@
 /** One run of `losslens train`: puts data, network, engine, log and views together and trains. */
 import { constants } from 'node:os';
-import type { InMemoryDataset } from '../../datasets/inMemory.ts';
+import type { Dataset } from '../../datasets/dataset.ts';
 import { Cleanup } from '../cleanup.ts';
 import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
@@ -25,10 +25,7 @@ import { loadTrainingData, recordLabels } from './trainingData.ts';
 import { buildTrainingGraph, type TrainingGraph } from './trainingGraph.ts';
 
 /** [height, width, channels] of the preprocessed images: square, grey with --use_grayscale. */
-function imageShapeOf(
-  options: RunOptions,
-  dataset: InMemoryDataset,
-): readonly [number, number, number] {
+function imageShapeOf(options: RunOptions, dataset: Dataset): readonly [number, number, number] {
   const side = options.train_image_size ?? getNetwork(options.model_name).defaultImageSize;
   return [side, side, options.use_grayscale ? 1 : dataset.imageShape[2]];
 }
@@ -36,7 +33,7 @@ function imageShapeOf(
 /** The graph that the flags ask for. @throws UsageError when they do not fit together */
 function buildGraph(
   options: RunOptions,
-  dataset: InMemoryDataset,
+  dataset: Dataset,
   imageShape: readonly [number, number, number],
 ): TrainingGraph {
   const training = buildTrainingGraph({
@@ -88,7 +85,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const { engine, reason } = await selectEngine(options.engine);
   const restored = await restoreRun(options.train_dir, training.variables);
   const firstStep = restored?.step ?? 0;
-  const perEpoch = stepsPerEpoch(dataset.size, options.batch_size);
+  const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
   const lastStep = Math.min(
     options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
     (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
@@ -120,7 +117,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     dataset: {
       name: dataset.name,
       split: dataset.split,
-      items: dataset.size,
+      items: dataset.items.length,
       classes: dataset.classNames,
     },
   });
@@ -181,7 +178,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     writer,
     progress,
     inSitu,
-    learningRate: { ...options, stepsPerEpoch: dataset.size / options.batch_size },
+    learningRate: { ...options, stepsPerEpoch: dataset.items.length / options.batch_size },
     firstStep,
     lastStep,
     save: (step) =>

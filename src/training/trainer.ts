@@ -72,7 +72,7 @@ class Timer {
 export async function train(options: TrainerOptions): Promise<TrainingResult> {
   const { session, dataset, pipeline, writer, progress, inSitu, signal, firstStep, lastStep } =
     options;
-  const perEpoch = stepsPerEpoch(dataset.size, options.batch_size);
+  const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
   const summariesTimer = new Timer(options.save_summaries_secs);
   const checkpointTimer = new Timer(options.save_interval_secs);
   const isOver = (step: number) => step >= lastStep || signal.aborted;

@@ -1,13 +1,13 @@
 /** The data that a run trains on. */
 import { join } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
 import { loadDataset } from '../../datasets/factory.ts';
-import type { InMemoryDataset } from '../../datasets/inMemory.ts';
 import { type PlantedError, plantLabelErrors, writeLabelNoise } from '../../datasets/labelNoise.ts';
 import type { RunOptions } from './runOptions.ts';
 
 /** A split with the labels that the run trains on. */
 export interface TrainingData {
-  readonly dataset: InMemoryDataset;
+  readonly dataset: Dataset;
   /** Labels that were changed on purpose, in order of the items; undefined without --label_noise. */
   readonly plantedErrors: readonly PlantedError[] | undefined;
 }

@@ -45,7 +45,7 @@ test('reads binary records, their planes put pixel by pixel', async (t) => {
   assert.deepEqual([...dataset.labels], [3, 9]);
   assert.equal(dataset.classNames[3], 'cat');
   assert.deepEqual(dataset.imageShape, [32, 32, 3]);
-  assert.deepEqual([...dataset.image(1).data.subarray(0, 6)], [1, 2, 3, 10, 20, 30]);
+  assert.deepEqual([...(await dataset.image(1)).data.subarray(0, 6)], [1, 2, 3, 10, 20, 30]);
 });
 
 test('finds the folder that the archive makes', async (t) => {

@@ -4,9 +4,11 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { loadCifar10 } from '../../datasets/cifar10.ts';
+import { type Dataset, imagesOf } from '../../datasets/dataset.ts';
 import type { SkippedItem } from '../../datasets/encodedImages.ts';
 import { type DatasetOptions, loadDataset } from '../../datasets/factory.ts';
 import { UsageError, UserError } from '../../src/errors.ts';
+import { pixelsOf } from './pixelsOf.ts';
 import { runPython } from './python.ts';
 import { realData } from './realData.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
@@ -66,6 +68,13 @@ async function numberedFolder(t: TestContext, perClass: number): Promise<string>
   return folder;
 }
 
+/** The first sample of every image. */
+async function valuesOf(dataset: Dataset): Promise<number[]> {
+  const values: number[] = [];
+  for await (const { image } of imagesOf(dataset)) values.push(image.data[0]!);
+  return values;
+}
+
 test('decodes PNG, JPEG, WebP, GIF and BMP', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFiles(folder, {
@@ -78,8 +87,10 @@ test('decodes PNG, JPEG, WebP, GIF and BMP', async (t) => {
   });
   const dataset = await load(folder);
   assert.equal(dataset.size, 6);
-  assert.deepEqual(dataset.imageShape, [3, 4, 3]);
-  dataset.pixels.forEach((value, i) => {
+  assert.deepEqual(dataset.imageShape, [null, null, 3]);
+  const { height, width } = await dataset.image(0);
+  assert.deepEqual([height, width], [3, 4]);
+  (await pixelsOf(dataset)).forEach((value, i) => {
     // JPEG is not lossless.
     assert.ok(Math.abs(value - red[i % 3]!) <= 3, `item ${Math.floor(i / 36)}: ${value}`);
   });
@@ -106,18 +117,14 @@ test('classes are named as their folders, in the order of their characters, in e
 
 test('items are ordered by file name, then class', async (t) => {
   const dataset = await load(await numberedFolder(t, 5));
-  assert.deepEqual(
-    Array.from({ length: 10 }, (_, item) => dataset.image(item).data[0]),
-    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-  );
+  assert.deepEqual(await valuesOf(dataset), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   assert.deepEqual([...dataset.labels], [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
 });
 
 test('draws a validation split by its seed: parts of each class, disjoint, complete', async (t) => {
   const folder = await numberedFolder(t, 10);
   const values = async (split: string, seed: number) => {
-    const dataset = await load(folder, { split, validationShare: 0.3, seed });
-    return Array.from({ length: dataset.size }, (_, item) => dataset.image(item).data[0]!);
+    return valuesOf(await load(folder, { split, validationShare: 0.3, seed }));
   };
   const validation = await values('validation', 1);
   assert.equal(validation.filter((value) => value % 2 === 0).length, 3);
@@ -131,34 +138,42 @@ test('draws a validation split by its seed: parts of each class, disjoint, compl
   assert.notDeepEqual(await values('validation', 2), validation);
 });
 
-test('the first image decides on the channels', async (t) => {
+test('images are in colour unless all are grey or grey is wanted', async (t) => {
   const folder = await temporaryFolder(t);
   const color = await plainImage('png', size, red);
   const grey = await sharp(color).toColourspace('b-w').png().toBuffer();
   const transparent = await sharp(color).ensureAlpha(0.5).png().toBuffer();
-  await writeFiles(folder, { 'a/0.png': grey, 'a/1.png': color });
-  assert.deepEqual((await load(folder)).imageShape, [3, 4, 1]);
-  await writeFiles(folder, { 'a/0.png': transparent, 'a/1.png': grey });
+  await writeFiles(folder, { 'a/0.png': grey, 'a/1.png': grey });
+  assert.equal((await load(folder)).imageShape[2], 1);
+  assert.equal((await load(folder, { channels: 3 })).imageShape[2], 3);
+  await writeFiles(folder, { 'a/1.png': transparent });
   const dataset = await load(folder);
-  assert.deepEqual(dataset.imageShape, [3, 4, 3]);
-  assert.deepEqual([...dataset.image(0).data.subarray(0, 3)], red);
-  const [r, g, b] = dataset.image(1).data;
+  assert.equal(dataset.imageShape[2], 3);
+  const [r, g, b] = (await dataset.image(0)).data;
   assert.deepEqual([r, r], [g, b]);
+  assert.deepEqual([...(await dataset.image(1)).data.subarray(0, 3)], red);
+  const inGrey = await (await load(folder, { channels: 1 })).image(1);
+  assert.equal(inGrey.data.length, 12);
 });
 
-test('images of several sizes are an error that names the first, unless a side is given', async (t) => {
+test('images keep their sizes, unless a side is given', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFiles(folder, {
     'a/0.png': await plainImage('png', size, red),
     'a/1.png': await plainImage('png', [5, 3], red),
   });
-  await assert.rejects(
-    load(folder),
-    /a\/1\.png: found 5×3 pixels; the first image has 4×3\. Give a side/,
-  );
-  const dataset = await load(folder, { imageSide: 8 });
-  assert.deepEqual(dataset.imageShape, [8, 8, 3]);
-  assert.deepEqual([...dataset.image(1).data.subarray(0, 3)], red);
+  const extents = async (dataset: Dataset) => {
+    const found: (readonly [number, number])[] = [];
+    for await (const { image } of imagesOf(dataset)) found.push([image.width, image.height]);
+    return found;
+  };
+  // biome-ignore format: pairs
+  assert.deepEqual(await extents(await load(folder)), [[4, 3], [5, 3]]);
+  const resized = await load(folder, { imageSide: 8 });
+  assert.deepEqual(resized.imageShape, [8, 8, 3]);
+  // biome-ignore format: pairs
+  assert.deepEqual(await extents(resized), [[8, 8], [8, 8]]);
+  assert.deepEqual([...(await resized.image(1)).data.subarray(0, 3)], red);
 });
 
 test('an image that cannot be decoded is named, or left out and reported', async (t) => {
@@ -172,7 +187,7 @@ test('an image that cannot be decoded is named, or left out and reported', async
     'b/4.bmp': Buffer.from('BM and no more'),
     'b/5.jpg': good,
   });
-  await assert.rejects(load(folder), (error) => {
+  await assert.rejects(pixelsOf(await load(folder)), (error) => {
     assert.ok(error instanceof UserError);
     assert.match(error.message, /a\/0\.jpg: cannot be decoded \(.+\); expected an intact image\./);
     return true;
@@ -184,13 +199,17 @@ test('an image that cannot be decoded is named, or left out and reported', async
       skipped = items;
     },
   });
-  assert.equal(dataset.size, 2);
-  assert.deepEqual([...dataset.labels], [0, 1]);
+  // Items keep their numbers, and those that are left out keep theirs.
+  assert.equal(dataset.size, 6);
+  assert.deepEqual([...dataset.items], [1, 5]);
+  assert.deepEqual([...dataset.labels], [0, 0, 0, 0, 1, 1]);
+  assert.ok((await dataset.image(5)).data.length > 0);
   assert.deepEqual(
     skipped.map(({ itemIndex }) => itemIndex),
     [0, 2, 3, 4],
   );
   assert.match(skipped[3]!.reason, /4\.bmp: cannot be decoded/);
+  assert.equal(skipped[3]!.source, join(folder, 'train/b/4.bmp').replace('train/', ''));
   await rm(join(folder, 'a/1.jpg'));
   await rm(join(folder, 'b/5.jpg'));
   await assert.rejects(load(folder, { onBadItem: 'skip' }), /found no image that can be decoded/);
@@ -216,11 +235,20 @@ test('missing and empty folders, classes and splits are named', async (t) => {
   );
 });
 
-test('says how much memory is needed when it is more than allowed', async (t) => {
-  await assert.rejects(
-    load(await numberedFolder(t, 2), { maxBytes: 47 }),
-    /4 images of 2×2×3 take 0\.00 GiB; expected at most 0\.00 GiB/,
-  );
+test('keeps decoded images in memory up to a bound, and gives the same without', async (t) => {
+  const folder = await numberedFolder(t, 5);
+  const expected = Array.from({ length: 10 }, (_, i) => i);
+  for (const maxBytes of [0, 47, 10_000]) {
+    const dataset = await load(folder, { maxBytes });
+    assert.deepEqual(await valuesOf(dataset), expected);
+    await rm(join(folder, 'even/0000.png'));
+    const isKept = await dataset.image(0).then(
+      () => true,
+      () => false,
+    );
+    assert.equal(isKept, maxBytes >= 16);
+    await writeFiles(folder, { 'even/0000.png': await plainImage('png', [2, 2], [0, 0, 0]) });
+  }
 });
 
 test('the real CIFAR-10 as a folder has the labels and about the images of the binary form', async (t) => {
@@ -231,11 +259,16 @@ test('the real CIFAR-10 as a folder has the labels and about the images of the b
   const binary = await loadCifar10(binaryFolder, 'test');
   assert.deepEqual(dataset.classNames, binary.classNames);
   assert.deepEqual([...dataset.labels], [...binary.labels]);
+  const some = dataset.items.filter((itemIndex) => itemIndex % 10 === 0);
   let difference = 0;
-  for (let i = 0; i < 3_072_000; i++)
-    difference += Math.abs(dataset.pixels[i]! - binary.pixels[i]!);
+  for await (const { itemIndex, image } of imagesOf(dataset, some)) {
+    image.data.forEach((value, i) => {
+      difference += Math.abs(value - binary.pixels[3072 * itemIndex + i]!);
+    });
+  }
   // The folder's images are JPEG.
-  assert.ok(difference / 3_072_000 < 8, `${difference / 3_072_000}`);
+  const meanDifference = difference / (3072 * some.length);
+  assert.ok(meanDifference < 8, `${meanDifference}`);
 });
 
 test('decodes the samples that Pillow decodes', async (t) => {
@@ -253,6 +286,7 @@ print(pixels.tobytes().hex())
   const printed = runPython(t, ['numpy', 'PIL'], program, [path]);
   if (printed === null) return;
   const dataset = await load(folder);
-  assert.deepEqual(dataset.imageShape, [7, 9, 3]);
-  assert.equal(Buffer.from(dataset.image(0).data).toString('hex'), printed.trim());
+  const { height, width, data } = await dataset.image(0);
+  assert.deepEqual([height, width], [7, 9]);
+  assert.equal(Buffer.from(data).toString('hex'), printed.trim());
 });

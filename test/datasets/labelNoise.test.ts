@@ -38,7 +38,7 @@ test('leaves the given data set and all images as they are', () => {
   const source = makeDataset(100, 4);
   const { dataset } = plantLabelErrors(source, 1, 1);
   assert.deepEqual(source.labels, makeDataset(100, 4).labels);
-  assert.equal(dataset.pixels, source.pixels);
+  assert.equal(dataset.images, source.images);
 });
 
 test('takes every other class about equally often', () => {

@@ -30,7 +30,7 @@ test('replaces the labels of the named items, by name or number', async (t) => {
     { itemIndex: 3, labelBefore: 0, label: 2, row: { item: '3', label: '2' } },
   ]);
   assert.deepEqual([...dataset.labels], [0, 1, 2, 0, 1]);
-  assert.equal(relabeled.pixels, dataset.pixels);
+  assert.equal(relabeled.images, dataset.images);
 });
 
 test('takes quotes, other columns, line ends of Windows, a byte order mark and empty lines', async (t) => {
@@ -48,6 +48,7 @@ test('a row may say that its item is dropped; then its label does not matter', a
     'item,label,decision,note\n0,dog,relabel,\n1,,drop,blurred\n2,cat,,\n3,cat,keep,\n';
   const { dataset: relabeled, changes } = await apply(t, content);
   assert.deepEqual([...relabeled.labels], [1, 1, 0, 0, 1]);
+  assert.deepEqual([...relabeled.items], [0, 2, 3, 4]);
   assert.deepEqual(
     changes.map(({ itemIndex, label }) => [itemIndex, label]),
     [

@@ -62,7 +62,7 @@ for (const compressed of [false, true]) {
     assert.deepEqual(dataset.imageShape, [28, 28, 1]);
     assert.deepEqual([...dataset.labels], [7, 0, 9]);
     assert.equal(dataset.classNames[6], 'six');
-    const { width, height, channels, data } = dataset.image(1);
+    const { width, height, channels, data } = await dataset.image(1);
     assert.deepEqual([width, height, channels, data.length], [28, 28, 1, 784]);
     assert.deepEqual([data[0], data[783]], [784 % 256, (2 * 784 - 1) % 256]);
     assert.ok(dataset.pixels.buffer instanceof SharedArrayBuffer);
