@@ -7,6 +7,7 @@ import { dataCommand } from '../src/commands/data.ts';
 import { engineCommand } from '../src/commands/engine.ts';
 import { evaluateCommand } from '../src/commands/evaluate.ts';
 import { normalizeArguments } from '../src/commands/flags.ts';
+import { layersCommand } from '../src/commands/layers.ts';
 import { trainCommand } from '../src/commands/train.ts';
 import { UserError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
@@ -22,7 +23,13 @@ const program = new Command('losslens')
   )
   .version(version)
   .option('--debug', 'print stack traces of errors');
-for (const command of [trainCommand(), evaluateCommand(), engineCommand(), dataCommand()]) {
+for (const command of [
+  trainCommand(),
+  evaluateCommand(),
+  engineCommand(),
+  dataCommand(),
+  layersCommand(),
+]) {
   program.addCommand(command);
 }
 for (const command of [

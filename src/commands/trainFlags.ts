@@ -1,6 +1,7 @@
 /** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
 import { engineChoices } from '../engines/select.ts';
 import { networks } from '../nets/factory.ts';
+import { absoluteNetworkName } from '../nets/ownNetwork.ts';
 import { optimizers } from '../training/optimizers.ts';
 import {
   boolean,
@@ -32,7 +33,13 @@ export const dataFlags = {
 
 /** Flags that choose the network, shared by the commands that run one. */
 export const modelFlags = {
-  model_name: text('lenet', `network: ${Object.keys(networks).join(', ')}`),
+  model_name: {
+    ...text(
+      'lenet',
+      `network: ${Object.keys(networks).join(', ')}, or a module such as ./my-net.js`,
+    ),
+    parse: absoluteNetworkName,
+  },
 };
 
 /** Flags that choose the engine. */

@@ -3,6 +3,7 @@ import { UsageError } from '../errors.ts';
 import { cifarnet } from './cifarnet.ts';
 import { lenet } from './lenet.ts';
 import type { NetworkDefinition } from './network.ts';
+import { importNetwork, isNetworkFile } from './ownNetwork.ts';
 import { resnetV1_50, resnetV1_101, resnetV1_152 } from './resnetV1.ts';
 
 /** Networks by name. */
@@ -14,12 +15,27 @@ export const networks: Readonly<Record<string, NetworkDefinition>> = {
   resnet_v1_152: resnetV1_152,
 };
 
-/** @throws UsageError  when there is no such network, listing those that there are */
+/**
+ * One of the built-in networks.
+ *
+ * @throws UsageError  when there is no such network, listing those that there are
+ */
 export function getNetwork(name: string): NetworkDefinition {
   const network = networks[name];
   if (network === undefined) {
     const known = Object.keys(networks).join(', ');
-    throw new UsageError(`--model_name: got "${name}"; expected one of ${known}.`);
+    throw new UsageError(
+      `--model_name: got "${name}"; expected one of ${known}, or a file such as ./my-net.js.`,
+    );
   }
   return network;
+}
+
+/**
+ * The network that --model_name stands for: a built-in one, or a module of the user's own.
+ *
+ * @throws UserError  when there is none of this name, or the module is not right
+ */
+export async function loadNetwork(name: string): Promise<NetworkDefinition> {
+  return isNetworkFile(name) ? importNetwork(name) : getNetwork(name);
 }

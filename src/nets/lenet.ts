@@ -38,5 +38,6 @@ const build: Network = (images, context) => {
 export const lenet: NetworkDefinition = {
   build,
   defaultImageSize: 28,
+  defaultChannels: 1,
   preprocessingName: 'lenet',
 };

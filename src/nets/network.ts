@@ -39,6 +39,8 @@ export interface NetworkDefinition {
   readonly build: Network;
   /** Side in pixels of the square images that it takes by default. */
   readonly defaultImageSize: number;
+  /** Channels of the images that it was made for, 3 unless given; what it gets, the data decide. */
+  readonly defaultChannels?: 1 | 3;
   /** Preprocessing that goes with it when --preprocessing_name is not given. */
   readonly preprocessingName: string;
 }

@@ -4,7 +4,7 @@ import { loadDataset } from '../../datasets/factory.ts';
 import { Cleanup } from '../cleanup.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
-import { getNetwork } from '../nets/factory.ts';
+import { loadNetwork } from '../nets/factory.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from './checkpoint/checkpoints.ts';
 import { readVariables } from './checkpointing.ts';
@@ -43,7 +43,7 @@ export async function runEvaluation(options: EvaluationOptions): Promise<Evaluat
 }
 
 async function evaluateWith(options: EvaluationOptions, cleanup: Cleanup): Promise<Evaluation> {
-  const network = getNetwork(options.model_name);
+  const network = await loadNetwork(options.model_name);
   const dataset = await loadDataset({
     name: options.dataset_name,
     folder: options.dataset_dir,

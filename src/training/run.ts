@@ -6,7 +6,9 @@ import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import { encodeGraphDef } from '../graph/graphDef.ts';
-import { getNetwork } from '../nets/factory.ts';
+import { loadNetwork } from '../nets/factory.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
+import { networkTitle } from '../nets/ownNetwork.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
@@ -25,19 +27,24 @@ import { loadTrainingData, recordLabels } from './trainingData.ts';
 import { buildTrainingGraph, type TrainingGraph } from './trainingGraph.ts';
 
 /** [height, width, channels] of the preprocessed images: square, grey with --use_grayscale. */
-function imageShapeOf(options: RunOptions, dataset: Dataset): readonly [number, number, number] {
-  const side = options.train_image_size ?? getNetwork(options.model_name).defaultImageSize;
+function imageShapeOf(
+  options: RunOptions,
+  network: NetworkDefinition,
+  dataset: Dataset,
+): readonly [number, number, number] {
+  const side = options.train_image_size ?? network.defaultImageSize;
   return [side, side, options.use_grayscale ? 1 : dataset.imageShape[2]];
 }
 
 /** The graph that the flags ask for. @throws UsageError when they do not fit together */
 function buildGraph(
   options: RunOptions,
+  network: NetworkDefinition,
   dataset: Dataset,
   imageShape: readonly [number, number, number],
 ): TrainingGraph {
   const training = buildTrainingGraph({
-    network: getNetwork(options.model_name),
+    network,
     numClasses: dataset.classNames.length,
     imageShape,
     weightDecay: options.weight_decay,
@@ -71,7 +78,7 @@ export async function runTraining(options: RunOptions): Promise<number> {
 }
 
 async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number> {
-  const network = getNetwork(options.model_name);
+  const network = await loadNetwork(options.model_name);
   const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
   getPreprocessing(preprocessingName);
   const lock = await lockFolder(options.train_dir, '--train_dir');
@@ -79,8 +86,8 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const data = await loadTrainingData(options);
   await recordLabels(options.train_dir, data);
   const { dataset, plantedErrors } = data;
-  const imageShape = imageShapeOf(options, dataset);
-  const training = buildGraph(options, dataset, imageShape);
+  const imageShape = imageShapeOf(options, network, dataset);
+  const training = buildGraph(options, network, dataset, imageShape);
   const { selectionLayer, monitoredLayers } = training;
   const { engine, reason } = await selectEngine(options.engine);
   const restored = await restoreRun(options.train_dir, training.variables);
@@ -140,7 +147,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
       : new InSituRecorder(
           {
             dataset,
-            modelName: options.model_name,
+            modelName: networkTitle(options.model_name),
             selectionLayer,
             capacity: options.ns,
             monitoredLayers,

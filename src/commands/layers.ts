@@ -1,0 +1,80 @@
+/** `losslens layers`: the end points of a network, which --hs and --hm take. */
+import { Command } from 'commander';
+import { loadNetwork } from '../nets/factory.ts';
+import { networkTitle } from '../nets/ownNetwork.ts';
+import { type Column, textTable } from '../textTable.ts';
+import { describeLayers, type NetworkDescription } from '../training/layerDescriptions.ts';
+import { addFlags, boolean, type FlagValues, integer, optionalInteger } from './flags.ts';
+import { modelFlags } from './trainFlags.ts';
+
+const layersFlags = {
+  Model: {
+    ...modelFlags,
+    num_classes: integer(10, 'classes of the data', { min: 1 }),
+    image_size: optionalInteger('side of the images in pixels; by default that of the network', {
+      min: 1,
+    }),
+    image_channels: optionalInteger(
+      'channels of the images, 1 or 3; by default those that the network was made for',
+      { min: 1 },
+    ),
+  },
+  Output: { json: boolean(false, 'print JSON instead of a table') },
+};
+
+const columns: readonly Column[] = [
+  { heading: 'end point' },
+  { heading: 'shape', isNumeric: true },
+  { heading: 'C and R' },
+  { heading: 'parameters', isNumeric: true },
+  { heading: 'Σ f·b per item' },
+];
+
+const remarks = {
+  mixed:
+    'mixed: every way to the loss runs through a later batch normalisation with the batch’s\n' +
+    'statistics, so the sums over a batch cancel to zero and say nothing about single items.\n' +
+    'Do not select by these layers (--hs); their maps C and R (--hm) can be looked at.',
+  none: 'none: the loss does not depend on these layers; --hs and --hm do not take them.',
+} as const;
+
+/** The description for the terminal. */
+function toText({ layers, parameters, untrained }: NetworkDescription): string {
+  const thousands = (count: number) => count.toLocaleString('en-US');
+  const rows = layers.map(({ name, shape, isSpatial, parameters, itemSums }) => [
+    name,
+    shape.join('×'),
+    isSpatial ? 'yes' : '',
+    parameters === 0 ? '' : thousands(parameters),
+    itemSums,
+  ]);
+  const moving = untrained === 0 ? '' : `, and ${thousands(untrained)} moving statistics`;
+  const kinds = new Set(layers.map(({ itemSums }) => itemSums));
+  return [
+    textTable(columns, rows),
+    '',
+    `${thousands(parameters)} parameters${moving}`,
+    ...(kinds.has('mixed') ? ['', remarks.mixed] : []),
+    ...(kinds.has('none') ? ['', remarks.none] : []),
+  ].join('\n');
+}
+
+/** @returns the command, for the program to add */
+export function layersCommand(): Command {
+  const command = new Command('layers').description(
+    "Print a network's end points: what --hs and --hm take, with shapes and parameters.",
+  );
+  return addFlags(command, layersFlags).action(async (flags: FlagValues<typeof layersFlags>) => {
+    const network = await loadNetwork(flags.model_name);
+    const side = flags.image_size ?? network.defaultImageSize;
+    const channels = flags.image_channels ?? network.defaultChannels ?? 3;
+    const description = describeLayers(network, flags.num_classes, [side, side, channels]);
+    if (flags.json) {
+      process.stdout.write(`${JSON.stringify(description, null, 2)}\n`);
+      return;
+    }
+    process.stdout.write(
+      `${networkTitle(flags.model_name)}, images ${side}×${side}×${channels}, ${flags.num_classes} classes\n\n${toText(description)}\n`,
+    );
+  });
+}

@@ -1,0 +1,148 @@
+/** Networks of the user's own: modules that export what a NetworkDefinition holds. */
+import { existsSync } from 'node:fs';
+import nodeModule from 'node:module';
+import { basename, extname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { UsageError, UserError } from '../errors.ts';
+import { describe, type Tensor } from '../graph/graph.ts';
+import type { Network, NetworkDefinition } from './network.ts';
+
+const extensions = ['.js', '.mjs', '.ts', '.mts'];
+
+/** Whether --model_name names a file and not one of the built-in networks. */
+export function isNetworkFile(name: string): boolean {
+  return extensions.includes(extname(name)) || /[/\\]/.test(name);
+}
+
+/** What --model_name stands for wherever the command is run: files by their absolute path. */
+export function absoluteNetworkName(name: string): string {
+  return isNetworkFile(name) ? resolve(name) : name;
+}
+
+/** What --model_name is called in titles. */
+export function networkTitle(name: string): string {
+  return isNetworkFile(name) ? basename(name, extname(name)) : name;
+}
+
+/** Lets modules import this very losslens as 'losslens', wherever they and it are installed. */
+let provideLosslens = () => {
+  provideLosslens = () => {};
+  const { registerHooks } = nodeModule as unknown as { registerHooks?: (hooks: object) => void };
+  const url = new URL('./index.js', import.meta.url).href;
+  // Node 22 and later hook into the same thread, which is what stays; Node 20 into one of its own.
+  if (registerHooks !== undefined) {
+    registerHooks({
+      resolve: (
+        specifier: string,
+        context: object,
+        next: (specifier: string, context: object) => object,
+      ) => (specifier === 'losslens' ? { url, shortCircuit: true } : next(specifier, context)),
+    });
+    return;
+  }
+  const source = `export const resolve = (specifier, context, next) =>
+    specifier === 'losslens' ? { url: ${JSON.stringify(url)}, shortCircuit: true } : next(specifier, context);`;
+  nodeModule.register(`data:text/javascript,${encodeURIComponent(source)}`);
+};
+
+/** Why a module cannot be imported, and what helps. */
+function importFailure(path: string, error: unknown): UserError {
+  const { code, message, name } = error as NodeJS.ErrnoException;
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.m?ts$/.test(path)) {
+    return new UsageError(
+      `--model_name: Node ${process.versions.node} cannot read TypeScript (${path}); expected Node 22.18 or later, or the module compiled to .js.`,
+    );
+  }
+  const advice =
+    name === 'SyntaxError' && /import statement|Unexpected token 'export'/.test(message)
+      ? ' Name it .mjs: only then is it an ES module everywhere.'
+      : '';
+  const failure = new UserError(
+    `--model_name: ${path} cannot be imported (${name}: ${message.split('\n', 1)[0]}); expected an ES module.${advice}`,
+  );
+  failure.cause = error;
+  return failure;
+}
+
+function isTensor(value: unknown): value is Tensor {
+  return typeof value === 'object' && value !== null && 'node' in value && 'shape' in value;
+}
+
+/** The function, with what it returns looked at before anything is built on it. */
+function checked(path: string, build: Network): Network {
+  return (images, context) => {
+    let outputs: ReturnType<Network>;
+    try {
+      outputs = build(images, context);
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      const failure = new UserError(`${path}: build failed (${(error as Error).message}).`);
+      failure.cause = error;
+      throw failure;
+    }
+    const { logits, endPoints } = (outputs ?? {}) as Partial<typeof outputs>;
+    const fail = (what: string) => {
+      throw new UserError(
+        `${path}: build returned ${what}; expected { logits, endPoints } with logits float32[?,${context.numClasses}] and a Map from names to layers.`,
+      );
+    };
+    if (!isTensor(logits))
+      return fail(logits === undefined ? 'no logits' : 'logits that are no tensor');
+    const isRight = logits.shape.length === 2 && logits.shape[1] === context.numClasses;
+    if (!isRight || logits.dtype !== 'float32') return fail(`the logits ${describe(logits)}`);
+    if (!(endPoints instanceof Map)) return fail('endPoints that are no Map');
+    for (const [name, tensor] of endPoints) {
+      if (typeof name !== 'string' || !isTensor(tensor)) {
+        return fail(`the end point "${String(name)}" that is no tensor`);
+      }
+    }
+    return outputs;
+  };
+}
+
+/**
+ * Imports a network of the user's own.
+ *
+ * @param path  of a module that exports `build`, `defaultImageSize` and `preprocessingName`
+ * @throws UserError  when the file is missing, does not import, or lacks an export
+ */
+export async function importNetwork(path: string): Promise<NetworkDefinition> {
+  if (!existsSync(path)) {
+    throw new UsageError(`--model_name: found no file ${path}; expected a module with a network.`);
+  }
+  provideLosslens();
+  let exported: Partial<Record<keyof NetworkDefinition, unknown>>;
+  try {
+    exported = (await import(pathToFileURL(path).href)) as typeof exported;
+  } catch (error) {
+    throw importFailure(path, error);
+  }
+  const expectExport = <T>(
+    name: keyof NetworkDefinition,
+    isRight: (value: unknown) => boolean,
+    what: string,
+  ) => {
+    const value = exported[name];
+    if (isRight(value)) return value as T;
+    const got = value === undefined ? `found no export "${name}"` : `the export "${name}" is wrong`;
+    throw new UserError(`--model_name: ${path}: ${got}; expected ${what}.`);
+  };
+  const build = expectExport<Network>(
+    'build',
+    (value) => typeof value === 'function',
+    'a function from images and context to { logits, endPoints }',
+  );
+  return {
+    build: checked(path, build),
+    defaultImageSize: expectExport<number>(
+      'defaultImageSize',
+      (value) => Number.isSafeInteger(value) && (value as number) > 0,
+      'the side of its images in pixels',
+    ),
+    preprocessingName: expectExport<string>(
+      'preprocessingName',
+      (value) => typeof value === 'string',
+      "the name of a preprocessing, such as 'cifarnet'",
+    ),
+  };
+}
