@@ -101,8 +101,12 @@ export class InSituRecorder {
     };
   }
 
-  /** Rows of a batch to monitor: what 'train' is fed as monitor_rows, int32 [m]. */
-  rowsToMonitor(batch: Batch): Int32Array {
+  /**
+   * Rows of a batch to monitor: what 'train' is fed as monitor_rows, int32 [m]; undefined when no
+   * layers are monitored.
+   */
+  rowsToMonitor(batch: Batch): Int32Array | undefined {
+    if (this.#options.monitoredLayers.length === 0) return undefined;
     return this.#monitored.rowsOf(batch.itemIndices);
   }
 
@@ -115,7 +119,7 @@ export class InSituRecorder {
    */
   async observe(
     batch: Batch,
-    rows: Int32Array,
+    rows: Int32Array | undefined,
     outputs: Readonly<Record<string, HostTensor>>,
     epoch: number,
     step: number,
@@ -132,7 +136,7 @@ export class InSituRecorder {
         outputProbability: outputs['output_probability']!.data[row]!,
       });
     });
-    for (const [index, row] of rows.entries()) {
+    for (const [index, row] of rows?.entries() ?? []) {
       await this.#options.renderer.ready();
       await this.#monitor(batch, row, this.#layersOf(outputs, index), outputs, epoch, step);
     }

@@ -97,7 +97,7 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
       step++;
 
       const loss = outputs['total_loss']!.data[0]!;
-      if (inSitu && rows) await inSitu.observe(batch, rows, outputs, epoch, step);
+      if (inSitu) await inSitu.observe(batch, rows, outputs, epoch, step);
       progress.update({ step, epoch, loss });
       if (step % options.log_every_n_steps === 0) {
         await writer.write({

@@ -181,6 +181,15 @@ test('a finished run is left as it is, with a word on how to go on', async () =>
   assert.match(stderr, /holds a run of 33 steps already: raise --max_number_of_steps/);
 });
 
+test('a run that monitors no layers selects items all the same', async () => {
+  const trainDir = join(temporaryFolder(), 'unmonitored');
+  const { code, stderr } = await losslens(
+    trainArguments(trainDir, '--hm=', '--max_number_of_epochs=1'),
+  );
+  assert.equal(code, 0, stderr);
+  assert.equal(readSelections(trainDir).length, 8);
+});
+
 test('evaluate classifies a split with the latest checkpoint', async () => {
   const { code, stdout } = await losslens([
     'evaluate',
