@@ -44,6 +44,8 @@ export interface Dataset {
    * @throws UserError  when it cannot be read or decoded
    */
   image(itemIndex: number): Promise<Image>;
+  /** The file of one item as a person would look for it, where the data set has one for each. */
+  describeItem?(itemIndex: number): string;
 }
 
 /** The indices of all items. */

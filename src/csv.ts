@@ -5,8 +5,15 @@ function csvField(value: string | number): string {
   return /[",\n\r]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
 }
 
+/** Rows as comma-separated values (RFC 4180, lines end in \n). */
+export function csvRows(rows: Iterable<readonly (string | number)[]>): string {
+  let text = '';
+  for (const row of rows) text += `${row.map(csvField).join(',')}\n`;
+  return text;
+}
+
 /**
- * Rows as comma-separated values (RFC 4180, lines end in \n).
+ * A table as comma-separated values.
  *
  * @param header  names of the columns
  */
@@ -14,6 +21,5 @@ export function toCsv(
   header: readonly string[],
   rows: Iterable<readonly (string | number)[]>,
 ): string {
-  const lines = [header, ...rows].map((row) => row.map(csvField).join(','));
-  return `${lines.join('\n')}\n`;
+  return csvRows([header]) + csvRows(rows);
 }

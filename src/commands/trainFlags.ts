@@ -1,5 +1,7 @@
 /** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
+import { labelNoiseTypes } from '../../datasets/labelNoise.ts';
 import { engineChoices } from '../engines/select.ts';
+import { defaultScore, scores } from '../insitu/scores.ts';
 import { networks } from '../nets/factory.ts';
 import { absoluteNetworkName } from '../nets/ownNetwork.ts';
 import { optimizers } from '../training/optimizers.ts';
@@ -63,6 +65,11 @@ export const trainFlags = {
       min: 0,
       max: 1,
     }),
+    label_noise_type: choice(
+      labelNoiseTypes,
+      'symmetric',
+      'how these are changed: to any other class, to the one the class is taken for, or the images likest to another class to that one',
+    ),
     num_readers: unsupported(integer(4, ''), 'preprocessing threads read their own items'),
   },
   Model: {
@@ -103,7 +110,13 @@ export const trainFlags = {
     hs: optionalText(
       'Hs, the layer whose loss contribution selects items; by default the logits, empty for none',
     ),
+    rank_by: choice(
+      [...scores.keys()],
+      defaultScore,
+      'score that ranks the items; _mean is over the epochs so far',
+    ),
     ns: integer(64, 'Ns, items that are selected over an epoch', { min: 1, max: 1024 }),
+    class_quota: optionalInteger('items of one label that are selected at most', { min: 1 }),
     hm: list('Hm, layers whose contribution maps are shown for the selected items'),
     max_monitored_items: optionalInteger(
       'items that are monitored at most (default 4·Ns): each adds a picture to the log every epoch',

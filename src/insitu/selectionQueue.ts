@@ -1,22 +1,19 @@
-/** The epoch's selection: a bounded priority queue of the items with the highest contribution. */
+/** The epoch's selection: a bounded priority queue of the most suspicious items. */
 
 /** What the queue orders by. */
 export interface Ranked {
   readonly itemIndex: number;
-  /** Loss contribution in nats. */
-  readonly contribution: number;
+  /** What is ranked by, such as the loss contribution in nats; higher ranks first. */
+  readonly score: number;
 }
 
-/** Whether a ranks behind b: a lower contribution, or the same and a higher index. */
+/** Whether a ranks behind b: a lower score, or the same and a higher index. */
 function ranksBehind(a: Ranked, b: Ranked): boolean {
-  return (
-    a.contribution < b.contribution ||
-    (a.contribution === b.contribution && a.itemIndex > b.itemIndex)
-  );
+  return a.score < b.score || (a.score === b.score && a.itemIndex > b.itemIndex);
 }
 
 /**
- * Keeps the `capacity` items of the highest contribution out of all that are offered, each in
+ * Keeps the `capacity` items of the highest score out of all that are offered, each in
  * O(log capacity) (the priority queue of Lee 2021, section 3). Ties go to the lower item index, so
  * the result does not depend on the order of the offers.
  */
@@ -34,12 +31,12 @@ export class SelectionQueue<T extends Ranked> {
   accepts(candidate: Ranked): boolean {
     return (
       this.capacity > 0 &&
-      !Number.isNaN(candidate.contribution) &&
+      !Number.isNaN(candidate.score) &&
       (this.#heap.length < this.capacity || ranksBehind(this.#heap[0]!, candidate))
     );
   }
 
-  /** Offers an item; a NaN contribution is never kept. */
+  /** Offers an item; one whose score is NaN is never kept. */
   offer(item: T): void {
     if (!this.accepts(item)) return;
     const heap = this.#heap;
@@ -52,7 +49,7 @@ export class SelectionQueue<T extends Ranked> {
     }
   }
 
-  /** The kept items, highest contribution first. */
+  /** The kept items, highest score first. */
   ranked(): T[] {
     return [...this.#heap].sort((a, b) => (ranksBehind(a, b) ? 1 : -1));
   }

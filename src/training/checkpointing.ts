@@ -10,7 +10,8 @@ import type { InSituState } from './inSituRecorder.ts';
 const stepName = 'global_step';
 /** losslens' own state, JSON in UTF-8, beside the variables that TensorFlow knows. */
 const stateName = 'losslens/state';
-const contributionsName = 'losslens/contributions';
+/** Before the names of what is gathered of every item. */
+const itemsPrefix = 'losslens/items/';
 
 /** What a resumed run goes on from, beside the variables. */
 export interface RunState {
@@ -40,13 +41,13 @@ export async function saveRun(
 ): Promise<void> {
   const tensors = new Map<string, CheckpointTensor>(Object.entries(session.run('read', {})));
   tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
-  const { contributions, ...inSitu } = state.inSitu ?? {};
+  const { items, ...inSitu } = state.inSitu ?? {};
   const json = new Uint8Array(
     Buffer.from(JSON.stringify({ ...state, inSitu: state.inSitu && inSitu })),
   );
   tensors.set(stateName, { shape: [json.length], data: json });
-  if (contributions !== undefined) {
-    tensors.set(contributionsName, { shape: [contributions.length], data: contributions });
+  for (const [name, data] of Object.entries(items ?? {})) {
+    tensors.set(itemsPrefix + name, { shape: [data.length], data });
   }
   await saveCheckpoint(trainDir, step, tensors, maxToKeep);
 }
@@ -99,10 +100,13 @@ export async function restoreRun(
   if (bundle.shapes.has(stateName)) {
     const { data } = await bundle.read(stateName);
     const json = JSON.parse(Buffer.from(data as Uint8Array).toString()) as RunState;
-    const inSitu = json.inSitu && {
-      ...json.inSitu,
-      contributions: (await bundle.read(contributionsName)).data as Float32Array,
-    };
+    const items: Record<string, Float32Array | Int32Array> = {};
+    for (const name of bundle.shapes.keys()) {
+      if (!name.startsWith(itemsPrefix)) continue;
+      const { data } = await bundle.read(name);
+      items[name.slice(itemsPrefix.length)] = data as Float32Array | Int32Array;
+    }
+    const inSitu = json.inSitu && { ...json.inSitu, items };
     state = { ...json, inSitu };
   }
   return { path, step, values, state };

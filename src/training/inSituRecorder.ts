@@ -3,18 +3,24 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import type { EventWriter } from '../events/eventWriter.ts';
 import { imageSummary, scalarSummary } from '../events/summaries.ts';
-import { averagePrecision } from '../insitu/detection.ts';
+import { averagePrecision, rankItems } from '../insitu/detection.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
-import { SelectionQueue } from '../insitu/selectionQueue.ts';
+import { QuotaQueue } from '../insitu/quotaQueue.ts';
+import { type Score, scores, suspicion, suspicions } from '../insitu/scores.ts';
+import { ScoreTable } from '../insitu/scoreTable.ts';
+import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import type { MonitoredLayer } from '../views/monitoringView.ts';
 import type { ViewRenderer } from '../views/viewRenderer.ts';
+import { writeItems } from './itemsFile.ts';
 import { type SelectionRecord, writeSelection } from './selectionFiles.ts';
 
 /** An item in the queue, with what the network said of it when it was offered. */
 interface Candidate {
   readonly itemIndex: number;
-  readonly contribution: number;
+  readonly label: number;
+  /** How suspicious it was to the score that ranks; higher is more. */
+  readonly score: number;
   readonly output: number;
   readonly outputProbability: number;
 }
@@ -25,8 +31,12 @@ export interface InSituOptions {
   readonly modelName: string;
   /** Hs */
   readonly selectionLayer: string;
+  /** Name of the score that ranks the items. */
+  readonly rankBy: string;
   /** Ns */
   readonly capacity: number;
+  /** The most selected items of one label; Infinity for no such bound. */
+  readonly classQuota: number;
   /** Hm in network order */
   readonly monitoredLayers: readonly string[];
   readonly maxMonitoredItems: number;
@@ -43,17 +53,17 @@ export interface InSituState {
   readonly monitored: readonly number[];
   readonly previousSelection: readonly number[];
   readonly monitoredContributions: readonly (readonly [number, Record<string, number>])[];
-  /** Contribution of every item in this epoch, in nats; NaN before its turn. */
-  readonly contributions: Float32Array;
+  /** What is gathered of every item, flat arrays by name. */
+  readonly items: Readonly<Record<string, Float32Array | Int32Array>>;
 }
 
-/** How well an epoch's contributions find the planted wrong labels. */
+/** How well the score that ranks finds the planted wrong labels. */
 export interface Detection {
   /** Selected items with a planted wrong label. */
   readonly found: number;
   /** found ÷ selected items */
   readonly precision: number;
-  /** Over all items of the epoch, 0..1 */
+  /** Over all items, 0..1 */
   readonly averagePrecision: number;
 }
 
@@ -64,25 +74,45 @@ export interface Selection {
   readonly detection: Detection | undefined;
 }
 
+type Arrays = Readonly<Record<string, Float32Array | Int32Array>>;
+
+/** Arrays with `part/` before their names, and back. */
+function named(part: string, arrays: Arrays): Arrays {
+  return Object.fromEntries(
+    Object.entries(arrays).map(([name, data]) => [`${part}/${name}`, data]),
+  );
+}
+function partOf(arrays: Arrays, part: string): Arrays {
+  return Object.fromEntries(
+    Object.entries(arrays)
+      .filter(([name]) => name.startsWith(`${part}/`))
+      .map(([name, data]) => [name.slice(part.length + 1), data]),
+  );
+}
+
 /** Selects and watches items over a run. */
 export class InSituRecorder {
   readonly #options: InSituOptions;
-  readonly #queue: SelectionQueue<Candidate>;
+  readonly #score: Score;
+  readonly #queue: QuotaQueue<Candidate>;
   readonly #monitored: MonitoredItems;
   #previousSelection = new Set<number>();
   /** Contributions at Hm of the items that were monitored in this epoch. */
   #monitoredContributions = new Map<number, Record<string, number>>();
-  /** Contribution of every item in this epoch; NaN before its turn. */
-  readonly #contributions: Float32Array;
+  readonly #table: ScoreTable;
+  readonly #suggested: SuggestedLabels;
   /** Settled when all views so far are with the event writer. */
   #written: Promise<void> = Promise.resolve();
 
   constructor(options: InSituOptions, state?: InSituState) {
     this.#options = options;
-    this.#queue = new SelectionQueue(options.capacity);
+    const { size, classNames } = options.dataset;
+    this.#score = scores.get(options.rankBy)!;
+    this.#queue = new QuotaQueue(options.capacity, options.classQuota);
     this.#monitored = new MonitoredItems(options.maxMonitoredItems);
-    this.#contributions =
-      state?.contributions.slice() ?? new Float32Array(options.dataset.size).fill(Number.NaN);
+    const items = state?.items ?? {};
+    this.#table = new ScoreTable(size, partOf(items, 'scores'));
+    this.#suggested = suggestedLabels(size, classNames.length, partOf(items, 'outputs'));
     if (state === undefined) return;
     for (const candidate of state.queue) this.#queue.offer(candidate);
     this.#monitored.add(state.monitored);
@@ -97,8 +127,21 @@ export class InSituRecorder {
       monitored: this.#monitored.items,
       previousSelection: [...this.#previousSelection],
       monitoredContributions: [...this.#monitoredContributions],
-      contributions: this.#contributions,
+      items: {
+        ...named('scores', this.#table.state),
+        ...named('outputs', this.#suggested.state),
+      },
     };
+  }
+
+  /** Scores of every item so far. */
+  get table(): ScoreTable {
+    return this.#table;
+  }
+
+  /** Replaces `items.csv`. */
+  async writeItems(): Promise<void> {
+    await writeItems(this.#options.trainDir, this.#options.dataset, this.#table, this.#suggested);
   }
 
   /**
@@ -124,15 +167,19 @@ export class InSituRecorder {
     epoch: number,
     step: number,
   ): Promise<void> {
-    const contributions = outputs['contribution']!.data;
-    batch.itemIndices.forEach((itemIndex, row) => {
-      const contribution = contributions[row]!;
-      this.#contributions[itemIndex] = contribution;
-      if (!this.#queue.accepts({ itemIndex, contribution })) return;
+    const { itemIndices, labels } = batch;
+    const output = outputs['output']!.data;
+    this.#table.add({ itemIndices, labels, output, scores: outputs['scores']!.data });
+    this.#suggested.add(itemIndices, outputs['probabilities']!.data);
+    itemIndices.forEach((itemIndex, row) => {
+      const label = labels[row]!;
+      const score = suspicion(this.#score, this.#table, itemIndex);
+      if (!this.#queue.accepts({ itemIndex, label, score })) return;
       this.#queue.offer({
         itemIndex,
-        contribution,
-        output: outputs['output']!.data[row]!,
+        label,
+        score,
+        output: output[row]!,
         outputProbability: outputs['output_probability']!.data[row]!,
       });
     });
@@ -155,6 +202,7 @@ export class InSituRecorder {
    */
   async endEpoch(epoch: number, step: number, isComplete: boolean): Promise<Selection> {
     const { dataset, selectionLayer, trainDir, renderer, plantedErrors } = this.#options;
+    const contributions = this.#table.last('contribution');
     const selected = this.#queue.ranked();
     const originals = await Promise.all(selected.map((c) => dataset.image(c.itemIndex)));
     const records = selected.map((candidate, i) => this.#record(candidate, i + 1, epoch, step));
@@ -170,7 +218,7 @@ export class InSituRecorder {
         label: records[i]!.label,
         output: records[i]!.output,
         outputProbability: candidate.outputProbability,
-        contribution: candidate.contribution,
+        contribution: contributions[candidate.itemIndex]!,
         isNew:
           this.#previousSelection.size > 0 && !this.#previousSelection.has(candidate.itemIndex),
         hasPlantedError: plantedErrors?.has(candidate.itemIndex) ?? false,
@@ -179,7 +227,7 @@ export class InSituRecorder {
     this.#writeView(
       step,
       `Selection View/${selectionLayer}`,
-      `The ${selected.length} items with the highest loss contribution at ${selectionLayer} over an epoch.`,
+      `The ${selected.length} items of an epoch that rank first by ${this.#options.rankBy}: ${this.#score.help}.`,
       view,
     );
     await this.drained();
@@ -197,7 +245,6 @@ export class InSituRecorder {
     this.#monitored.add(selected.map(({ itemIndex }) => itemIndex));
     this.#previousSelection = new Set(selected.map(({ itemIndex }) => itemIndex));
     this.#queue.clear();
-    this.#contributions.fill(Number.NaN);
     this.#monitoredContributions.clear();
     return { records, detection };
   }
@@ -209,7 +256,10 @@ export class InSituRecorder {
     return {
       found,
       precision: found / selected.length,
-      averagePrecision: averagePrecision(this.#contributions, plantedErrors),
+      averagePrecision: averagePrecision(
+        rankItems(suspicions(this.#score, this.#table)),
+        plantedErrors,
+      ),
     };
   }
 
@@ -226,8 +276,9 @@ export class InSituRecorder {
       probability: candidate.outputProbability,
       contributions: {
         ...this.#monitoredContributions.get(itemIndex),
-        [selectionLayer]: candidate.contribution,
+        [selectionLayer]: this.#table.last('contribution')[itemIndex]!,
       },
+      score: this.#score.value(this.#table, itemIndex),
     };
   }
 

@@ -149,7 +149,9 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
             dataset,
             modelName: networkTitle(options.model_name),
             selectionLayer,
+            rankBy: options.rank_by,
             capacity: options.ns,
+            classQuota: options.class_quota ?? Number.POSITIVE_INFINITY,
             monitoredLayers,
             maxMonitoredItems: options.max_monitored_items ?? 4 * options.ns,
             trainDir: options.train_dir,
@@ -188,14 +190,16 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     learningRate: { ...options, stepsPerEpoch: dataset.items.length / options.batch_size },
     firstStep,
     lastStep,
-    save: (step) =>
-      saveRun(
+    save: async (step) => {
+      await saveRun(
         options.train_dir,
         step,
         session,
         { batchSize: options.batch_size, inSitu: inSitu?.state ?? null },
         options.max_checkpoints,
-      ),
+      );
+      await inSitu?.writeItems();
+    },
     onEpochEnd,
     signal,
   });

@@ -1,4 +1,5 @@
 /** What a run is asked to do. */
+import type { LabelNoiseType } from '../../datasets/labelNoise.ts';
 import type { EngineChoice } from '../engines/select.ts';
 import type { LearningRateOptions } from './learningRate.ts';
 import type { OptimizerOptions } from './optimizers.ts';
@@ -18,13 +19,16 @@ export interface RunOptions extends OptimizerOptions, Omit<LearningRateOptions, 
   readonly weight_decay: number;
   readonly label_smoothing: number;
   readonly label_noise: number;
+  readonly label_noise_type: LabelNoiseType;
   readonly eval_interval_epochs: number;
   readonly eval_split_name: string;
   readonly max_number_of_steps: number | undefined;
   readonly max_number_of_epochs: number | undefined;
   readonly seed: number;
   readonly hs: string | undefined;
+  readonly rank_by: string;
   readonly ns: number;
+  readonly class_quota: number | undefined;
   readonly hm: readonly string[];
   readonly max_monitored_items: number | undefined;
   readonly log_every_n_steps: number;

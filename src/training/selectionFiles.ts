@@ -10,7 +10,7 @@ export interface SelectionRecord {
   readonly epoch: number;
   /** Steps done at the end of the epoch. */
   readonly step: number;
-  /** From 1, the highest contribution first. */
+  /** From 1, the most suspicious first. */
   readonly rank: number;
   readonly item: number;
   readonly label: string;
@@ -20,6 +20,8 @@ export interface SelectionRecord {
   readonly probability: number;
   /** Loss contribution in nats by layer: Hs, and Hm where the item was monitored in this epoch. */
   readonly contributions: Readonly<Record<string, number>>;
+  /** Value of the score that ranked it (--rank_by). */
+  readonly score: number;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function writeSelection(
     'contribution',
     'epoch',
     'step',
+    'score',
   ];
   const rows = records.map((record) => [
     record.rank,
@@ -51,6 +54,7 @@ export async function writeSelection(
     record.contributions[selectionLayer]!,
     record.epoch,
     record.step,
+    record.score,
   ]);
   await replaceFile(join(folder, 'selection.csv'), toCsv(header, rows));
   if (!isComplete) return;

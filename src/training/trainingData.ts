@@ -24,7 +24,12 @@ export async function loadTrainingData(options: RunOptions): Promise<TrainingDat
     split: options.dataset_split_name,
   });
   if (options.label_noise === 0) return { dataset: source, plantedErrors: undefined };
-  const { dataset, errors } = await plantLabelErrors(source, options.label_noise, options.seed);
+  const { dataset, errors } = await plantLabelErrors(
+    source,
+    options.label_noise,
+    options.seed,
+    options.label_noise_type,
+  );
   return { dataset, plantedErrors: errors };
 }
 

@@ -6,11 +6,8 @@ import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
 import { cast, identity, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
 import { argMax, max } from '../graph/ops/math.ts';
 import { softmax } from '../graph/ops/nn.ts';
-import {
-  itemContribution,
-  monitoredContributions,
-  type TappedLayer,
-} from '../insitu/lossContribution.ts';
+import { itemScores } from '../insitu/itemScores.ts';
+import { monitoredContributions, type TappedLayer } from '../insitu/lossContribution.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
 import { addLoss } from './loss.ts';
 import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
@@ -39,7 +36,8 @@ export interface TrainingGraphOptions {
  * - `train`   feeds images [n, h, w, c], labels int32 [n], learning_rate [], dropout_seed int32 [2]
  *             and, with monitored layers, monitor_rows int32 [m]. Outputs total_loss [],
  *             cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
- *             contribution [n]; for each monitored layer LAYER/contribution [m] and either
+ *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
+ *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or LAYER/channels [m, units]
  * - `predict` feeds images; outputs probabilities [n, classes]
  */
@@ -131,11 +129,12 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const outputs: Record<string, Tensor> = {
     total_loss: identity(loss.total, { name: 'train/total_loss', after: updates }),
     cross_entropy: loss.crossEntropy,
-    ...graph.withRootScope('outputs', () => ({
-      output: argMax(logits, { name: 'output' }),
-      output_probability: max(softmax(logits), [1], { name: 'output_probability' }),
-    })),
+    output: graph.withRootScope('outputs', () => argMax(logits, { name: 'output' })),
   };
+  const probabilities = graph.withRootScope('outputs', () => softmax(logits));
+  outputs['output_probability'] = graph.withRootScope('outputs', () =>
+    max(probabilities, [1], { name: 'output_probability' }),
+  );
 
   graph.withRootScope('in_situ', () => {
     const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32', {
@@ -153,8 +152,10 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
       layers.set(name, { name, activation, gradient, batchSize });
     });
     if (selectionLayer !== null) {
-      outputs['contribution'] = graph.withScope(selectionLayer, () =>
-        itemContribution(layers.get(selectionLayer)!),
+      const layer = layers.get(selectionLayer)!;
+      outputs['probabilities'] = probabilities;
+      outputs['scores'] = graph.withScope('scores', () =>
+        itemScores(logits, probabilities, labels, layer.activation === logits ? null : layer),
       );
     }
     for (const name of monitoredLayers) {

@@ -91,7 +91,7 @@ test('each epoch selects Ns items in rank order', () => {
 
 test('selection.csv holds the last epoch’s selection', () => {
   const lines = readFileSync(join(whole, 'selection.csv'), 'utf8').trimEnd().split('\n');
-  assert.equal(lines[0], 'rank,item,label,output,probability,contribution,epoch,step');
+  assert.equal(lines[0], 'rank,item,label,output,probability,contribution,epoch,step,score');
   const last = readSelections(whole).slice(-8);
   assert.deepEqual(
     lines.slice(1).map((line) => Number(line.split(',')[1])),
@@ -138,7 +138,7 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
 test('the same seed gives the same selection, byte for byte', async () => {
   const again = join(temporaryFolder(), 'again');
   await losslens(trainArguments(again));
-  for (const file of ['selection.csv', 'selections.jsonl']) {
+  for (const file of ['selection.csv', 'selections.jsonl', 'items.csv']) {
     assert.equal(readFileSync(join(again, file), 'utf8'), readFileSync(join(whole, file), 'utf8'));
   }
 });
@@ -166,7 +166,7 @@ test('Ctrl-C ends a run cleanly, and a resumed run equals an uninterrupted one',
   const resumed = await losslens(trainArguments(trainDir));
   assert.equal(resumed.code, 0, resumed.stderr);
   assert.match(resumed.stderr, /resuming .*model\.ckpt-\d+/);
-  for (const file of ['selection.csv', 'selections.jsonl']) {
+  for (const file of ['selection.csv', 'selections.jsonl', 'items.csv']) {
     assert.equal(
       readFileSync(join(trainDir, file), 'utf8'),
       readFileSync(join(whole, file), 'utf8'),

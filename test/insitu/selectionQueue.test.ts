@@ -3,25 +3,23 @@ import { test } from 'node:test';
 import { SelectionQueue } from '../../src/insitu/selectionQueue.ts';
 import { hashed } from './reference.ts';
 
-const items = (contributions: ArrayLike<number>) =>
-  Array.from(contributions, (contribution, itemIndex) => ({ itemIndex, contribution }));
+const items = (scores: ArrayLike<number>) =>
+  Array.from(scores, (score, itemIndex) => ({ itemIndex, score }));
 
-function select(capacity: number, offered: { itemIndex: number; contribution: number }[]) {
+function select(capacity: number, offered: { itemIndex: number; score: number }[]) {
   const queue = new SelectionQueue(capacity);
   for (const item of offered) queue.offer(item);
   return queue.ranked().map(({ itemIndex }) => itemIndex);
 }
 
-test('keeps the items of the highest contribution, highest first', () => {
+test('keeps the items of the highest score, highest first', () => {
   assert.deepEqual(select(3, items([0.5, -1, 3, 2, 0.7])), [2, 3, 4]);
 });
 
 test('agrees with a full sort on many items', () => {
   // Rounded, so that there are ties.
   const offered = items(hashed(5000, 7).map((value) => Math.round(value * 200)));
-  const sorted = [...offered].sort(
-    (a, b) => b.contribution - a.contribution || a.itemIndex - b.itemIndex,
-  );
+  const sorted = [...offered].sort((a, b) => b.score - a.score || a.itemIndex - b.itemIndex);
   for (const capacity of [1, 2, 64, 1000, 6000]) {
     const expected = sorted.slice(0, capacity).map(({ itemIndex }) => itemIndex);
     assert.deepEqual(select(capacity, offered), expected);
@@ -38,21 +36,21 @@ test('keeps all items while there are fewer than its capacity', () => {
   assert.deepEqual(select(10, items([1, 2])), [1, 0]);
 });
 
-test('never keeps an item whose contribution is not a number', () => {
+test('never keeps an item whose score is not a number', () => {
   assert.deepEqual(select(2, items([Number.NaN, -5, Number.NaN])), [1]);
 });
 
 test('says beforehand what it would keep', () => {
   const queue = new SelectionQueue(1);
-  queue.offer({ itemIndex: 4, contribution: 2 });
-  assert.equal(queue.accepts({ itemIndex: 3, contribution: 2 }), true);
-  assert.equal(queue.accepts({ itemIndex: 5, contribution: 2 }), false);
-  assert.equal(queue.accepts({ itemIndex: 0, contribution: 1.9 }), false);
+  queue.offer({ itemIndex: 4, score: 2 });
+  assert.equal(queue.accepts({ itemIndex: 3, score: 2 }), true);
+  assert.equal(queue.accepts({ itemIndex: 5, score: 2 }), false);
+  assert.equal(queue.accepts({ itemIndex: 0, score: 1.9 }), false);
 });
 
 test('is empty after clear', () => {
   const queue = new SelectionQueue(2);
-  queue.offer({ itemIndex: 0, contribution: 1 });
+  queue.offer({ itemIndex: 0, score: 1 });
   queue.clear();
   assert.deepEqual(queue.ranked(), []);
 });

@@ -1,0 +1,137 @@
+/** Every item's scores over a run, gathered from the training steps. */
+import { type StepScore, stepScores } from './itemScores.ts';
+
+/** Scores of the items of one step, as the graph gives them. */
+export interface StepScores {
+  readonly itemIndices: ArrayLike<number>;
+  /** float32 [scores·n] as `itemScores` packs them. */
+  readonly scores: ArrayLike<number>;
+  /** Class that the network gave each item, [n]. */
+  readonly output: ArrayLike<number>;
+  /** Label of each item as it is trained on, [n]. */
+  readonly labels: ArrayLike<number>;
+}
+
+/** What is kept of all items, by name; plain arrays for the checkpoint. */
+export type ScoreTableState = Readonly<Record<string, Float32Array | Int32Array>>;
+
+/**
+ * Accumulates scores in flat arrays: for each item 4 bytes for each of 9 scores of the last
+ * presentation, 9 means, the clipped mean, 2 rising means and the spread of the confidence, the last
+ * output and four counts, 104 bytes in all.
+ *
+ * Means are running ones, so that they hold after any number of epochs without large sums.
+ */
+export class ScoreTable {
+  readonly size: number;
+  /** Presentations so far. */
+  readonly epochs: Int32Array;
+  /** Class that the network gave at the last presentation. */
+  readonly output: Int32Array;
+  /** Presentations at which the network gave another class than the label. */
+  readonly wrong: Int32Array;
+  /** Presentations at which it was wrong after it had been right at the one before. */
+  readonly forgotten: Int32Array;
+  /** 1 where the last presentation was right. */
+  readonly correct: Int32Array;
+  readonly #last: Float32Array;
+  readonly #mean: Float32Array;
+  /** Mean of max(contribution, 0). */
+  readonly clippedMean: Float32Array;
+  /** Mean of contribution_positive, the nth presentation weighted by n. */
+  readonly risingPositive: Float32Array;
+  /** Mean of the loss, the nth presentation weighted by n. */
+  readonly risingLoss: Float32Array;
+  /** Σ (confidence − mean)², by Welford's recurrence. */
+  readonly confidenceSquares: Float32Array;
+
+  /**
+   * @param size   items of the data set
+   * @param state  of an earlier table, to go on from; it is copied
+   */
+  constructor(size: number, state?: ScoreTableState) {
+    this.size = size;
+    const counts = (name: string) => Int32Array.from(state?.[name] ?? new Int32Array(size));
+    const reals = (name: string, columns = 1) =>
+      Float32Array.from(state?.[name] ?? new Float32Array(columns * size));
+    this.epochs = counts('epochs');
+    this.output = counts('output');
+    this.wrong = counts('wrong');
+    this.forgotten = counts('forgotten');
+    this.correct = counts('correct');
+    this.#last = reals('last', stepScores.length);
+    this.#mean = reals('mean', stepScores.length);
+    this.clippedMean = reals('clippedMean');
+    this.risingPositive = reals('risingPositive');
+    this.risingLoss = reals('risingLoss');
+    this.confidenceSquares = reals('confidenceSquares');
+  }
+
+  /** The arrays themselves, not copies. */
+  get state(): ScoreTableState {
+    return {
+      epochs: this.epochs,
+      output: this.output,
+      wrong: this.wrong,
+      forgotten: this.forgotten,
+      correct: this.correct,
+      last: this.#last,
+      mean: this.#mean,
+      clippedMean: this.clippedMean,
+      risingPositive: this.risingPositive,
+      risingLoss: this.risingLoss,
+      confidenceSquares: this.confidenceSquares,
+    };
+  }
+
+  /** A score at each item's last presentation, [size]; a view. */
+  last(score: StepScore): Float32Array {
+    return this.#column(this.#last, score);
+  }
+
+  /** A score's mean over each item's presentations, [size]; a view. */
+  mean(score: StepScore): Float32Array {
+    return this.#column(this.#mean, score);
+  }
+
+  #column(columns: Float32Array, score: StepScore): Float32Array {
+    const first = stepScores.indexOf(score) * this.size;
+    return columns.subarray(first, first + this.size);
+  }
+
+  /** Adds one presentation of some items. */
+  add({ itemIndices, scores, output, labels }: StepScores): void {
+    const rows = itemIndices.length;
+    const column = (score: StepScore) => stepScores.indexOf(score) * rows;
+    const contribution = column('contribution');
+    const positive = column('contribution_positive');
+    const loss = column('loss');
+    const confidence = column('confidence');
+    const confidenceMean = this.mean('confidence');
+    for (let row = 0; row < rows; row++) {
+      const item = itemIndices[row]!;
+      const n = ++this.epochs[item]!;
+      const before = confidenceMean[item]!;
+      for (let c = 0, at = item; c < stepScores.length; c++, at += this.size) {
+        const value = scores[c * rows + row]!;
+        this.#last[at] = value;
+        this.#mean[at]! += (value - this.#mean[at]!) / n;
+      }
+      this.clippedMean[item]! +=
+        (Math.max(0, scores[contribution + row]!) - this.clippedMean[item]!) / n;
+      // Weights 1, 2, …, n sum to n·(n+1)/2, of which n is the share 2/(n+1).
+      const share = 2 / (n + 1);
+      this.risingPositive[item]! += (scores[positive + row]! - this.risingPositive[item]!) * share;
+      this.risingLoss[item]! += (scores[loss + row]! - this.risingLoss[item]!) * share;
+      const p = scores[confidence + row]!;
+      this.confidenceSquares[item]! += (p - before) * (p - confidenceMean[item]!);
+      const isCorrect = output[row] === labels[row];
+      if (!isCorrect) {
+        this.wrong[item]!++;
+        if (this.correct[item] === 1) this.forgotten[item]!++;
+      }
+      this.correct[item] = isCorrect ? 1 : 0;
+      this.output[item] = output[row]!;
+    }
+  }
+}

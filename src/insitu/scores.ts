@@ -1,0 +1,127 @@
+/** The scores that items can be ranked by, by name: what --rank_by takes and items.csv holds. */
+import { type StepScore, stepScores } from './itemScores.ts';
+import type { ScoreTable } from './scoreTable.ts';
+
+/** One score. */
+export interface Score {
+  /** Which end of it is suspicious: where the ranking begins. */
+  readonly first: 'highest' | 'lowest';
+  /** One sentence: what it is, over which presentations. */
+  readonly help: string;
+  /** The score of one item from what is gathered so far; NaN before its first presentation. */
+  readonly value: (table: ScoreTable, item: number) => number;
+  /** Decides between items of the same value, 0 ≤ x < 1, higher first; for scores that count. */
+  readonly tieBreak?: (table: ScoreTable, item: number) => number;
+}
+
+const stepHelp: Readonly<Record<StepScore, string>> = {
+  contribution: 'loss contribution S at --hs in nats',
+  contribution_positive: 'positive part C of the loss contribution in nats',
+  contribution_negative: 'negative part R of the loss contribution in nats',
+  loss: 'cross-entropy with the label in nats',
+  margin: "logit of the label less the largest other one (AUM's)",
+  entropy: "entropy of the network's probabilities in nats",
+  confidence: 'probability of the label',
+  el2n: 'length of the error vector p − onehot(label)',
+  grand: "length of the loss' gradient in the last layer's weights",
+};
+
+/** Where a low value is the suspicious one. */
+const lowestFirst = new Set<StepScore>(['margin', 'confidence']);
+
+function ofStep(name: StepScore): [string, Score][] {
+  const first = lowestFirst.has(name) ? 'lowest' : 'highest';
+  const help = stepHelp[name];
+  return [
+    [name, { first, help: `${help}, at the last presentation`, value: (t, i) => t.last(name)[i]! }],
+    [
+      `${name}_mean`,
+      { first, help: `${help}, mean over epochs`, value: (t, i) => t.mean(name)[i]! },
+    ],
+  ];
+}
+
+/** The mean loss as a number below 1: counts are alike for many items. */
+const byMeanLoss = (table: ScoreTable, item: number) => {
+  const loss = table.mean('loss')[item]!;
+  return loss / (1 + loss);
+};
+
+/** All scores by name, in the order of the columns. */
+export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
+  ...stepScores.flatMap(ofStep),
+  [
+    'contribution_clipped_mean',
+    {
+      first: 'highest',
+      help: 'mean over epochs of max(contribution, 0)',
+      value: (table, item) => table.clippedMean[item]!,
+    },
+  ],
+  [
+    'contribution_positive_rising_mean',
+    {
+      first: 'highest',
+      help: 'mean over epochs of contribution_positive, epoch n weighted by n',
+      value: (table, item) => table.risingPositive[item]!,
+    },
+  ],
+  [
+    'loss_rising_mean',
+    {
+      first: 'highest',
+      help: 'mean over epochs of the loss, epoch n weighted by n',
+      value: (table, item) => table.risingLoss[item]!,
+    },
+  ],
+  [
+    'variability',
+    {
+      first: 'highest',
+      help: 'standard deviation of the confidence over epochs (data maps)',
+      value: (table, item) =>
+        Math.sqrt(Math.max(0, table.confidenceSquares[item]!) / table.epochs[item]!),
+    },
+  ],
+  [
+    'forgetting_events',
+    {
+      first: 'highest',
+      help: 'epochs that got the item wrong after the one before got it right; all epochs where none did',
+      value: (table, item) =>
+        table.wrong[item] === table.epochs[item] ? table.epochs[item]! : table.forgotten[item]!,
+      tieBreak: byMeanLoss,
+    },
+  ],
+  [
+    'wrong_events',
+    {
+      first: 'highest',
+      help: 'epochs that gave another class than the label',
+      value: (table, item) => table.wrong[item]!,
+      tieBreak: byMeanLoss,
+    },
+  ],
+]);
+
+/** What --rank_by is without a choice: the paper's. */
+export const defaultScore = 'contribution';
+
+/**
+ * How suspicious a score finds an item: its value with the sign and the tie-break that make higher
+ * more suspicious.
+ */
+export function suspicion(
+  { first, value, tieBreak }: Score,
+  table: ScoreTable,
+  item: number,
+): number {
+  if (table.epochs[item] === 0) return Number.NaN;
+  const signed = first === 'highest' ? value(table, item) : -value(table, item);
+  return signed + (tieBreak?.(table, item) ?? 0);
+}
+
+/** The suspicion of every item, [size]; NaN for those that were not seen yet. */
+export function suspicions(score: Score, table: ScoreTable): Float64Array {
+  return Float64Array.from({ length: table.size }, (_, item) => suspicion(score, table, item));
+}

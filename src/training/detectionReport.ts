@@ -1,0 +1,62 @@
+/** What a run with planted label errors says of its scores: a table, and what to expect of a list. */
+import { averagePrecision, foundAmong, rankItems, wilsonInterval } from '../insitu/detection.ts';
+import { scores, suspicions } from '../insitu/scores.ts';
+import type { ScoreTable } from '../insitu/scoreTable.ts';
+
+/** Lengths of lists that people look through, beside the number of planted errors. */
+const listLengths = [10, 64, 100, 1000];
+
+/** How well one score finds the planted errors. */
+export interface ScoreDetection {
+  readonly name: string;
+  /** 0..1 */
+  readonly averagePrecision: number;
+  /** Planted errors among the first items, by the length of the list. */
+  readonly found: ReadonlyMap<number, number>;
+}
+
+/** How well every score finds the planted errors, the best average precision first. */
+export function measureDetection(
+  table: ScoreTable,
+  plantedErrors: ReadonlySet<number>,
+): ScoreDetection[] {
+  const lengths = [...listLengths.filter((length) => length <= table.size), plantedErrors.size];
+  return [...scores]
+    .map(([name, score]) => {
+      const ranking = rankItems(suspicions(score, table));
+      const found = new Map(
+        lengths.map((length) => [length, foundAmong(ranking, plantedErrors, length)]),
+      );
+      return { name, averagePrecision: averagePrecision(ranking, plantedErrors), found };
+    })
+    .sort((a, b) => b.averagePrecision - a.averagePrecision);
+}
+
+/** The measured scores as a Markdown table. */
+export function detectionTable(detections: readonly ScoreDetection[]): string {
+  const lengths = [...(detections[0]?.found.keys() ?? [])];
+  const header = ['score', 'AP', ...lengths.map((length) => `P@${length}`)];
+  const rows = detections.map(({ name, averagePrecision, found }) => [
+    name,
+    averagePrecision.toFixed(3),
+    ...lengths.map((length) => (found.get(length)! / length).toFixed(3)),
+  ]);
+  const lines = [header, header.map((_, i) => (i === 0 ? ':--' : '--:')), ...rows];
+  return lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+}
+
+/**
+ * What to expect of the list that a score ranks first: "of the 100 top-ranked items, expect about 97
+ * to be wrong". It speaks of errors like the planted ones: as many, of the same kind.
+ *
+ * @param noise  how they were planted, such as "5 % symmetric"
+ */
+export function promise({ name, found }: ScoreDetection, noise: string): string {
+  const length = Math.max(...[...found.keys()].filter((candidate) => candidate <= 100));
+  const count = found.get(length)!;
+  const [low, high] = wilsonInterval(count, length).map((share) => Math.round(share * length));
+  return (
+    `of the ${length} top-ranked items by ${name}, expect about ${count} to be wrong ` +
+    `(95 % interval ${low} to ${high}; measured with ${noise} label errors planted in these data)`
+  );
+}
