@@ -22,8 +22,8 @@ const colorPaths = {
   ember: { lightness: [0.14, 0.97], hue: [-75, 105], chroma: 0.19 },
   /** Near-black blue over green to pale yellow. */
   ocean: { lightness: [0.14, 0.97], hue: [285, 105], chroma: 0.16 },
-  /** Black to white. */
-  grey: { lightness: [0, 1], hue: [0, 0], chroma: 0 },
+  /** Almost black to white. */
+  grey: { lightness: [0.1, 1], hue: [0, 0], chroma: 0 },
 } satisfies Record<string, ColorPath>;
 
 /** The name of a colour map. */

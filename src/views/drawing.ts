@@ -1,20 +1,21 @@
-/** What both views draw with: a canvas, text that fits, enlarged pixels, PNG files. */
+/** What all views draw with: a canvas, text that fits, pixels, PNG files. */
 import { createRequire } from 'node:module';
-import { constants } from 'node:zlib';
-import { type Canvas, createCanvas, GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas';
-import { PNG } from 'pngjs';
-import type { Image } from '../../datasets/dataset.ts';
+import { createCanvas, GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas';
+import sharp from 'sharp';
+import { type Pixels, resample, type Size } from './pixels.ts';
 
 const require = createRequire(import.meta.url);
+/** A name of its own, so that a font of the machine with the same name does not take its place. */
+const fontFamily = 'losslens';
 for (const file of ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf']) {
-  GlobalFonts.registerFromPath(require.resolve(`dejavu-fonts-ttf/ttf/${file}`), 'DejaVu Sans');
+  GlobalFonts.registerFromPath(require.resolve(`dejavu-fonts-ttf/ttf/${file}`), fontFamily);
 }
 
 /** Colours of the views; those of Okabe and Ito, which all kinds of colour vision tell apart. */
 export const ink = {
   background: '#ffffff',
   text: '#1a1a1a',
-  faint: '#767676',
+  faint: '#6b6b6b',
   line: '#c4c4c4',
   new: '#0072b2',
   wrong: '#d55e00',
@@ -23,14 +24,30 @@ export const ink = {
 /** A canvas for drawing. */
 export type Drawing = SKRSContext2D;
 
-/** A white canvas. */
-export function createDrawing(width: number, height: number): Drawing {
-  const drawing = createCanvas(width, height).getContext('2d');
-  drawing.fillStyle = ink.background;
-  drawing.fillRect(0, 0, width, height);
-  drawing.imageSmoothingEnabled = false;
+/**
+ * A white canvas.
+ *
+ * @param scale  whole factor: all that is drawn is so much larger, and so is the canvas
+ */
+export function createDrawing(width: number, height: number, scale = 1): Drawing {
+  const drawing = createCanvas(width * scale, height * scale).getContext('2d');
+  drawing.scale(scale, scale);
+  fillRect(drawing, ink.background, 0, 0, width, height);
   drawing.textBaseline = 'alphabetic';
   return drawing;
+}
+
+/** Fills a rectangle. */
+export function fillRect(
+  drawing: Drawing,
+  color: string,
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+): void {
+  drawing.fillStyle = color;
+  drawing.fillRect(x, y, width, height);
 }
 
 /** How a line of text looks. */
@@ -40,6 +57,18 @@ export interface TextStyle {
   readonly bold?: boolean;
   readonly color?: string;
   readonly align?: 'left' | 'center' | 'right';
+  /** Which end stays where the text is too wide; of a path the last part tells most. */
+  readonly keep?: 'start' | 'end';
+}
+
+function setFont(drawing: Drawing, { size, bold = false }: TextStyle): void {
+  drawing.font = `${bold ? 'bold ' : ''}${size}px ${fontFamily}`;
+}
+
+/** Width of a line of text in pixels. */
+export function textWidth(drawing: Drawing, text: string, style: TextStyle): number {
+  setFont(drawing, style);
+  return drawing.measureText(printable(text)).width;
 }
 
 /**
@@ -48,6 +77,7 @@ export interface TextStyle {
  * @param x         its left end, middle or right end, as the style aligns it
  * @param baseline  in pixels from the top
  * @param maxWidth  in pixels
+ * @returns         its width in pixels
  */
 export function drawText(
   drawing: Drawing,
@@ -55,103 +85,103 @@ export function drawText(
   x: number,
   baseline: number,
   maxWidth: number,
-  { size, bold = false, color = ink.text, align = 'left' }: TextStyle,
-): void {
-  drawing.font = `${bold ? 'bold ' : ''}${size}px "DejaVu Sans"`;
+  style: TextStyle,
+): number {
+  const { color = ink.text, align = 'left', keep = 'start' } = style;
+  setFont(drawing, style);
   drawing.fillStyle = color;
   drawing.textAlign = align;
-  const oneLine = text.replace(/\s+/g, ' ');
-  if (drawing.measureText(oneLine).width <= maxWidth) {
-    drawing.fillText(oneLine, x, baseline);
-    return;
+  const whole = printable(text);
+  const width = drawing.measureText(whole).width;
+  if (width <= maxWidth) {
+    drawing.fillText(whole, x, baseline);
+    return width;
   }
   // By characters as people see them: an accent stays on its letter.
-  const characters = [...new Intl.Segmenter().segment(oneLine)].map(({ segment }) => segment);
+  const characters = [...new Intl.Segmenter().segment(whole)].map(({ segment }) => segment);
+  const cut = (kept: number) =>
+    keep === 'start'
+      ? `${characters.slice(0, kept).join('').trimEnd()}…`
+      : `…${characters
+          .slice(characters.length - kept)
+          .join('')
+          .trimStart()}`;
   let low = 0;
   let high = characters.length;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    const cut = `${characters.slice(0, middle).join('')}…`;
-    if (drawing.measureText(cut).width <= maxWidth) low = middle;
+    if (drawing.measureText(cut(middle)).width <= maxWidth) low = middle;
     else high = middle - 1;
   }
-  drawing.fillText(`${characters.slice(0, low).join('')}…`, x, baseline);
+  drawing.fillText(cut(low), x, baseline);
+  return drawing.measureText(cut(low)).width;
 }
 
-/** Pixels in RGBA order, 0..255, row by row. */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
-  readonly rgba: Uint8ClampedArray;
+const glyphProbe = createCanvas(40, 24).getContext('2d', { willReadFrequently: true });
+
+/** The picture of one character, as text to compare. */
+function glyphPicture(character: string): string {
+  fillRect(glyphProbe, ink.background, 0, 0, 40, 24);
+  setFont(glyphProbe, { size: 16 });
+  glyphProbe.fillStyle = ink.text;
+  glyphProbe.fillText(character, 2, 18);
+  return Buffer.from(glyphProbe.getImageData(0, 0, 40, 24).data).toString('latin1');
 }
 
-/** An 8-bit image as pixels: grey, RGB or RGBA. */
-export function toPixels({ width, height, channels, data }: Image): Pixels {
-  const rgba = new Uint8ClampedArray(width * height * 4);
-  const isColor = channels >= 3;
-  for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) rgba[4 * i + c] = data[i * channels + (isColor ? c : 0)]!;
-    rgba[4 * i + 3] = channels === 4 ? data[i * channels + 3]! : 255;
-  }
-  return { width, height, rgba };
-}
+/** What a character that no font has looks like: this one will never be given a shape. */
+const missingGlyph = glyphPicture('\u{10ffff}');
+const replacements = new Map<string, string>();
 
 /**
- * The size at which pixels fill a square as well as they can: enlarged by a whole factor, so that
- * all pixels are equal, or reduced.
+ * A line of text in characters that can be drawn. DejaVu has Latin, Greek, Cyrillic, Arabic, Hebrew
+ * and most symbols; for other scripts the fonts of the machine step in. Where there is none, a
+ * character is written as its number, such as U+4E2D: better looked up than not to be told apart.
  */
-export function fittedSize(
-  { width, height }: { readonly width: number; readonly height: number },
-  side: number,
-): { width: number; height: number } {
-  const factor = Math.floor(side / Math.max(width, height));
-  const scale = factor >= 1 ? factor : side / Math.max(width, height);
-  return {
-    width: Math.max(1, Math.round(width * scale)),
-    height: Math.max(1, Math.round(height * scale)),
-  };
+export function printable(text: string): string {
+  const oneLine = text.replace(/\s+/g, ' ');
+  // Most text is plain, and asked for thousands of times.
+  if (/^[ -~°·×äöüéè→−…]*$/.test(oneLine)) return oneLine;
+  return [...oneLine]
+    .map((character) => {
+      let replacement = replacements.get(character);
+      if (replacement === undefined) {
+        const code = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+        replacement = glyphPicture(character) === missingGlyph ? `U+${code} ` : character;
+        replacements.set(character, replacement);
+      }
+      return replacement;
+    })
+    .join('')
+    .replace(/ +/g, ' ')
+    .trim();
 }
 
-/** Draws pixels into a rectangle, enlarged without smoothing or reduced with it. */
+/** Draws pixels into a rectangle. */
 export function drawPixels(
-  drawing: Drawing,
-  { width, height, rgba }: Pixels,
-  x: number,
-  y: number,
-  size: { readonly width: number; readonly height: number },
-): void {
-  const source = createCanvas(width, height);
-  const context = source.getContext('2d');
-  const data = context.createImageData(width, height);
-  data.data.set(rgba);
-  context.putImageData(data, 0, 0);
-  drawing.imageSmoothingEnabled = size.width < width;
-  drawing.drawImage(source as Canvas, x, y, size.width, size.height);
-}
-
-/** Draws pixels in the middle of a square, as large as whole factors allow. */
-export function drawFitted(
   drawing: Drawing,
   pixels: Pixels,
   x: number,
   y: number,
-  side: number,
+  { width, height }: Size,
 ): void {
-  const size = fittedSize(pixels, side);
-  const left = x + Math.floor((side - size.width) / 2);
-  drawPixels(drawing, pixels, left, y + Math.floor((side - size.height) / 2), size);
+  // Canvas pixels are written as they are, past the scale of the drawing.
+  const scale = drawing.getTransform().a;
+  const scaled = resample(pixels, {
+    width: Math.round(width * scale),
+    height: Math.round(height * scale),
+  });
+  const data = drawing.createImageData(scaled.width, scaled.height);
+  data.data.set(scaled.rgba);
+  drawing.putImageData(data, Math.round(x * scale), Math.round(y * scale));
 }
 
 /** The drawing as a PNG file, 8-bit RGB. */
-export function toPng(drawing: Drawing): Uint8Array {
+export function toPng(drawing: Drawing): Promise<Buffer> {
   const { width, height } = drawing.canvas;
-  const png = new PNG({ width, height });
-  png.data = Buffer.from(drawing.getImageData(0, 0, width, height).data.buffer);
-  // Enlarged pixels repeat whole rows: no filter and zlib's default strategy give small files fast.
-  return PNG.sync.write(png, {
-    colorType: 2,
-    filterType: 0,
-    deflateLevel: 6,
-    deflateStrategy: constants.Z_DEFAULT_STRATEGY,
-  });
+  const { buffer } = drawing.getImageData(0, 0, width, height).data;
+  // Enlarged pixels repeat whole rows, which zlib finds by itself: no filter.
+  return sharp(new Uint8Array(buffer), { raw: { width, height, channels: 4 } })
+    .removeAlpha()
+    .png({ compressionLevel: 6, adaptiveFiltering: false })
+    .toBuffer();
 }

@@ -1,30 +1,39 @@
 /** The Monitoring View (Lee 2021, Fig. 4): how each layer handles one item at one step. */
 import type { Image } from '../../datasets/dataset.ts';
-import { type ColormapName, colormap, colormapNames } from './colormap.ts';
+import { drawColorBar } from './colorBar.ts';
+import { type ColormapName, colormapNames } from './colormap.ts';
+import { createDrawing, type Drawing, drawPixels, drawText, fillRect, ink } from './drawing.ts';
 import {
-  createDrawing,
-  type Drawing,
-  drawFitted,
-  drawPixels,
-  drawText,
-  ink,
-  type Pixels,
-  toPixels,
-} from './drawing.ts';
+  type ContributionSeries,
+  drawLegend,
+  drawLines,
+  legendLineHeight,
+  maxSeries,
+} from './linePlot.ts';
 import { probabilityText, valueText } from './numberText.ts';
+import {
+  inputImage,
+  mapPixels,
+  overlay,
+  type Pixels,
+  type Size,
+  sizeInBox,
+  toPixels,
+} from './pixels.ts';
+
+/** C and R of one item at a layer [height, width] in nats (Equ. 6, 7). */
+export interface ContributionMaps extends Size {
+  readonly contributionMap: Float32Array;
+  readonly reductionMap: Float32Array;
+}
 
 /** One monitored layer. */
 export interface MonitoredLayer {
   readonly name: string;
   /** Loss contribution of the item at this layer in nats (Equ. 5). */
   readonly contribution: number;
-  /** C and R [height, width] in nats (Equ. 6, 7), for a layer with height and width. */
-  readonly maps?: {
-    readonly height: number;
-    readonly width: number;
-    readonly contributionMap: Float32Array;
-    readonly reductionMap: Float32Array;
-  };
+  /** For a layer with height and width. */
+  readonly maps?: ContributionMaps;
   /** Contribution per channel in nats, for a layer without. */
   readonly channels?: Float32Array;
 }
@@ -49,6 +58,8 @@ export interface MonitoringView {
   readonly original: Image;
   /** Upper end of the colour scale in nats; the largest value of the view by default. */
   readonly colorScaleMaximum?: number;
+  /** S at each layer so far, this step last, Hs first; by default that of this step alone. */
+  readonly history?: readonly ContributionSeries[];
 }
 
 /** How a Monitoring View is drawn. */
@@ -56,35 +67,33 @@ export interface MonitoringViewOptions {
   readonly colormap?: ColormapName;
   /** Whole factor of everything; 1 is for TensorBoard's cards, 350 pixels wide. */
   readonly scale?: number;
+  /** Lays the maps over the input in grey. */
+  readonly overlay?: boolean;
 }
 
-/** Measures in pixels at scale 1. Two layers and the input are 350 × 216 pixels. */
+/** Measures in pixels at scale 1. Two layers and the input are 350 × 220 pixels. */
 const layout = {
   width: 350,
-  margin: 6,
-  rowLabel: 13,
+  margin: 4,
+  rowLabel: 12,
   tile: 84,
-  gap: 6,
-  columnGap: 8,
-  header: 16,
-  footer: 26,
+  gap: 4,
+  columnGap: 7,
+  header: 14,
+  footer: 34,
   bar: 8,
-  layersPerBand: 2,
+  barLeft: 198,
+  tickWidth: 50,
 } as const;
 const bandHeight = layout.header + 2 * layout.tile + layout.gap;
-const barLeft =
-  layout.margin +
-  layout.rowLabel +
-  layout.layersPerBand * layout.tile +
-  (layout.layersPerBand - 1) * layout.columnGap +
-  10;
+const mapsLeft = layout.margin + layout.rowLabel;
 const inputLeft = layout.width - layout.margin - layout.tile;
+/** Layers in the first row, which holds colour scale and input too, and in each row below. */
+const layersInFirstRow = 2;
+const layersPerRow = 3;
 
-const caption = { size: 10 };
-const small = { size: 9 };
-
-/** Colour of values that are not numbers. */
-const notANumber = [0, 158, 115] as const;
+const caption = { size: 10 } as const;
+const small = { size: 9, color: ink.faint } as const;
 
 /** The largest finite value of all maps, the upper end of their common colour scale; 0 for none. */
 export function largestMapValue(layers: readonly MonitoredLayer[]): number {
@@ -98,34 +107,34 @@ export function largestMapValue(layers: readonly MonitoredLayer[]): number {
   return largest;
 }
 
-function mapPixels(
-  values: Float32Array,
-  width: number,
-  height: number,
-  maximum: number,
-  name: ColormapName,
-): Pixels {
-  const colors = colormap(name);
-  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
-  values.forEach((value, i) => {
-    const share = maximum > 0 ? Math.min(1, value / maximum) : 0;
-    const color = Number.isNaN(value) ? notANumber : colors[Math.round(255 * share)]!;
-    rgba.set(color, 4 * i);
-  });
-  return { width, height, rgba };
+/** Draws pixels in the middle of a tile, as large as fits. */
+function drawTile(drawing: Drawing, pixels: Pixels, x: number, y: number): void {
+  const { tile } = layout;
+  const size = sizeInBox(pixels, { width: tile, height: tile });
+  const left = x + Math.floor((tile - size.width) / 2);
+  drawPixels(drawing, pixels, left, y + Math.floor((tile - size.height) / 2), size);
 }
 
-/** The network's input as pixels: its smallest value black, its largest white. */
-function inputPixels({ data, shape: [height, width, channels] }: MonitoringView['input']): Pixels {
-  let low = Number.POSITIVE_INFINITY;
-  let high = Number.NEGATIVE_INFINITY;
-  for (const value of data) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  const scale = high > low ? 255 / (high - low) : 0;
-  const samples = Uint8Array.from(data, (value) => Math.round((value - low) * scale));
-  return toPixels({ width, height, channels, data: samples });
+/** Where the column of a layer is: its left side and that of its maps' top. */
+function placeOf(layer: number): { x: number; top: number; isFirstInRow: boolean } {
+  const below = layer - layersInFirstRow;
+  const row = below < 0 ? 0 : 1 + Math.floor(below / layersPerRow);
+  const column = below < 0 ? layer : below % layersPerRow;
+  return {
+    x: mapsLeft + column * (layout.tile + layout.columnGap),
+    top: row * bandHeight + layout.header,
+    isFirstInRow: column === 0,
+  };
+}
+
+/** Name and size of a layer; of a long name its end, which tells more. */
+function drawColumnHeader(drawing: Drawing, layer: MonitoredLayer, x: number, top: number): void {
+  const { maps, channels, name } = layer;
+  const size = maps ? `${maps.height}×${maps.width}` : String(channels?.length ?? '');
+  const sizeWidth = 7 + 5.8 * size.length;
+  const right = x + layout.tile;
+  drawText(drawing, size, right, top - 4, sizeWidth, { ...small, align: 'right' });
+  drawText(drawing, name, x, top - 4, layout.tile - sizeWidth, { ...caption, keep: 'end' });
 }
 
 /**
@@ -135,11 +144,15 @@ function inputPixels({ data, shape: [height, width, channels] }: MonitoringView[
 function drawChannels(drawing: Drawing, channels: Float32Array, x: number, top: number): void {
   const { tile, gap } = layout;
   const middle = top + tile + gap / 2;
-  const reach = tile - 14;
+  const reach = tile - 12;
   let largest = 0;
-  for (const value of channels) largest = Math.max(largest, Math.abs(value) || 0);
+  for (const value of channels) {
+    if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
+  }
   const bars = Math.min(channels.length, tile);
   const barWidth = tile / bars;
+  const heightOf = (value: number) =>
+    largest > 0 ? (Math.min(value, largest) / largest) * reach : 0;
   for (let bar = 0; bar < bars; bar++) {
     const part = channels.subarray(
       Math.floor((bar * channels.length) / bars),
@@ -149,101 +162,103 @@ function drawChannels(drawing: Drawing, channels: Float32Array, x: number, top: 
     const down = Math.max(0, ...part.map((value) => -value));
     const left = x + bar * barWidth;
     const width = Math.max(1, barWidth - (barWidth > 3 ? 1 : 0));
-    const heightOf = (value: number) => (largest > 0 ? (value / largest) * reach : 0);
-    drawing.fillStyle = ink.wrong;
-    drawing.fillRect(left, middle - heightOf(up), width, heightOf(up));
-    drawing.fillStyle = ink.new;
-    drawing.fillRect(left, middle, width, heightOf(down));
+    fillRect(drawing, ink.wrong, left, middle - heightOf(up), width, heightOf(up));
+    fillRect(drawing, ink.new, left, middle, width, heightOf(down));
   }
-  drawing.fillStyle = ink.faint;
-  drawing.fillRect(x, Math.round(middle), tile, 1);
-  const style = { ...small, color: ink.faint };
-  drawText(drawing, `+${valueText(largest)}`, x, top + 9, tile, style);
-  drawText(drawing, `−${valueText(largest)}`, x, top + 2 * tile + gap - 2, tile, style);
+  fillRect(drawing, ink.faint, x, Math.round(middle), tile, 1);
+  drawText(drawing, `+${valueText(largest)} nats`, x, top + 8, tile, small);
+  drawText(drawing, `−${valueText(largest)}`, x, top + 2 * tile + gap - 1, tile, small);
 }
 
-/** The colour scale of all maps: its bar, three numbers and the unit. */
-function drawColorBar(drawing: Drawing, top: number, maximum: number, name: ColormapName): void {
-  const height = 2 * layout.tile + layout.gap;
-  const colors = colormap(name);
-  const rgba = new Uint8ClampedArray(256 * 4).fill(255);
-  colors.forEach((color, i) => {
-    rgba.set(color, 4 * (255 - i));
+/** S of this step at every layer, for a view without a history. */
+function seriesOf({ layers, step }: MonitoringView): ContributionSeries[] {
+  return layers.map(({ name, contribution }) => ({
+    layer: name,
+    steps: [step],
+    contributions: [contribution],
+  }));
+}
+
+/** Output, label and item at the left; S over the steps and in numbers at the right. */
+function drawFooter(
+  drawing: Drawing,
+  view: MonitoringView,
+  series: readonly ContributionSeries[],
+  top: number,
+): void {
+  const { margin, width } = layout;
+  const answer = `O: ${view.output} (${probabilityText(view.outputProbability)})`;
+  const color = view.output === view.label ? ink.text : ink.wrong;
+  const textWidth = 152;
+  drawText(drawing, answer, margin, top + 10, textWidth, { ...caption, bold: true, color });
+  drawText(drawing, `L: ${view.label}`, margin, top + 21, textWidth, { ...caption, bold: true });
+  const when = `item ${view.itemIndex} · epoch ${view.epoch} · step ${view.step}`;
+  drawText(drawing, when, margin, top + 32, textWidth, { ...small, keep: 'end' });
+  if (series.length === 0) return;
+  const lines = Math.max(3, Math.min(series.length, maxSeries));
+  const legendLeft = 252;
+  drawText(drawing, 'S', 162, top + 21, 10, { ...caption, bold: true });
+  drawLines(drawing, series, {
+    x: 174,
+    y: top + 3,
+    width: legendLeft - 8 - 174,
+    height: lines * legendLineHeight - 3,
   });
-  drawPixels(drawing, { width: 1, height: 256, rgba }, barLeft, top, { width: layout.bar, height });
-  const x = barLeft + layout.bar + 3;
-  const width = inputLeft - x - 2;
-  const style = { ...small, color: ink.faint };
-  drawing.fillStyle = ink.faint;
-  for (const [share, baseline] of [
-    [1, top + 8],
-    [0.5, top + height / 2 + 3],
-    [0, top + height],
-  ] as const) {
-    drawText(drawing, valueText(maximum * share), x, baseline, width, style);
-  }
-  drawText(drawing, 'nats', x, top + 19, width, style);
+  drawLegend(drawing, series, legendLeft, top + 10, width - margin - legendLeft);
 }
 
 /**
  * Draws a Monitoring View: for each layer its contribution map C above its reduction map R, on one
  * colour scale; at the right the input as the network saw it above the original; below output and
- * label. Two layers take 350 × 216 pixels, which TensorBoard's cards show as they are.
+ * label, and the contribution S at each layer. Two layers take 350 × 220 pixels, which TensorBoard's
+ * cards show as they are; further layers follow in rows of three.
  *
  * @returns  the drawing
  */
 export function drawMonitoringView(
   view: MonitoringView,
-  { colormap: name = colormapNames[0]!, scale = 1 }: MonitoringViewOptions = {},
+  options: MonitoringViewOptions = {},
 ): Drawing {
+  const { colormap: name = colormapNames[0]!, scale = 1, overlay: isOverlay = false } = options;
   const { layers } = view;
-  const { width, margin, rowLabel, tile, gap, columnGap, header, footer, layersPerBand } = layout;
-  const bands = Math.max(1, Math.ceil(layers.length / layersPerBand));
-  const height = bands * bandHeight + footer;
-  const drawing = createDrawing(width * scale, height * scale);
-  drawing.scale(scale, scale);
+  const { width, margin, rowLabel, tile, gap, header, footer } = layout;
+  const rows = 1 + Math.max(0, Math.ceil((layers.length - layersInFirstRow) / layersPerRow));
+  const series = view.history ?? seriesOf(view);
+  const extraLines = Math.max(0, Math.min(series.length, maxSeries) - 3);
+  const footerTop = rows * bandHeight;
+  const height = footerTop + footer + extraLines * legendLineHeight;
+  const drawing = createDrawing(width, height, scale);
   const maximum = view.colorScaleMaximum ?? largestMapValue(layers);
+  const input = toPixels(inputImage(view.input.data, view.input.shape));
+
   layers.forEach((layer, i) => {
-    const top = Math.floor(i / layersPerBand) * bandHeight + header;
-    const x = margin + rowLabel + (i % layersPerBand) * (tile + columnGap);
-    const { maps, channels } = layer;
-    const size = maps ? ` ${maps.height}×${maps.width}` : ` ${channels?.length ?? ''}`;
-    drawText(drawing, layer.name + size, x, top - 5, tile + columnGap - 2, caption);
-    if (i % layersPerBand === 0) {
+    const { x, top, isFirstInRow } = placeOf(i);
+    drawColumnHeader(drawing, layer, x, top);
+    if (isFirstInRow) {
       const style = { ...caption, bold: true };
       drawText(drawing, 'C', margin, top + tile / 2 + 4, rowLabel, style);
       drawText(drawing, 'R', margin, top + tile + gap + tile / 2 + 4, rowLabel, style);
     }
+    const { maps, channels } = layer;
     if (maps !== undefined) {
       [maps.contributionMap, maps.reductionMap].forEach((values, row) => {
-        const pixels = mapPixels(values, maps.width, maps.height, maximum, name);
-        drawFitted(drawing, pixels, x, top + row * (tile + gap), tile);
+        const size = sizeInBox(input, { width: tile * scale, height: tile * scale });
+        const pixels = isOverlay
+          ? overlay(values, maps, maximum, name, input, size)
+          : mapPixels(values, maps, maximum, name);
+        drawTile(drawing, pixels, x, top + row * (tile + gap));
       });
     } else if (channels !== undefined) {
       drawChannels(drawing, channels, x, top);
     }
   });
-  if (layers.some(({ maps }) => maps !== undefined)) drawColorBar(drawing, header, maximum, name);
-  drawText(drawing, 'input', inputLeft, header - 5, tile, caption);
-  drawFitted(drawing, inputPixels(view.input), inputLeft, header, tile);
-  drawFitted(drawing, toPixels(view.original), inputLeft, header + tile + gap, tile);
-
-  const baseline = height - footer + 11;
-  const isRight = view.output === view.label;
-  const answer = `O: ${view.output} (${probabilityText(view.outputProbability)})`;
-  const half = (width - 2 * margin) / 2;
-  drawText(drawing, answer, margin, baseline, half + 40, {
-    ...caption,
-    bold: true,
-    color: isRight ? ink.text : ink.wrong,
-  });
-  drawText(drawing, `L: ${view.label}`, margin, baseline + 12, half + 40, {
-    ...caption,
-    bold: true,
-  });
-  const right = { ...small, color: ink.faint, align: 'right' } as const;
-  drawText(drawing, `item ${view.itemIndex}`, width - margin, baseline, half - 44, right);
-  const when = `epoch ${view.epoch}, step ${view.step}`;
-  drawText(drawing, when, width - margin, baseline + 12, half - 4, right);
+  if (layers.some(({ maps }) => maps !== undefined)) {
+    const bar = { x: layout.barLeft, y: header, width: layout.bar, height: 2 * tile + gap };
+    drawColorBar(drawing, bar, layout.tickWidth, maximum, name);
+  }
+  drawText(drawing, 'input, original', inputLeft, header - 4, tile, caption);
+  drawTile(drawing, input, inputLeft, header);
+  drawTile(drawing, toPixels(view.original), inputLeft, header + tile + gap);
+  drawFooter(drawing, view, series, footerTop);
   return drawing;
 }

@@ -1,11 +1,12 @@
 /** Draws views in a thread of their own, in order, with a bound on what waits. */
 import { Worker } from 'node:worker_threads';
+import type { EvolutionView } from './evolutionView.ts';
 import type { MonitoringView, MonitoringViewOptions } from './monitoringView.ts';
 import type { SelectionView } from './selectionView.ts';
 import type { ViewRequest, ViewResponse } from './viewWorker.ts';
 
 /** Views that wait at most before `ready` holds their maker back: about 10 MB of 32×32 items. */
-const maxWaiting = 256;
+const defaultMaxWaiting = 256;
 
 interface Waiting {
   readonly resolve: (png: Uint8Array) => void;
@@ -17,11 +18,17 @@ export class ViewRenderer {
   readonly #worker = new Worker(new URL('./viewWorker.js', import.meta.url));
   readonly #waiting: Waiting[] = [];
   readonly #options: MonitoringViewOptions;
+  readonly #maxWaiting: number;
   #onProgress: (() => void)[] = [];
   #failure: Error | undefined;
 
-  constructor(options: MonitoringViewOptions = {}) {
+  /**
+   * @param options     how Monitoring Views and the colours of Evolution Views are drawn
+   * @param maxWaiting  views that wait at most before `ready` holds their maker back
+   */
+  constructor(options: MonitoringViewOptions = {}, maxWaiting = defaultMaxWaiting) {
     this.#options = options;
+    this.#maxWaiting = maxWaiting;
     this.#worker.on('message', (response: ViewResponse) => {
       const { resolve, reject } = this.#waiting.shift()!;
       if ('png' in response) resolve(response.png);
@@ -37,7 +44,7 @@ export class ViewRenderer {
 
   /** Resolves when another view may be handed over without gathering too many. */
   async ready(): Promise<void> {
-    while (this.#waiting.length >= maxWaiting) {
+    while (this.#waiting.length >= this.#maxWaiting) {
       await new Promise<void>((resolve) => this.#onProgress.push(resolve));
     }
   }
@@ -50,6 +57,11 @@ export class ViewRenderer {
   /** The Monitoring View as a PNG file. */
   renderMonitoringView(view: MonitoringView): Promise<Uint8Array> {
     return this.#render({ kind: 'monitoring', view, options: this.#options });
+  }
+
+  /** The Evolution View as a PNG file. */
+  renderEvolutionView(view: EvolutionView): Promise<Uint8Array> {
+    return this.#render({ kind: 'evolution', view, options: this.#options });
   }
 
   /** Ends the thread; views that still wait are given up. */

@@ -1,6 +1,7 @@
 /** The thread that draws views. */
 import { parentPort } from 'node:worker_threads';
 import { toPng } from './drawing.ts';
+import { drawEvolutionView, type EvolutionView } from './evolutionView.ts';
 import {
   drawMonitoringView,
   type MonitoringView,
@@ -15,22 +16,38 @@ export type ViewRequest =
       readonly kind: 'monitoring';
       readonly view: MonitoringView;
       readonly options: MonitoringViewOptions;
+    }
+  | {
+      readonly kind: 'evolution';
+      readonly view: EvolutionView;
+      readonly options: MonitoringViewOptions;
     };
 
 /** A drawn view; answers come in the order of the requests. */
 export type ViewResponse = { readonly png: Uint8Array } | { readonly error: Error };
 
-function draw(request: ViewRequest): Uint8Array {
-  if (request.kind === 'selection') return toPng(drawSelectionView(request.view));
-  return toPng(drawMonitoringView(request.view, request.options));
+function draw(request: ViewRequest): Promise<Uint8Array> {
+  switch (request.kind) {
+    case 'selection':
+      return toPng(drawSelectionView(request.view));
+    case 'monitoring':
+      return toPng(drawMonitoringView(request.view, request.options));
+    case 'evolution':
+      return toPng(drawEvolutionView(request.view, request.options.colormap));
+  }
 }
 
+/** Settled when the views so far are answered: compression runs beside this thread. */
+let answered: Promise<void> = Promise.resolve();
+
 parentPort?.on('message', (request: ViewRequest) => {
-  let response: ViewResponse;
-  try {
-    response = { png: draw(request) };
-  } catch (error) {
-    response = { error: error as Error };
-  }
-  parentPort?.postMessage(response);
+  answered = answered.then(async () => {
+    let response: ViewResponse;
+    try {
+      response = { png: await draw(request) };
+    } catch (error) {
+      response = { error: error as Error };
+    }
+    parentPort?.postMessage(response);
+  });
 });
