@@ -5,6 +5,7 @@ import { defaultScore, scores } from '../insitu/scores.ts';
 import { networks } from '../nets/factory.ts';
 import { absoluteNetworkName } from '../nets/ownNetwork.ts';
 import { optimizers } from '../training/optimizers.ts';
+import { precisionChoices } from '../training/precision.ts';
 import {
   boolean,
   choice,
@@ -12,6 +13,7 @@ import {
   integer,
   list,
   optionalInteger,
+  optionalReal,
   optionalText,
   real,
   text,
@@ -48,8 +50,8 @@ export const modelFlags = {
 export const engineFlags = {
   engine: choice(engineChoices, 'auto', 'what runs the graph; auto takes the fastest that works'),
   precision: choice(
-    ['auto', 'float32', 'bfloat16'] as const,
-    'auto',
+    precisionChoices,
+    'float32',
     'element type of convolutions and matrix products; auto: bfloat16 where it is fast',
   ),
 };
@@ -76,6 +78,18 @@ export const trainFlags = {
     ...modelFlags,
     weight_decay: real(0.00004, 'coefficient of the L2 penalty', { min: 0 }),
     label_smoothing: real(0, 'share of each target spread over all classes', { min: 0, max: 1 }),
+    trainable_scopes: list('beginnings of the names of the variables to train; by default all'),
+    moving_average_decay: optionalReal(
+      'decay per step of the moving averages of the variables; by default none are kept',
+      { min: 0, max: 1 },
+    ),
+    checkpoint_path: optionalText(
+      'checkpoint whose weights the run begins with, or a folder whose latest one is taken',
+    ),
+    checkpoint_exclude_scopes: list(
+      'beginnings of the names of variables that are not taken from it',
+    ),
+    ignore_missing_vars: boolean(false, 'begin variables that it lacks anew'),
     quantize_delay: unsupported(integer(-1, ''), 'quantised training is not built'),
   },
   Optimisation: {
@@ -133,6 +147,9 @@ export const trainFlags = {
     save_summaries_secs: integer(600, 'seconds between scalar summaries; 0 for none', { min: 0 }),
     save_interval_secs: integer(600, 'seconds between checkpoints; 0 for none but the last', {
       min: 0,
+    }),
+    save_interval_steps: optionalInteger('steps between checkpoints, besides the seconds', {
+      min: 1,
     }),
     max_checkpoints: integer(5, 'checkpoints that are kept', { min: 1 }),
   },

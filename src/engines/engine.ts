@@ -18,10 +18,18 @@ export interface Signature {
 /** The entry points of a graph by name, such as 'assign', 'read', 'train', 'predict'. */
 export type Signatures = Readonly<Record<string, Signature>>;
 
+/** What an engine makes of bfloat16 in convolutions and matrix products. */
+export interface Bfloat16Support {
+  readonly support: 'none' | 'slow' | 'fast';
+  /** For people, such as 'the processor has amx_bf16'. */
+  readonly reason: string;
+}
+
 /** Runs graphs. */
 export interface Engine {
   /** For people and run.json, such as 'tensorflow 2.21.0 (CPU)'. */
   readonly name: string;
+  readonly bfloat16: Bfloat16Support;
   /** Loads a graph; its variables start unassigned and live as long as the session. */
   load(graph: Graph, signatures: Signatures): Promise<Session>;
 }

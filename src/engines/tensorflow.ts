@@ -9,10 +9,11 @@ import type * as tfc from '@tensorflow/tfjs-core';
 import { NoEngineError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { writeSavedModel } from '../graph/savedModel.ts';
+import { cpuFeatures } from './cpuFeatures.ts';
 import { preloadCudaLibraries } from './cudaLibraries.ts';
-import type { Engine, HostTensor, Session, Signatures } from './engine.ts';
+import type { Bfloat16Support, Engine, HostTensor, Session, Signatures } from './engine.ts';
 import { checkFeeds } from './feeds.ts';
-import { askDriver } from './gpus.ts';
+import { askDriver, computeCapability } from './gpus.ts';
 import { engineFolder } from './home.ts';
 
 /** The package's name on npm. */
@@ -115,7 +116,27 @@ export function loadTensorFlowPackage(folder: string): Engine {
   const device = backend.isUsingGpuDevice ? ['GPU', gpus].filter(Boolean).join(': ') : 'CPU';
   return {
     name: `tensorflow ${backend.binding.TF_Version} (${device})`,
+    bfloat16: backend.isUsingGpuDevice ? bfloat16OnGpu() : bfloat16OnCpu(),
     load: (graph, signatures) => loadGraph(tf, graph, signatures),
+  };
+}
+
+/** Intel's AMX multiplies bfloat16 several times as fast as AVX-512 does float32. */
+function bfloat16OnCpu(): Bfloat16Support {
+  return cpuFeatures().has('amx_bf16')
+    ? { support: 'fast', reason: 'the processor has amx_bf16' }
+    : { support: 'slow', reason: 'the processor has no amx_bf16' };
+}
+
+/** Tensor cores take bfloat16 from compute capability 8.0 (Ampere) on. */
+function bfloat16OnGpu(): Bfloat16Support {
+  const capability = computeCapability();
+  if (capability === undefined) {
+    return { support: 'slow', reason: 'the GPU’s compute capability is not known' };
+  }
+  return {
+    support: capability >= 8 ? 'fast' : 'slow',
+    reason: `the GPU’s compute capability is ${capability.toFixed(1)}`,
   };
 }
 

@@ -56,11 +56,13 @@ export async function saveRun(
  * Reads the values of variables from a checkpoint.
  *
  * @param path  its prefix
+ * @param hint  a sentence for errors: what can be done
  * @throws UserError  when one is missing or has another shape
  */
 export async function readVariables(
   path: string,
   variables: readonly Variable[],
+  hint = '',
 ): Promise<Record<string, HostTensor>> {
   const bundle = await openTensorBundle(path);
   const values: Record<string, HostTensor> = {};
@@ -68,12 +70,12 @@ export async function readVariables(
     const found = bundle.shapes.get(name);
     if (found === undefined) {
       throw new UserError(
-        `${path}: holds no variable ${name}; expected one of ${shapeText(shape)}.`,
+        `${path}: holds no variable ${name}; expected one of ${shapeText(shape)}. ${hint}`.trimEnd(),
       );
     }
     if (found.length !== shape.length || found.some((size, i) => size !== shape[i])) {
       throw new UserError(
-        `${path}: holds ${name} of ${shapeText(found)}; this network has ${shapeText(shape)}.`,
+        `${path}: holds ${name} of ${shapeText(found)}; this network has ${shapeText(shape)}. ${hint}`.trimEnd(),
       );
     }
     const { data } = await bundle.read(name);
@@ -93,7 +95,10 @@ export async function restoreRun(
 ): Promise<RestoredRun | undefined> {
   const path = await latestCheckpoint(trainDir);
   if (path === undefined) return undefined;
-  const values = await readVariables(path, variables);
+  const hint =
+    'A run goes on with the network, optimizer and moving averages it began with: give another ' +
+    '--train_dir, and this one as --checkpoint_path.';
+  const values = await readVariables(path, variables, hint);
   const bundle = await openTensorBundle(path);
   const step = Number((await bundle.read(stepName)).data[0]);
   let state: RunState | undefined;

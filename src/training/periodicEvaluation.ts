@@ -7,6 +7,7 @@ import { EventWriter } from '../events/eventWriter.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
 import { type Evaluation, evaluate, evaluationSummaries } from './evaluator.ts';
 import { type FolderLock, lockFolder } from './folderLock.ts';
+import { averagedValues } from './movingAverages.ts';
 import type { RunOptions } from './runOptions.ts';
 
 /** Evaluates the network in training on another split, now and then. */
@@ -16,6 +17,7 @@ export class PeriodicEvaluation {
   readonly #pipeline: BatchPipeline;
   readonly #writer: EventWriter;
   readonly #lock: FolderLock;
+  readonly #ofAverages: boolean;
 
   private constructor(
     session: Session,
@@ -23,12 +25,14 @@ export class PeriodicEvaluation {
     pipeline: BatchPipeline,
     writer: EventWriter,
     lock: FolderLock,
+    ofAverages: boolean,
   ) {
     this.#session = session;
     this.#dataset = dataset;
     this.#pipeline = pipeline;
     this.#writer = writer;
     this.#lock = lock;
+    this.#ofAverages = ofAverages;
   }
 
   /**
@@ -56,14 +60,32 @@ export class PeriodicEvaluation {
       batchSize: 100,
       numThreads: 1,
     });
-    return new PeriodicEvaluation(session, dataset, pipeline, writer, lock);
+    const ofAverages = options.moving_average_decay !== undefined;
+    return new PeriodicEvaluation(session, dataset, pipeline, writer, lock, ofAverages);
   }
 
   async run(step: number): Promise<Evaluation> {
-    const evaluation = await evaluate(this.#session, this.#dataset, this.#pipeline);
+    const evaluation = this.#ofAverages
+      ? await this.#withAverages(() => this.#evaluate())
+      : await this.#evaluate();
     await this.#writer.write({ step, values: evaluationSummaries(evaluation) });
     await this.#writer.sync();
     return evaluation;
+  }
+
+  #evaluate(): Promise<Evaluation> {
+    return evaluate(this.#session, this.#dataset, this.#pipeline);
+  }
+
+  /** Has the moving averages stand in for the variables meanwhile. */
+  async #withAverages<T>(action: () => Promise<T>): Promise<T> {
+    const current = this.#session.run('read', {});
+    this.#session.run('assign', averagedValues(current));
+    try {
+      return await action();
+    } finally {
+      this.#session.run('assign', current);
+    }
   }
 
   async close(): Promise<void> {

@@ -12,16 +12,17 @@ import { networkTitle } from '../nets/ownNetwork.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
-import { restoreRun, saveRun } from './checkpointing.ts';
+import { saveRun } from './checkpointing.ts';
 import { lockFolder } from './folderLock.ts';
-import { initialValues } from './initialValues.ts';
 import { InSituRecorder, type Selection } from './inSituRecorder.ts';
 import { interruptSignal } from './interrupt.ts';
 import { PeriodicEvaluation } from './periodicEvaluation.ts';
+import { choosePrecision, type Precision } from './precision.ts';
 import { createProgress } from './progress.ts';
 import type { RunOptions } from './runOptions.ts';
 import { writeRunRecord } from './runRecord.ts';
 import { epochLine, printReport } from './runReport.ts';
+import { findStartingPoint } from './startingPoint.ts';
 import { stepsPerEpoch, train } from './trainer.ts';
 import { loadTrainingData, recordLabels } from './trainingData.ts';
 import { buildTrainingGraph, type TrainingGraph } from './trainingGraph.ts';
@@ -42,6 +43,7 @@ function buildGraph(
   network: NetworkDefinition,
   dataset: Dataset,
   imageShape: readonly [number, number, number],
+  { computeType }: Precision,
 ): TrainingGraph {
   const training = buildTrainingGraph({
     network,
@@ -49,8 +51,10 @@ function buildGraph(
     imageShape,
     weightDecay: options.weight_decay,
     labelSmoothing: options.label_smoothing,
-    computeType: 'float32',
+    computeType,
     optimizer: options,
+    trainableScopes: options.trainable_scopes,
+    movingAverages: options.moving_average_decay !== undefined,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,
   });
@@ -86,12 +90,13 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const data = await loadTrainingData(options);
   await recordLabels(options.train_dir, data);
   const { dataset, plantedErrors } = data;
-  const imageShape = imageShapeOf(options, network, dataset);
-  const training = buildGraph(options, network, dataset, imageShape);
-  const { selectionLayer, monitoredLayers } = training;
   const { engine, reason } = await selectEngine(options.engine);
-  const restored = await restoreRun(options.train_dir, training.variables);
-  const firstStep = restored?.step ?? 0;
+  const precision = choosePrecision(options.precision, engine);
+  const imageShape = imageShapeOf(options, network, dataset);
+  const training = buildGraph(options, network, dataset, imageShape, precision);
+  const { selectionLayer, monitoredLayers } = training;
+  const start = await findStartingPoint(options, training, dataset.size);
+  const firstStep = start.step;
   const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
   const lastStep = Math.min(
     options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
@@ -113,14 +118,16 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     return 0;
   }
   progress.message(`engine: ${engine.name} (${reason})`);
-  if (restored !== undefined) progress.message(`resuming ${restored.path}`);
+  progress.message(`precision: ${precision.computeType} (${precision.reason})`);
+  for (const message of start.messages) progress.message(message);
 
   const session = await engine.load(training.graph, training.signatures);
   cleanup.add(() => session.close());
-  session.run('assign', restored?.values ?? initialValues(training.variables, options.seed));
+  session.run('assign', start.values);
   await writeRunRecord(options.train_dir, {
     flags: { ...options, hs: selectionLayer },
     engine: { name: engine.name, reason },
+    precision,
     dataset: {
       name: dataset.name,
       split: dataset.split,
@@ -159,7 +166,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
             renderer,
             plantedErrors: plantedErrors && new Set(plantedErrors.map((error) => error.itemIndex)),
           },
-          restored?.state?.inSitu ?? undefined,
+          start.state?.inSitu ?? undefined,
         );
   const evaluation =
     options.eval_interval_epochs === 0

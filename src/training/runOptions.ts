@@ -3,10 +3,14 @@ import type { LabelNoiseType } from '../../datasets/labelNoise.ts';
 import type { EngineChoice } from '../engines/select.ts';
 import type { LearningRateOptions } from './learningRate.ts';
 import type { OptimizerOptions } from './optimizers.ts';
+import type { PrecisionChoice } from './precision.ts';
+import type { StartingPointOptions } from './startingPoint.ts';
 
 /** The flags of `losslens train`. */
-export interface RunOptions extends OptimizerOptions, Omit<LearningRateOptions, 'stepsPerEpoch'> {
-  readonly train_dir: string;
+export interface RunOptions
+  extends OptimizerOptions,
+    StartingPointOptions,
+    Omit<LearningRateOptions, 'stepsPerEpoch'> {
   readonly dataset_name: string;
   readonly dataset_dir: string | undefined;
   readonly dataset_split_name: string;
@@ -15,16 +19,16 @@ export interface RunOptions extends OptimizerOptions, Omit<LearningRateOptions, 
   readonly use_grayscale: boolean;
   readonly num_preprocessing_threads: number;
   readonly train_image_size: number | undefined;
-  readonly batch_size: number;
   readonly weight_decay: number;
   readonly label_smoothing: number;
+  readonly trainable_scopes: readonly string[];
+  readonly moving_average_decay: number | undefined;
   readonly label_noise: number;
   readonly label_noise_type: LabelNoiseType;
   readonly eval_interval_epochs: number;
   readonly eval_split_name: string;
   readonly max_number_of_steps: number | undefined;
   readonly max_number_of_epochs: number | undefined;
-  readonly seed: number;
   readonly hs: string | undefined;
   readonly rank_by: string;
   readonly ns: number;
@@ -34,6 +38,8 @@ export interface RunOptions extends OptimizerOptions, Omit<LearningRateOptions, 
   readonly log_every_n_steps: number;
   readonly save_summaries_secs: number;
   readonly save_interval_secs: number;
+  readonly save_interval_steps: number | undefined;
   readonly max_checkpoints: number;
   readonly engine: EngineChoice;
+  readonly precision: PrecisionChoice;
 }

@@ -4,12 +4,14 @@ import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../packageRoot.ts';
 import { replaceFile } from '../replaceFile.ts';
+import type { Precision } from './precision.ts';
 
 /** What is recorded of a run. */
 export interface RunRecord {
   /** Every flag with its resolved value. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly engine: { readonly name: string; readonly reason: string };
+  readonly precision: Precision;
   readonly dataset: {
     readonly name: string;
     readonly split: string;

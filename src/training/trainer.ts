@@ -2,11 +2,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
+import { UserError } from '../errors.ts';
 import type { EventWriter } from '../events/eventWriter.ts';
 import { scalarSummary } from '../events/summaries.ts';
 import type { Batch, BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import type { InSituRecorder, Selection } from './inSituRecorder.ts';
 import { type LearningRateOptions, learningRateAt } from './learningRate.ts';
+import { movingAverageDecayAt } from './movingAverages.ts';
 import type { Progress } from './progress.ts';
 
 /** What the loop depends on; the names in snake case are those of the flags. */
@@ -28,6 +30,9 @@ export interface TrainerOptions {
   readonly log_every_n_steps: number;
   readonly save_summaries_secs: number;
   readonly save_interval_secs: number;
+  readonly save_interval_steps: number | undefined;
+  /** undefined when no averages are kept. */
+  readonly moving_average_decay: number | undefined;
   /** Writes a checkpoint of everything after `step` steps. */
   readonly save: (step: number) => Promise<void>;
   /** Told of each epoch's selection; null when no layer guides one. */
@@ -68,6 +73,16 @@ class Timer {
   }
 }
 
+/** The loss is no number any more, and nothing after it can be. */
+class DivergenceError extends UserError {
+  constructor(step: number, loss: number) {
+    super(
+      `step ${step}: the loss is ${loss}; expected a number. The training diverged: lower ` +
+        '--learning_rate, or begin with --warmup_epochs.',
+    );
+  }
+}
+
 /** Trains from `firstStep` to `lastStep`. */
 export async function train(options: TrainerOptions): Promise<TrainingResult> {
   const { session, dataset, pipeline, writer, progress, inSitu, signal, firstStep, lastStep } =
@@ -76,6 +91,9 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
   const summariesTimer = new Timer(options.save_summaries_secs);
   const checkpointTimer = new Timer(options.save_interval_secs);
   const isOver = (step: number) => step >= lastStep || signal.aborted;
+  const isSaveDue = (step: number) =>
+    checkpointTimer.isDue() ||
+    (options.save_interval_steps !== undefined && step % options.save_interval_steps === 0);
   let savedStep = firstStep;
   const save = async (step: number) => {
     if (step === savedStep) return;
@@ -93,10 +111,11 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
     for await (const batch of pipeline.epoch(epochIndex, step % perEpoch)) {
       const rate = learningRateAt(step, options.learningRate);
       const rows = inSitu?.rowsToMonitor(batch);
-      const outputs = session.run('train', trainFeeds(batch, rate, options.seed, step, rows));
+      const outputs = session.run('train', trainFeeds(batch, rate, step, rows, options));
       step++;
 
       const loss = outputs['total_loss']!.data[0]!;
+      if (!Number.isFinite(loss)) throw new DivergenceError(step, loss);
       if (inSitu) await inSitu.observe(batch, rows, outputs, epoch, step);
       progress.update({ step, epoch, loss });
       if (step % options.log_every_n_steps === 0) {
@@ -115,7 +134,7 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
       }
       if (summariesTimer.isDue()) await writer.flush();
       // At an epoch's end the checkpoint waits for the selection.
-      if (step % perEpoch !== 0 && checkpointTimer.isDue()) await save(step);
+      if (step % perEpoch !== 0 && isSaveDue(step)) await save(step);
       if (isOver(step)) break;
       // The step blocks JavaScript: here messages of worker threads and signals get their turn.
       await setImmediate();
@@ -126,24 +145,31 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
     const selection = inSitu ? await inSitu.endEpoch(epoch, step, isComplete) : null;
     await writer.flush();
     await options.onEpochEnd(epoch, step, selection);
-    if (isComplete && (isOver(step) || checkpointTimer.isDue())) await save(step);
+    if (isComplete && (isOver(step) || isSaveDue(step))) await save(step);
   }
   const seconds = (performance.now() - startMs) / 1000;
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };
 }
 
+function scalar(value: number): HostTensor {
+  return { data: Float32Array.of(value), shape: [] };
+}
+
 function trainFeeds(
   { images, labels }: Batch,
   rate: number,
-  seed: number,
   step: number,
   rows: Int32Array | undefined,
+  { seed, moving_average_decay }: TrainerOptions,
 ): Record<string, HostTensor> {
   return {
     images,
     labels: { data: labels, shape: [labels.length] },
-    learning_rate: { data: Float32Array.of(rate), shape: [] },
+    learning_rate: scalar(rate),
     dropout_seed: { data: Int32Array.of(seed, step), shape: [2] },
+    ...(moving_average_decay === undefined
+      ? {}
+      : { moving_average_decay: scalar(movingAverageDecayAt(step, moving_average_decay)) }),
     ...(rows ? { monitor_rows: { data: rows, shape: [rows.length] } } : {}),
   };
 }

@@ -10,6 +10,7 @@ import { itemScores } from '../insitu/itemScores.ts';
 import { monitoredContributions, type TappedLayer } from '../insitu/lossContribution.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
 import { addLoss } from './loss.ts';
+import { addMovingAverages } from './movingAverages.ts';
 import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
 import { predictSignature, variableSignatures } from './predictionGraph.ts';
 
@@ -23,6 +24,10 @@ export interface TrainingGraphOptions {
   readonly labelSmoothing: number;
   readonly computeType: 'float32' | 'bfloat16';
   readonly optimizer: OptimizerOptions;
+  /** Beginnings of the names of the variables to train, as regular expressions; all by default. */
+  readonly trainableScopes?: readonly string[];
+  /** Whether moving averages of the network's variables are kept; not by default. */
+  readonly movingAverages?: boolean;
   /** Hs; undefined for the logits, empty to select nothing. */
   readonly selectionLayer: string | undefined;
   /** Hm, in any order. */
@@ -34,7 +39,8 @@ export interface TrainingGraphOptions {
  * - `assign`  feeds every variable by its name; output `done`
  * - `read`    outputs every variable by its name
  * - `train`   feeds images [n, h, w, c], labels int32 [n], learning_rate [], dropout_seed int32 [2]
- *             and, with monitored layers, monitor_rows int32 [m]. Outputs total_loss [],
+ *             and, with monitored layers, monitor_rows int32 [m], with moving averages
+ *             moving_average_decay []. Outputs total_loss [],
  *             cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
  *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
  *             monitored layer LAYER/contribution [m] and either
@@ -51,6 +57,8 @@ export interface TrainingGraph {
   /** Hm in network order. */
   readonly monitoredLayers: readonly string[];
   readonly variables: readonly Variable[];
+  /** Those of the network; the others are the optimizer's and the moving averages. */
+  readonly modelVariables: readonly Variable[];
 }
 
 /** @throws UsageError  listing the layers that exist, unless the network has this end point */
@@ -74,6 +82,36 @@ function resolveSelectionLayer(
 }
 
 /**
+ * Variables whose names begin with one of the scopes (TensorFlow's get_collection with a scope).
+ *
+ * @throws UsageError  for a scope that is no regular expression, or that no variable is in
+ */
+function inScopes(
+  variables: readonly Variable[],
+  scopes: readonly string[] = [],
+): readonly Variable[] {
+  if (scopes.length === 0) return variables;
+  const chosen = new Set<Variable>();
+  for (const scope of scopes) {
+    let pattern: RegExp;
+    try {
+      pattern = new RegExp(`^(?:${scope})`);
+    } catch (error) {
+      throw new UsageError(`--trainable_scopes: got "${scope}" (${(error as Error).message}).`);
+    }
+    const matching = variables.filter(({ name }) => pattern.test(name));
+    if (matching.length === 0) {
+      const known = [...new Set(variables.map(({ name }) => name.replace(/\/[^/]*$/, '')))];
+      throw new UsageError(
+        `--trainable_scopes: got "${scope}"; expected the beginning of one of ${known.join(', ')}.`,
+      );
+    }
+    for (const variable of matching) chosen.add(variable);
+  }
+  return variables.filter((variable) => chosen.has(variable));
+}
+
+/**
  * Builds the graph of a run.
  *
  * @throws UsageError  for a layer or optimizer that does not exist, or a layer that the loss does
@@ -87,6 +125,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const learningRate = placeholder(graph, 'float32', [], 'learning_rate');
   const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
   const monitorRows = placeholder(graph, 'int32', [-1], 'monitor_rows');
+  const averageDecay = placeholder(graph, 'float32', [], 'moving_average_decay');
 
   const context: NetworkContext = {
     numClasses,
@@ -97,6 +136,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     updates: [],
   };
   const { logits, endPoints } = network.build(images, context);
+  const modelVariables = [...graph.variables.values()];
   const loss = addLoss(graph, logits, labels, options.labelSmoothing);
 
   const tapped = new Map<string, Tensor>();
@@ -111,12 +151,21 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     options.monitoredLayers.includes(name),
   );
 
-  // Asked for once: a second call would add the whole backward pass again.
-  const trainable = [...graph.variables.values()].filter(({ trainable }) => trainable);
+  // Asked for once: a second call would add the whole backward pass again. Label smoothing needs
+  // it, for contributions of the labels as they are, but only from the loss to the tapped layers.
+  const trainable = inScopes(
+    modelVariables.filter(({ trainable }) => trainable),
+    options.trainableScopes,
+  );
+  const isSmoothed = loss.labelCrossEntropy !== loss.crossEntropy;
+  const taps = [...tapped.values()];
   const derivatives = gradients(loss.total, [
     ...trainable.map(({ value }) => value),
-    ...tapped.values(),
+    ...(isSmoothed ? [] : taps),
   ]);
+  const tapDerivatives = isSmoothed
+    ? gradients(loss.labelCrossEntropy, taps)
+    : derivatives.slice(trainable.length);
   const variableGradients = trainable.flatMap((variable, i) => {
     const gradient = derivatives[i];
     return gradient ? [{ variable, gradient }] : [];
@@ -125,6 +174,9 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     ...addOptimizer(variableGradients, learningRate, options.optimizer),
     ...context.updates,
   ];
+  if (options.movingAverages) {
+    updates.push(...addMovingAverages(modelVariables, averageDecay, updates));
+  }
 
   const outputs: Record<string, Tensor> = {
     total_loss: identity(loss.total, { name: 'train/total_loss', after: updates }),
@@ -142,7 +194,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     });
     const layers = new Map<string, TappedLayer>();
     [...tapped].forEach(([name, activation], i) => {
-      const gradient = derivatives[trainable.length + i];
+      const gradient = tapDerivatives[i];
       if (!gradient) {
         const flag = name === selectionLayer ? '--hs' : '--hm';
         throw new UsageError(
@@ -178,6 +230,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     selectionLayer,
     monitoredLayers,
     variables,
+    modelVariables,
     signatures: {
       ...variableSignatures(graph, variables),
       train: {
@@ -187,6 +240,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
           learning_rate: learningRate,
           dropout_seed: dropoutSeed,
           ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
+          ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
         },
         outputs,
       },

@@ -31,6 +31,7 @@ export async function createWasmEngine(): Promise<Engine> {
   }
   return {
     name: `wasm (tfjs ${tf.version_core}, one thread)`,
+    bfloat16: { support: 'none', reason: 'the wasm engine computes in float32' },
     load: async (graph, signatures) => new WasmSession(graph, signatures),
   };
 }

@@ -60,6 +60,12 @@ export function getVariable(
   return variable;
 }
 
+/** The value of a variable after other nodes have run (TF op ReadVariableOp). */
+export function readVariable({ handle, shape }: Variable, options: OpOptions = {}): Tensor {
+  const attrs = { dtype: { type: 'float32' } } as const;
+  return addOp(handle.graph, 'ReadVariableOp', [handle], attrs, 'float32', shape, options);
+}
+
 function addUpdate(
   op: string,
   inputs: readonly Tensor[],
