@@ -17,6 +17,8 @@ const itemsPrefix = 'losslens/items/';
 export interface RunState {
   /** Items per step: with another one, the epoch that was begun cannot be gone on with. */
   readonly batchSize: number;
+  /** Items of the data set's source. */
+  readonly datasetSize: number;
   readonly inSitu: InSituState | null;
 }
 

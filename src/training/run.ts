@@ -202,7 +202,11 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
         options.train_dir,
         step,
         session,
-        { batchSize: options.batch_size, inSitu: inSitu?.state ?? null },
+        {
+          batchSize: options.batch_size,
+          datasetSize: dataset.size,
+          inSitu: inSitu?.state ?? null,
+        },
         options.max_checkpoints,
       );
       await inSitu?.writeItems();

@@ -34,7 +34,7 @@ export interface StartingPointOptions {
 /**
  * Finds where a run begins.
  *
- * @param items  of the data set that it trains on
+ * @param items  of the data set's source
  * @throws UserError  for a checkpoint that cannot be read or does not fit the graph
  */
 export async function findStartingPoint(
@@ -72,10 +72,9 @@ function expectSameEpochs(
       `--batch_size: got ${batch_size}; the run of ${path} has ${state.batchSize}. ${advice}`,
     );
   }
-  const before = state?.inSitu?.contributions.length ?? items;
-  if (before !== items) {
+  if (state !== undefined && state.datasetSize !== items) {
     throw new UsageError(
-      `--dataset_name: has ${items} items; the run of ${path} trains on ${before}. ${advice}`,
+      `--dataset_name: has ${items} items; the run of ${path} trains on ${state.datasetSize}. ${advice}`,
     );
   }
 }
