@@ -65,7 +65,7 @@ export function someFeeds(
   labels.forEach((label, row) => {
     for (let i = 0; i < imageSize; i++) {
       const stripe = Math.floor((i * 10) / imageSize) === label ? 1 : 0;
-      data[row * imageSize + i] = 0.2 * (stripe + next() - 0.5);
+      data[row * imageSize + i] = stripe + next() - 0.5;
     }
   });
   return {
