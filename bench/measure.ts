@@ -1,0 +1,60 @@
+/** Times alternatives side by side, so that whatever else the machine does meets all of them alike. */
+
+/** Times of one alternative in milliseconds. */
+export interface Timing {
+  readonly medianMs: number;
+  readonly minMs: number;
+  readonly meanMs: number;
+  readonly stddevMs: number;
+  readonly repeats: number;
+}
+
+/** The middle value; of an even number of values, the upper middle one. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+function summarize(times: readonly number[]): Timing {
+  const meanMs = times.reduce((sum, time) => sum + time, 0) / times.length;
+  const variance = times.reduce((sum, time) => sum + (time - meanMs) ** 2, 0) / times.length;
+  return {
+    medianMs: median(times),
+    minMs: Math.min(...times),
+    meanMs,
+    stddevMs: Math.sqrt(variance),
+    repeats: times.length,
+  };
+}
+
+/**
+ * Runs each alternative once a round, in turn.
+ *
+ * @param alternatives  by name
+ * @param rounds        that are timed
+ * @param warmUps       rounds before them that are not
+ */
+export function interleave<Name extends string>(
+  alternatives: Readonly<Record<Name, () => unknown>>,
+  rounds: number,
+  warmUps = 3,
+): Record<Name, Timing> {
+  const names = Object.keys(alternatives) as Name[];
+  const times = new Map<Name, number[]>(names.map((name) => [name, []]));
+  for (let round = -warmUps; round < rounds; round++) {
+    for (const name of names) {
+      const startMs = performance.now();
+      alternatives[name]();
+      if (round >= 0) times.get(name)!.push(performance.now() - startMs);
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, summarize(times.get(name)!)])) as Record<
+    Name,
+    Timing
+  >;
+}
+
+/** "12.3 ms (min 11.9, mean 12.5 ± 0.4, 60 times)" */
+export function timingText({ medianMs, minMs, meanMs, stddevMs, repeats }: Timing): string {
+  const ms = (value: number) => value.toPrecision(3);
+  return `${ms(medianMs)} ms (min ${ms(minMs)}, mean ${ms(meanMs)} ± ${ms(stddevMs)}, ${repeats} times)`;
+}

@@ -1,0 +1,267 @@
+/**
+ * Speed of training, as ratios of what is measured side by side in one run.
+ *
+ *     node dist/bench/training.js [--data DIR] [--rounds N]
+ *
+ * - end to end: `losslens train` of LeNet, both views included, against the bare tf.function step of
+ *   the same network and batch in Python TensorFlow ($LOSSLENS_PYTHON, or python3)
+ * - in situ: one training step with the loss contributions of Logits, pool1 and pool2 against one
+ *   without, of LeNet and of cifarnet
+ * - engines: one training step on WebAssembly against one on TensorFlow, in float32
+ *
+ * DIR holds MNIST's four files in DIR/mnist; without it the built-in digits take its place. The last
+ * line is one JSON object. What cannot run on this machine is left out, with the reason.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { loadDataset } from '../datasets/factory.ts';
+import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
+import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
+import { createWasmEngine } from '../src/engines/wasm/wasmEngine.ts';
+import { NoEngineError } from '../src/errors.ts';
+import { getNetwork } from '../src/nets/factory.ts';
+import { packageRoot } from '../src/packageRoot.ts';
+import { BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
+import { initialValues } from '../src/training/initialValues.ts';
+import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
+import { interleave, median, type Timing, timingText } from './measure.ts';
+
+const { values: flags } = parseArgs({
+  options: { data: { type: 'string' }, rounds: { type: 'string', default: '3' } },
+});
+const rounds = Number(flags.rounds);
+const report: Record<string, unknown> = {
+  machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+};
+
+const optimizer = {
+  optimizer: 'sgd',
+  momentum: 0.9,
+  opt_epsilon: 1,
+  adadelta_rho: 0.95,
+  adagrad_initial_accumulator_value: 0.1,
+  adam_beta1: 0.9,
+  adam_beta2: 0.999,
+  ftrl_learning_rate_power: -0.5,
+  ftrl_initial_accumulator_value: 0.1,
+  ftrl_l1: 0,
+  ftrl_l2: 0,
+  rmsprop_momentum: 0.9,
+  rmsprop_decay: 0.9,
+};
+
+/** One training step, again and again on the same batch. */
+class Step {
+  readonly #session: Session;
+  readonly #feeds: Record<string, HostTensor>;
+
+  constructor(session: Session, feeds: Record<string, HostTensor>) {
+    this.#session = session;
+    this.#feeds = feeds;
+  }
+
+  /** @returns the loss, so that diverging sessions can be told */
+  run(): number {
+    return this.#session.run('train', this.#feeds)['total_loss']!.data[0]!;
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+
+  /** The step of a network on a batch of a built-in data set, with or without the in situ part. */
+  static async create(
+    engine: Engine,
+    modelName: string,
+    dataset: string,
+    batchSize: number,
+    inSitu: boolean,
+  ): Promise<Step> {
+    const source = await loadDataset({ name: dataset, folder: undefined, split: 'train' });
+    const network = getNetwork(modelName);
+    const side = network.defaultImageSize;
+    const imageShape = [side, side, source.imageShape[2]] as const;
+    const pipeline = new BatchPipeline(source, {
+      preprocessingName: network.preprocessingName,
+      isTraining: true,
+      imageShape,
+      batchSize,
+      seed: 0,
+      numThreads: 1,
+    });
+    const { value: batch } = await pipeline.epoch(0).next();
+    const { graph, signatures, variables } = buildTrainingGraph({
+      network,
+      numClasses: source.classNames.length,
+      imageShape,
+      weightDecay: 0,
+      labelSmoothing: 0,
+      computeType: 'float32',
+      optimizer,
+      selectionLayer: inSitu ? 'Logits' : '',
+      monitoredLayers: inSitu ? ['pool1', 'pool2'] : [],
+    });
+    const session = await engine.load(graph, signatures);
+    session.run('assign', initialValues(variables, 0));
+    const { images, labels } = batch!;
+    const feeds = {
+      images: { data: images.data.slice(), shape: images.shape },
+      labels: { data: labels, shape: [labels.length] },
+      learning_rate: { data: Float32Array.of(0.01), shape: [] },
+      dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
+      // As many rows as hold monitored items when 256 of some thousands are watched.
+      ...(inSitu ? { monitor_rows: { data: Int32Array.of(3, 7, 11), shape: [3] } } : {}),
+    };
+    await pipeline.close();
+    return new Step(session, feeds);
+  }
+}
+
+/** Prints two timings and their ratio, and puts them into the report. */
+function compare(
+  name: string,
+  [firstName, first]: readonly [string, Timing],
+  [secondName, second]: readonly [string, Timing],
+): void {
+  const ratio = first.medianMs / second.medianMs;
+  console.log(`${name}: ${firstName} ÷ ${secondName} = ${ratio.toFixed(3)}`);
+  console.log(`  ${firstName}: ${timingText(first)}`);
+  console.log(`  ${secondName}: ${timingText(second)}`);
+  report[name] = { [firstName]: first, [secondName]: second, ratio };
+}
+
+const networks = [
+  { modelName: 'lenet', dataset: 'digits', batchSize: 50 },
+  { modelName: 'cifarnet', dataset: 'shapes', batchSize: 128 },
+] as const;
+
+async function benchInSitu(engine: Engine): Promise<void> {
+  for (const { modelName, dataset, batchSize } of networks) {
+    const without = await Step.create(engine, modelName, dataset, batchSize, false);
+    const withInSitu = await Step.create(engine, modelName, dataset, batchSize, true);
+    const timings = interleave(
+      { without: () => without.run(), with: () => withInSitu.run() },
+      40 * rounds,
+    );
+    // After as many steps on the same data both must stand at the same loss, bit for bit.
+    const losses = [without.run(), withInSitu.run()];
+    if (losses[0] !== losses[1]) throw new Error(`${modelName}: losses ${losses.join(' and ')}`);
+    compare(
+      `in situ, ${modelName}, batch ${batchSize}`,
+      ['with', timings.with],
+      ['without', timings.without],
+    );
+    without.close();
+    withInSitu.close();
+  }
+}
+
+async function benchEngines(tensorflow: Engine, wasm: Engine): Promise<void> {
+  for (const { modelName, dataset, batchSize } of networks) {
+    const fast = await Step.create(tensorflow, modelName, dataset, batchSize, true);
+    const slow = await Step.create(wasm, modelName, dataset, batchSize, true);
+    const timings = interleave(
+      { tensorflow: () => fast.run(), wasm: () => slow.run() },
+      4 * rounds,
+      1,
+    );
+    compare(
+      `engines, ${modelName}, batch ${batchSize}`,
+      ['wasm', timings.wasm],
+      ['tensorflow', timings.tensorflow],
+    );
+    fast.close();
+    slow.close();
+  }
+}
+
+/** Items per second of one `losslens train`, start-up left out, as it reports them. */
+async function trainingRate(
+  data: string | undefined,
+  trainDir: string,
+  steps: number,
+): Promise<number> {
+  const dataset =
+    data === undefined
+      ? ['--dataset_name=digits']
+      : ['--dataset_name=mnist', `--dataset_dir=${join(data, 'mnist')}`];
+  const args = [
+    join(packageRoot, 'dist/bin/losslens.js'),
+    'train',
+    '--engine=tensorflow',
+    `--train_dir=${trainDir}`,
+    ...dataset,
+    '--model_name=lenet',
+    '--batch_size=50',
+    `--max_number_of_steps=${steps}`,
+    '--optimizer=sgd',
+    '--learning_rate=0.01',
+    '--learning_rate_decay_type=fixed',
+    '--weight_decay=0',
+    '--log_every_n_steps=100',
+    '--seed=1',
+    '--hs=Logits',
+    '--ns=64',
+    '--hm=pool1,pool2',
+  ];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  for await (const text of child.stderr) stderr += text;
+  const rate = /done after .*?(\d+) items\/s/.exec(stderr)?.[1];
+  if (rate === undefined) throw new Error(`losslens train: ${stderr}`);
+  return Number(rate);
+}
+
+async function benchEndToEnd(data: string | undefined): Promise<void> {
+  const python = process.env['LOSSLENS_PYTHON'] ?? 'python3';
+  const script = join(packageRoot, 'bench/python/lenet_step.py');
+  const child = spawn(python, [script, '50', '600'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ready = await lines.next();
+  if (ready.done) {
+    console.log(`end to end: left out, ${python} with TensorFlow is not installed`);
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  try {
+    for (let round = 0; round < rounds; round++) {
+      child.stdin.write('go\n');
+      theirs.push(Number((await lines.next()).value));
+      // An epoch and a bit of MNIST: a Selection View, and Monitoring Views of its items.
+      ours.push(await trainingRate(data, join(folder, String(round)), 1500));
+    }
+  } finally {
+    child.stdin.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const ratio = median(ours) / median(theirs);
+  const name = `end to end, lenet, batch 50, ${data === undefined ? 'digits' : 'MNIST'}`;
+  console.log(`${name}: losslens train ÷ bare tf.function step = ${ratio.toFixed(3)}`);
+  console.log(`  losslens train: ${ours.map(Math.round).join(', ')} items/s`);
+  console.log(`  Python TensorFlow: ${theirs.map(Math.round).join(', ')} items/s`);
+  report[name] = { losslensItemsPerSecond: ours, pythonItemsPerSecond: theirs, ratio };
+}
+
+const wasm = await createWasmEngine();
+try {
+  const tensorflow = await loadTensorFlowEngine();
+  report['engine'] = tensorflow.name;
+  console.log(`${report['machine']}; ${tensorflow.name}; ${wasm.name}`);
+  await benchEndToEnd(flags.data);
+  await benchInSitu(tensorflow);
+  await benchEngines(tensorflow, wasm);
+} catch (error) {
+  if (!(error instanceof NoEngineError)) throw error;
+  console.log(`left out: ${error.message}`);
+}
+console.log(JSON.stringify(report));
+process.exit(0);
