@@ -13,12 +13,18 @@ const maxPixels = 2 ** 26;
 // Images are read once: libvips need not remember them.
 sharp.cache(false);
 
+/**
+ * The size that images are decoded to: null for their own; `crop` for a square of this side, which
+ * they are resized to fill and cropped to; `shrink` for smaller ones of the same aspect where the
+ * shorter side has more pixels than this.
+ */
+export type DecodedSize = { readonly side: number; readonly fit: 'crop' | 'shrink' } | null;
+
 /** What an image shall be decoded to. */
 export interface DecodeOptions {
   /** 1 grey, 3 RGB; transparency is dropped. */
   readonly channels: 1 | 3;
-  /** Side of a square that the image is resized to fill and cropped to; null for its own size. */
-  readonly side: number | null;
+  readonly size: DecodedSize;
 }
 
 function isBmp(bytes: Buffer): boolean {
@@ -50,7 +56,7 @@ export async function readChannels(bytes: Buffer): Promise<1 | 3> {
 export async function decodeImage(
   bytes: Buffer,
   where: string,
-  { channels, side }: DecodeOptions,
+  { channels, size }: DecodeOptions,
 ): Promise<Image> {
   try {
     const image = sharp(isBmp(bytes) ? await bmpToPng(bytes) : bytes, {
@@ -59,7 +65,10 @@ export async function decodeImage(
       .autoOrient()
       .removeAlpha();
     image.toColourspace(channels === 1 ? 'b-w' : 'srgb');
-    if (side !== null) image.resize(side, side, { fit: 'cover' });
+    if (size?.fit === 'crop') image.resize(size.side, size.side, { fit: 'cover' });
+    if (size?.fit === 'shrink') {
+      image.resize(size.side, size.side, { fit: 'outside', withoutEnlargement: true });
+    }
     const { data, info } = await image
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });

@@ -22,6 +22,11 @@ export interface DecodedCache {
 const unitBytes = 16;
 const maxExtent = 2 ** 16 - 1;
 
+/** Bytes that an image of so many samples takes. */
+export function cachedBytes(samples: number): number {
+  return unitBytes * Math.ceil(samples / unitBytes);
+}
+
 /**
  * An empty cache.
  *
@@ -60,7 +65,7 @@ export function cached(cache: DecodedCache, itemIndex: number): Image | null {
 export function keep(cache: DecodedCache, itemIndex: number, image: Image): void {
   const { arena, place, extent, taken } = cache;
   const { width, height, data } = image;
-  const units = Math.ceil(data.length / unitBytes);
+  const units = cachedBytes(data.length) / unitBytes;
   const isFull = (first: number) => (first + units) * unitBytes > arena.length;
   if (width > maxExtent || height > maxExtent || Atomics.load(place, itemIndex) !== 0) return;
   if (isFull(Atomics.load(taken, 0))) return;

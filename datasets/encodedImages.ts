@@ -2,8 +2,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../src/errors.ts';
 import { allItems, type Dataset, type Image } from './dataset.ts';
-import { cached, type DecodedCache, keep, makeDecodedCache } from './decodedCache.ts';
-import { type DecodeOptions, decodeImage, readChannels } from './decodeImage.ts';
+import { cached, cachedBytes, type DecodedCache, keep, makeDecodedCache } from './decodedCache.ts';
+import { type DecodedSize, type DecodeOptions, decodeImage, readChannels } from './decodeImage.ts';
 import type { ImageReader } from './imageStore.ts';
 
 /** Texts one after the other in shared memory: a million file names are not copied to each thread. */
@@ -48,8 +48,7 @@ export interface SkippedItem {
 
 /** How compressed images become a data set. */
 export interface EncodedOptions {
-  /** Side of the square that images are resized and cropped to, in pixels; null for their own size. */
-  readonly side: number | null;
+  readonly size: DecodedSize;
   /** 1 grey, 3 RGB; null for RGB unless all images are grey. */
   readonly channels: 1 | 3 | null;
   /** Whether an image that cannot be decoded ends it all or is left out. */
@@ -168,7 +167,7 @@ export class EncodedReader implements ImageReader {
 async function findChannels(images: EncodedImages, size: number): Promise<1 | 3> {
   const asked = Math.min(size, askedForChannels);
   const cache = makeDecodedCache(0, 3, 0);
-  const decoding = { channels: 3, side: null } as const;
+  const decoding = { channels: 3, size: null } as const;
   const reader = new EncodedReader({ kind: 'encoded', images, decoding, cache });
   try {
     for (let i = 0; i < asked; i++) {
@@ -194,14 +193,20 @@ async function findChannels(images: EncodedImages, size: number): Promise<1 | 3>
  */
 export async function encodedDataset(
   { name, split, classNames, labels, size, images }: EncodedSplit,
-  { side, channels, onBadItem, maxBytes }: EncodedOptions,
+  options: EncodedOptions,
 ): Promise<{ dataset: Dataset; skipped: readonly SkippedItem[] }> {
-  const decoding = { side, channels: channels ?? (await findChannels(images, size)) };
-  const bytes = side === null ? maxBytes : Math.min(maxBytes, size * roundedBytes(side, decoding));
-  const cache = makeDecodedCache(size, decoding.channels, bytes);
+  const channels = options.channels ?? (await findChannels(images, size));
+  const decoding = { channels, size: options.size };
+  const side = options.size?.fit === 'crop' ? options.size.side : null;
+  const { maxBytes } = options;
+  const cache = makeDecodedCache(
+    size,
+    channels,
+    side === null ? maxBytes : Math.min(maxBytes, size * cachedBytes(side * side * channels)),
+  );
   const store: EncodedStore = { kind: 'encoded', images, decoding, cache };
   const reader = new EncodedReader(store);
-  const skipped = onBadItem === 'skip' ? await findBadItems(reader, images, size) : [];
+  const skipped = options.onBadItem === 'skip' ? await findBadItems(reader, images, size) : [];
   const left = new Set(skipped.map(({ itemIndex }) => itemIndex));
   const items = allItems(size).filter((itemIndex) => !left.has(itemIndex));
   if (items.length === 0) {
@@ -215,17 +220,12 @@ export async function encodedDataset(
     size,
     items,
     classNames,
-    imageShape: [side, side, decoding.channels],
+    imageShape: [side, side, channels],
     labels,
     images: store,
     image: async (itemIndex) => reader.read(itemIndex),
   };
   return { dataset, skipped };
-}
-
-/** Bytes that an image takes in the cache. */
-function roundedBytes(side: number, { channels }: DecodeOptions): number {
-  return 16 * Math.ceil((side * side * channels) / 16);
 }
 
 /** Decodes every image. @returns those that cannot be, in order */

@@ -3,6 +3,7 @@ import { UsageError } from '../src/errors.ts';
 import { cifar10Splits, loadCifar10 } from './cifar10.ts';
 import { readClassNames } from './classNames.ts';
 import type { Dataset } from './dataset.ts';
+import type { DecodedSize } from './decodeImage.ts';
 import { makeDigits } from './digits.ts';
 import { type EncodedSplit, encodedDataset, type SkippedItem } from './encodedImages.ts';
 import { imageFolderSplits, listImageFolder } from './imageFolder.ts';
@@ -16,8 +17,8 @@ export interface DatasetOptions {
   /** --dataset_dir; not needed for built-in data sets. */
   readonly folder: string | undefined;
   readonly split: string;
-  /** Of data sets whose images are compressed: side that they are resized and cropped to. */
-  readonly imageSide?: number | undefined;
+  /** Of data sets whose images are compressed: the size that they are decoded to; by default their own. */
+  readonly size?: DecodedSize | undefined;
   /** Of such data sets: 1 grey, 3 RGB; by default as most of them have them. */
   readonly channels?: 1 | 3 | undefined;
   /** Share of each class of an image folder without splits that is `validation`, 0..1. */
@@ -70,7 +71,7 @@ function inFolder(name: string, splits: readonly string[], load: typeof loadMnis
 
 async function loadEncoded(split: EncodedSplit, options: DatasetOptions): Promise<Dataset> {
   const { dataset, skipped } = await encodedDataset(split, {
-    side: options.imageSide ?? null,
+    size: options.size ?? null,
     channels: options.channels ?? null,
     onBadItem: options.onBadItem ?? 'fail',
     maxBytes: options.maxBytes ?? defaultMaxBytes,

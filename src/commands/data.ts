@@ -17,30 +17,20 @@ import {
   list,
   optionalInteger,
   optionalText,
-  real,
   text,
 } from './flags.ts';
+import { sourceFlags } from './sourceFlags.ts';
 
-const sourceFlags = {
-  dataset_dir: optionalText('folder of the data set'),
+const splitFlags = {
+  ...sourceFlags,
   dataset_split_name: list('splits; by default all'),
   image_size: optionalInteger('side that compressed images are resized and cropped to, in pixels', {
     min: 1,
   }),
-  validation_split: real(0, 'share of an image folder without splits that is `validation`, 0..1', {
-    min: 0,
-    max: 1,
-  }),
-  seed: integer(0, 'draws the split `validation`', { min: 0 }),
-  on_bad_item: choice(
-    ['fail', 'skip'] as const,
-    'fail',
-    'whether an image that cannot be decoded ends it all or is left out and reported',
-  ),
 };
 
 const convertFlags = {
-  Source: { from: text('', 'data set that is read, as --dataset_name of train'), ...sourceFlags },
+  Source: { from: text('', 'data set that is read, as --dataset_name of train'), ...splitFlags },
   Target: {
     to: choice(['tfrecord', 'folder'] as const, 'tfrecord', 'form that is written'),
     output_dir: text('', 'folder that is written to'),
@@ -52,7 +42,7 @@ const convertFlags = {
 const infoFlags = {
   Source: {
     dataset_name: text('digits', 'data set, as --dataset_name of train'),
-    ...sourceFlags,
+    ...splitFlags,
   },
   Pictures: {
     output_dir: optionalText('folder for the mean image and a contact sheet of each class as PNG'),
@@ -60,7 +50,7 @@ const infoFlags = {
   },
 };
 
-type SourceFlags = FlagValues<{ Source: typeof sourceFlags }>;
+type SourceFlags = FlagValues<{ Source: typeof splitFlags }>;
 
 /** Loads the splits that the flags name, one at a time. */
 async function* loadSplits(
@@ -70,9 +60,10 @@ async function* loadSplits(
   const source: Omit<DatasetOptions, 'split'> = {
     name,
     folder: flags.dataset_dir,
-    imageSide: flags.image_size,
+    size: flags.image_size === undefined ? null : { side: flags.image_size, fit: 'crop' },
     validationShare: flags.validation_split,
-    seed: flags.seed,
+    seed: flags.validation_seed,
+    maxBytes: flags.max_data_memory_mb * 2 ** 20,
     onBadItem: flags.on_bad_item,
     onSkipped: (skipped) => {
       for (const { itemIndex, reason } of skipped) {

@@ -19,17 +19,25 @@ import {
   text,
   unsupported,
 } from './flags.ts';
+import { sourceFlags } from './sourceFlags.ts';
 
 const oneProcess = 'losslens trains in one process on one device';
 
 /** Flags that choose the data, shared by the commands that read data. */
 export const dataFlags = {
   dataset_name: text('digits', 'data set: digits and shapes are built in; others read dataset_dir'),
-  dataset_dir: optionalText('folder of the data set'),
+  ...sourceFlags,
+  labels_file: optionalText(
+    'CSV file with the columns item and label, whose labels replace those of the data set',
+  ),
   labels_offset: unsupported(integer(0, ''), 'labels are taken as the data set has them'),
   preprocessing_name: optionalText('preprocessing; by default the one of the network'),
   use_grayscale: boolean(false, 'turn colour images to grey'),
   num_preprocessing_threads: integer(4, 'threads that prepare batches ahead of the step', {
+    min: 1,
+    max: 64,
+  }),
+  num_readers: integer(4, 'images that each of these threads reads and decodes at a time', {
     min: 1,
     max: 64,
   }),
@@ -72,7 +80,6 @@ export const trainFlags = {
       'symmetric',
       'how these are changed: to any other class, to the one the class is taken for, or the images likest to another class to that one',
     ),
-    num_readers: unsupported(integer(4, ''), 'preprocessing threads read their own items'),
   },
   Model: {
     ...modelFlags,

@@ -1,6 +1,6 @@
 /** Preprocessing of cifarnet, as TF-Slim has it (preprocessing/cifarnet_preprocessing.py). */
 import { copyWindow, cropOrPad } from './crop.ts';
-import type { PreprocessImage, Preprocessing } from './preprocessing.ts';
+import { cropToSide, type PreprocessImage, type Preprocessing } from './preprocessing.ts';
 
 /** Zeros on each side before the random crop, in pixels. */
 const padding = 4;
@@ -56,4 +56,4 @@ const evaluate: PreprocessImage = (image, shape, out) => {
 };
 
 /** With the augmentation that cifarnet was trained with. */
-export const cifarnet: Preprocessing = { train, evaluate };
+export const cifarnet: Preprocessing = { decodedSize: cropToSide, train, evaluate };

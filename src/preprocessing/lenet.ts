@@ -1,6 +1,6 @@
 /** Preprocessing of LeNet, as TF-Slim has it (preprocessing/lenet_preprocessing.py). */
 import { cropOrPad } from './crop.ts';
-import type { PreprocessImage, Preprocessing } from './preprocessing.ts';
+import { cropToSide, type PreprocessImage, type Preprocessing } from './preprocessing.ts';
 
 /** Crops or pads to size and scales 0..255 to −1..0.992: (x − 128) / 128. */
 const preprocess: PreprocessImage = (image, shape, out) => {
@@ -9,4 +9,8 @@ const preprocess: PreprocessImage = (image, shape, out) => {
 };
 
 /** The same for training and evaluation. */
-export const lenet: Preprocessing = { train: preprocess, evaluate: preprocess };
+export const lenet: Preprocessing = {
+  decodedSize: cropToSide,
+  train: preprocess,
+  evaluate: preprocess,
+};

@@ -1,5 +1,13 @@
 /** What a preprocessing is: from an image as its source has it to what the network takes. */
 
+import type { DecodedSize } from '../../datasets/decodeImage.ts';
+
+/**
+ * For a preprocessing that crops but does not resize: images of files come in any size, and what it
+ * would take out of the middle of a photograph shows little of it.
+ */
+export const cropToSide = (side: number): DecodedSize => ({ side, fit: 'crop' });
+
 /** [height, width, channels] of a preprocessed image. */
 export type ImageShape = readonly [height: number, width: number, channels: number];
 
@@ -29,6 +37,12 @@ export type PreprocessImage = (
 
 /** One preprocessing in its two forms, as TF-Slim pairs them. */
 export interface Preprocessing {
+  /**
+   * The size that compressed images are decoded to before it.
+   *
+   * @param side  of the preprocessed images, in pixels
+   */
+  readonly decodedSize: (side: number) => DecodedSize;
   /** With augmentation. */
   readonly train: PreprocessImage;
   /** Without. */

@@ -63,4 +63,9 @@ const evaluate: PreprocessImage = (image, shape, out) => {
 };
 
 /** With the augmentation that the VGG networks and ResNets were trained with. */
-export const vgg: Preprocessing = { train, evaluate };
+export const vgg: Preprocessing = {
+  // It resizes itself: more pixels than the largest size has are not needed.
+  decodedSize: (side) => ({ side: Math.max(side, shorterSides[1]), fit: 'shrink' }),
+  train,
+  evaluate,
+};

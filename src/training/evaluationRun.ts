@@ -1,6 +1,6 @@
 /** One run of `losslens evaluate`. */
 import { dirname, join } from 'node:path';
-import { loadDataset } from '../../datasets/factory.ts';
+import { applyLabelsFile } from '../../datasets/labelsFile.ts';
 import { Cleanup } from '../cleanup.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
@@ -11,15 +11,16 @@ import { readVariables } from './checkpointing.ts';
 import { type Evaluation, evaluate, evaluationSummaries } from './evaluator.ts';
 import { lockFolder } from './folderLock.ts';
 import { buildPredictionGraph } from './predictionGraph.ts';
+import { type DataOptions, loadSplit, recordSkipped } from './splits.ts';
 
 /** What an evaluation is asked to do: the flags of `losslens evaluate`. */
-export interface EvaluationOptions {
-  readonly dataset_name: string;
-  readonly dataset_dir: string | undefined;
+export interface EvaluationOptions extends DataOptions {
   readonly dataset_split_name: string;
   readonly model_name: string;
   readonly preprocessing_name: string | undefined;
+  readonly num_readers: number;
   readonly num_preprocessing_threads: number;
+  readonly labels_file: string | undefined;
   readonly eval_image_size: number | undefined;
   readonly batch_size: number;
   readonly checkpoint_path: string;
@@ -44,13 +45,14 @@ export async function runEvaluation(options: EvaluationOptions): Promise<Evaluat
 
 async function evaluateWith(options: EvaluationOptions, cleanup: Cleanup): Promise<Evaluation> {
   const network = await loadNetwork(options.model_name);
-  const dataset = await loadDataset({
-    name: options.dataset_name,
-    folder: options.dataset_dir,
-    split: options.dataset_split_name,
-  });
-  const checkpoint = await resolveCheckpoint(options.checkpoint_path);
+  const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
   const side = options.eval_image_size ?? network.defaultImageSize;
+  const split = await loadSplit(options, options.dataset_split_name, preprocessingName, side);
+  const dataset =
+    options.labels_file === undefined
+      ? split.dataset
+      : (await applyLabelsFile(split.dataset, options.labels_file)).dataset;
+  const checkpoint = await resolveCheckpoint(options.checkpoint_path);
   const imageShape = [side, side, dataset.imageShape[2]] as const;
   const { graph, signatures, variables } = buildPredictionGraph({
     network,
@@ -61,17 +63,19 @@ async function evaluateWith(options: EvaluationOptions, cleanup: Cleanup): Promi
   const folder = options.eval_dir ?? join(dirname(checkpoint), 'eval');
   const lock = await lockFolder(folder, '--eval_dir');
   cleanup.add(() => lock.release());
+  await recordSkipped(folder, split);
   const { engine } = await selectEngine(options.engine);
   const session = await engine.load(graph, signatures);
   cleanup.add(() => session.close());
   session.run('assign', values);
   const pipeline = new BatchPipeline(dataset, {
-    preprocessingName: options.preprocessing_name ?? network.preprocessingName,
+    preprocessingName,
     isTraining: false,
     imageShape,
     batchSize: options.batch_size,
     seed: 0,
     numThreads: options.num_preprocessing_threads,
+    numReaders: options.num_readers,
   });
   cleanup.add(() => pipeline.close());
   const evaluation = await evaluate(session, dataset, pipeline);

@@ -1,7 +1,6 @@
 /** Evaluations of the network while it trains. */
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
-import { loadDataset } from '../../datasets/factory.ts';
 import type { Session } from '../engines/engine.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
@@ -9,6 +8,7 @@ import { type Evaluation, evaluate, evaluationSummaries } from './evaluator.ts';
 import { type FolderLock, lockFolder } from './folderLock.ts';
 import { averagedValues } from './movingAverages.ts';
 import type { RunOptions } from './runOptions.ts';
+import { loadSplit, recordSkipped } from './splits.ts';
 
 /** Evaluates the network in training on another split, now and then. */
 export class PeriodicEvaluation {
@@ -46,19 +46,24 @@ export class PeriodicEvaluation {
     pipelineOptions: Pick<BatchPipelineOptions, 'preprocessingName' | 'imageShape' | 'seed'>,
     firstStep: number,
   ): Promise<PeriodicEvaluation> {
-    const dataset = await loadDataset({
-      name: options.dataset_name,
-      folder: options.dataset_dir,
-      split: options.eval_split_name,
-    });
+    const { preprocessingName, imageShape } = pipelineOptions;
+    const split = await loadSplit(
+      options,
+      options.eval_split_name,
+      preprocessingName,
+      imageShape[0],
+    );
+    const { dataset } = split;
     const folder = join(options.train_dir, 'eval');
     const lock = await lockFolder(folder, '--eval_interval_epochs');
+    await recordSkipped(folder, split);
     const writer = await EventWriter.create(folder, firstStep);
     const pipeline = new BatchPipeline(dataset, {
       ...pipelineOptions,
       isTraining: false,
       batchSize: 100,
       numThreads: 1,
+      numReaders: options.num_readers,
     });
     const ofAverages = options.moving_average_decay !== undefined;
     return new PeriodicEvaluation(session, dataset, pipeline, writer, lock, ofAverages);

@@ -24,7 +24,7 @@ import { writeRunRecord } from './runRecord.ts';
 import { epochLine, printReport } from './runReport.ts';
 import { findStartingPoint } from './startingPoint.ts';
 import { stepsPerEpoch, train } from './trainer.ts';
-import { loadTrainingData, recordLabels } from './trainingData.ts';
+import { loadTrainingData, recordTrainingData } from './trainingData.ts';
 import { buildTrainingGraph, type TrainingGraph } from './trainingGraph.ts';
 
 /** [height, width, channels] of the preprocessed images: square, grey with --use_grayscale. */
@@ -88,7 +88,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const lock = await lockFolder(options.train_dir, '--train_dir');
   cleanup.add(() => lock.release());
   const data = await loadTrainingData(options);
-  await recordLabels(options.train_dir, data);
+  await recordTrainingData(options, data);
   const { dataset, plantedErrors } = data;
   const { engine, reason } = await selectEngine(options.engine);
   const precision = choosePrecision(options.precision, engine);
@@ -141,6 +141,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     isTraining: true,
     batchSize: options.batch_size,
     numThreads: options.num_preprocessing_threads,
+    numReaders: options.num_readers,
   });
   cleanup.add(() => pipeline.close());
   const renderer = new ViewRenderer();

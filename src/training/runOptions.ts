@@ -4,20 +4,22 @@ import type { EngineChoice } from '../engines/select.ts';
 import type { LearningRateOptions } from './learningRate.ts';
 import type { OptimizerOptions } from './optimizers.ts';
 import type { PrecisionChoice } from './precision.ts';
+import type { DataOptions } from './splits.ts';
 import type { StartingPointOptions } from './startingPoint.ts';
 
 /** The flags of `losslens train`. */
 export interface RunOptions
-  extends OptimizerOptions,
+  extends DataOptions,
+    OptimizerOptions,
     StartingPointOptions,
     Omit<LearningRateOptions, 'stepsPerEpoch'> {
-  readonly dataset_name: string;
-  readonly dataset_dir: string | undefined;
   readonly dataset_split_name: string;
   readonly model_name: string;
   readonly preprocessing_name: string | undefined;
   readonly use_grayscale: boolean;
+  readonly num_readers: number;
   readonly num_preprocessing_threads: number;
+  readonly labels_file: string | undefined;
   readonly train_image_size: number | undefined;
   readonly weight_decay: number;
   readonly label_smoothing: number;

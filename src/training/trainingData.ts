@@ -1,41 +1,66 @@
 /** The data that a run trains on. */
 import { join } from 'node:path';
-import type { Dataset } from '../../datasets/dataset.ts';
-import { loadDataset } from '../../datasets/factory.ts';
 import { type PlantedError, plantLabelErrors, writeLabelNoise } from '../../datasets/labelNoise.ts';
+import { applyLabelsFile, type LabelChange } from '../../datasets/labelsFile.ts';
+import { loadNetwork } from '../nets/factory.ts';
+import { appendLabelChanges } from './labelChanges.ts';
 import type { RunOptions } from './runOptions.ts';
+import { loadSplit, recordSkipped, type Split } from './splits.ts';
 
 /** A split with the labels that the run trains on. */
-export interface TrainingData {
-  readonly dataset: Dataset;
+export interface TrainingData extends Split {
   /** Labels that were changed on purpose, in order of the items; undefined without --label_noise. */
   readonly plantedErrors: readonly PlantedError[] | undefined;
+  /** What --labels_file changes; empty without one. */
+  readonly labelChanges: readonly LabelChange[];
 }
 
 /**
- * Loads the training split and plants wrong labels where --label_noise asks for some.
+ * Loads the training split, replaces labels by those of --labels_file, and plants wrong labels where
+ * --label_noise asks for some.
  *
  * @throws UserError  when there is no such data
  */
 export async function loadTrainingData(options: RunOptions): Promise<TrainingData> {
-  const source = await loadDataset({
-    name: options.dataset_name,
-    folder: options.dataset_dir,
-    split: options.dataset_split_name,
-  });
-  if (options.label_noise === 0) return { dataset: source, plantedErrors: undefined };
+  const network = await loadNetwork(options.model_name);
+  const split = await loadSplit(
+    options,
+    options.dataset_split_name,
+    options.preprocessing_name ?? network.preprocessingName,
+    options.train_image_size ?? network.defaultImageSize,
+  );
+  const relabeled =
+    options.labels_file === undefined
+      ? { dataset: split.dataset, changes: [] }
+      : await applyLabelsFile(split.dataset, options.labels_file);
+  const data = { ...split, dataset: relabeled.dataset, labelChanges: relabeled.changes };
+  if (options.label_noise === 0) return { ...data, plantedErrors: undefined };
   const { dataset, errors } = await plantLabelErrors(
-    source,
+    data.dataset,
     options.label_noise,
     options.seed,
     options.label_noise_type,
   );
-  return { dataset, plantedErrors: errors };
+  return { ...data, dataset, plantedErrors: errors };
 }
 
-/** Records the planted wrong labels in `label_noise.csv` in the run's folder. */
-export async function recordLabels(trainDir: string, data: TrainingData): Promise<void> {
-  const { dataset, plantedErrors } = data;
-  if (plantedErrors === undefined) return;
-  await writeLabelNoise(join(trainDir, 'label_noise.csv'), plantedErrors, dataset.classNames);
+/**
+ * Records in the run's folder how its data differs from its source: items that are left out
+ * (`skipped.csv`), labels of --labels_file (`label_changes.csv`), and planted wrong ones
+ * (`label_noise.csv`).
+ */
+export async function recordTrainingData(options: RunOptions, data: TrainingData): Promise<void> {
+  const { train_dir: trainDir, labels_file: labelsFile } = options;
+  const { dataset, plantedErrors, labelChanges } = data;
+  await recordSkipped(trainDir, data);
+  if (labelsFile !== undefined) {
+    await appendLabelChanges(trainDir, labelsFile, labelChanges, dataset.classNames);
+    const dropped = labelChanges.filter(({ label }) => label === null).length;
+    process.stderr.write(
+      `${labelsFile}: changes ${labelChanges.length - dropped} labels, drops ${dropped} of ${dataset.size} items\n`,
+    );
+  }
+  if (plantedErrors !== undefined) {
+    await writeLabelNoise(join(trainDir, 'label_noise.csv'), plantedErrors, dataset.classNames);
+  }
 }

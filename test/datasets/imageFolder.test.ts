@@ -169,7 +169,7 @@ test('images keep their sizes, unless a side is given', async (t) => {
   };
   // biome-ignore format: pairs
   assert.deepEqual(await extents(await load(folder)), [[4, 3], [5, 3]]);
-  const resized = await load(folder, { imageSide: 8 });
+  const resized = await load(folder, { size: { side: 8, fit: 'crop' } });
   assert.deepEqual(resized.imageShape, [8, 8, 3]);
   // biome-ignore format: pairs
   assert.deepEqual(await extents(resized), [[8, 8], [8, 8]]);

@@ -1,0 +1,22 @@
+/** Flags that say where data comes from, shared by all commands that read some. */
+import { choice, integer, optionalText, real } from './flags.ts';
+
+/** By the names of `DataOptions`. */
+export const sourceFlags = {
+  dataset_dir: optionalText('folder of the data set'),
+  validation_split: real(0, 'share of an image folder without splits that is `validation`, 0..1', {
+    min: 0,
+    max: 1,
+  }),
+  validation_seed: integer(0, 'draws the split `validation`: another number, other items', {
+    min: 0,
+  }),
+  on_bad_item: choice(
+    ['fail', 'skip'] as const,
+    'fail',
+    'an image that cannot be decoded ends the run, or is left out, counted and listed in skipped.csv',
+  ),
+  max_data_memory_mb: integer(1024, 'MiB of images of a split that are kept in memory at most', {
+    min: 0,
+  }),
+};

@@ -1,0 +1,42 @@
+/** `label_changes.csv`: whose labels a run took from a labels file, for whoever has to account for them. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { LabelChange } from '../../datasets/labelsFile.ts';
+import { toCsv } from '../csv.ts';
+import { replaceFile } from '../replaceFile.ts';
+
+const header = ['item', 'label_before', 'label', 'decision', 'source', 'time'];
+
+/**
+ * Adds what a labels file changes to the record in the run's folder. A resumed run that changes the
+ * same adds nothing; rows of before are never changed.
+ *
+ * @param labelsFile  the file, whose absolute path is recorded
+ */
+export async function appendLabelChanges(
+  trainDir: string,
+  labelsFile: string,
+  changes: readonly LabelChange[],
+  classNames: readonly string[],
+): Promise<void> {
+  const path = join(trainDir, 'label_changes.csv');
+  const before = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return toCsv(header, []);
+    throw error;
+  });
+  const withoutTime = (line: string) => line.slice(0, line.lastIndexOf(','));
+  const known = new Set(before.split('\n').map(withoutTime));
+  const source = resolve(labelsFile);
+  const time = new Date().toISOString();
+  const rows = changes.map(({ itemIndex, labelBefore, label }) => [
+    itemIndex,
+    classNames[labelBefore]!,
+    label === null ? '' : classNames[label]!,
+    label === null ? 'drop' : 'relabel',
+    source,
+    time,
+  ]);
+  const [, ...lines] = toCsv(header, rows).trimEnd().split('\n');
+  const added = lines.filter((line) => !known.has(withoutTime(line)));
+  if (added.length > 0) await replaceFile(path, `${[before.trimEnd(), ...added].join('\n')}\n`);
+}

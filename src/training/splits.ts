@@ -1,0 +1,65 @@
+/** Loads the splits that the flags of a command name. */
+import { join } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
+import type { SkippedItem } from '../../datasets/encodedImages.ts';
+import { loadDataset } from '../../datasets/factory.ts';
+import { toCsv } from '../csv.ts';
+import { getPreprocessing } from '../preprocessing/factory.ts';
+import { replaceFile } from '../replaceFile.ts';
+
+/** The flags that choose the data. */
+export interface DataOptions {
+  readonly dataset_name: string;
+  readonly dataset_dir: string | undefined;
+  readonly validation_split: number;
+  readonly validation_seed: number;
+  readonly on_bad_item: 'fail' | 'skip';
+  readonly max_data_memory_mb: number;
+}
+
+/** A split and the items of it that are left out. */
+export interface Split {
+  readonly dataset: Dataset;
+  /** In order; empty unless --on_bad_item=skip. */
+  readonly skipped: readonly SkippedItem[];
+}
+
+/**
+ * Loads a split for a preprocessing: compressed images are decoded to the size that it needs.
+ *
+ * @param side  of the preprocessed images, in pixels
+ * @throws UserError  when there is no such data
+ */
+export async function loadSplit(
+  options: DataOptions,
+  split: string,
+  preprocessingName: string,
+  side: number,
+): Promise<Split> {
+  let skipped: readonly SkippedItem[] = [];
+  const dataset = await loadDataset({
+    name: options.dataset_name,
+    folder: options.dataset_dir,
+    split,
+    size: getPreprocessing(preprocessingName).decodedSize(side),
+    validationShare: options.validation_split,
+    seed: options.validation_seed,
+    onBadItem: options.on_bad_item,
+    onSkipped: (items) => {
+      skipped = items;
+    },
+    maxBytes: options.max_data_memory_mb * 2 ** 20,
+  });
+  return { dataset, skipped };
+}
+
+/** Lists the items that are left out in `skipped.csv` and says how many there are. */
+export async function recordSkipped(folder: string, { dataset, skipped }: Split): Promise<void> {
+  if (skipped.length === 0) return;
+  const path = join(folder, 'skipped.csv');
+  const rows = skipped.map(({ itemIndex, source, reason }) => [itemIndex, source, reason]);
+  await replaceFile(path, toCsv(['item', 'file', 'reason'], rows));
+  process.stderr.write(
+    `left out ${skipped.length} of ${dataset.size} items of ${dataset.split} that cannot be decoded: ${path}\n`,
+  );
+}
