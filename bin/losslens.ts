@@ -7,6 +7,7 @@ import { dataCommand } from '../src/commands/data.ts';
 import { engineCommand } from '../src/commands/engine.ts';
 import { evaluateCommand } from '../src/commands/evaluate.ts';
 import { normalizeArguments } from '../src/commands/flags.ts';
+import { inspectCommand } from '../src/commands/inspect.ts';
 import { layersCommand } from '../src/commands/layers.ts';
 import { trainCommand } from '../src/commands/train.ts';
 import { UserError } from '../src/errors.ts';
@@ -29,6 +30,7 @@ for (const command of [
   engineCommand(),
   dataCommand(),
   layersCommand(),
+  inspectCommand(),
 ]) {
   program.addCommand(command);
 }

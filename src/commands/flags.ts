@@ -12,6 +12,8 @@ export interface Flag<T> {
   /** One sentence with the unit of the value. */
   readonly help: string;
   readonly isBoolean?: boolean;
+  /** Only there because TF-Slim has it. */
+  readonly isUnsupported?: boolean;
 }
 
 /** Flags by group and name; the groups are the headings of the help. */
@@ -130,6 +132,7 @@ export function unsupported<T>(flag: Flag<T>, why: string): Flag<T> {
       return parsed;
     },
     help: `only ${flag.defaultValue}: ${why}`,
+    isUnsupported: true,
   };
 }
 

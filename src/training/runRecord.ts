@@ -1,7 +1,9 @@
 /** `run.json`: everything that is needed to say what a run was, and to run it again. */
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '../errors.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { replaceFile } from '../replaceFile.ts';
 import type { Precision } from './precision.ts';
@@ -36,4 +38,28 @@ export async function writeRunRecord(folder: string, record: RunRecord): Promise
     },
   };
   await replaceFile(join(folder, 'run.json'), `${JSON.stringify(content, null, 2)}\n`);
+}
+
+/**
+ * Reads the flags of the run in a folder.
+ *
+ * @returns  their values by name, or undefined when the folder holds no run
+ * @throws UserError  when run.json is damaged
+ */
+export async function readRunFlags(
+  folder: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const path = join(folder, 'run.json');
+  let content: string;
+  try {
+    content = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+  }
+  try {
+    return (JSON.parse(content) as RunRecord).flags;
+  } catch (error) {
+    throw new UserError(`${path}: is no record of a run (${(error as Error).message}).`);
+  }
 }

@@ -1,0 +1,170 @@
+/** Looks at items with a network whose weights stay as they are. */
+import type { Dataset, Image } from '../../datasets/dataset.ts';
+import type { Engine, HostTensor, Session } from '../engines/engine.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
+import { prepareItems } from '../preprocessing/prepareItems.ts';
+import type { MonitoredLayer, MonitoringView } from '../views/monitoringView.ts';
+import { readVariables } from './checkpointing.ts';
+import { buildInspectionGraph } from './inspectionGraph.ts';
+
+/** Items that are run at once. */
+const batchSize = 32;
+
+/** What is looked at, and how the network was trained. */
+export interface InspectorOptions {
+  readonly network: NetworkDefinition;
+  readonly preprocessing_name: string | undefined;
+  readonly use_grayscale: boolean;
+  readonly train_image_size: number | undefined;
+  readonly label_smoothing: number;
+  /** Prefix of the checkpoint. */
+  readonly checkpoint: string;
+  readonly layers: readonly string[];
+  /**
+   * Items whose batch the others are seen in, so that batch normalisation uses its statistics;
+   * undefined to look at each item alone, with the moving statistics.
+   */
+  readonly batchOf: readonly number[] | undefined;
+}
+
+/** One item as the network sees it. */
+export interface Inspected {
+  readonly itemIndex: number;
+  readonly label: string;
+  /** The most probable class. */
+  readonly output: string;
+  /** Of that class, 0..1 */
+  readonly outputProbability: number;
+  /** In network order. */
+  readonly layers: readonly MonitoredLayer[];
+  /** As the network took it. */
+  readonly input: MonitoringView['input'];
+  readonly original: Image;
+}
+
+/** [height, width, channels] of what a run's network takes: square, grey with --use_grayscale. */
+export function networkImageShape(
+  options: Pick<InspectorOptions, 'network' | 'train_image_size' | 'use_grayscale'>,
+  { imageShape }: Pick<Dataset, 'imageShape'>,
+): readonly [number, number, number] {
+  const side = options.train_image_size ?? options.network.defaultImageSize;
+  return [side, side, options.use_grayscale ? 1 : imageShape[2]];
+}
+
+function argMax(values: ArrayLike<number>): number {
+  let best = 0;
+  for (let k = 1; k < values.length; k++) if (values[k]! > values[best]!) best = k;
+  return best;
+}
+
+/** The part of an output [m, …] that belongs to one of its rows. */
+function rowOf({ data, shape }: HostTensor, row: number) {
+  const size = data.length / shape[0]!;
+  return {
+    data: (data as Float32Array).slice(row * size, (row + 1) * size),
+    shape: shape.slice(1),
+  };
+}
+
+function layerOf(
+  name: string,
+  outputs: Readonly<Record<string, HostTensor>>,
+  row: number,
+): MonitoredLayer {
+  const contribution = outputs[`${name}/contribution`]!.data[row]!;
+  const channels = outputs[`${name}/channels`];
+  if (channels !== undefined) return { name, contribution, channels: rowOf(channels, row).data };
+  const { data, shape } = rowOf(outputs[`${name}/C`]!, row);
+  const reductionMap = rowOf(outputs[`${name}/R`]!, row).data;
+  const [height, width] = shape as [number, number];
+  return { name, contribution, maps: { height, width, contributionMap: data, reductionMap } };
+}
+
+/** A loaded network that items can be looked at with. */
+export class Inspector {
+  readonly #options: InspectorOptions;
+  readonly #dataset: Dataset;
+  readonly #session: Session;
+  /** In network order. */
+  readonly #layers: readonly string[];
+
+  private constructor(
+    options: InspectorOptions,
+    dataset: Dataset,
+    session: Session,
+    layers: readonly string[],
+  ) {
+    this.#options = options;
+    this.#dataset = dataset;
+    this.#session = session;
+    this.#layers = layers;
+  }
+
+  /**
+   * Loads the network of a checkpoint.
+   *
+   * @throws UserError  for layers that do not exist, or a checkpoint of another network
+   */
+  static async load(
+    engine: Engine,
+    dataset: Dataset,
+    options: InspectorOptions,
+  ): Promise<Inspector> {
+    const { graph, signatures, variables, layers } = buildInspectionGraph({
+      network: options.network,
+      numClasses: dataset.classNames.length,
+      imageShape: networkImageShape(options, dataset),
+      labelSmoothing: options.label_smoothing,
+      layers: options.layers,
+      usesBatchStatistics: options.batchOf !== undefined,
+    });
+    const values = await readVariables(options.checkpoint, variables);
+    const session = await engine.load(graph, signatures);
+    session.run('assign', values);
+    return new Inspector(options, dataset, session, layers);
+  }
+
+  /** Looks at some items, in the order that they are given in. */
+  async *inspect(items: readonly number[]): AsyncGenerator<Inspected, void, undefined> {
+    const { batchOf } = this.#options;
+    if (batchOf !== undefined) {
+      const others = batchOf.filter((itemIndex) => !items.includes(itemIndex));
+      yield* this.#inspectBatch([...items, ...others], items.length);
+      return;
+    }
+    for (let first = 0; first < items.length; first += batchSize) {
+      const batch = items.slice(first, first + batchSize);
+      yield* this.#inspectBatch(batch, batch.length);
+    }
+  }
+
+  /** Frees the network. */
+  close(): void {
+    this.#session.close();
+  }
+
+  /** @param count  items of the batch, from its first on, that are looked at */
+  async *#inspectBatch(batch: readonly number[], count: number) {
+    const { classNames } = this.#dataset;
+    const shape = networkImageShape(this.#options, this.#dataset);
+    const preprocessing =
+      this.#options.preprocessing_name ?? this.#options.network.preprocessingName;
+    const { images, labels } = await prepareItems(this.#dataset, batch, preprocessing, shape);
+    const rows = { data: Int32Array.from({ length: count }, (_, row) => row), shape: [count] };
+    const outputs = this.#session.run('inspect', { images, labels, rows });
+    for (let row = 0; row < count; row++) {
+      const itemIndex = batch[row]!;
+      const probabilities = rowOf(outputs['probabilities']!, row).data;
+      const output = argMax(probabilities);
+      yield {
+        itemIndex,
+        label: classNames[labels.data[row]!]!,
+        output: classNames[output]!,
+        outputProbability: probabilities[output]!,
+        layers: this.#layers.map((name) => layerOf(name, outputs, row)),
+        input: { data: rowOf(images, row).data, shape },
+        original: await this.#dataset.image(itemIndex),
+      } satisfies Inspected;
+    }
+  }
+}
