@@ -1,7 +1,12 @@
 /** What a run with planted label errors says of its scores: a table, and what to expect of a list. */
+import { join } from 'node:path';
+import { toCsv } from '../csv.ts';
+import type { EventWriter } from '../events/eventWriter.ts';
+import { textSummary } from '../events/summaries.ts';
 import { averagePrecision, foundAmong, rankItems, wilsonInterval } from '../insitu/detection.ts';
 import { scores, suspicions } from '../insitu/scores.ts';
 import type { ScoreTable } from '../insitu/scoreTable.ts';
+import { replaceFile } from '../replaceFile.ts';
 
 /** Lengths of lists that people look through, beside the number of planted errors. */
 const listLengths = [10, 64, 100, 1000];
@@ -20,7 +25,8 @@ export function measureDetection(
   table: ScoreTable,
   plantedErrors: ReadonlySet<number>,
 ): ScoreDetection[] {
-  const lengths = [...listLengths.filter((length) => length <= table.size), plantedErrors.size];
+  const short = listLengths.filter((length) => length <= table.size);
+  const lengths = [...new Set([...short, plantedErrors.size])].sort((a, b) => a - b);
   return [...scores]
     .map(([name, score]) => {
       const ranking = rankItems(suspicions(score, table));
@@ -59,4 +65,49 @@ export function promise({ name, found }: ScoreDetection, noise: string): string 
     `of the ${length} top-ranked items by ${name}, expect about ${count} to be wrong ` +
     `(95 % interval ${low} to ${high}; measured with ${noise} label errors planted in these data)`
   );
+}
+
+/** What is reported, and where. */
+export interface DetectionReportOptions {
+  readonly table: ScoreTable;
+  /** Items with a planted wrong label. */
+  readonly plantedErrors: ReadonlySet<number>;
+  /** How they were planted, such as "5 % symmetric". */
+  readonly noise: string;
+  /** Name of the score that ranks. */
+  readonly rankBy: string;
+  readonly trainDir: string;
+  readonly writer: EventWriter;
+  /** Steps done. */
+  readonly step: number;
+}
+
+/**
+ * Measures every score on the planted errors and reports it: `detection.csv` in the run's folder and
+ * a table in TensorBoard's Text tab.
+ *
+ * @returns  what to expect of the items that rank first
+ */
+export async function reportDetection(options: DetectionReportOptions): Promise<string> {
+  const { table, plantedErrors, noise, rankBy, trainDir, writer, step } = options;
+  const detections = measureDetection(table, plantedErrors);
+  const expectation = promise(detections.find(({ name }) => name === rankBy)!, noise);
+  const lengths = [...detections[0]!.found.keys()];
+  const header = ['score', 'average_precision', ...lengths.map((n) => `precision_at_${n}`)];
+  const rows = detections.map(({ name, averagePrecision, found }) => [
+    name,
+    averagePrecision,
+    ...lengths.map((length) => found.get(length)! / length),
+  ]);
+  await replaceFile(join(trainDir, 'detection.csv'), toCsv(header, rows));
+  const markdown =
+    `${capitalized(expectation)}.\n\n${detectionTable(detections)}\n` +
+    `${plantedErrors.size} of ${table.size} labels were changed (${noise} noise). ` +
+    'AP is the average precision over all items, P@n the share of changed labels among the first n.\n';
+  await writer.write({ step, values: [textSummary('detection/scores', markdown)] });
+  return expectation;
+}
+
+function capitalized(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }

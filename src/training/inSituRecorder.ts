@@ -11,6 +11,7 @@ import { ScoreTable } from '../insitu/scoreTable.ts';
 import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import type { MonitoredLayer } from '../views/monitoringView.ts';
+import type { ScatterView } from '../views/scatterView.ts';
 import type { ViewRenderer } from '../views/viewRenderer.ts';
 import { writeItems } from './itemsFile.ts';
 import { type SelectionRecord, writeSelection } from './selectionFiles.ts';
@@ -230,6 +231,12 @@ export class InSituRecorder {
       `The ${selected.length} items of an epoch that rank first by ${this.#options.rankBy}: ${this.#score.help}.`,
       view,
     );
+    this.#writeView(
+      step,
+      'Selection View/scatter',
+      'All items: loss contribution and entropy at their last presentation, the selected ones marked.',
+      renderer.renderScatterView(this.#scatter(epoch, step, selected)),
+    );
     await this.drained();
     const detection = this.#detection(selected);
     if (detection !== undefined) {
@@ -247,6 +254,26 @@ export class InSituRecorder {
     this.#queue.clear();
     this.#monitoredContributions.clear();
     return { records, detection };
+  }
+
+  #scatter(epoch: number, step: number, selected: readonly Candidate[]): ScatterView {
+    const { dataset, selectionLayer, plantedErrors } = this.#options;
+    const seen = dataset.items.filter((item) => this.#table.epochs[item]! > 0);
+    const positionOf = new Map(Array.from(seen, (item, position) => [item, position]));
+    const positions = (items: Iterable<number>) =>
+      Array.from(items, (item) => positionOf.get(item)).filter((at) => at !== undefined);
+    const contribution = this.#table.last('contribution');
+    const entropy = this.#table.last('entropy');
+    return {
+      epoch,
+      step,
+      selectionLayer,
+      classes: dataset.classNames.length,
+      contribution: Float32Array.from(seen, (item) => contribution[item]!),
+      entropy: Float32Array.from(seen, (item) => entropy[item]!),
+      selected: positions(selected.map(({ itemIndex }) => itemIndex)),
+      planted: plantedErrors && positions(plantedErrors),
+    };
   }
 
   #detection(selected: readonly Candidate[]): Detection | undefined {

@@ -13,6 +13,7 @@ import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
+import { reportDetection } from './detectionReport.ts';
 import { lockFolder } from './folderLock.ts';
 import { InSituRecorder, type Selection } from './inSituRecorder.ts';
 import { interruptSignal } from './interrupt.ts';
@@ -149,6 +150,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const firstLogged = firstStep === 0 ? 0 : firstStep + 1;
   const writer = await EventWriter.create(options.train_dir, firstLogged);
   cleanup.add(() => writer.close());
+  const planted = plantedErrors && new Set(plantedErrors.map(({ itemIndex }) => itemIndex));
   const inSitu =
     selectionLayer === null
       ? null
@@ -165,7 +167,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
             trainDir: options.train_dir,
             writer,
             renderer,
-            plantedErrors: plantedErrors && new Set(plantedErrors.map((error) => error.itemIndex)),
+            plantedErrors: planted,
           },
           start.state?.inSitu ?? undefined,
         );
@@ -215,7 +217,19 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     onEpochEnd,
     signal,
   });
+  const expectation =
+    inSitu && planted !== undefined && planted.size > 0
+      ? await reportDetection({
+          table: inSitu.table,
+          plantedErrors: planted,
+          noise: `${100 * options.label_noise} % ${options.label_noise_type}`,
+          rankBy: options.rank_by,
+          trainDir: options.train_dir,
+          writer,
+          step: result.step,
+        })
+      : undefined;
   progress.close();
-  printReport(options, result, writer.longestSeries, monitoredLayers);
+  printReport(options, result, writer.longestSeries, monitoredLayers, expectation);
   return result.interrupted ? 128 + constants.signals[signal.reason as NodeJS.Signals] : 0;
 }

@@ -28,19 +28,27 @@ export function epochLine(
   return `epoch ${epoch}: ${parts.join(', ') || 'done'}`;
 }
 
-/** What a run leaves behind, and how to look at it. */
+/**
+ * What a run leaves behind, and how to look at it.
+ *
+ * @param expectation  what planted errors say of the ranking
+ */
 export function printReport(
   { train_dir, batch_size }: RunOptions,
   { step, steps, seconds, interrupted }: TrainingResult,
   longestSeries: Readonly<Record<string, number>>,
   monitoredLayers: readonly string[],
+  expectation: string | undefined,
 ): void {
   const rate = Math.round((steps * batch_size) / seconds);
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
   const command = tensorboardCommand(dirname(train_dir), longestSeries);
   process.stderr.write(
     `${interrupted ? 'stopped' : 'done'} after ${step} steps: ${durationText(seconds)}, ${rate} items/s\n` +
-      `selected items: ${join(train_dir, 'selection.csv')}\n` +
+      (expectation === undefined
+        ? ''
+        : `${expectation}\nall scores: ${join(train_dir, 'detection.csv')}\n`) +
+      `selected items: ${join(train_dir, 'selection.csv')}; every item: ${join(train_dir, 'items.csv')}\n` +
       `Selection Views${monitoring}: ${command}\n`,
   );
 }

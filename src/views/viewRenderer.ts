@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { EvolutionView } from './evolutionView.ts';
 import type { MonitoringView, MonitoringViewOptions } from './monitoringView.ts';
+import type { ScatterView } from './scatterView.ts';
 import type { SelectionView } from './selectionView.ts';
 import type { ViewRequest, ViewResponse } from './viewWorker.ts';
 
@@ -52,6 +53,11 @@ export class ViewRenderer {
   /** The Selection View as a PNG file. */
   renderSelectionView(view: SelectionView): Promise<Uint8Array> {
     return this.#render({ kind: 'selection', view });
+  }
+
+  /** The scatter view of all items as a PNG file. */
+  renderScatterView(view: ScatterView): Promise<Uint8Array> {
+    return this.#render({ kind: 'scatter', view });
   }
 
   /** The Monitoring View as a PNG file. */

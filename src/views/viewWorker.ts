@@ -7,11 +7,13 @@ import {
   type MonitoringView,
   type MonitoringViewOptions,
 } from './monitoringView.ts';
+import { drawScatterView, type ScatterView } from './scatterView.ts';
 import { drawSelectionView, type SelectionView } from './selectionView.ts';
 
 /** A view to draw. */
 export type ViewRequest =
   | { readonly kind: 'selection'; readonly view: SelectionView }
+  | { readonly kind: 'scatter'; readonly view: ScatterView }
   | {
       readonly kind: 'monitoring';
       readonly view: MonitoringView;
@@ -30,6 +32,8 @@ function draw(request: ViewRequest): Promise<Uint8Array> {
   switch (request.kind) {
     case 'selection':
       return toPng(drawSelectionView(request.view));
+    case 'scatter':
+      return toPng(drawScatterView(request.view));
     case 'monitoring':
       return toPng(drawMonitoringView(request.view, request.options));
     case 'evolution':
