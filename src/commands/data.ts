@@ -1,11 +1,12 @@
-/** `losslens data`: looks at data sets, and writes them in other forms. */
+/** `losslens data`: downloads data sets, looks at them, and writes them in other forms. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import cliProgress from 'cli-progress';
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { contactSheet, type Description, describeDataset } from '../../datasets/describe.ts';
+import { type DownloadName, downloadDataset, downloadNames } from '../../datasets/download.ts';
 import { encodePng } from '../../datasets/encodePng.ts';
 import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
 import { UsageError } from '../errors.ts';
@@ -17,6 +18,7 @@ import {
   list,
   optionalInteger,
   optionalText,
+  real,
   text,
 } from './flags.ts';
 import { sourceFlags } from './sourceFlags.ts';
@@ -47,6 +49,16 @@ const infoFlags = {
   Pictures: {
     output_dir: optionalText('folder for the mean image and a contact sheet of each class as PNG'),
     max_items_per_class: integer(160, 'items of a contact sheet at most', { min: 1 }),
+  },
+};
+
+const downloadFlags = {
+  Download: {
+    output_dir: text('', 'folder that is written to, for --dataset_dir'),
+    base_url: optionalText('folder of a server that has the files, instead of the known ones'),
+    timeout_secs: real(30, 'seconds without a byte after which the next address is tried', {
+      min: 0.01,
+    }),
   },
 };
 
@@ -102,6 +114,38 @@ async function convert(flags: FlagValues<typeof convertFlags>): Promise<void> {
   }
 }
 
+async function download(
+  name: DownloadName,
+  flags: FlagValues<typeof downloadFlags>,
+): Promise<void> {
+  expectText(flags.output_dir, 'output_dir', 'a folder to write to');
+  const bars = new cliProgress.MultiBar(
+    { format: '{file} {bar} {value}/{total} MB, {eta_formatted}', stream: process.stderr },
+    cliProgress.Presets.shades_classic,
+  );
+  const barOf = new Map<string, cliProgress.SingleBar>();
+  const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+  try {
+    const added = await downloadDataset(name, {
+      folder: flags.output_dir,
+      baseUrl: flags.base_url,
+      timeoutMs: 1000 * flags.timeout_secs,
+      onProgress: (file, bytes, ofBytes) => {
+        const bar = barOf.get(file) ?? bars.create(megabytes(ofBytes), 0, { file });
+        barOf.set(file, bar);
+        bar.update(megabytes(bytes));
+      },
+    });
+    process.stdout.write(
+      added.length === 0
+        ? `${flags.output_dir} has ${name} already\n`
+        : `downloaded ${added.join(', ')} to ${flags.output_dir}: use --dataset_name=${name} --dataset_dir=${flags.output_dir}\n`,
+    );
+  } finally {
+    if (barOf.size > 0) bars.stop();
+  }
+}
+
 /** A split in lines for people. */
 function toText(dataset: Dataset, description: Description): string {
   const { classCounts, channelMeans, channelStddevs, extents, duplicates } = description;
@@ -149,9 +193,18 @@ async function info(flags: FlagValues<typeof infoFlags>): Promise<void> {
   }
 }
 
-/** The command `data` with its subcommands `convert` and `info`. */
+/** The command `data` with its subcommands `download`, `convert` and `info`. */
 export function dataCommand(): Command {
-  const command = new Command('data').description('looks at data sets, and writes other forms');
+  const command = new Command('data').description(
+    'downloads data sets, looks at them, and writes other forms',
+  );
+  addFlags(
+    command
+      .command('download')
+      .description('downloads a data set that others publish; what broke off before goes on')
+      .addArgument(new Argument('<name>', 'data set').choices(downloadNames)),
+    downloadFlags,
+  ).action(download);
   addFlags(
     command
       .command('convert')
