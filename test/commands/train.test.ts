@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openTensorBundle } from '../../src/training/checkpoint/tensorBundle.ts';
 import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
-import { runPython, skipWithoutPython } from '../python.ts';
+import { skipWithoutPython } from '../python.ts';
+import { readWithTensorFlow } from '../tensorboard/readers.ts';
 
 const data = temporaryFolder();
 // Not a multiple of the batch size: the last batch of an epoch is smaller, and trained on.
@@ -32,12 +33,6 @@ function trainArguments(trainDir: string, ...more: readonly string[]): string[] 
     '--hm=pool1,pool2',
     ...more,
   ];
-}
-
-interface EventRecord {
-  step: number;
-  kind: string;
-  values: { tag: string; plugin: string }[];
 }
 
 interface SelectionLine {
@@ -111,11 +106,7 @@ test('items monitored in an epoch have their contributions at Hm recorded', () =
 
 const skipPython = skipWithoutPython('tensorflow', 'tensorboard');
 test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () => {
-  const { records, kept, hasGraph } = runPython('read_events.py', whole) as {
-    records: EventRecord[];
-    kept: Record<string, number>;
-    hasGraph: boolean;
-  };
+  const { records, kept, hasGraph } = readWithTensorFlow(whole)[0]!;
   assert.deepEqual(
     records.slice(0, 3).map(({ kind }) => kind),
     ['file_version', 'session_log', 'graph_def'],
