@@ -4,8 +4,10 @@ import { engineChoices } from '../engines/select.ts';
 import { defaultScore, scores } from '../insitu/scores.ts';
 import { networks } from '../nets/factory.ts';
 import { absoluteNetworkName } from '../nets/ownNetwork.ts';
+import { colorScales } from '../training/monitoringHistory.ts';
 import { optimizers } from '../training/optimizers.ts';
 import { precisionChoices } from '../training/precision.ts';
+import { colormapNames } from '../views/colormap.ts';
 import {
   boolean,
   choice,
@@ -143,6 +145,19 @@ export const trainFlags = {
       'items that are monitored at most (default 4·Ns): each adds a picture to the log every epoch',
       { min: 0 },
     ),
+  },
+  Views: {
+    monitor_overlay: boolean(false, 'lay the contribution maps over the input, in grey'),
+    color_scale: choice(
+      colorScales,
+      'view',
+      'what shares the scale of the maps: one view, all views of an item so far, or of the run',
+    ),
+    colormap: choice(colormapNames, 'ember', 'colours of the maps, from 0 nats dark to light'),
+    view_scale: integer(1, 'size of Monitoring and Evolution Views: 1 is 350 pixels wide', {
+      min: 1,
+      max: 4,
+    }),
   },
   Logging: {
     train_dir: text('runs/train', 'folder for checkpoints, event files and selections'),

@@ -1,4 +1,5 @@
 /** What of a run is in its checkpoints: variables, the number of steps, and the in situ state. */
+import { deserialize, serialize } from 'node:v8';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
@@ -6,10 +7,13 @@ import { shapeText } from '../graph/shape.ts';
 import { latestCheckpoint, saveCheckpoint } from './checkpoint/checkpoints.ts';
 import { type CheckpointTensor, openTensorBundle } from './checkpoint/tensorBundle.ts';
 import type { InSituState } from './inSituRecorder.ts';
+import type { MonitoringHistoryState } from './monitoringHistory.ts';
 
 const stepName = 'global_step';
 /** losslens' own state, JSON in UTF-8, beside the variables that TensorFlow knows. */
 const stateName = 'losslens/state';
+/** The past of the monitored items, in the form that newer versions of Node read, too. */
+const historyName = 'losslens/monitoring';
 /** Before the names of what is gathered of every item. */
 const itemsPrefix = 'losslens/items/';
 
@@ -43,11 +47,18 @@ export async function saveRun(
 ): Promise<void> {
   const tensors = new Map<string, CheckpointTensor>(Object.entries(session.run('read', {})));
   tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
-  const { items, ...inSitu } = state.inSitu ?? {};
+  const { items, monitor, ...inSitu } = state.inSitu ?? {};
+  const { history, ...watched } = monitor ?? {};
   const json = new Uint8Array(
-    Buffer.from(JSON.stringify({ ...state, inSitu: state.inSitu && inSitu })),
+    Buffer.from(
+      JSON.stringify({ ...state, inSitu: state.inSitu && { ...inSitu, monitor: watched } }),
+    ),
   );
   tensors.set(stateName, { shape: [json.length], data: json });
+  if (history !== undefined) {
+    const bytes = new Uint8Array(serialize(history));
+    tensors.set(historyName, { shape: [bytes.length], data: bytes });
+  }
   for (const [name, data] of Object.entries(items ?? {})) {
     tensors.set(itemsPrefix + name, { shape: [data.length], data });
   }
@@ -113,7 +124,16 @@ export async function restoreRun(
       const { data } = await bundle.read(name);
       items[name.slice(itemsPrefix.length)] = data as Float32Array | Int32Array;
     }
-    const inSitu = json.inSitu && { ...json.inSitu, items };
+    const inSitu = json.inSitu && {
+      ...json.inSitu,
+      items,
+      monitor: {
+        ...json.inSitu.monitor,
+        history: deserialize(
+          (await bundle.read(historyName)).data as Uint8Array,
+        ) as MonitoringHistoryState,
+      },
+    };
     state = { ...json, inSitu };
   }
   return { path, step, values, state };

@@ -2,19 +2,21 @@
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import type { EventWriter } from '../events/eventWriter.ts';
-import { imageSummary, scalarSummary } from '../events/summaries.ts';
+import { scalarSummary, textSummary } from '../events/summaries.ts';
 import { averagePrecision, rankItems } from '../insitu/detection.ts';
-import { MonitoredItems } from '../insitu/monitoredItems.ts';
 import { QuotaQueue } from '../insitu/quotaQueue.ts';
 import { type Score, scores, suspicion, suspicions } from '../insitu/scores.ts';
 import { ScoreTable } from '../insitu/scoreTable.ts';
 import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
-import type { MonitoredLayer } from '../views/monitoringView.ts';
 import type { ScatterView } from '../views/scatterView.ts';
 import type { ViewRenderer } from '../views/viewRenderer.ts';
+import { ItemMonitor, type ItemMonitorState } from './itemMonitor.ts';
 import { writeItems } from './itemsFile.ts';
+import type { ColorScale } from './monitoringHistory.ts';
 import { type SelectionRecord, writeSelection } from './selectionFiles.ts';
+import { selectionTable } from './selectionTable.ts';
+import { reference, ViewLog } from './viewLog.ts';
 
 /** An item in the queue, with what the network said of it when it was offered. */
 interface Candidate {
@@ -41,6 +43,7 @@ export interface InSituOptions {
   /** Hm in network order */
   readonly monitoredLayers: readonly string[];
   readonly maxMonitoredItems: number;
+  readonly colorScale: ColorScale;
   readonly trainDir: string;
   readonly writer: EventWriter;
   readonly renderer: ViewRenderer;
@@ -51,9 +54,8 @@ export interface InSituOptions {
 /** The state that a resumed run goes on from; plain data for the checkpoint. */
 export interface InSituState {
   readonly queue: readonly Candidate[];
-  readonly monitored: readonly number[];
   readonly previousSelection: readonly number[];
-  readonly monitoredContributions: readonly (readonly [number, Record<string, number>])[];
+  readonly monitor: ItemMonitorState;
   /** What is gathered of every item, flat arrays by name. */
   readonly items: Readonly<Record<string, Float32Array | Int32Array>>;
 }
@@ -96,38 +98,41 @@ export class InSituRecorder {
   readonly #options: InSituOptions;
   readonly #score: Score;
   readonly #queue: QuotaQueue<Candidate>;
-  readonly #monitored: MonitoredItems;
+  readonly #monitor: ItemMonitor;
+  readonly #views: ViewLog;
   #previousSelection = new Set<number>();
-  /** Contributions at Hm of the items that were monitored in this epoch. */
-  #monitoredContributions = new Map<number, Record<string, number>>();
   readonly #table: ScoreTable;
   readonly #suggested: SuggestedLabels;
-  /** Settled when all views so far are with the event writer. */
-  #written: Promise<void> = Promise.resolve();
 
   constructor(options: InSituOptions, state?: InSituState) {
     this.#options = options;
     const { size, classNames } = options.dataset;
     this.#score = scores.get(options.rankBy)!;
     this.#queue = new QuotaQueue(options.capacity, options.classQuota);
-    this.#monitored = new MonitoredItems(options.maxMonitoredItems);
+    this.#views = new ViewLog(options.writer);
+    this.#monitor = new ItemMonitor(
+      {
+        ...options,
+        layers: options.monitoredLayers,
+        maxItems: options.maxMonitoredItems,
+        views: this.#views,
+      },
+      state?.monitor,
+    );
     const items = state?.items ?? {};
     this.#table = new ScoreTable(size, partOf(items, 'scores'));
     this.#suggested = suggestedLabels(size, classNames.length, partOf(items, 'outputs'));
     if (state === undefined) return;
     for (const candidate of state.queue) this.#queue.offer(candidate);
-    this.#monitored.add(state.monitored);
     this.#previousSelection = new Set(state.previousSelection);
-    this.#monitoredContributions = new Map(state.monitoredContributions);
   }
 
   /** The state after the last observed step. */
   get state(): InSituState {
     return {
       queue: this.#queue.ranked(),
-      monitored: this.#monitored.items,
       previousSelection: [...this.#previousSelection],
-      monitoredContributions: [...this.#monitoredContributions],
+      monitor: this.#monitor.state,
       items: {
         ...named('scores', this.#table.state),
         ...named('outputs', this.#suggested.state),
@@ -150,8 +155,7 @@ export class InSituRecorder {
    * layers are monitored.
    */
   rowsToMonitor(batch: Batch): Int32Array | undefined {
-    if (this.#options.monitoredLayers.length === 0) return undefined;
-    return this.#monitored.rowsOf(batch.itemIndices);
+    return this.#monitor.rowsOf(batch);
   }
 
   /**
@@ -184,15 +188,19 @@ export class InSituRecorder {
         outputProbability: outputs['output_probability']!.data[row]!,
       });
     });
-    for (const [index, row] of rows?.entries() ?? []) {
-      await this.#options.renderer.ready();
-      await this.#monitor(batch, row, this.#layersOf(outputs, index), outputs, epoch, step);
-    }
+    if (rows === undefined) return;
+    const contributions = this.#table.last('contribution');
+    await this.#monitor.observe(batch, rows, outputs, contributions, epoch, step);
   }
 
-  /** Resolves when all views so far are with the event writer. @throws what went wrong with one */
+  /**
+   * Resolves when all views so far are with the event writer and all records in their files.
+   *
+   * @throws what went wrong with one
+   */
   async drained(): Promise<void> {
-    await this.#written;
+    await this.#monitor.flush();
+    await this.#views.drained();
   }
 
   /**
@@ -202,15 +210,18 @@ export class InSituRecorder {
    * @param isComplete  false when the training stopped in the middle of the epoch
    */
   async endEpoch(epoch: number, step: number, isComplete: boolean): Promise<Selection> {
-    const { dataset, selectionLayer, trainDir, renderer, plantedErrors } = this.#options;
+    const { dataset, selectionLayer, trainDir, renderer, plantedErrors, rankBy } = this.#options;
     const contributions = this.#table.last('contribution');
     const selected = this.#queue.ranked();
     const originals = await Promise.all(selected.map((c) => dataset.image(c.itemIndex)));
     const records = selected.map((candidate, i) => this.#record(candidate, i + 1, epoch, step));
+    const before = this.#previousSelection;
+    const isNew = (itemIndex: number) => before.size > 0 && !before.has(itemIndex);
     const view = renderer.renderSelectionView({
       epoch,
       step,
       selectionLayer,
+      rankBy,
       capacity: this.#options.capacity,
       modelName: this.#options.modelName,
       items: selected.map((candidate, i) => ({
@@ -220,18 +231,14 @@ export class InSituRecorder {
         output: records[i]!.output,
         outputProbability: candidate.outputProbability,
         contribution: contributions[candidate.itemIndex]!,
-        isNew:
-          this.#previousSelection.size > 0 && !this.#previousSelection.has(candidate.itemIndex),
+        isNew: isNew(candidate.itemIndex),
         hasPlantedError: plantedErrors?.has(candidate.itemIndex) ?? false,
       })),
     });
-    this.#writeView(
-      step,
-      `Selection View/${selectionLayer}`,
-      `The ${selected.length} items of an epoch that rank first by ${this.#options.rankBy}: ${this.#score.help}.`,
-      view,
-    );
-    this.#writeView(
+    const meaning = `The ${selected.length} items of an epoch that rank first by ${rankBy}: ${this.#score.help}.`;
+    const tag = `Selection View/${selectionLayer}`;
+    this.#views.write(step, tag, `${meaning} ${reference}.`, view);
+    this.#views.write(
       step,
       'Selection View/scatter',
       'All items: loss contribution and entropy at their last presentation, the selected ones marked.',
@@ -239,21 +246,31 @@ export class InSituRecorder {
     );
     await this.drained();
     const detection = this.#detection(selected);
-    if (detection !== undefined) {
-      await this.#options.writer.write({
-        step,
-        values: [
-          scalarSummary('selection/precision', detection.precision),
-          scalarSummary('selection/average_precision', detection.averagePrecision),
-        ],
-      });
-    }
+    const table = selectionTable(records, { selectionLayer, isNew, plantedErrors });
+    await this.#options.writer.write({
+      step,
+      values: [
+        textSummary('selection/items', table, { description: meaning }),
+        ...(detection === undefined
+          ? []
+          : [
+              scalarSummary('selection/precision', detection.precision),
+              scalarSummary('selection/average_precision', detection.averagePrecision),
+            ]),
+      ],
+    });
     await writeSelection(trainDir, selectionLayer, records, isComplete);
-    this.#monitored.add(selected.map(({ itemIndex }) => itemIndex));
-    this.#previousSelection = new Set(selected.map(({ itemIndex }) => itemIndex));
+    const indices = selected.map(({ itemIndex }) => itemIndex);
+    await this.#monitor.endEpoch(step, indices);
+    this.#previousSelection = new Set(indices);
     this.#queue.clear();
-    this.#monitoredContributions.clear();
     return { records, detection };
+  }
+
+  /** Ends the run: draws the past of each monitored item. */
+  async end(step: number): Promise<void> {
+    await this.#monitor.end(step);
+    await this.drained();
   }
 
   #scatter(epoch: number, step: number, selected: readonly Candidate[]): ScatterView {
@@ -302,83 +319,10 @@ export class InSituRecorder {
       output: dataset.classNames[candidate.output]!,
       probability: candidate.outputProbability,
       contributions: {
-        ...this.#monitoredContributions.get(itemIndex),
+        ...this.#monitor.contributionsOf(itemIndex),
         [selectionLayer]: this.#table.last('contribution')[itemIndex]!,
       },
       score: this.#score.value(this.#table, itemIndex),
     };
-  }
-
-  #layersOf(outputs: Readonly<Record<string, HostTensor>>, index: number): MonitoredLayer[] {
-    /** The part of an output [m, …] that belongs to one monitored row. */
-    const part = (key: string) => {
-      const tensor = outputs[key]!;
-      const size = tensor.data.length / tensor.shape[0]!;
-      const data = tensor.data.slice(index * size, (index + 1) * size) as Float32Array;
-      return { data, shape: tensor.shape.slice(1) };
-    };
-    return this.#options.monitoredLayers.map((name) => {
-      const contribution = outputs[`${name}/contribution`]!.data[index]!;
-      if (outputs[`${name}/C`] === undefined) {
-        return { name, contribution, channels: part(`${name}/channels`).data };
-      }
-      const { data, shape } = part(`${name}/C`);
-      return {
-        name,
-        contribution,
-        maps: {
-          height: shape[0]!,
-          width: shape[1]!,
-          contributionMap: data,
-          reductionMap: part(`${name}/R`).data,
-        },
-      };
-    });
-  }
-
-  /** Appends a view to the log once it is drawn; views get there in the order of the calls. */
-  #writeView(step: number, tag: string, description: string, view: Promise<Uint8Array>): void {
-    const { writer } = this.#options;
-    this.#written = Promise.all([view, this.#written]).then(([png]) =>
-      writer.write({ step, values: [imageSummary(tag, [png], { description })] }),
-    );
-    // A failure is reported by drained(), not as an unhandled one before that.
-    this.#written.catch(() => {});
-  }
-
-  async #monitor(
-    batch: Batch,
-    row: number,
-    layers: MonitoredLayer[],
-    outputs: Readonly<Record<string, HostTensor>>,
-    epoch: number,
-    step: number,
-  ): Promise<void> {
-    const { dataset, renderer } = this.#options;
-    const itemIndex = batch.itemIndices[row]!;
-    const label = dataset.classNames[dataset.labels[itemIndex]!]!;
-    this.#monitoredContributions.set(
-      itemIndex,
-      Object.fromEntries(layers.map(({ name, contribution }) => [name, contribution])),
-    );
-    const [, ...inputShape] = batch.images.shape;
-    const inputSize = inputShape.reduce((a, b) => a * b, 1);
-    const view = renderer.renderMonitoringView({
-      itemIndex,
-      epoch,
-      step,
-      label,
-      output: dataset.classNames[outputs['output']!.data[row]!]!,
-      outputProbability: outputs['output_probability']!.data[row]!,
-      layers,
-      input: {
-        data: batch.images.data.slice(row * inputSize, (row + 1) * inputSize),
-        shape: inputShape as [number, number, number],
-      },
-      original: await dataset.image(itemIndex),
-    });
-    const name = `Monitoring View/${String(itemIndex).padStart(6, '0')} ${label}`;
-    const description = `Loss contribution (C) and reduction (R) of item ${itemIndex}, label ${label}.`;
-    this.#writeView(step, name, description, view);
   }
 }

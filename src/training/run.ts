@@ -1,5 +1,6 @@
 /** One run of `losslens train`: puts data, network, engine, log and views together and trains. */
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { Cleanup } from '../cleanup.ts';
 import { selectEngine } from '../engines/select.ts';
@@ -17,12 +18,15 @@ import { reportDetection } from './detectionReport.ts';
 import { lockFolder } from './folderLock.ts';
 import { InSituRecorder, type Selection } from './inSituRecorder.ts';
 import { interruptSignal } from './interrupt.ts';
+import { monitoringFile } from './itemMonitor.ts';
+import { dropLinesAfter } from './jsonLines.ts';
 import { PeriodicEvaluation } from './periodicEvaluation.ts';
 import { choosePrecision, type Precision } from './precision.ts';
 import { createProgress } from './progress.ts';
 import type { RunOptions } from './runOptions.ts';
 import { writeRunRecord } from './runRecord.ts';
 import { epochLine, printReport } from './runReport.ts';
+import { selectionsFile } from './selectionFiles.ts';
 import { findStartingPoint } from './startingPoint.ts';
 import { stepsPerEpoch, train } from './trainer.ts';
 import { loadTrainingData, recordTrainingData } from './trainingData.ts';
@@ -145,12 +149,20 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     numReaders: options.num_readers,
   });
   cleanup.add(() => pipeline.close());
-  const renderer = new ViewRenderer();
+  const renderer = new ViewRenderer({
+    colormap: options.colormap,
+    scale: options.view_scale,
+    overlay: options.monitor_overlay,
+  });
   cleanup.add(() => renderer.close());
   const firstLogged = firstStep === 0 ? 0 : firstStep + 1;
   const writer = await EventWriter.create(options.train_dir, firstLogged);
   cleanup.add(() => writer.close());
   const planted = plantedErrors && new Set(plantedErrors.map(({ itemIndex }) => itemIndex));
+  // What a crash left behind of steps that are done again.
+  for (const name of [selectionsFile, monitoringFile]) {
+    await dropLinesAfter(join(options.train_dir, name), firstStep);
+  }
   const inSitu =
     selectionLayer === null
       ? null
@@ -164,6 +176,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
             classQuota: options.class_quota ?? Number.POSITIVE_INFINITY,
             monitoredLayers,
             maxMonitoredItems: options.max_monitored_items ?? 4 * options.ns,
+            colorScale: options.color_scale,
             trainDir: options.train_dir,
             writer,
             renderer,
@@ -217,6 +230,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     onEpochEnd,
     signal,
   });
+  await inSitu?.end(result.step);
   const expectation =
     inSitu && planted !== undefined && planted.size > 0
       ? await reportDetection({

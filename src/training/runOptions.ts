@@ -1,7 +1,9 @@
 /** What a run is asked to do. */
 import type { LabelNoiseType } from '../../datasets/labelNoise.ts';
 import type { EngineChoice } from '../engines/select.ts';
+import type { ColormapName } from '../views/colormap.ts';
 import type { LearningRateOptions } from './learningRate.ts';
+import type { ColorScale } from './monitoringHistory.ts';
 import type { OptimizerOptions } from './optimizers.ts';
 import type { PrecisionChoice } from './precision.ts';
 import type { DataOptions } from './splits.ts';
@@ -37,6 +39,10 @@ export interface RunOptions
   readonly class_quota: number | undefined;
   readonly hm: readonly string[];
   readonly max_monitored_items: number | undefined;
+  readonly color_scale: ColorScale;
+  readonly colormap: ColormapName;
+  readonly monitor_overlay: boolean;
+  readonly view_scale: number;
   readonly log_every_n_steps: number;
   readonly save_summaries_secs: number;
   readonly save_interval_secs: number;

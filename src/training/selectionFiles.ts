@@ -1,8 +1,11 @@
 /** The selections as data: `selection.csv` holds the last epoch's, `selections.jsonl` all of them. */
-import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toCsv } from '../csv.ts';
 import { replaceFile } from '../replaceFile.ts';
+import { appendJsonLines } from './jsonLines.ts';
+
+/** Name of the file of all selections in the run's folder. */
+export const selectionsFile = 'selections.jsonl';
 
 /** One selected item, as it is recorded. */
 export interface SelectionRecord {
@@ -58,6 +61,5 @@ export async function writeSelection(
   ]);
   await replaceFile(join(folder, 'selection.csv'), toCsv(header, rows));
   if (!isComplete) return;
-  const lines = records.map((record) => `${JSON.stringify(record)}\n`).join('');
-  await appendFile(join(folder, 'selections.jsonl'), lines);
+  await appendJsonLines(join(folder, selectionsFile), records);
 }

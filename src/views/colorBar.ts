@@ -2,7 +2,7 @@
 import { type ColormapName, colormap, type Rgb } from './colormap.ts';
 import { type Drawing, drawPixels, drawText, fillRect, ink } from './drawing.ts';
 import type { Box } from './linePlot.ts';
-import { ticks, tickText, valueText } from './numberText.ts';
+import { ticks, tickText } from './numberText.ts';
 
 function scalePixels(colors: readonly Rgb[]): Uint8ClampedArray {
   const rgba = new Uint8ClampedArray(colors.length * 4).fill(255);
@@ -41,17 +41,16 @@ export function drawColorBar(
   }
 }
 
-/** Draws a lying bar from 0 to the maximum, both numbers and the unit below it. */
+/** Draws a lying bar with 0 below its left end and `maximum` below its right one. */
 export function drawFlatColorBar(
   drawing: Drawing,
   { x, y, width, height }: Box,
-  maximum: number,
+  maximum: string,
   name: ColormapName,
 ): void {
   const rgba = scalePixels(colormap(name));
   drawPixels(drawing, { width: 256, height: 1, rgba }, x, y, { width, height });
   const style = { size: 9, color: ink.faint } as const;
   drawText(drawing, '0', x, y + height + 9, 8, style);
-  const end = `${valueText(maximum)} nats`;
-  drawText(drawing, end, x + width, y + height + 9, width - 8, { ...style, align: 'right' });
+  drawText(drawing, maximum, x + width, y + height + 9, width - 8, { ...style, align: 'right' });
 }

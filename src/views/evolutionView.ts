@@ -1,7 +1,7 @@
 /** The Evolution View: how the handling of one item changed over the training, in one picture. */
 import type { Image } from '../../datasets/dataset.ts';
 import { drawFlatColorBar } from './colorBar.ts';
-import { type ColormapName, colormapNames } from './colormap.ts';
+import { colormapNames } from './colormap.ts';
 import { createDrawing, type Drawing, drawPixels, drawText, ink } from './drawing.ts';
 import {
   type ContributionSeries,
@@ -10,6 +10,7 @@ import {
   legendLineHeight,
   maxSeries,
 } from './linePlot.ts';
+import type { ViewOptions } from './monitoringView.ts';
 import { probabilityText, signedText, valueText } from './numberText.ts';
 import { mapPixels, type Pixels, type Size, sizeInBox, toPixels } from './pixels.ts';
 
@@ -51,6 +52,8 @@ export interface EvolutionView {
   readonly encounterCount: number;
   /** S at each layer over all steps, Hs first. */
   readonly history: readonly ContributionSeries[];
+  /** Whether all rows share one colour scale; else each has its own, to show what is small, too. */
+  readonly isScaleShared: boolean;
 }
 
 const layout = {
@@ -75,15 +78,15 @@ function drawTile(drawing: Drawing, pixels: Pixels, x: number, y: number): void 
 }
 
 /**
- * Draws an Evolution View: a row for each encounter with C and R of every layer on one colour scale
- * over all rows, and the input; below S at each layer over the steps. The width is a multiple of
+ * Draws an Evolution View: a row for each encounter with C and R of every layer on one colour scale,
+ * and the input; below S at each layer over the steps. The width is a multiple of
  * TensorBoard's card; one card holds two layers.
  *
  * @returns  the drawing
  */
 export function drawEvolutionView(
   view: EvolutionView,
-  name: ColormapName = colormapNames[0]!,
+  { colormap: name = colormapNames[0]!, scale = 1 }: ViewOptions = {},
 ): Drawing {
   const { encounters, layers, history } = view;
   const { cardWidth, margin, caption, tile, gap, header, plotHeight } = layout;
@@ -97,16 +100,14 @@ export function drawEvolutionView(
   const plotTop = header + encounters.length * (tile + gap) + 20;
   const lines = Math.max(3, Math.min(history.length, maxSeries));
   const height = plotTop + Math.max(plotHeight, lines * legendLineHeight) + layout.footer;
-  const drawing = createDrawing(width, height);
+  const drawing = createDrawing(width, height, scale);
 
   const title = `item ${view.itemIndex} · L: ${view.label}`;
   drawText(drawing, title, margin, 13, width - 2 * margin - 130, { size: 12, bold: true });
   const shown = `${encounters.length} of ${view.encounterCount} encounters`;
   drawText(drawing, shown, width - margin, 13, 130, { ...faint, align: 'right' });
-  const maximum = Math.max(
-    0,
-    ...encounters.flatMap(({ maps }) => maps.map((map) => map?.maximum ?? 0)),
-  );
+  const maximumOf = ({ maps }: Encounter) => Math.max(0, ...maps.map((map) => map?.maximum ?? 0));
+  const shared = Math.max(0, ...encounters.map(maximumOf));
   spatial.forEach(({ layer }, k) => {
     const x = left + 2 * k * (tile + gap);
     drawText(drawing, layer, x, 29, 2 * tile + gap, { size: 10, keep: 'end' });
@@ -118,7 +119,13 @@ export function drawEvolutionView(
   const inputLeft = left + (columns - 1) * (tile + gap);
   drawText(drawing, 'input', inputLeft, 29, tile, { size: 10 });
   if (spatial.length > 0) {
-    drawFlatColorBar(drawing, { x: margin, y: 22, width: caption - 10, height: 7 }, maximum, name);
+    const bar = { x: margin, y: 22, width: caption - 10, height: 7 };
+    drawFlatColorBar(
+      drawing,
+      bar,
+      view.isScaleShared ? `${valueText(shared)} nats` : "row's",
+      name,
+    );
   }
 
   encounters.forEach((encounter, row) => {
@@ -127,9 +134,16 @@ export function drawEvolutionView(
     const room = caption - 4;
     const answer = { ...bold, color: isWrong ? ink.wrong : ink.text };
     drawText(drawing, `O: ${encounter.output}`, margin, y + 10, room, answer);
-    const probability = `(${probabilityText(encounter.outputProbability)})`;
-    drawText(drawing, probability, margin, y + 21, room, { size: 9 });
-    drawText(drawing, `S ${signedText(encounter.contribution)}`, margin, y + 32, room, { size: 9 });
+    const numbers = [
+      `(${probabilityText(encounter.outputProbability)})`,
+      `S ${signedText(encounter.contribution)}`,
+    ].join(' ');
+    drawText(drawing, numbers, margin, y + 21, room, { size: 9 });
+    const own = maximumOf(encounter);
+    const maximum = view.isScaleShared ? shared : own;
+    if (spatial.length > 0) {
+      drawText(drawing, `maps ≤ ${valueText(own)}`, margin, y + 32, room, faint);
+    }
     drawText(drawing, `step ${encounter.step}`, margin, y + 43, room, faint);
     spatial.forEach(({ i }, k) => {
       const maps = encounter.maps[i];

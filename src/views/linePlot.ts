@@ -87,7 +87,7 @@ export function drawLegend(
   firstBaseline: number,
   width: number,
 ): void {
-  const valueWidth = 42;
+  const valueWidth = 47;
   const lines = Math.min(series.length, maxSeries);
   for (let i = 0; i < lines; i++) {
     const { layer, contributions } = series[i]!;

@@ -62,12 +62,12 @@ export interface MonitoringView {
   readonly history?: readonly ContributionSeries[];
 }
 
-/** How a Monitoring View is drawn. */
-export interface MonitoringViewOptions {
+/** How Monitoring and Evolution Views are drawn. */
+export interface ViewOptions {
   readonly colormap?: ColormapName;
   /** Whole factor of everything; 1 is for TensorBoard's cards, 350 pixels wide. */
   readonly scale?: number;
-  /** Lays the maps over the input in grey. */
+  /** Lays the maps of a Monitoring View over the input in grey. */
   readonly overlay?: boolean;
 }
 
@@ -215,10 +215,7 @@ function drawFooter(
  *
  * @returns  the drawing
  */
-export function drawMonitoringView(
-  view: MonitoringView,
-  options: MonitoringViewOptions = {},
-): Drawing {
+export function drawMonitoringView(view: MonitoringView, options: ViewOptions = {}): Drawing {
   const { colormap: name = colormapNames[0]!, scale = 1, overlay: isOverlay = false } = options;
   const { layers } = view;
   const { width, margin, rowLabel, tile, gap, header, footer } = layout;

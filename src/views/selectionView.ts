@@ -36,6 +36,8 @@ export interface SelectionView {
   /** Ns */
   readonly capacity: number;
   readonly modelName: string;
+  /** Name of the score that ranks; by default the contribution. */
+  readonly rankBy?: string;
   /** In rank order. */
   readonly items: readonly SelectedItem[];
 }
@@ -124,7 +126,10 @@ export function drawSelectionView(view: SelectionView): Drawing {
   const height = Math.ceil((headerHeight + rows * cell.height) / reduction) * reduction;
   const drawing = createDrawing(width, height);
   drawHeader(drawing, view, layout);
-  const highest = Math.max(0, items[0]?.contribution ?? 0);
+  const highest = Math.max(
+    0,
+    ...items.map(({ contribution }) => contribution).filter(Number.isFinite),
+  );
   items.forEach((item, i) => {
     const x = (i % columns) * cell.width + reduction;
     const y = headerHeight + Math.floor(i / columns) * cell.height + reduction;
@@ -139,11 +144,13 @@ function drawHeader(
   { width, reduction }: SheetLayout,
 ): void {
   const { epoch, step, items, selectionLayer, capacity, modelName } = view;
+  const { rankBy = 'contribution' } = view;
   const style = { size: 11, color: ink.faint } as const;
   const title = `Selection View · epoch ${epoch}, step ${step}`;
   const titleWidth = Math.round(width * 0.58);
   drawText(drawing, title, reduction, 19, titleWidth, { size: 17, bold: true });
-  const model = `${modelName} · Hs ${selectionLayer} · Ns ${capacity}`;
+  const order = rankBy === 'contribution' ? '' : ` · by ${rankBy}`;
+  const model = `${modelName} · Hs ${selectionLayer} · Ns ${capacity}${order}`;
   const right = width - reduction;
   drawText(drawing, model, right, 19, right - titleWidth - 10, { ...style, align: 'right' });
 

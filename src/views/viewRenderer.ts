@@ -1,7 +1,7 @@
 /** Draws views in a thread of their own, in order, with a bound on what waits. */
 import { Worker } from 'node:worker_threads';
 import type { EvolutionView } from './evolutionView.ts';
-import type { MonitoringView, MonitoringViewOptions } from './monitoringView.ts';
+import type { MonitoringView, ViewOptions } from './monitoringView.ts';
 import type { ScatterView } from './scatterView.ts';
 import type { SelectionView } from './selectionView.ts';
 import type { ViewRequest, ViewResponse } from './viewWorker.ts';
@@ -18,16 +18,16 @@ interface Waiting {
 export class ViewRenderer {
   readonly #worker = new Worker(new URL('./viewWorker.js', import.meta.url));
   readonly #waiting: Waiting[] = [];
-  readonly #options: MonitoringViewOptions;
+  readonly #options: ViewOptions;
   readonly #maxWaiting: number;
   #onProgress: (() => void)[] = [];
   #failure: Error | undefined;
 
   /**
-   * @param options     how Monitoring Views and the colours of Evolution Views are drawn
+   * @param options     how Monitoring and Evolution Views are drawn
    * @param maxWaiting  views that wait at most before `ready` holds their maker back
    */
-  constructor(options: MonitoringViewOptions = {}, maxWaiting = defaultMaxWaiting) {
+  constructor(options: ViewOptions = {}, maxWaiting = defaultMaxWaiting) {
     this.#options = options;
     this.#maxWaiting = maxWaiting;
     this.#worker.on('message', (response: ViewResponse) => {

@@ -2,11 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { toPng } from './drawing.ts';
 import { drawEvolutionView, type EvolutionView } from './evolutionView.ts';
-import {
-  drawMonitoringView,
-  type MonitoringView,
-  type MonitoringViewOptions,
-} from './monitoringView.ts';
+import { drawMonitoringView, type MonitoringView, type ViewOptions } from './monitoringView.ts';
 import { drawScatterView, type ScatterView } from './scatterView.ts';
 import { drawSelectionView, type SelectionView } from './selectionView.ts';
 
@@ -17,12 +13,12 @@ export type ViewRequest =
   | {
       readonly kind: 'monitoring';
       readonly view: MonitoringView;
-      readonly options: MonitoringViewOptions;
+      readonly options: ViewOptions;
     }
   | {
       readonly kind: 'evolution';
       readonly view: EvolutionView;
-      readonly options: MonitoringViewOptions;
+      readonly options: ViewOptions;
     };
 
 /** A drawn view; answers come in the order of the requests. */
@@ -37,7 +33,7 @@ function draw(request: ViewRequest): Promise<Uint8Array> {
     case 'monitoring':
       return toPng(drawMonitoringView(request.view, request.options));
     case 'evolution':
-      return toPng(drawEvolutionView(request.view, request.options.colormap));
+      return toPng(drawEvolutionView(request.view, request.options));
   }
 }
 

@@ -104,6 +104,26 @@ test('items monitored in an epoch have their contributions at Hm recorded', () =
   }
 });
 
+test('each step with a monitored item is recorded with its contributions at Hs and Hm', () => {
+  const lines = readFileSync(join(whole, 'monitoring.jsonl'), 'utf8').trimEnd().split('\n');
+  const encounters = lines.map((line) => JSON.parse(line) as SelectionLine);
+  const selections = readSelections(whole);
+  const items = (epoch: number) =>
+    selections.filter((line) => line.epoch <= epoch).map(({ item }) => item);
+  for (const epoch of [2, 3]) {
+    const seen = encounters.filter((encounter) => encounter.epoch === epoch);
+    const expected = [...new Set(items(epoch - 1))].sort((a, b) => a - b);
+    assert.deepEqual(
+      seen.map(({ item }) => item).sort((a, b) => a - b),
+      expected,
+    );
+    for (const { contributions } of seen) {
+      assert.deepEqual(Object.keys(contributions), ['pool1', 'pool2', 'Logits']);
+      assert.ok(Object.values(contributions).every(Number.isFinite));
+    }
+  }
+});
+
 const skipPython = skipWithoutPython('tensorflow', 'tensorboard');
 test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () => {
   const { records, kept, hasGraph } = readWithTensorFlow(whole)[0]!;
@@ -113,6 +133,7 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
   );
   assert.ok(hasGraph);
   assert.equal(kept['Selection View/Logits'], 3);
+  assert.equal(kept['selection/items'], 3);
   assert.equal(kept['total_loss'], Math.floor(33 / 5));
   // Every item that was selected in epochs 1 and 2 is seen once in each epoch after that.
   const selections = readSelections(whole);
@@ -123,13 +144,14 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
     const tag = Object.keys(kept).find((candidate) => candidate.startsWith(name));
     assert.ok(tag, name);
     assert.equal(kept[tag], first.has(item) ? 2 : 1, tag);
+    assert.equal(kept[tag.replace('Monitoring View', 'evolution')], 1, tag);
   }
 });
 
 test('the same seed gives the same selection, byte for byte', async () => {
   const again = join(temporaryFolder(), 'again');
   await losslens(trainArguments(again));
-  for (const file of ['selection.csv', 'selections.jsonl', 'items.csv']) {
+  for (const file of ['selection.csv', 'selections.jsonl', 'monitoring.jsonl', 'items.csv']) {
     assert.equal(readFileSync(join(again, file), 'utf8'), readFileSync(join(whole, file), 'utf8'));
   }
 });
@@ -157,7 +179,7 @@ test('Ctrl-C ends a run cleanly, and a resumed run equals an uninterrupted one',
   const resumed = await losslens(trainArguments(trainDir));
   assert.equal(resumed.code, 0, resumed.stderr);
   assert.match(resumed.stderr, /resuming .*model\.ckpt-\d+/);
-  for (const file of ['selection.csv', 'selections.jsonl', 'items.csv']) {
+  for (const file of ['selection.csv', 'selections.jsonl', 'monitoring.jsonl', 'items.csv']) {
     assert.equal(
       readFileSync(join(trainDir, file), 'utf8'),
       readFileSync(join(whole, file), 'utf8'),

@@ -87,6 +87,7 @@ const views: Record<string, () => Drawing> = {
   'monitoring-no-layers': () => drawMonitoringView(monitoringViewOf(digitImage(3), [])),
   'evolution-first': () => drawEvolutionView(evolutionViewOf(historyOf(1))),
   'evolution-40': () => drawEvolutionView(evolutionViewOf(historyOf(40))),
+  'evolution-shared-scale': () => drawEvolutionView(evolutionViewOf(historyOf(40), true)),
   ...Object.fromEntries(
     colormapNames
       .slice(1)

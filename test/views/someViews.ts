@@ -163,7 +163,7 @@ export function historyOf(encounters: number): MonitoringHistory {
 }
 
 /** The Evolution View of item 7. */
-export function evolutionViewOf(history: MonitoringHistory): EvolutionView {
+export function evolutionViewOf(history: MonitoringHistory, isScaleShared = false): EvolutionView {
   return {
     itemIndex: 7,
     label: 'seven',
@@ -172,5 +172,6 @@ export function evolutionViewOf(history: MonitoringHistory): EvolutionView {
     encounters: history.encountersOf(7),
     encounterCount: history.countOf(7),
     history: history.seriesOf(7),
+    isScaleShared,
   };
 }
