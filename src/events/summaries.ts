@@ -1,4 +1,5 @@
 /** Summary values in the form that stock TensorBoard reads (its "v2" summaries). */
+import { encode, loadProto } from '../protos.ts';
 
 /** A Summary.Value message of event.proto. */
 export interface SummaryValue {
@@ -76,5 +77,45 @@ export function textSummary(
     tag,
     tensor: { dtype: 'DT_STRING', tensor_shape: {}, string_val: [Buffer.from(markdown)] },
     metadata: metadata('text', 'DATA_CLASS_TENSOR', options),
+  };
+}
+
+/** A precision–recall curve in counts of items, by thresholds that rise evenly from 0 to 1. */
+export interface PrCurve {
+  /** Items of the class whose probability is at least the threshold. */
+  readonly truePositives: ArrayLike<number>;
+  /** Items of other classes whose probability for the class is. */
+  readonly falsePositives: ArrayLike<number>;
+}
+
+const prCurveDataType = loadProto('pr_curve.proto').lookupType('PrCurvePluginData');
+
+/** A curve of the PR Curves tab; the counts at threshold 0 are those of all items. */
+export function prCurveSummary(
+  tag: string,
+  { truePositives, falsePositives }: PrCurve,
+  options: SummaryOptions = {},
+): SummaryValue {
+  const thresholds = truePositives.length;
+  const positives = truePositives[0]!;
+  const negatives = falsePositives[0]!;
+  // TensorBoard divides by at least this.
+  const share = (part: number, whole: number) => part / Math.max(1e-7, whole);
+  const columns = Array.from({ length: thresholds }, (_, j) => {
+    const tp = truePositives[j]!;
+    const fp = falsePositives[j]!;
+    const fn = positives - tp;
+    return [tp, fp, negatives - fp, fn, share(tp, tp + fp), share(tp, tp + fn)];
+  });
+  const base = metadata('pr_curves', 'DATA_CLASS_TENSOR', options);
+  const content = encode(prCurveDataType, { num_thresholds: thresholds });
+  return {
+    tag,
+    tensor: {
+      dtype: 'DT_FLOAT',
+      tensor_shape: { dim: [{ size: 6 }, { size: thresholds }] },
+      float_val: [0, 1, 2, 3, 4, 5].flatMap((row) => columns.map((column) => column[row]!)),
+    },
+    metadata: { ...base, plugin_data: { plugin_name: 'pr_curves', content } },
   };
 }

@@ -8,7 +8,8 @@ import { loadNetwork } from '../nets/factory.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from './checkpoint/checkpoints.ts';
 import { readVariables } from './checkpointing.ts';
-import { type Evaluation, evaluate, evaluationSummaries } from './evaluator.ts';
+import { evaluationLine, evaluationSummaries, evaluationTables } from './evaluationReport.ts';
+import { type Evaluation, evaluate } from './evaluator.ts';
 import { lockFolder } from './folderLock.ts';
 import { buildPredictionGraph } from './predictionGraph.ts';
 import { type DataOptions, loadSplit, recordSkipped } from './splits.ts';
@@ -79,12 +80,11 @@ async function evaluateWith(options: EvaluationOptions, cleanup: Cleanup): Promi
   });
   cleanup.add(() => pipeline.close());
   const evaluation = await evaluate(session, dataset, pipeline);
-  const { accuracy, recallAt5, items } = evaluation;
   const step = stepOfCheckpoint(checkpoint);
-  await insertSummaries(folder, { step, values: evaluationSummaries(evaluation) });
+  await insertSummaries(folder, { step, values: await evaluationSummaries(evaluation, step) });
   process.stdout.write(
-    `${checkpoint} on ${items} items of ${dataset.name} ${dataset.split}: ` +
-      `accuracy ${accuracy.toFixed(4)}, recall at 5 ${recallAt5.toFixed(4)}\n`,
+    `${evaluationTables(evaluation)}\n\n` +
+      `${checkpoint} on ${evaluation.items} items of ${dataset.name} ${dataset.split}: ${evaluationLine(evaluation)}\n`,
   );
   return evaluation;
 }

@@ -1,54 +1,108 @@
 /** Runs a network over a split and counts how often it is right. */
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Session } from '../engines/engine.ts';
-import { type SummaryValue, scalarSummary } from '../events/summaries.ts';
+import type { PrCurve } from '../events/summaries.ts';
 import type { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 
 /** What a network achieves on a split. */
 export interface Evaluation {
+  /** By label. */
+  readonly classNames: readonly string[];
   /** Items that were classified. */
   readonly items: number;
   /** Share whose most probable class is the label, 0..1. */
   readonly accuracy: number;
   /** Share whose label is among the five most probable classes, 0..1. */
   readonly recallAt5: number;
+  /** Mean of −log of the label's probability, nats. */
+  readonly crossEntropy: number;
   /** Counts by label (row) and output (column), [classes, classes]. */
   readonly confusion: readonly (readonly number[])[];
+  /** Of each class against all others, by label. */
+  readonly prCurves: readonly PrCurve[];
+}
+
+/** Thresholds of the precision–recall curves, 0 to 1: TensorBoard's own number. */
+const numThresholds = 201;
+/** Probabilities of float32 round to 0: below this the logarithm is not that of the network. */
+const smallestProbability = 1e-37;
+
+/** How far to go. */
+export interface EvaluateOptions {
+  /** Batches after which it is enough; all by default. */
+  readonly maxBatches?: number | undefined;
+  /** Ends the evaluation after the current batch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Classifies every item once; the last batch is as small as it is.
+ * Classifies items, each once; the last batch is as small as it is.
  *
  * @param session   with the variables assigned and a `predict` signature
  * @param pipeline  not training: items in source order
+ * @throws the signal's reason, when it is aborted meanwhile
  */
 export async function evaluate(
   session: Session,
-  dataset: Dataset,
+  { classNames }: Dataset,
   pipeline: BatchPipeline,
+  { maxBatches = Number.POSITIVE_INFINITY, signal }: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const classes = dataset.classNames.length;
+  const classes = classNames.length;
   const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  const curves = Array.from({ length: classes }, () => new CurveCounter());
   let items = 0;
   let correct = 0;
   let amongFive = 0;
+  let lossSum = 0;
+  let done = 0;
   for await (const { images, labels } of pipeline.epoch(0)) {
+    signal?.throwIfAborted();
     const { data } = session.run('predict', { images })['probabilities']!;
     labels.forEach((label, row) => {
       const probabilities = data.subarray(row * classes, (row + 1) * classes);
       const rank = rankOf(probabilities, label);
       if (rank === 0) correct++;
       if (rank < 5) amongFive++;
+      lossSum -= Math.log(Math.max(smallestProbability, probabilities[label]!));
       confusion[label]![rank === 0 ? label : argMax(probabilities)]!++;
+      curves.forEach((curve, k) => {
+        curve.add(probabilities[k]!, k === label);
+      });
     });
     items += labels.length;
+    if (++done >= maxBatches) break;
   }
-  return { items, accuracy: correct / items, recallAt5: amongFive / items, confusion };
+  return {
+    classNames,
+    items,
+    accuracy: correct / items,
+    recallAt5: amongFive / items,
+    crossEntropy: lossSum / items,
+    confusion,
+    prCurves: curves.map((curve) => curve.curve()),
+  };
 }
 
-/** An evaluation as summaries, tagged as TF-Slim tags them. */
-export function evaluationSummaries({ accuracy, recallAt5 }: Evaluation): SummaryValue[] {
-  return [scalarSummary('eval/Accuracy', accuracy), scalarSummary('eval/Recall_5', recallAt5)];
+/** Counts the probabilities of one class by threshold. */
+class CurveCounter {
+  readonly #positives = new Float64Array(numThresholds);
+  readonly #negatives = new Float64Array(numThresholds);
+
+  add(probability: number, isPositive: boolean): void {
+    const threshold = Math.floor(probability * (numThresholds - 1));
+    const counts = isPositive ? this.#positives : this.#negatives;
+    counts[threshold]!++;
+  }
+
+  curve(): PrCurve {
+    const atLeast = (counts: Float64Array) => {
+      const sums = counts.slice();
+      for (let j = numThresholds - 2; j >= 0; j--) sums[j]! += sums[j + 1]!;
+      return sums;
+    };
+    return { truePositives: atLeast(this.#positives), falsePositives: atLeast(this.#negatives) };
+  }
 }
 
 /** Number of classes that come before `label`: more probable, or as probable with a lower index. */

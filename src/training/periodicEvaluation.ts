@@ -4,7 +4,8 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import type { Session } from '../engines/engine.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
-import { type Evaluation, evaluate, evaluationSummaries } from './evaluator.ts';
+import { evaluationSummaries } from './evaluationReport.ts';
+import { type Evaluation, evaluate } from './evaluator.ts';
 import { type FolderLock, lockFolder } from './folderLock.ts';
 import { averagedValues } from './movingAverages.ts';
 import type { RunOptions } from './runOptions.ts';
@@ -73,7 +74,7 @@ export class PeriodicEvaluation {
     const evaluation = this.#ofAverages
       ? await this.#withAverages(() => this.#evaluate())
       : await this.#evaluate();
-    await this.#writer.write({ step, values: evaluationSummaries(evaluation) });
+    await this.#writer.write({ step, values: await evaluationSummaries(evaluation, step) });
     await this.#writer.sync();
     return evaluation;
   }
