@@ -64,8 +64,8 @@ export function choice<T extends string>(
       return known;
     },
     defaultValue,
-    placeholder: choices.join('|'),
-    help,
+    placeholder: 'NAME',
+    help: `${help} (${choices.join(', ')})`,
   };
 }
 
@@ -138,6 +138,12 @@ export function unsupported<T>(flag: Flag<T>, why: string): Flag<T> {
 
 /** Declares the flags on a command, with one heading of the help for each group. */
 export function addFlags(command: Command, groups: FlagGroups): Command {
+  command.configureHelp({
+    // The longest names leave less room for their help than commander wraps by itself.
+    minWidthToWrap: 30,
+    optionDescription: ({ description, defaultValue }) =>
+      String(defaultValue ?? '') === '' ? description : `${description} [${defaultValue}]`,
+  });
   for (const [heading, flags] of Object.entries(groups)) {
     for (const [name, flag] of Object.entries(flags)) {
       const value = flag.isBoolean ? `[${flag.placeholder}]` : `<${flag.placeholder}>`;
