@@ -27,6 +27,7 @@ import { getNetwork } from '../src/nets/factory.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { initialValues } from '../src/training/initialValues.ts';
+import { networkInput } from '../src/training/networkInput.ts';
 import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 import { interleave, median, type Timing, timingText } from './measure.ts';
 
@@ -83,12 +84,11 @@ class Step {
   ): Promise<Step> {
     const source = await loadDataset({ name: dataset, folder: undefined, split: 'train' });
     const network = getNetwork(modelName);
-    const side = network.defaultImageSize;
-    const imageShape = [side, side, source.imageShape[2]] as const;
+    const input = await networkInput(network, source);
     const pipeline = new BatchPipeline(source, {
       preprocessingName: network.preprocessingName,
       isTraining: true,
-      imageShape,
+      input,
       batchSize,
       seed: 0,
       numThreads: 1,
@@ -97,7 +97,7 @@ class Step {
     const { graph, signatures, variables } = buildTrainingGraph({
       network,
       numClasses: source.classNames.length,
-      imageShape,
+      input,
       weightDecay: 0,
       labelSmoothing: 0,
       computeType: 'float32',
@@ -107,9 +107,9 @@ class Step {
     });
     const session = await engine.load(graph, signatures);
     session.run('assign', initialValues(variables, 0));
-    const { images, labels } = batch!;
+    const { input: items, labels } = batch!;
     const feeds = {
-      images: { data: images.data.slice(), shape: images.shape },
+      [items.name]: { data: items.data.slice(), shape: items.shape },
       labels: { data: labels, shape: [labels.length] },
       learning_rate: { data: Float32Array.of(0.01), shape: [] },
       dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },

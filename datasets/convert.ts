@@ -6,7 +6,7 @@ import { UserError } from '../src/errors.ts';
 import { encodeRecord } from '../src/events/tfrecord.ts';
 import { replaceFile } from '../src/replaceFile.ts';
 import { classNamesFile, formatClassNames } from './classNames.ts';
-import { type Dataset, type Image, imagesOf } from './dataset.ts';
+import { type Image, type ImageDataset, imagesOf } from './dataset.ts';
 import { encodePng } from './encodePng.ts';
 import { encodeExample } from './example.ts';
 import { tfrecordFile } from './tfrecordDataset.ts';
@@ -30,7 +30,7 @@ const encodedAtATime = 32;
 
 /** Gives the images as PNG in the order of their items. */
 async function* encodedImages(
-  dataset: Dataset,
+  dataset: ImageDataset,
   onProgress: ((items: number) => void) | undefined,
 ): AsyncGenerator<EncodedItem, void, undefined> {
   let done = 0;
@@ -57,7 +57,7 @@ function expectNew(path: string): void {
   }
 }
 
-async function writeClassNames(folder: string, { classNames }: Dataset): Promise<void> {
+async function writeClassNames(folder: string, { classNames }: ImageDataset): Promise<void> {
   await replaceFile(join(folder, classNamesFile), formatClassNames(classNames));
 }
 
@@ -68,7 +68,7 @@ async function writeClassNames(folder: string, { classNames }: Dataset): Promise
  * @throws UserError  when one exists already
  */
 export async function writeTfrecords(
-  dataset: Dataset,
+  dataset: ImageDataset,
   { folder, onProgress, numShards }: ConvertOptions & { readonly numShards: number },
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
@@ -111,7 +111,7 @@ export async function writeTfrecords(
  * @throws UserError  when it exists already, or a class has a name that no folder can have
  */
 export async function writeImageFolder(
-  dataset: Dataset,
+  dataset: ImageDataset,
   { folder, onProgress }: ConvertOptions,
 ): Promise<void> {
   const path = join(folder, dataset.split);

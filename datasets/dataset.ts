@@ -1,4 +1,5 @@
-/** What every data set offers, whatever form its files have. */
+/** What every data set offers, whatever its items are and whatever form its files have. */
+import { UsageError } from '../src/errors.ts';
 import type { ImageStore } from './imageStore.ts';
 
 /** One image as its source has it: 8-bit samples, row-major, channels interleaved. */
@@ -15,10 +16,11 @@ export interface Image {
 export type ImageShape = readonly [height: number | null, width: number | null, channels: number];
 
 /**
- * One split of a data set. An item is known by its index in the split's source order, 0..size−1;
- * that index never changes, however the items are shuffled, stored or left out.
+ * One split of a data set, whatever its items are. An item is known by its index in the split's
+ * source order, 0..size−1; that index never changes, however the items are shuffled, stored or left
+ * out.
  */
-export interface Dataset {
+export interface LabelledItems {
   /** As given to --dataset_name, such as 'mnist'. */
   readonly name: string;
   /** As given to --dataset_split_name, such as 'train'. */
@@ -32,9 +34,16 @@ export interface Dataset {
   readonly items: Uint32Array;
   /** Class names by label. */
   readonly classNames: readonly string[];
-  readonly imageShape: ImageShape;
   /** Label of every item, by item index, 0..classNames.length−1. */
   readonly labels: Uint8Array | Uint16Array | Int32Array;
+  /** Where to find one item, a file or a line of it, where the data set has one for each. */
+  describeItem?(itemIndex: number): string;
+}
+
+/** A split of images. */
+export interface ImageDataset extends LabelledItems {
+  readonly kind: 'images';
+  readonly imageShape: ImageShape;
   /** Where the images are, as plain data that threads share. */
   readonly images: ImageStore;
   /**
@@ -44,8 +53,34 @@ export interface Dataset {
    * @throws UserError  when it cannot be read or decoded
    */
   image(itemIndex: number): Promise<Image>;
-  /** The file of one item as a person would look for it, where the data set has one for each. */
-  describeItem?(itemIndex: number): string;
+}
+
+/** A split of texts. */
+export interface TextDataset extends LabelledItems {
+  readonly kind: 'texts';
+  /** By item index. */
+  readonly texts: readonly string[];
+}
+
+/** One split of a data set. */
+export type Dataset = ImageDataset | TextDataset;
+
+/** What an item is to people: its image, or its text. */
+export type Item = Image | { readonly text: string };
+
+/**
+ * One item as its source has it.
+ *
+ * @throws UserError  when it cannot be read or decoded
+ */
+export async function itemOf(dataset: Dataset, itemIndex: number): Promise<Item> {
+  return dataset.kind === 'images' ? dataset.image(itemIndex) : { text: dataset.texts[itemIndex]! };
+}
+
+/** The data set as one of images. @throws UsageError when it holds texts */
+export function expectImages(dataset: Dataset): ImageDataset {
+  if (dataset.kind === 'images') return dataset;
+  throw new UsageError(`${dataset.name}: holds texts; expected a data set of images.`);
 }
 
 /** The indices of all items. */
@@ -62,7 +97,7 @@ const readAtATime = 32;
  * @throws UserError  when one cannot be read or decoded
  */
 export async function* imagesOf(
-  dataset: Dataset,
+  dataset: ImageDataset,
   items: Uint32Array = dataset.items,
 ): AsyncGenerator<{ itemIndex: number; image: Image }, void, undefined> {
   for (let first = 0; first < items.length; first += readAtATime) {

@@ -1,6 +1,6 @@
 /** What a data set holds, in numbers and in pictures. */
 import { createHash } from 'node:crypto';
-import { type Dataset, type Image, imagesOf } from './dataset.ts';
+import { type Image, type ImageDataset, imagesOf } from './dataset.ts';
 
 /** Numbers about one split. */
 export interface Description {
@@ -22,7 +22,7 @@ export interface Description {
 }
 
 /** Goes through a split once. @throws UserError when an image cannot be read or decoded */
-export async function describeDataset(dataset: Dataset): Promise<Description> {
+export async function describeDataset(dataset: ImageDataset): Promise<Description> {
   const channels = dataset.imageShape[2];
   const classCounts = dataset.classNames.map(() => 0);
   const itemsOfHash = new Map<string, number[]>();
@@ -91,7 +91,7 @@ const sheetGap = 2;
  * @returns         one image with as many channels, or null when the class has no items
  */
 export async function contactSheet(
-  dataset: Dataset,
+  dataset: ImageDataset,
   label: number,
   maxItems: number,
 ): Promise<Image | null> {

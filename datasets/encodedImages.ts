@@ -1,7 +1,7 @@
 /** Images as their files have them, compressed: where they lie, and how they are read and decoded. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../src/errors.ts';
-import { allItems, type Dataset, type Image } from './dataset.ts';
+import { allItems, type Image, type ImageDataset } from './dataset.ts';
 import { cached, cachedBytes, type DecodedCache, keep, makeDecodedCache } from './decodedCache.ts';
 import { type DecodedSize, type DecodeOptions, decodeImage, readChannels } from './decodeImage.ts';
 import type { ImageReader } from './imageStore.ts';
@@ -34,7 +34,7 @@ export interface EncodedStore {
 
 /** One split whose images are compressed. */
 export interface EncodedSplit
-  extends Pick<Dataset, 'name' | 'split' | 'classNames' | 'labels' | 'size'> {
+  extends Pick<ImageDataset, 'name' | 'split' | 'classNames' | 'labels' | 'size'> {
   readonly images: EncodedImages;
 }
 
@@ -194,7 +194,7 @@ async function findChannels(images: EncodedImages, size: number): Promise<1 | 3>
 export async function encodedDataset(
   { name, split, classNames, labels, size, images }: EncodedSplit,
   options: EncodedOptions,
-): Promise<{ dataset: Dataset; skipped: readonly SkippedItem[] }> {
+): Promise<{ dataset: ImageDataset; skipped: readonly SkippedItem[] }> {
   const channels = options.channels ?? (await findChannels(images, size));
   const decoding = { channels, size: options.size };
   const side = options.size?.fit === 'crop' ? options.size.side : null;
@@ -214,7 +214,8 @@ export async function encodedDataset(
       `${name}, ${split}: found no image that can be decoded. The first: ${skipped[0]!.reason}`,
     );
   }
-  const dataset: Dataset = {
+  const dataset: ImageDataset = {
+    kind: 'images',
     name,
     split,
     size,

@@ -2,13 +2,15 @@
 import { UsageError } from '../src/errors.ts';
 import { cifar10Splits, loadCifar10 } from './cifar10.ts';
 import { readClassNames } from './classNames.ts';
-import type { Dataset } from './dataset.ts';
+import { type Dataset, expectImages, type ImageDataset } from './dataset.ts';
 import type { DecodedSize } from './decodeImage.ts';
 import { makeDigits } from './digits.ts';
 import { type EncodedSplit, encodedDataset, type SkippedItem } from './encodedImages.ts';
 import { imageFolderSplits, listImageFolder } from './imageFolder.ts';
 import { loadMnist, mnistSplits } from './mnist.ts';
+import { makePhrases } from './phrases.ts';
 import { makeShapes } from './shapes.ts';
+import { loadTextTsv, textTsvSplits } from './textTsv.ts';
 import { findTfrecords, listTfrecords } from './tfrecordDataset.ts';
 
 /** Which data to load. */
@@ -54,7 +56,7 @@ function expectFolder(name: string, folder: string | undefined): string {
 const twoSplits = ['train', 'test'] as const;
 
 /** A data set that is made, not read. */
-function builtIn(name: string, make: typeof makeDigits): Loader {
+function builtIn(name: string, make: (split: 'train' | 'test') => Dataset): Loader {
   return async ({ split }) => {
     expectSplit(name, split, twoSplits);
     return make(split as 'train' | 'test');
@@ -69,7 +71,7 @@ function inFolder(name: string, splits: readonly string[], load: typeof loadMnis
   };
 }
 
-async function loadEncoded(split: EncodedSplit, options: DatasetOptions): Promise<Dataset> {
+async function loadEncoded(split: EncodedSplit, options: DatasetOptions): Promise<ImageDataset> {
   const { dataset, skipped } = await encodedDataset(split, {
     size: options.size ?? null,
     channels: options.channels ?? null,
@@ -92,6 +94,7 @@ async function findRecords({ name, folder, split }: DatasetOptions): Promise<Enc
 const loaders: Readonly<Record<string, Loader>> = {
   digits: builtIn('digits', makeDigits),
   shapes: builtIn('shapes', makeShapes),
+  phrases: builtIn('phrases', makePhrases),
   mnist: inFolder('mnist', mnistSplits, loadMnist),
   cifar10: inFolder('cifar10', cifar10Splits, loadCifar10),
   folder: async (options) => {
@@ -102,6 +105,7 @@ const loaders: Readonly<Record<string, Loader>> = {
       options,
     );
   },
+  tsv: async ({ folder, split }) => loadTextTsv(expectFolder('tsv', folder), split),
 };
 
 /** Names of all data sets. */
@@ -126,9 +130,18 @@ export async function loadDataset(options: DatasetOptions): Promise<Dataset> {
 }
 
 /**
+ * Loads one split of a data set of images.
+ *
+ * @throws UsageError  beside what `loadDataset` throws, when it holds texts
+ */
+export async function loadImages(options: DatasetOptions): Promise<ImageDataset> {
+  return expectImages(await loadDataset(options));
+}
+
+/**
  * Splits of a data set in the form that `loadDataset` would take.
  *
- * @throws UserError  when an image folder cannot be read
+ * @throws UserError  when a folder cannot be read
  */
 export async function listSplits({
   name,
@@ -137,6 +150,7 @@ export async function listSplits({
 }: Pick<DatasetOptions, 'name' | 'folder' | 'validationShare'>): Promise<readonly string[]> {
   const records = folder === undefined ? undefined : await findTfrecords(folder, name);
   if (records !== undefined && records.size > 0) return [...records.keys()];
+  if (name === 'tsv') return textTsvSplits(expectFolder(name, folder));
   if (name === 'folder') return imageFolderSplits(expectFolder(name, folder), validationShare);
   return twoSplits;
 }

@@ -1,9 +1,9 @@
 /** Data sets that are held in memory as bytes, shared with the threads that prepare batches. */
-import { allItems, type Dataset } from './dataset.ts';
+import { allItems, type ImageDataset } from './dataset.ts';
 import { imageAt, type PixelStore } from './imageStore.ts';
 
 /** A data set of images of one size. */
-export interface InMemoryDataset extends Dataset {
+export interface InMemoryDataset extends ImageDataset {
   readonly imageShape: readonly [height: number, width: number, channels: number];
   readonly images: PixelStore;
   /** All images one after the other, [size, height, width, channels], 0..255. */
@@ -32,6 +32,7 @@ export function inMemory(
   const size = parts.labels.length;
   return {
     ...parts,
+    kind: 'images',
     size,
     items: allItems(size),
     pixels,

@@ -3,7 +3,7 @@ import { toCsv } from '../src/csv.ts';
 import { UserError } from '../src/errors.ts';
 import { permutation, random } from '../src/random.ts';
 import { replaceFile } from '../src/replaceFile.ts';
-import type { Dataset } from './dataset.ts';
+import { type Dataset, expectImages } from './dataset.ts';
 import { nearestOtherClass } from './nearestOtherClass.ts';
 
 /** One label that was changed. */
@@ -79,12 +79,12 @@ function drawWeighted(scores: Float64Array, count: number, next: () => number): 
  *
  * @throws UserError  when there is no other class
  */
-export async function plantLabelErrors(
-  dataset: Dataset,
+export async function plantLabelErrors<D extends Dataset>(
+  dataset: D,
   share: number,
   seed: number,
   type: LabelNoiseType = 'symmetric',
-): Promise<{ dataset: Dataset; errors: readonly PlantedError[] }> {
+): Promise<{ dataset: D; errors: readonly PlantedError[] }> {
   const next = random(seed, labelNoiseStream);
   const classes = dataset.classNames.length;
   if (classes < 2) {
@@ -94,7 +94,8 @@ export async function plantLabelErrors(
   }
   const { items } = dataset;
   const count = Math.round(share * items.length);
-  const nearest = type === 'image' && count > 0 ? await nearestOtherClass(dataset) : undefined;
+  const nearest =
+    type === 'image' && count > 0 ? await nearestOtherClass(expectImages(dataset)) : undefined;
   const drawn = nearest
     ? drawWeighted(nearest.likeness, count, next)
     : permutation(items.length, next).subarray(0, count);

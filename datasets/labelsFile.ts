@@ -52,10 +52,10 @@ async function readText(path: string): Promise<string> {
  * @throws UserError  naming the line of an unknown item, label or decision, or of an item that
  *                    comes twice
  */
-export async function applyLabelsFile(
-  dataset: Dataset,
+export async function applyLabelsFile<D extends Dataset>(
+  dataset: D,
   path: string,
-): Promise<{ dataset: Dataset; changes: readonly LabelChange[] }> {
+): Promise<{ dataset: D; changes: readonly LabelChange[] }> {
   const content = await readText(path);
   const [header = '', ...lines] = content.replace(/^\uFEFF/, '').split(/\r?\n/);
   const names = splitFields(header) ?? [];

@@ -1,5 +1,5 @@
 /** Which other class an image looks like, by the mean image of each class. */
-import { type Dataset, type Image, imagesOf } from './dataset.ts';
+import { type Image, type ImageDataset, imagesOf } from './dataset.ts';
 
 /** Images are compared at this size, side × side cells. */
 const side = 16;
@@ -42,7 +42,7 @@ export interface NearestClasses {
  * Finds for each item the other class that it looks like most, by the Euclidean distance to the
  * mean image of each class at 16 × 16 cells.
  */
-export async function nearestOtherClass(dataset: Dataset): Promise<NearestClasses> {
+export async function nearestOtherClass(dataset: ImageDataset): Promise<NearestClasses> {
   const { items, labels, classNames, imageShape } = dataset;
   const samples = side * side * imageShape[2];
   const images = new Uint8Array(items.length * samples);

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import cliProgress from 'cli-progress';
 import { Argument, Command } from 'commander';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
-import type { Dataset } from '../../datasets/dataset.ts';
+import type { ImageDataset } from '../../datasets/dataset.ts';
 import { contactSheet, type Description, describeDataset } from '../../datasets/describe.ts';
 import { type DownloadName, downloadDataset, downloadNames } from '../../datasets/download.ts';
 import { encodePng } from '../../datasets/encodePng.ts';
-import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
+import { type DatasetOptions, listSplits, loadImages } from '../../datasets/factory.ts';
 import { UsageError } from '../errors.ts';
 import {
   addFlags,
@@ -68,7 +68,7 @@ type SourceFlags = FlagValues<{ Source: typeof splitFlags }>;
 async function* loadSplits(
   name: string,
   flags: SourceFlags,
-): AsyncGenerator<Dataset, void, undefined> {
+): AsyncGenerator<ImageDataset, void, undefined> {
   const source: Omit<DatasetOptions, 'split'> = {
     name,
     folder: flags.dataset_dir,
@@ -85,7 +85,7 @@ async function* loadSplits(
   };
   const named = flags.dataset_split_name;
   for (const split of named.length > 0 ? named : await listSplits(source)) {
-    yield await loadDataset({ ...source, split });
+    yield await loadImages({ ...source, split });
   }
 }
 
@@ -147,7 +147,7 @@ async function download(
 }
 
 /** A split in lines for people. */
-function toText(dataset: Dataset, description: Description): string {
+function toText(dataset: ImageDataset, description: Description): string {
   const { classCounts, channelMeans, channelStddevs, extents, duplicates } = description;
   const numbers = (values: readonly number[]) => values.map((v) => v.toFixed(2)).join(' ');
   const width = Math.max(...dataset.classNames.map((name) => name.length));

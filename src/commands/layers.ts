@@ -1,7 +1,9 @@
 /** `losslens layers`: the end points of a network, which --hs and --hm take. */
 import { Command } from 'commander';
 import { loadNetwork } from '../nets/factory.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
+import { type GraphInput, imageInput } from '../preprocessing/itemInput.ts';
 import { type Column, textTable } from '../textTable.ts';
 import { describeLayers, type NetworkDescription } from '../training/layerDescriptions.ts';
 import { addFlags, boolean, type FlagValues, integer, optionalInteger } from './flags.ts';
@@ -18,6 +20,11 @@ const layersFlags = {
       'channels of the images, 1 or 3; by default those that the network was made for',
       { min: 1 },
     ),
+    max_sequence_length: optionalInteger(
+      'length of the texts in tokens; by default that of the network',
+      { min: 1 },
+    ),
+    vocabulary_size: integer(20_000, 'words that a network of texts knows', { min: 2 }),
   },
   Output: { json: boolean(false, 'print JSON instead of a table') },
 };
@@ -59,6 +66,21 @@ function toText({ layers, parameters, untrained }: NetworkDescription): string {
   ].join('\n');
 }
 
+/** What the network is described for: the flags, or else what it was made for. */
+function inputOf(network: NetworkDefinition, flags: FlagValues<typeof layersFlags>): GraphInput {
+  if (network.takes === 'texts') {
+    const length = flags.max_sequence_length ?? network.defaultSequenceLength;
+    return { kind: 'texts', shape: [length], vocabulary: { size: flags.vocabulary_size } };
+  }
+  const side = flags.image_size ?? network.defaultImageSize;
+  return imageInput([side, side, flags.image_channels ?? network.defaultChannels ?? 3]);
+}
+
+function itemsText(input: GraphInput): string {
+  if (input.kind === 'images') return `images ${input.shape.join('×')}`;
+  return `texts of ${input.shape[0]} tokens, ${input.vocabulary.size} words`;
+}
+
 /** @returns the command, for the program to add */
 export function layersCommand(): Command {
   const command = new Command('layers').description(
@@ -66,15 +88,14 @@ export function layersCommand(): Command {
   );
   return addFlags(command, layersFlags).action(async (flags: FlagValues<typeof layersFlags>) => {
     const network = await loadNetwork(flags.model_name);
-    const side = flags.image_size ?? network.defaultImageSize;
-    const channels = flags.image_channels ?? network.defaultChannels ?? 3;
-    const description = describeLayers(network, flags.num_classes, [side, side, channels]);
+    const input = inputOf(network, flags);
+    const description = describeLayers(network, flags.num_classes, input);
     if (flags.json) {
       process.stdout.write(`${JSON.stringify(description, null, 2)}\n`);
       return;
     }
     process.stdout.write(
-      `${networkTitle(flags.model_name)}, images ${side}×${side}×${channels}, ${flags.num_classes} classes\n\n${toText(description)}\n`,
+      `${networkTitle(flags.model_name)}, ${itemsText(input)}, ${flags.num_classes} classes\n\n${toText(description)}\n`,
     );
   });
 }

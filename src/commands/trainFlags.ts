@@ -27,7 +27,10 @@ const oneProcess = 'losslens trains in one process on one device';
 
 /** Flags that choose the data, shared by the commands that read data. */
 export const dataFlags = {
-  dataset_name: text('digits', 'data set: digits and shapes are built in; others read dataset_dir'),
+  dataset_name: text(
+    'digits',
+    'data set: digits, shapes and phrases are built in; others read dataset_dir',
+  ),
   ...sourceFlags,
   labels_file: optionalText(
     'CSV file with the columns item and label, whose labels replace those of the data set',
@@ -35,6 +38,10 @@ export const dataFlags = {
   labels_offset: unsupported(integer(0, ''), 'labels are taken as the data set has them'),
   preprocessing_name: optionalText('preprocessing; by default the one of the network'),
   use_grayscale: boolean(false, 'turn colour images to grey'),
+  max_sequence_length: optionalInteger(
+    'length that texts are cut or padded to, in tokens; by default that of the network',
+    { min: 1 },
+  ),
   num_preprocessing_threads: integer(4, 'threads that prepare batches ahead of the step', {
     min: 1,
     max: 64,
@@ -72,6 +79,7 @@ export const trainFlags = {
     ...dataFlags,
     dataset_split_name: text('train', 'split that is trained on'),
     train_image_size: optionalInteger('side of the preprocessed images in pixels', { min: 1 }),
+    vocabulary_size: integer(20_000, 'words at most that a network of texts knows', { min: 2 }),
     batch_size: integer(32, 'items per step', { min: 1 }),
     label_noise: real(0, 'share of training labels that are changed on purpose, 0..1', {
       min: 0,

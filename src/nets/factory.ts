@@ -5,6 +5,7 @@ import { lenet } from './lenet.ts';
 import type { NetworkDefinition } from './network.ts';
 import { importNetwork, isNetworkFile } from './ownNetwork.ts';
 import { resnetV1_50, resnetV1_101, resnetV1_152 } from './resnetV1.ts';
+import { textcnn } from './textcnn.ts';
 
 /** Networks by name. */
 export const networks: Readonly<Record<string, NetworkDefinition>> = {
@@ -13,6 +14,7 @@ export const networks: Readonly<Record<string, NetworkDefinition>> = {
   resnet_v1_50: resnetV1_50,
   resnet_v1_101: resnetV1_101,
   resnet_v1_152: resnetV1_152,
+  textcnn,
 };
 
 /**

@@ -10,6 +10,12 @@ export function constantValue(value: number): Initializer {
   return (shape) => new Float32Array(sizeOf(shape)).fill(value);
 }
 
+/** Uniform within ±limit (tf.random_uniform_initializer). */
+export function uniform(limit: number): Initializer {
+  return (shape, random) =>
+    Float32Array.from({ length: sizeOf(shape) }, () => limit * (2 * random() - 1));
+}
+
 /** Normal with mean 0, redrawn outside of two standard deviations (tf.truncated_normal_initializer). */
 export function truncatedNormal(stddev: number): Initializer {
   return (shape, random) => {
@@ -35,8 +41,7 @@ function fans(shape: Shape): { fanIn: number; fanOut: number } {
 /** Uniform within ±√(6 / (fan in + fan out)) (Glorot & Bengio 2010; slim's default for weights). */
 export const xavierUniform: Initializer = (shape, random) => {
   const { fanIn, fanOut } = fans(shape);
-  const limit = Math.sqrt(6 / (fanIn + fanOut));
-  return Float32Array.from({ length: sizeOf(shape) }, () => limit * (2 * random() - 1));
+  return uniform(Math.sqrt(6 / (fanIn + fanOut)))(shape, random);
 };
 
 /**

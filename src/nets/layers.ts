@@ -1,7 +1,8 @@
 /** Layers as TF-Slim has them: each opens a scope of its name, makes its variables, returns its output. */
+import { UserError } from '../errors.ts';
 import type { Initializer, Tensor } from '../graph/graph.ts';
 import { describe } from '../graph/graph.ts';
-import { cast, constant, reshape, withGradient } from '../graph/ops/array.ts';
+import { cast, constant, gather, reshape, withGradient } from '../graph/ops/array.ts';
 import { add, div, floor, matMul, mul, pow, rsqrt, sqrt, square, sub } from '../graph/ops/math.ts';
 import {
   biasAdd,
@@ -119,6 +120,64 @@ export function maxPool2d(
   { stride = 2, padding = 'VALID' }: { readonly stride?: number; readonly padding?: Padding } = {},
 ): Tensor {
   return x.graph.withScope(name, () => maxPool(x, { window, stride, padding }));
+}
+
+/**
+ * The vectors of tokens (slim.embed_sequence), zero for padding.
+ *
+ * @param tokens   int32 [n, time], 0..vocabulary size−1
+ * @param isToken  float32 [n, time, 1]: 1 for tokens, 0 for padding
+ * @param size     elements of a vector
+ * @returns        float32 [n, time, size]
+ * @throws UserError  when the context has no vocabulary, as for images
+ */
+export function embedding(
+  context: NetworkContext,
+  tokens: Tensor,
+  isToken: Tensor,
+  name: string,
+  size: number,
+  initializer: Initializer,
+): Tensor {
+  const { graph } = tokens;
+  const { vocabularySize } = context;
+  if (vocabularySize === undefined) {
+    throw new UserError(`${name}: got ${describe(tokens)} without a vocabulary; expected texts.`);
+  }
+  return graph.withScope(name, () => {
+    const table = getVariable(graph, 'embeddings', [vocabularySize, size], { initializer });
+    return mul(gather(table.value, tokens), isToken);
+  });
+}
+
+/**
+ * Convolution over time, SAME (slim.conv1d): element t of the output is computed from `kernel`
+ * elements around t. Runs as a 2-D convolution over images of height 1, as TensorFlow has it.
+ *
+ * @param x        [n, time, channels]
+ * @param filters  channels of the output
+ * @param kernel   elements of the kernel
+ * @returns        [n, time, filters]
+ */
+export function conv1d(
+  context: NetworkContext,
+  x: Tensor,
+  name: string,
+  filters: number,
+  kernel: number,
+  options: WeightLayerOptions = {},
+): Tensor {
+  return x.graph.withScope(name, () => {
+    const [, time, channels] = x.shape as [number, number, number];
+    const weights = weightsOf(context, x, [kernel, channels, filters], options);
+    const { computeType } = context;
+    const y = conv2dOp(
+      cast(reshape(x, [-1, 1, time, channels]), computeType),
+      cast(reshape(weights, [1, kernel, channels, filters]), computeType),
+      { stride: 1, padding: 'SAME' },
+    );
+    return finish(context, cast(reshape(y, [-1, time, filters]), 'float32'), options);
+  });
 }
 
 /** [n, …] → [n, product of the rest], row-major (slim.flatten). */

@@ -1,9 +1,11 @@
-/** What a network is: a function from images to logits and named end points. */
+/** What a network is: a function from items, images or texts, to logits and named end points. */
 import type { Node, Tensor } from '../graph/graph.ts';
 
 /** How a network is built this time. */
 export interface NetworkContext {
   readonly numClasses: number;
+  /** Texts come as token ids below it; undefined for images. */
+  readonly vocabularySize?: number | undefined;
   /** Dropout drops and batch normalisation uses the batch's statistics only while training. */
   readonly isTraining: boolean;
   /** Lets dropout pass everything while training; false by default. */
@@ -27,16 +29,18 @@ export interface NetworkOutputs {
 }
 
 /**
- * A network: builds its nodes and variables in the graph of `images`. Built a second time in the
+ * A network: builds its nodes and variables in the graph of its input. Built a second time in the
  * same graph it shares its variables.
  *
- * @param images  float32 [n, height, width, channels]
+ * @param input  images float32 [n, height, width, channels], or token ids int32 [n, time]
  */
-export type Network = (images: Tensor, context: NetworkContext) => NetworkOutputs;
+export type Network = (input: Tensor, context: NetworkContext) => NetworkOutputs;
 
-/** A network with what the commands need to know of it. */
-export interface NetworkDefinition {
+/** A network of images with what the commands need to know of it. */
+export interface ImageNetwork {
   readonly build: Network;
+  /** Images unless given. */
+  readonly takes?: 'images';
   /** Side in pixels of the square images that it takes by default. */
   readonly defaultImageSize: number;
   /** Channels of the images that it was made for, 3 unless given; what it gets, the data decide. */
@@ -44,3 +48,16 @@ export interface NetworkDefinition {
   /** Preprocessing that goes with it when --preprocessing_name is not given. */
   readonly preprocessingName: string;
 }
+
+/** A network of texts with what the commands need to know of it. */
+export interface TextNetwork {
+  readonly build: Network;
+  readonly takes: 'texts';
+  /** Tokens of a text that it takes by default. */
+  readonly defaultSequenceLength: number;
+  /** Preprocessing that goes with it when --preprocessing_name is not given. */
+  readonly preprocessingName: string;
+}
+
+/** A network of either kind. */
+export type NetworkDefinition = ImageNetwork | TextNetwork;

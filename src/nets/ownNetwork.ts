@@ -1,11 +1,11 @@
-/** Networks of the user's own: modules that export what a NetworkDefinition holds. */
+/** Networks of the user's own: modules that export what a ImageNetwork holds. */
 import { existsSync } from 'node:fs';
 import nodeModule from 'node:module';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UsageError, UserError } from '../errors.ts';
 import { describe, type Tensor } from '../graph/graph.ts';
-import type { Network, NetworkDefinition } from './network.ts';
+import type { ImageNetwork, Network } from './network.ts';
 
 const extensions = ['.js', '.mjs', '.ts', '.mts'];
 
@@ -106,19 +106,19 @@ function checked(path: string, build: Network): Network {
  * @param path  of a module that exports `build`, `defaultImageSize` and `preprocessingName`
  * @throws UserError  when the file is missing, does not import, or lacks an export
  */
-export async function importNetwork(path: string): Promise<NetworkDefinition> {
+export async function importNetwork(path: string): Promise<ImageNetwork> {
   if (!existsSync(path)) {
     throw new UsageError(`--model_name: found no file ${path}; expected a module with a network.`);
   }
   provideLosslens();
-  let exported: Partial<Record<keyof NetworkDefinition, unknown>>;
+  let exported: Partial<Record<keyof ImageNetwork, unknown>>;
   try {
     exported = (await import(pathToFileURL(path).href)) as typeof exported;
   } catch (error) {
     throw importFailure(path, error);
   }
   const expectExport = <T>(
-    name: keyof NetworkDefinition,
+    name: keyof ImageNetwork,
     isRight: (value: unknown) => boolean,
     what: string,
   ) => {

@@ -3,8 +3,16 @@ import { Worker } from 'node:worker_threads';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { UserError } from '../errors.ts';
 import { permutation, random } from '../random.ts';
-import type { BatchRequest, BatchResponse, BatchWorkerData } from './batchWorker.ts';
-import type { ImageShape } from './preprocessing.ts';
+import type { BatchRequest, BatchResponse, BatchWorkerData, ItemStore } from './batchWorker.ts';
+import {
+  type InputValues,
+  type ItemInput,
+  inputSize,
+  inputTypes,
+  inputValues,
+  wrongKind,
+} from './itemInput.ts';
+import { encodeTexts } from './text.ts';
 
 /** Some items, ready for the network. */
 export interface Batch {
@@ -12,8 +20,15 @@ export interface Batch {
   readonly itemIndices: Uint32Array;
   /** [n], 0..classes−1 */
   readonly labels: Int32Array;
-  /** float32 [n, height, width, channels]; valid until the next batch is asked for */
-  readonly images: { readonly data: Float32Array; readonly shape: readonly number[] };
+  /**
+   * What the network is fed, by the name of its placeholder: images float32 [n, height, width,
+   * channels] or token_ids int32 [n, time]; valid until the next batch is asked for.
+   */
+  readonly input: {
+    readonly name: string;
+    readonly data: InputValues;
+    readonly shape: readonly number[];
+  };
 }
 
 /** How batches are made. */
@@ -21,8 +36,8 @@ export interface BatchPipelineOptions {
   readonly preprocessingName: string;
   /** Training shuffles and augments; otherwise items come in source order as they are. */
   readonly isTraining: boolean;
-  /** Of the preprocessed images; with one channel, images in colour are turned to grey. */
-  readonly imageShape: ImageShape;
+  /** What the network takes of each item; of the data set's kind. */
+  readonly input: ItemInput;
   readonly batchSize: number;
   readonly seed: number;
   readonly numThreads: number;
@@ -32,8 +47,17 @@ export interface BatchPipelineOptions {
 
 /** Whoever waits for a batch. */
 interface Waiting {
-  resolve(images: Float32Array<ArrayBuffer>): void;
+  resolve(buffer: ArrayBuffer): void;
   reject(error: Error): void;
+}
+
+/** What threads make the items of. @throws UsageError when the network takes items of another kind */
+function storeOf(dataset: Dataset, input: ItemInput): ItemStore {
+  if (dataset.kind === 'texts' && input.kind === 'texts') {
+    return encodeTexts(dataset, input.vocabulary);
+  }
+  if (dataset.kind === 'images' && input.kind === 'images') return dataset.images;
+  throw wrongKind(dataset, input);
 }
 
 const defaultNumReaders = 4;
@@ -48,20 +72,20 @@ export class BatchPipeline {
   readonly #options: BatchPipelineOptions;
   readonly #workers: Worker[];
   readonly #waiting = new Map<number, Waiting>();
-  readonly #buffers: Float32Array<ArrayBuffer>[] = [];
+  readonly #buffers: ArrayBuffer[] = [];
   #nextId = 0;
   #failure: Error | undefined;
 
   constructor(dataset: Dataset, options: BatchPipelineOptions) {
     this.#dataset = dataset;
     this.#options = options;
-    const { preprocessingName, isTraining, imageShape, seed } = options;
+    const { preprocessingName, isTraining, input, seed } = options;
     const workerData: BatchWorkerData = {
-      store: dataset.images,
+      store: storeOf(dataset, input),
       numReaders: options.numReaders ?? defaultNumReaders,
       preprocessingName,
       isTraining,
-      imageShape,
+      shape: input.shape,
       seed,
     };
     this.#workers = Array.from({ length: options.numThreads }, () => {
@@ -70,7 +94,7 @@ export class BatchPipeline {
         const waiting = this.#waiting.get(response.id);
         this.#waiting.delete(response.id);
         if ('problem' in response) waiting?.reject(new UserError(response.problem));
-        else waiting?.resolve(response.images);
+        else waiting?.resolve(response.buffer);
       });
       worker.on('error', (error: Error) => this.#fail(error));
       return worker;
@@ -95,22 +119,22 @@ export class BatchPipeline {
       ? permutation(items.length, random(seed, orderStream, epoch)).map((i) => items[i]!)
       : items;
     const ahead = numThreads * batchesAheadPerThread;
-    const pending: { itemIndices: Uint32Array; images: Promise<Float32Array<ArrayBuffer>> }[] = [];
+    const pending: { itemIndices: Uint32Array; prepared: Promise<ArrayBuffer> }[] = [];
     try {
       for (let batch = firstBatch; batch < this.batchesPerEpoch || pending.length > 0; ) {
         if (batch < this.batchesPerEpoch && pending.length < ahead) {
           const itemIndices = order.slice(batch * batchSize, (batch + 1) * batchSize);
-          pending.push({ itemIndices, images: this.#prepare(epoch, itemIndices) });
+          pending.push({ itemIndices, prepared: this.#prepare(epoch, itemIndices) });
           batch++;
           continue;
         }
-        const { itemIndices, images } = pending.shift()!;
-        const buffer = await images;
+        const { itemIndices, prepared } = pending.shift()!;
+        const buffer = await prepared;
         yield this.#batch(itemIndices, buffer);
         this.#buffers.push(buffer);
       }
     } finally {
-      for (const result of await Promise.allSettled(pending.map(({ images }) => images))) {
+      for (const result of await Promise.allSettled(pending.map(({ prepared }) => prepared))) {
         if (result.status === 'fulfilled') this.#buffers.push(result.value);
       }
     }
@@ -129,31 +153,28 @@ export class BatchPipeline {
     this.#waiting.clear();
   }
 
-  #batch(itemIndices: Uint32Array, buffer: Float32Array): Batch {
-    const { imageShape } = this.#options;
-    const shape = [itemIndices.length, ...imageShape];
+  #batch(itemIndices: Uint32Array, buffer: ArrayBuffer): Batch {
+    const { input } = this.#options;
+    const { name } = inputTypes[input.kind];
     const labels = Int32Array.from(itemIndices, (item) => this.#dataset.labels[item]!);
-    const data = buffer.subarray(
-      0,
-      shape.reduce((a, b) => a * b, 1),
-    );
-    return { itemIndices, labels, images: { data, shape } };
+    const count = itemIndices.length;
+    const data = inputValues(input.kind, buffer).subarray(0, count * inputSize(input));
+    return { itemIndices, labels, input: { name, data, shape: [count, ...input.shape] } };
   }
 
-  #prepare(epoch: number, itemIndices: Uint32Array): Promise<Float32Array<ArrayBuffer>> {
+  #prepare(epoch: number, itemIndices: Uint32Array): Promise<ArrayBuffer> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const { batchSize, imageShape } = this.#options;
-    const images =
-      this.#buffers.pop() ??
-      new Float32Array(batchSize * imageShape[0] * imageShape[1] * imageShape[2]);
+    const { batchSize, input } = this.#options;
+    const bytes = batchSize * inputSize(input) * Float32Array.BYTES_PER_ELEMENT;
+    const buffer = this.#buffers.pop() ?? new ArrayBuffer(bytes);
     const id = this.#nextId++;
-    const request: BatchRequest = { id, epoch, itemIndices, images };
-    const prepared = new Promise<Float32Array<ArrayBuffer>>((resolve, reject) => {
+    const request: BatchRequest = { id, epoch, itemIndices, buffer };
+    const prepared = new Promise<ArrayBuffer>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
     });
     // Batches are awaited in turn: one that fails before its turn is not unhandled.
     prepared.catch(() => {});
-    this.#workers[id % this.#workers.length]!.postMessage(request, [images.buffer]);
+    this.#workers[id % this.#workers.length]!.postMessage(request, [buffer]);
     return prepared;
   }
 }

@@ -1,4 +1,4 @@
-/** The thread that prepares batches: takes item indices, gives preprocessed images. */
+/** The thread that prepares batches: takes item indices, gives what the network takes of the items. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Image } from '../../datasets/dataset.ts';
 import { type ImageStore, openImages } from '../../datasets/imageStore.ts';
@@ -7,15 +7,20 @@ import { random } from '../random.ts';
 import { withChannels } from './channels.ts';
 import { getPreprocessing } from './factory.ts';
 import type { ImageShape } from './preprocessing.ts';
+import { padOrCut, type TokenStore } from './text.ts';
+
+/** Where the items of a data set are. */
+export type ItemStore = ImageStore | TokenStore;
 
 /** What a worker is started with. */
 export interface BatchWorkerData {
-  readonly store: ImageStore;
+  readonly store: ItemStore;
   /** Images that are read and decoded at a time. */
   readonly numReaders: number;
   readonly preprocessingName: string;
   readonly isTraining: boolean;
-  readonly imageShape: ImageShape;
+  /** Of one prepared item. */
+  readonly shape: readonly number[];
   readonly seed: number;
 }
 
@@ -24,48 +29,76 @@ export interface BatchRequest {
   readonly id: number;
   readonly epoch: number;
   readonly itemIndices: Uint32Array;
-  /** Is filled and sent back; float32 of at least the batch's size. */
-  readonly images: Float32Array<ArrayBuffer>;
+  /** Is filled and sent back: float32 of images or int32 of token ids, at least the batch's size. */
+  readonly buffer: ArrayBuffer;
 }
 
 /** A prepared batch, or why there is none. */
 export type BatchResponse =
-  | { readonly id: number; readonly images: Float32Array<ArrayBuffer> }
+  | { readonly id: number; readonly buffer: ArrayBuffer }
   | { readonly id: number; readonly problem: string };
 
 /** Tells these random numbers from those of weights, order and dropout. */
 const augmentationStream = 3;
 
-const { store, numReaders, preprocessingName, isTraining, imageShape, seed } =
+const { store, numReaders, preprocessingName, isTraining, shape, seed } =
   workerData as BatchWorkerData;
-const preprocessing = getPreprocessing(preprocessingName);
-const preprocess = isTraining ? preprocessing.train : preprocessing.evaluate;
-const imageSize = imageShape[0] * imageShape[1] * imageShape[2];
-const reader = await openImages(store);
+const itemSize = shape.reduce((product, size) => product * size, 1);
 
-async function prepare({ epoch, itemIndices, images }: BatchRequest): Promise<void> {
-  const preprocessRow = (row: number, source: Image) => {
-    const out = images.subarray(row * imageSize, (row + 1) * imageSize);
-    const next = random(seed, augmentationStream, epoch, itemIndices[row]!);
-    preprocess(withChannels(source, imageShape[2]), imageShape, out, next);
+/** Prepares one item into its part of the batch. */
+type PrepareItem = (request: BatchRequest, row: number) => Promise<void> | undefined;
+
+/** The elements of a batch that belong to one row, in bytes from and in number. */
+function partOf(row: number): [byteOffset: number, length: number] {
+  return [row * itemSize * Float32Array.BYTES_PER_ELEMENT, itemSize];
+}
+
+async function imagePreparation(images: ImageStore): Promise<PrepareItem> {
+  const reader = await openImages(images);
+  const preprocessing = getPreprocessing(preprocessingName);
+  const preprocess = isTraining ? preprocessing.train : preprocessing.evaluate;
+  const imageShape = shape as ImageShape;
+  return ({ epoch, itemIndices, buffer }, row) => {
+    const itemIndex = itemIndices[row]!;
+    const preprocessRow = (image: Image) => {
+      const out = new Float32Array(buffer, ...partOf(row));
+      const next = random(seed, augmentationStream, epoch, itemIndex);
+      preprocess(withChannels(image, imageShape[2]), imageShape, out, next);
+    };
+    const image = reader.read(itemIndex);
+    if (image instanceof Promise) return image.then(preprocessRow);
+    preprocessRow(image);
+    return undefined;
   };
+}
+
+function textPreparation(tokens: TokenStore): PrepareItem {
+  return ({ itemIndices, buffer }, row) => {
+    padOrCut(tokens, itemIndices[row]!, new Int32Array(buffer, ...partOf(row)));
+    return undefined;
+  };
+}
+
+const prepareItem =
+  store.kind === 'tokens' ? textPreparation(store) : await imagePreparation(store);
+
+async function prepare(request: BatchRequest): Promise<void> {
   let nextRow = 0;
   const work = async () => {
-    while (nextRow < itemIndices.length) {
-      const row = nextRow++;
-      const image = reader.read(itemIndices[row]!);
-      preprocessRow(row, image instanceof Promise ? await image : image);
+    while (nextRow < request.itemIndices.length) {
+      const pending = prepareItem(request, nextRow++);
+      if (pending !== undefined) await pending;
     }
   };
   await Promise.all(Array.from({ length: numReaders }, work));
 }
 
 parentPort?.on('message', (request: BatchRequest) => {
-  const { id, images } = request;
+  const { id, buffer } = request;
   const answer = (response: BatchResponse) =>
-    parentPort?.postMessage(response, 'images' in response ? [images.buffer] : []);
+    parentPort?.postMessage(response, 'buffer' in response ? [buffer] : []);
   prepare(request).then(
-    () => answer({ id, images }),
+    () => answer({ id, buffer }),
     (error: unknown) => {
       // What the user can mend is told as such; anything else ends the thread with its stack.
       if (!(error instanceof UserError)) throw error;

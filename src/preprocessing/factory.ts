@@ -1,13 +1,35 @@
 /** The preprocessings by the name that --preprocessing_name takes. */
 import { UsageError } from '../errors.ts';
 import { cifarnet } from './cifarnet.ts';
+import type { ItemInput } from './itemInput.ts';
 import { lenet } from './lenet.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import { vgg } from './vgg.ts';
 
 const preprocessings: Readonly<Record<string, Preprocessing>> = { cifarnet, lenet, vgg };
 
-/** @throws UsageError  when there is no such preprocessing, listing those that there are */
+/** The one preprocessing of texts. */
+const textPreprocessing = 'text';
+
+/**
+ * Checks --preprocessing_name before anything is made.
+ *
+ * @throws UsageError  when there is no such preprocessing for items of this kind
+ */
+export function checkPreprocessing(name: string, kind: ItemInput['kind']): void {
+  if (kind === 'images') getPreprocessing(name);
+  else if (name !== textPreprocessing) {
+    throw new UsageError(
+      `--preprocessing_name: got "${name}"; expected ${textPreprocessing} for texts.`,
+    );
+  }
+}
+
+/**
+ * A preprocessing of images.
+ *
+ * @throws UsageError  when there is no such preprocessing, listing those that there are
+ */
 export function getPreprocessing(name: string): Preprocessing {
   const preprocessing = preprocessings[name];
   if (preprocessing === undefined) {

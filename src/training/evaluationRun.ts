@@ -11,6 +11,7 @@ import { readVariables } from './checkpointing.ts';
 import { evaluationLine, evaluationSummaries, evaluationTables } from './evaluationReport.ts';
 import { type Evaluation, evaluate } from './evaluator.ts';
 import { lockFolder } from './folderLock.ts';
+import { imageSideOf, networkInput, recordedVocabulary } from './networkInput.ts';
 import { buildPredictionGraph } from './predictionGraph.ts';
 import { type DataOptions, loadSplit, recordSkipped } from './splits.ts';
 
@@ -22,7 +23,9 @@ export interface EvaluationOptions extends DataOptions {
   readonly num_readers: number;
   readonly num_preprocessing_threads: number;
   readonly labels_file: string | undefined;
+  readonly use_grayscale: boolean;
   readonly eval_image_size: number | undefined;
+  readonly max_sequence_length: number | undefined;
   readonly batch_size: number;
   readonly checkpoint_path: string;
   readonly eval_dir: string | undefined;
@@ -47,18 +50,23 @@ export async function runEvaluation(options: EvaluationOptions): Promise<Evaluat
 async function evaluateWith(options: EvaluationOptions, cleanup: Cleanup): Promise<Evaluation> {
   const network = await loadNetwork(options.model_name);
   const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
-  const side = options.eval_image_size ?? network.defaultImageSize;
+  const side = imageSideOf(network, options.eval_image_size);
   const split = await loadSplit(options, options.dataset_split_name, preprocessingName, side);
   const dataset =
     options.labels_file === undefined
       ? split.dataset
       : (await applyLabelsFile(split.dataset, options.labels_file)).dataset;
   const checkpoint = await resolveCheckpoint(options.checkpoint_path);
-  const imageShape = [side, side, dataset.imageShape[2]] as const;
+  const input = await networkInput(
+    network,
+    dataset,
+    { ...options, imageSize: options.eval_image_size },
+    () => recordedVocabulary(dirname(checkpoint)),
+  );
   const { graph, signatures, variables } = buildPredictionGraph({
     network,
     numClasses: dataset.classNames.length,
-    imageShape,
+    input,
   });
   const values = await readVariables(checkpoint, variables);
   const folder = options.eval_dir ?? join(dirname(checkpoint), 'eval');
@@ -72,7 +80,7 @@ async function evaluateWith(options: EvaluationOptions, cleanup: Cleanup): Promi
   const pipeline = new BatchPipeline(dataset, {
     preprocessingName,
     isTraining: false,
-    imageShape,
+    input,
     batchSize: options.batch_size,
     seed: 0,
     numThreads: options.num_preprocessing_threads,

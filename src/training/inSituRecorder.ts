@@ -1,5 +1,5 @@
 /** The in situ part of the training loop: selects items, watches them, writes both views. */
-import type { Dataset } from '../../datasets/dataset.ts';
+import type { ImageDataset } from '../../datasets/dataset.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import type { EventWriter } from '../events/eventWriter.ts';
 import { scalarSummary, textSummary } from '../events/summaries.ts';
@@ -30,7 +30,7 @@ interface Candidate {
 
 /** What the recorder works with. */
 export interface InSituOptions {
-  readonly dataset: Dataset;
+  readonly dataset: ImageDataset;
   readonly modelName: string;
   /** Hs */
   readonly selectionLayer: string;

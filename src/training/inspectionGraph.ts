@@ -7,15 +7,16 @@ import { cast, constant, placeholder, reshape, shapeOf, slice } from '../graph/o
 import { softmax } from '../graph/ops/nn.ts';
 import { monitoredContributions } from '../insitu/lossContribution.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
+import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { addLoss } from './loss.ts';
+import { inputPlaceholder, vocabularySizeOf } from './networkInput.ts';
 import { variableSignatures } from './predictionGraph.ts';
 
 /** What the graph depends on. */
 export interface InspectionGraphOptions {
   readonly network: NetworkDefinition;
   readonly numClasses: number;
-  /** [height, width, channels] of the preprocessed images. */
-  readonly imageShape: readonly [number, number, number];
+  readonly input: GraphInput;
   /** Share of each target that is spread over all classes, as in the training. */
   readonly labelSmoothing: number;
   /** Layers to look at, in any order. */
@@ -30,9 +31,9 @@ export interface InspectionGraphOptions {
 /** The graph with its entry points:
  *
  * - `assign`, `read`  as every graph has them
- * - `inspect` feeds images [n, h, w, c], labels int32 [n], and rows int32 [m]: the items to look at.
+ * - `inspect` feeds images [n, h, w, c] or token_ids int32 [n, time], labels int32 [n], and rows int32 [m]: the items to look at.
  *             Outputs probabilities [n, classes] and for each layer LAYER/contribution [m] and either
- *             LAYER/C and LAYER/R [m, h, w] or LAYER/channels [m, units]; all contributions in nats
+ *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]; all contributions in nats
  */
 export interface InspectionGraph {
   readonly graph: Graph;
@@ -69,11 +70,12 @@ export function pickEndPoints(
  */
 export function buildInspectionGraph(options: InspectionGraphOptions): InspectionGraph {
   const graph = new Graph();
-  const images = placeholder(graph, 'float32', [-1, ...options.imageShape], 'images');
+  const input = inputPlaceholder(graph, options.input);
   const labels = placeholder(graph, 'int32', [-1], 'labels');
   const rows = placeholder(graph, 'int32', [-1], 'rows');
-  const { logits, endPoints } = options.network.build(images, {
+  const { logits, endPoints } = options.network.build(input, {
     numClasses: options.numClasses,
+    vocabularySize: vocabularySizeOf(options.input),
     isTraining: options.usesBatchStatistics,
     withoutDropout: true,
     weightDecay: 0,
@@ -113,7 +115,7 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
     layers: [...layers.keys()],
     signatures: {
       ...variableSignatures(graph, variables),
-      inspect: { inputs: { images, labels, rows }, outputs },
+      inspect: { inputs: { [input.node.name]: input, labels, rows }, outputs },
     },
   };
 }

@@ -1,11 +1,20 @@
 /** Looks at items with a network whose weights stay as they are. */
-import type { Dataset, Image } from '../../datasets/dataset.ts';
+import { dirname } from 'node:path';
+import {
+  type Dataset,
+  expectImages,
+  type Image,
+  type ImageDataset,
+} from '../../datasets/dataset.ts';
 import type { Engine, HostTensor, Session } from '../engines/engine.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
+import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { prepareItems } from '../preprocessing/prepareItems.ts';
+import type { ImageShape } from '../preprocessing/preprocessing.ts';
 import type { MonitoredLayer, MonitoringView } from '../views/monitoringView.ts';
 import { readVariables } from './checkpointing.ts';
 import { buildInspectionGraph } from './inspectionGraph.ts';
+import { networkInput, recordedVocabulary } from './networkInput.ts';
 
 /** Items that are run at once. */
 const batchSize = 32;
@@ -16,6 +25,7 @@ export interface InspectorOptions {
   readonly preprocessing_name: string | undefined;
   readonly use_grayscale: boolean;
   readonly train_image_size: number | undefined;
+  readonly max_sequence_length: number | undefined;
   readonly label_smoothing: number;
   /** Prefix of the checkpoint. */
   readonly checkpoint: string;
@@ -40,15 +50,6 @@ export interface Inspected {
   /** As the network took it. */
   readonly input: MonitoringView['input'];
   readonly original: Image;
-}
-
-/** [height, width, channels] of what a run's network takes: square, grey with --use_grayscale. */
-export function networkImageShape(
-  options: Pick<InspectorOptions, 'network' | 'train_image_size' | 'use_grayscale'>,
-  { imageShape }: Pick<Dataset, 'imageShape'>,
-): readonly [number, number, number] {
-  const side = options.train_image_size ?? options.network.defaultImageSize;
-  return [side, side, options.use_grayscale ? 1 : imageShape[2]];
 }
 
 function argMax(values: ArrayLike<number>): number {
@@ -83,19 +84,22 @@ function layerOf(
 /** A loaded network that items can be looked at with. */
 export class Inspector {
   readonly #options: InspectorOptions;
-  readonly #dataset: Dataset;
+  readonly #dataset: ImageDataset;
+  readonly #input: ItemInput;
   readonly #session: Session;
   /** In network order. */
   readonly #layers: readonly string[];
 
   private constructor(
     options: InspectorOptions,
-    dataset: Dataset,
+    dataset: ImageDataset,
+    input: ItemInput,
     session: Session,
     layers: readonly string[],
   ) {
     this.#options = options;
     this.#dataset = dataset;
+    this.#input = input;
     this.#session = session;
     this.#layers = layers;
   }
@@ -110,10 +114,16 @@ export class Inspector {
     dataset: Dataset,
     options: InspectorOptions,
   ): Promise<Inspector> {
+    const input = await networkInput(
+      options.network,
+      dataset,
+      { ...options, imageSize: options.train_image_size },
+      () => recordedVocabulary(dirname(options.checkpoint)),
+    );
     const { graph, signatures, variables, layers } = buildInspectionGraph({
       network: options.network,
       numClasses: dataset.classNames.length,
-      imageShape: networkImageShape(options, dataset),
+      input,
       labelSmoothing: options.label_smoothing,
       layers: options.layers,
       usesBatchStatistics: options.batchOf !== undefined,
@@ -121,7 +131,7 @@ export class Inspector {
     const values = await readVariables(options.checkpoint, variables);
     const session = await engine.load(graph, signatures);
     session.run('assign', values);
-    return new Inspector(options, dataset, session, layers);
+    return new Inspector(options, expectImages(dataset), input, session, layers);
   }
 
   /** Looks at some items, in the order that they are given in. */
@@ -146,12 +156,11 @@ export class Inspector {
   /** @param count  items of the batch, from its first on, that are looked at */
   async *#inspectBatch(batch: readonly number[], count: number) {
     const { classNames } = this.#dataset;
-    const shape = networkImageShape(this.#options, this.#dataset);
     const preprocessing =
       this.#options.preprocessing_name ?? this.#options.network.preprocessingName;
-    const { images, labels } = await prepareItems(this.#dataset, batch, preprocessing, shape);
+    const { input, labels } = await prepareItems(this.#dataset, batch, preprocessing, this.#input);
     const rows = { data: Int32Array.from({ length: count }, (_, row) => row), shape: [count] };
-    const outputs = this.#session.run('inspect', { images, labels, rows });
+    const outputs = this.#session.run('inspect', { [input.name]: input, labels, rows });
     for (let row = 0; row < count; row++) {
       const itemIndex = batch[row]!;
       const probabilities = rowOf(outputs['probabilities']!, row).data;
@@ -162,7 +171,7 @@ export class Inspector {
         output: classNames[output]!,
         outputProbability: probabilities[output]!,
         layers: this.#layers.map((name) => layerOf(name, outputs, row)),
-        input: { data: rowOf(images, row).data, shape },
+        input: { data: rowOf(input, row).data, shape: this.#input.shape as ImageShape },
         original: await this.#dataset.image(itemIndex),
       } satisfies Inspected;
     }

@@ -1,6 +1,6 @@
 /** Watches selected items: records each encounter, writes Monitoring and Evolution Views. */
 import { join } from 'node:path';
-import type { Dataset } from '../../datasets/dataset.ts';
+import type { ImageDataset } from '../../datasets/dataset.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
@@ -37,7 +37,7 @@ export interface EncounterRecord {
 
 /** What an item monitor works with. */
 export interface ItemMonitorOptions {
-  readonly dataset: Dataset;
+  readonly dataset: ImageDataset;
   /** Hs */
   readonly selectionLayer: string;
   /** Hm in network order */
@@ -245,11 +245,11 @@ export class ItemMonitor {
 }
 
 /** One item as the network saw it. */
-function inputOf({ images }: Batch, row: number): MonitoringView['input'] {
-  const [, ...shape] = images.shape;
+function inputOf({ input }: Batch, row: number): MonitoringView['input'] {
+  const [, ...shape] = input.shape;
   const size = shape.reduce((a, b) => a * b, 1);
   return {
-    data: images.data.slice(row * size, (row + 1) * size),
+    data: input.data.slice(row * size, (row + 1) * size) as Float32Array,
     shape: shape as [number, number, number],
   };
 }

@@ -4,6 +4,8 @@ import { placeholder } from '../graph/ops/array.ts';
 import { sizeOf } from '../graph/shape.ts';
 import { type ItemSums, itemSumsOf } from '../insitu/itemSums.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
+import type { GraphInput } from '../preprocessing/itemInput.ts';
+import { inputPlaceholder, vocabularySizeOf } from './networkInput.ts';
 
 /** One end point. */
 export interface LayerDescription {
@@ -11,7 +13,7 @@ export interface LayerDescription {
   readonly name: string;
   /** Of one item, such as [28, 28, 32]. */
   readonly shape: Shape;
-  /** Whether it has height and width, and so the maps C and R. */
+  /** Whether it has height and width, or time, and so the maps C and R. */
   readonly isSpatial: boolean;
   /** Trained parameters that it depends on and no end point before it does. */
   readonly parameters: number;
@@ -44,26 +46,23 @@ function addDependencies(found: Set<Tensor>, tensor: Tensor): ReadonlySet<Tensor
 /**
  * Builds a network as it is trained and describes it.
  *
- * @param imageShape  [height, width, channels] of its images
- * @throws UserError  when images of this shape do not go through it
+ * @throws UserError  when items of this shape do not go through it
  */
 export function describeLayers(
   network: NetworkDefinition,
   numClasses: number,
-  imageShape: readonly [number, number, number],
+  input: GraphInput,
 ): NetworkDescription {
   const graph = new Graph();
-  const { logits, endPoints } = network.build(
-    placeholder(graph, 'float32', [-1, ...imageShape], 'images'),
-    {
-      numClasses,
-      isTraining: true,
-      weightDecay: 0,
-      dropoutSeed: placeholder(graph, 'int32', [2], 'dropout_seed'),
-      computeType: 'float32',
-      updates: [],
-    },
-  );
+  const { logits, endPoints } = network.build(inputPlaceholder(graph, input), {
+    numClasses,
+    vocabularySize: vocabularySizeOf(input),
+    isTraining: true,
+    weightDecay: 0,
+    dropoutSeed: placeholder(graph, 'int32', [2], 'dropout_seed'),
+    computeType: 'float32',
+    updates: [],
+  });
   const variables = [...graph.variables.values()];
   const trained = variables.filter(({ trainable }) => trainable);
   const itemSums = itemSumsOf(endPoints, logits);
@@ -73,7 +72,7 @@ export function describeLayers(
     return {
       name,
       shape: tensor.shape.slice(1),
-      isSpatial: tensor.shape.length === 4,
+      isSpatial: tensor.shape.length > 2,
       parameters: countElements(trained.filter(({ value }) => added.has(value))),
       itemSums: itemSums.get(name)!,
     };

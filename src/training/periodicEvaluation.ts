@@ -44,15 +44,15 @@ export class PeriodicEvaluation {
   static async create(
     options: RunOptions,
     session: Session,
-    pipelineOptions: Pick<BatchPipelineOptions, 'preprocessingName' | 'imageShape' | 'seed'>,
+    pipelineOptions: Pick<BatchPipelineOptions, 'preprocessingName' | 'input' | 'seed'>,
     firstStep: number,
   ): Promise<PeriodicEvaluation> {
-    const { preprocessingName, imageShape } = pipelineOptions;
+    const { preprocessingName, input } = pipelineOptions;
     const split = await loadSplit(
       options,
       options.eval_split_name,
       preprocessingName,
-      imageShape[0],
+      input.kind === 'images' ? input.shape[0] : null,
     );
     const { dataset } = split;
     const folder = join(options.train_dir, 'eval');

@@ -5,13 +5,14 @@ import { constant, identity, placeholder } from '../graph/ops/array.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { assign } from '../graph/ops/variables.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
+import type { GraphInput } from '../preprocessing/itemInput.ts';
+import { inputPlaceholder, vocabularySizeOf } from './networkInput.ts';
 
 /** What the graph depends on. */
 export interface PredictionGraphOptions {
   readonly network: NetworkDefinition;
   readonly numClasses: number;
-  /** [height, width, channels] of the preprocessed images. */
-  readonly imageShape: readonly [number, number, number];
+  readonly input: GraphInput;
 }
 
 /** A network outside of training with the entry points `assign`, `read` and `predict`. */
@@ -25,12 +26,12 @@ export interface PredictionGraph {
 export function buildPredictionGraph({
   network,
   numClasses,
-  imageShape,
+  input,
 }: PredictionGraphOptions): PredictionGraph {
   const graph = new Graph();
-  const images = placeholder(graph, 'float32', [-1, ...imageShape], 'images');
-  const predict = predictSignature(images, network, {
+  const predict = predictSignature(inputPlaceholder(graph, input), network, {
     numClasses,
+    vocabularySize: vocabularySizeOf(input),
     isTraining: false,
     weightDecay: 0,
     dropoutSeed: constant(graph, 'int32', [0, 0]),
@@ -65,15 +66,15 @@ export function variableSignatures(
 
 /**
  * The entry point that classifies: the network as it is outside of training. Feeds images
- * [n, h, w, c]; outputs probabilities [n, classes].
+ * [n, h, w, c] or token_ids int32 [n, time]; outputs probabilities [n, classes].
  */
 export function predictSignature(
-  images: Tensor,
+  input: Tensor,
   network: NetworkDefinition,
   context: NetworkContext,
 ): Signature {
-  return images.graph.withNodePrefix('predict', () => {
-    const { logits } = network.build(images, context);
-    return { inputs: { images }, outputs: { probabilities: softmax(logits) } };
+  return input.graph.withNodePrefix('predict', () => {
+    const { logits } = network.build(input, context);
+    return { inputs: { [input.node.name]: input }, outputs: { probabilities: softmax(logits) } };
   });
 }

@@ -1,7 +1,7 @@
 /** One run of `losslens train`: puts data, network, engine, log and views together and trains. */
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import type { Dataset } from '../../datasets/dataset.ts';
+import { type Dataset, expectImages } from '../../datasets/dataset.ts';
 import { Cleanup } from '../cleanup.ts';
 import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
@@ -11,7 +11,8 @@ import { loadNetwork } from '../nets/factory.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
-import { getPreprocessing } from '../preprocessing/factory.ts';
+import { checkPreprocessing } from '../preprocessing/factory.ts';
+import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
 import { reportDetection } from './detectionReport.ts';
@@ -20,6 +21,7 @@ import { InSituRecorder, type Selection } from './inSituRecorder.ts';
 import { interruptSignal } from './interrupt.ts';
 import { monitoringFile } from './itemMonitor.ts';
 import { dropLinesAfter } from './jsonLines.ts';
+import { networkInput, trainingVocabulary } from './networkInput.ts';
 import { PeriodicEvaluation } from './periodicEvaluation.ts';
 import { choosePrecision, type Precision } from './precision.ts';
 import { createProgress } from './progress.ts';
@@ -32,14 +34,16 @@ import { stepsPerEpoch, train } from './trainer.ts';
 import { loadTrainingData, recordTrainingData } from './trainingData.ts';
 import { buildTrainingGraph, type TrainingGraph } from './trainingGraph.ts';
 
-/** [height, width, channels] of the preprocessed images: square, grey with --use_grayscale. */
-function imageShapeOf(
+/** What the network takes of each item, as the flags ask for it. */
+function inputOf(
   options: RunOptions,
   network: NetworkDefinition,
   dataset: Dataset,
-): readonly [number, number, number] {
-  const side = options.train_image_size ?? network.defaultImageSize;
-  return [side, side, options.use_grayscale ? 1 : dataset.imageShape[2]];
+): Promise<ItemInput> {
+  const { train_dir, vocabulary_size, train_image_size: imageSize } = options;
+  return networkInput(network, dataset, { ...options, imageSize }, () =>
+    trainingVocabulary(train_dir, dataset, vocabulary_size),
+  );
 }
 
 /** The graph that the flags ask for. @throws UsageError when they do not fit together */
@@ -47,13 +51,13 @@ function buildGraph(
   options: RunOptions,
   network: NetworkDefinition,
   dataset: Dataset,
-  imageShape: readonly [number, number, number],
+  input: ItemInput,
   { computeType }: Precision,
 ): TrainingGraph {
   const training = buildTrainingGraph({
     network,
     numClasses: dataset.classNames.length,
-    imageShape,
+    input,
     weightDecay: options.weight_decay,
     labelSmoothing: options.label_smoothing,
     computeType,
@@ -89,7 +93,7 @@ export async function runTraining(options: RunOptions): Promise<number> {
 async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number> {
   const network = await loadNetwork(options.model_name);
   const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
-  getPreprocessing(preprocessingName);
+  checkPreprocessing(preprocessingName, network.takes ?? 'images');
   const lock = await lockFolder(options.train_dir, '--train_dir');
   cleanup.add(() => lock.release());
   const data = await loadTrainingData(options);
@@ -97,8 +101,8 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const { dataset, plantedErrors } = data;
   const { engine, reason } = await selectEngine(options.engine);
   const precision = choosePrecision(options.precision, engine);
-  const imageShape = imageShapeOf(options, network, dataset);
-  const training = buildGraph(options, network, dataset, imageShape, precision);
+  const input = await inputOf(options, network, dataset);
+  const training = buildGraph(options, network, dataset, input, precision);
   const { selectionLayer, monitoredLayers } = training;
   const start = await findStartingPoint(options, training, dataset.size);
   const firstStep = start.step;
@@ -140,7 +144,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
       classes: dataset.classNames,
     },
   });
-  const pipelineOptions = { preprocessingName, imageShape, seed: options.seed };
+  const pipelineOptions = { preprocessingName, input, seed: options.seed };
   const pipeline = new BatchPipeline(dataset, {
     ...pipelineOptions,
     isTraining: true,
@@ -168,7 +172,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
       ? null
       : new InSituRecorder(
           {
-            dataset,
+            dataset: expectImages(dataset),
             modelName: networkTitle(options.model_name),
             selectionLayer,
             rankBy: options.rank_by,

@@ -23,6 +23,8 @@ export interface RunOptions
   readonly num_preprocessing_threads: number;
   readonly labels_file: string | undefined;
   readonly train_image_size: number | undefined;
+  readonly max_sequence_length: number | undefined;
+  readonly vocabulary_size: number;
   readonly weight_decay: number;
   readonly label_smoothing: number;
   readonly trainable_scopes: readonly string[];

@@ -27,21 +27,21 @@ export interface Split {
 /**
  * Loads a split for a preprocessing: compressed images are decoded to the size that it needs.
  *
- * @param side  of the preprocessed images, in pixels
+ * @param side  of the preprocessed images, in pixels; null for a network of texts
  * @throws UserError  when there is no such data
  */
 export async function loadSplit(
   options: DataOptions,
   split: string,
   preprocessingName: string,
-  side: number,
+  side: number | null,
 ): Promise<Split> {
   let skipped: readonly SkippedItem[] = [];
   const dataset = await loadDataset({
     name: options.dataset_name,
     folder: options.dataset_dir,
     split,
-    size: getPreprocessing(preprocessingName).decodedSize(side),
+    size: side === null ? undefined : getPreprocessing(preprocessingName).decodedSize(side),
     validationShare: options.validation_split,
     seed: options.validation_seed,
     onBadItem: options.on_bad_item,

@@ -156,14 +156,14 @@ function scalar(value: number): HostTensor {
 }
 
 function trainFeeds(
-  { images, labels }: Batch,
+  { input, labels }: Batch,
   rate: number,
   step: number,
   rows: Int32Array | undefined,
   { seed, moving_average_decay }: TrainerOptions,
 ): Record<string, HostTensor> {
   return {
-    images,
+    [input.name]: input,
     labels: { data: labels, shape: [labels.length] },
     learning_rate: scalar(rate),
     dropout_seed: { data: Int32Array.of(seed, step), shape: [2] },

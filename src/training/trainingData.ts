@@ -4,6 +4,7 @@ import { type PlantedError, plantLabelErrors, writeLabelNoise } from '../../data
 import { applyLabelsFile, type LabelChange } from '../../datasets/labelsFile.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { appendLabelChanges } from './labelChanges.ts';
+import { imageSideOf } from './networkInput.ts';
 import type { RunOptions } from './runOptions.ts';
 import { loadSplit, recordSkipped, type Split } from './splits.ts';
 
@@ -27,7 +28,7 @@ export async function loadTrainingData(options: RunOptions): Promise<TrainingDat
     options,
     options.dataset_split_name,
     options.preprocessing_name ?? network.preprocessingName,
-    options.train_image_size ?? network.defaultImageSize,
+    imageSideOf(network, options.train_image_size),
   );
   const relabeled =
     options.labels_file === undefined

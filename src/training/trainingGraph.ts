@@ -9,8 +9,10 @@ import { softmax } from '../graph/ops/nn.ts';
 import { itemScores } from '../insitu/itemScores.ts';
 import { monitoredContributions, type TappedLayer } from '../insitu/lossContribution.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
+import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { addLoss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
+import { inputPlaceholder, vocabularySizeOf } from './networkInput.ts';
 import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
 import { predictSignature, variableSignatures } from './predictionGraph.ts';
 
@@ -18,8 +20,7 @@ import { predictSignature, variableSignatures } from './predictionGraph.ts';
 export interface TrainingGraphOptions {
   readonly network: NetworkDefinition;
   readonly numClasses: number;
-  /** [height, width, channels] of the preprocessed images. */
-  readonly imageShape: readonly [number, number, number];
+  readonly input: GraphInput;
   readonly weightDecay: number;
   readonly labelSmoothing: number;
   readonly computeType: 'float32' | 'bfloat16';
@@ -38,14 +39,14 @@ export interface TrainingGraphOptions {
  *
  * - `assign`  feeds every variable by its name; output `done`
  * - `read`    outputs every variable by its name
- * - `train`   feeds images [n, h, w, c], labels int32 [n], learning_rate [], dropout_seed int32 [2]
- *             and, with monitored layers, monitor_rows int32 [m], with moving averages
- *             moving_average_decay []. Outputs total_loss [],
+ * - `train`   feeds images [n, h, w, c] or token_ids int32 [n, time], labels int32 [n],
+ *             learning_rate [], dropout_seed int32 [2] and, with monitored layers, monitor_rows
+ *             int32 [m], with moving averages moving_average_decay []. Outputs total_loss [],
  *             cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
  *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
  *             monitored layer LAYER/contribution [m] and either
- *             LAYER/C and LAYER/R [m, h, w] or LAYER/channels [m, units]
- * - `predict` feeds images; outputs probabilities [n, classes]
+ *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]
+ * - `predict` feeds images or token_ids; outputs probabilities [n, classes]
  */
 export interface TrainingGraph {
   readonly graph: Graph;
@@ -118,9 +119,9 @@ function inScopes(
  *                     not depend on
  */
 export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph {
-  const { network, numClasses, imageShape, weightDecay, computeType } = options;
+  const { network, numClasses, weightDecay, computeType } = options;
   const graph = new Graph();
-  const images = placeholder(graph, 'float32', [-1, ...imageShape], 'images');
+  const input = inputPlaceholder(graph, options.input);
   const labels = placeholder(graph, 'int32', [-1], 'labels');
   const learningRate = placeholder(graph, 'float32', [], 'learning_rate');
   const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
@@ -129,13 +130,14 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
 
   const context: NetworkContext = {
     numClasses,
+    vocabularySize: vocabularySizeOf(options.input),
     isTraining: true,
     weightDecay,
     dropoutSeed,
     computeType,
     updates: [],
   };
-  const { logits, endPoints } = network.build(images, context);
+  const { logits, endPoints } = network.build(input, context);
   const modelVariables = [...graph.variables.values()];
   const loss = addLoss(graph, logits, labels, options.labelSmoothing);
 
@@ -235,7 +237,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
       ...variableSignatures(graph, variables),
       train: {
         inputs: {
-          images,
+          [input.node.name]: input,
           labels,
           learning_rate: learningRate,
           dropout_seed: dropoutSeed,
@@ -244,7 +246,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
         },
         outputs,
       },
-      predict: predictSignature(images, network, { ...context, isTraining: false }),
+      predict: predictSignature(input, network, { ...context, isTraining: false }),
     },
   };
 }

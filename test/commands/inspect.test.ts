@@ -7,6 +7,7 @@ import type { HostTensor } from '../../src/engines/engine.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { loadNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
+import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { saveCheckpoint } from '../../src/training/checkpoint/checkpoints.ts';
 import { buildPredictionGraph } from '../../src/training/predictionGraph.ts';
 import { hashed } from '../insitu/reference.ts';
@@ -61,7 +62,7 @@ function madeValue(name: string, shape: readonly number[], index: number): Float
 /** A checkpoint of a network with such values. @returns its prefix */
 async function makeCheckpoint(model: string): Promise<string> {
   const network = await loadNetwork(model);
-  const graph = buildPredictionGraph({ network, numClasses: 10, imageShape: [28, 28, 1] });
+  const graph = buildPredictionGraph({ network, numClasses: 10, input: imageInput([28, 28, 1]) });
   const tensors = new Map<string, HostTensor>(
     graph.variables.map(({ name, shape }, index) => [
       name,

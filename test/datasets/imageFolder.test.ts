@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { loadCifar10 } from '../../datasets/cifar10.ts';
-import { type Dataset, imagesOf } from '../../datasets/dataset.ts';
+import { type ImageDataset, imagesOf } from '../../datasets/dataset.ts';
 import type { SkippedItem } from '../../datasets/encodedImages.ts';
-import { type DatasetOptions, loadDataset } from '../../datasets/factory.ts';
+import { type DatasetOptions, loadImages } from '../../datasets/factory.ts';
 import { UsageError, UserError } from '../../src/errors.ts';
 import { pixelsOf } from './pixelsOf.ts';
 import { runPython } from './python.ts';
@@ -52,7 +52,7 @@ async function writeFiles(folder: string, files: Readonly<Record<string, Uint8Ar
 }
 
 const load = (folder: string, options: Partial<DatasetOptions> = {}) =>
-  loadDataset({ name: 'folder', folder, split: 'train', ...options });
+  loadImages({ name: 'folder', folder, split: 'train', ...options });
 
 const size = [4, 3] as const;
 const red = [250, 10, 20];
@@ -69,7 +69,7 @@ async function numberedFolder(t: TestContext, perClass: number): Promise<string>
 }
 
 /** The first sample of every image. */
-async function valuesOf(dataset: Dataset): Promise<number[]> {
+async function valuesOf(dataset: ImageDataset): Promise<number[]> {
   const values: number[] = [];
   for await (const { image } of imagesOf(dataset)) values.push(image.data[0]!);
   return values;
@@ -162,7 +162,7 @@ test('images keep their sizes, unless a side is given', async (t) => {
     'a/0.png': await plainImage('png', size, red),
     'a/1.png': await plainImage('png', [5, 3], red),
   });
-  const extents = async (dataset: Dataset) => {
+  const extents = async (dataset: ImageDataset) => {
     const found: (readonly [number, number])[] = [];
     for await (const { image } of imagesOf(dataset)) found.push([image.width, image.height]);
     return found;

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { loadCifar10 } from '../../datasets/cifar10.ts';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
 import { makeDigits } from '../../datasets/digits.ts';
-import { listSplits, loadDataset } from '../../datasets/factory.ts';
+import { listSplits, loadImages } from '../../datasets/factory.ts';
 import { inMemory } from '../../datasets/inMemory.ts';
 import { makeShapes } from '../../datasets/shapes.ts';
 import { UserError } from '../../src/errors.ts';
@@ -24,14 +24,14 @@ for (const make of [makeDigits, makeShapes]) {
     const files = [`${source.name}_train.tfrecord`, 'labels.txt'];
     assert.deepEqual((await readdir(folder)).sort(), files.sort());
     assert.deepEqual([progress[0], progress.at(-1)], [0, 70]);
-    await expectSame(await loadDataset({ name: source.name, folder, split: 'train' }), source);
+    await expectSame(await loadImages({ name: source.name, folder, split: 'train' }), source);
   });
 
   test(`${source.name} are the same after a way through an image folder`, async (t) => {
     const folder = await temporaryFolder(t);
     await writeImageFolder(source, { folder });
     assert.deepEqual((await readdir(folder)).sort(), ['labels.txt', 'train']);
-    const dataset = await loadDataset({ name: 'folder', folder, split: 'train' });
+    const dataset = await loadImages({ name: 'folder', folder, split: 'train' });
     assert.equal(dataset.name, 'folder');
     await expectSame(dataset, source);
   });
@@ -48,15 +48,15 @@ test('shards hold the items in order, and none may be missing', async (t) => {
     'digits_test_00002-of-00003.tfrecord',
     'labels.txt',
   ]);
-  await expectSame(await loadDataset({ name: 'digits', folder, split: 'test' }), source);
+  await expectSame(await loadImages({ name: 'digits', folder, split: 'test' }), source);
   assert.deepEqual(await listSplits({ name: 'digits', folder }), ['test']);
   await assert.rejects(
-    loadDataset({ name: 'digits', folder, split: 'train' }),
+    loadImages({ name: 'digits', folder, split: 'train' }),
     /--dataset_split_name: got "train"; digits has test\./,
   );
   await rm(join(folder, files[1]!));
   await assert.rejects(
-    loadDataset({ name: 'digits', folder, split: 'test' }),
+    loadImages({ name: 'digits', folder, split: 'test' }),
     /digits_test_00001-of-00003\.tfrecord: is missing; expected 3 files/,
   );
 });
@@ -93,7 +93,7 @@ test('names file and byte of damage: checksums, lengths and the end', async (t) 
   const second = Number(bytes.readBigUInt64LE(0)) + 16;
   const expectError = async (damaged: Buffer, error: RegExp) => {
     await writeFile(path, damaged);
-    await assert.rejects(loadDataset({ name: 'digits', folder, split: 'train' }), (thrown) => {
+    await assert.rejects(loadImages({ name: 'digits', folder, split: 'train' }), (thrown) => {
       assert.ok(thrown instanceof UserError);
       assert.match(thrown.message, error);
       return true;
@@ -126,7 +126,7 @@ test('names file and byte of damage: checksums, lengths and the end', async (t) 
 test('labels that labels.txt does not have are named, and wrong lines of it', async (t) => {
   const folder = await temporaryFolder(t);
   await writeTfrecords(makeDigits('train', 30), { folder, numShards: 1 });
-  const load = () => loadDataset({ name: 'digits', folder, split: 'train' });
+  const load = () => loadImages({ name: 'digits', folder, split: 'train' });
   await writeFile(join(folder, 'labels.txt'), '0:zero\n1:one\n');
   await assert.rejects(load(), /byte \d+: the record has label \d; expected 0 to 1\./);
   await writeFile(join(folder, 'labels.txt'), '0:zero\n1\n');
@@ -187,7 +187,7 @@ with tf.io.TFRecordWriter(sys.argv[1] + '/flowers_validation_00000-of-00001.tfre
 open(sys.argv[1] + '/labels.txt', 'w').write('0:daisy\\n1:rose\\n2:tulip\\n')
 `;
   if (runPython(t, ['numpy', 'tensorflow'], program, [folder]) === null) return;
-  const dataset = await loadDataset({ name: 'flowers', folder, split: 'validation' });
+  const dataset = await loadImages({ name: 'flowers', folder, split: 'validation' });
   assert.deepEqual(dataset.imageShape, [null, null, 3]);
   assert.deepEqual([...dataset.labels], [0, 1, 2, 0, 1, 2]);
   assert.deepEqual(dataset.classNames, ['daisy', 'rose', 'tulip']);
@@ -211,9 +211,9 @@ test('a slice of the real CIFAR-10 is the same after a way through both forms', 
   });
   const folder = await temporaryFolder(t);
   await writeTfrecords(slice, { folder, numShards: 1 });
-  await expectSame(await loadDataset({ name: 'cifar10', folder, split: 'test' }), slice);
+  await expectSame(await loadImages({ name: 'cifar10', folder, split: 'test' }), slice);
   await writeImageFolder(slice, { folder });
-  await expectSame(await loadDataset({ name: 'folder', folder, split: 'test' }), slice);
+  await expectSame(await loadImages({ name: 'folder', folder, split: 'test' }), slice);
 });
 
 test('a file that is changed at random gives items or a clear error', async (t) => {
@@ -229,7 +229,7 @@ test('a file that is changed at random gives items or a clear error', async (t) 
     const length = round % 4 === 0 ? Math.floor(next() * bytes.length) : bytes.length;
     await writeFile(path, mutated.subarray(0, length));
     try {
-      await pixelsOf(await loadDataset({ name: 'digits', folder, split: 'train' }));
+      await pixelsOf(await loadImages({ name: 'digits', folder, split: 'train' }));
     } catch (error) {
       assert.ok(error instanceof UserError, `${error}`);
       assert.match(error.message, /digits_train\.tfrecord/);

@@ -7,6 +7,7 @@ import { relu } from '../../src/graph/ops/nn.ts';
 import { type ItemSums, itemSumsOf } from '../../src/insitu/itemSums.ts';
 import { conv2d, fullyConnected, softmax, type WeightLayerOptions } from '../../src/nets/layers.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
+import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { buildTrainingGraph } from '../../src/training/trainingGraph.ts';
 import {
   optimizerDefaults,
@@ -58,7 +59,7 @@ function residualTraining(monitoredLayers: readonly string[]) {
   return buildTrainingGraph({
     network: residual,
     numClasses: 10,
-    imageShape: [8, 8, 1],
+    input: imageInput([8, 8, 1]),
     weightDecay: 0,
     labelSmoothing: 0,
     computeType: 'float32',

@@ -6,6 +6,7 @@ import type { HostTensor, Session } from '../../src/engines/engine.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
+import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../../src/training/trainingGraph.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import {
@@ -47,7 +48,7 @@ function lenetGraph(selectionLayer: string, monitoredLayers: string[]): Training
   return buildTrainingGraph({
     network: getNetwork('lenet'),
     numClasses: 10,
-    imageShape: [28, 28, 1],
+    input: imageInput([28, 28, 1]),
     weightDecay: 0,
     labelSmoothing: 0,
     computeType: 'float32',

@@ -4,12 +4,15 @@ import { Graph, type Variable } from '../../src/graph/graph.ts';
 import { placeholder } from '../../src/graph/ops/array.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 
-function build(name: string, imageShape: readonly number[], numClasses = 10) {
+function build(name: string, itemShape: readonly number[], numClasses = 10, vocabularySize = 1000) {
   const graph = new Graph();
-  const images = placeholder(graph, 'float32', [-1, ...imageShape], 'images');
+  const network = getNetwork(name);
+  const dtype = network.takes === 'texts' ? 'int32' : 'float32';
+  const input = placeholder(graph, dtype, [-1, ...itemShape], 'input');
   const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
-  const { logits, endPoints } = getNetwork(name).build(images, {
+  const { logits, endPoints } = network.build(input, {
     numClasses,
+    vocabularySize,
     isTraining: true,
     weightDecay: 0.004,
     dropoutSeed,
@@ -127,6 +130,51 @@ test('resnet_v1_50 takes 32×32 images', () => {
   const { shapes } = build('resnet_v1_50', [32, 32, 3]);
   assert.deepEqual(shapes['resnet_v1_50/block1'], [4, 4, 256]);
   assert.deepEqual(shapes['resnet_v1_50/block4'], [1, 1, 2048]);
+});
+
+test('textcnn has these end points, shapes, variables and parameters', () => {
+  const { shapes, variables } = build('textcnn', [24], 5);
+  assert.deepEqual(shapes, {
+    embedding: [24, 64],
+    conv3: [24, 100],
+    conv4: [24, 100],
+    conv5: [24, 100],
+    pooled: [300],
+    dropout: [300],
+    Logits: [5],
+    Predictions: [5],
+  });
+  assert.deepEqual(
+    variables.map(({ name, shape }) => [name, shape]),
+    [
+      ['TextCNN/embedding/embeddings', [1000, 64]],
+      ...[3, 4, 5].flatMap((width) => [
+        [`TextCNN/conv${width}/weights`, [width, 64, 100]],
+        [`TextCNN/conv${width}/biases`, [100]],
+      ]),
+      ['TextCNN/logits/weights', [300, 5]],
+      ['TextCNN/logits/biases', [5]],
+    ],
+  );
+  assert.equal(countParameters(variables), 64_000 + 77_100 + 1_505);
+});
+
+test('a network of texts says that it needs a vocabulary', () => {
+  const buildWithoutVocabulary = () => {
+    const graph = new Graph();
+    getNetwork('textcnn').build(placeholder(graph, 'int32', [-1, 24], 'input'), {
+      numClasses: 5,
+      isTraining: false,
+      weightDecay: 0,
+      dropoutSeed: placeholder(graph, 'int32', [2], 'dropout_seed'),
+      computeType: 'float32',
+      updates: [],
+    });
+  };
+  assert.throws(
+    buildWithoutVocabulary,
+    /embedding: got input int32\[\?,24\] without a vocabulary; expected texts/,
+  );
 });
 
 test('a network built again in its graph shares its variables', () => {

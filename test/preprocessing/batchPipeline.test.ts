@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type InMemoryDataset, inMemory } from '../../datasets/inMemory.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../../src/preprocessing/batchPipeline.ts';
+import { imageInput } from '../../src/preprocessing/itemInput.ts';
 
 const size = 23;
 const batchSize = 5;
@@ -34,7 +35,7 @@ async function epochOf(
   const pipeline = new BatchPipeline(makeDataset(), {
     preprocessingName: 'lenet',
     isTraining: true,
-    imageShape: [6, 6, 1],
+    input: imageInput([6, 6, 1]),
     batchSize,
     seed: 1,
     numThreads: 2,
@@ -42,12 +43,12 @@ async function epochOf(
   });
   const batches: SeenBatch[] = [];
   try {
-    for await (const { itemIndices, labels, images } of pipeline.epoch(epoch, firstBatch)) {
+    for await (const { itemIndices, labels, input } of pipeline.epoch(epoch, firstBatch)) {
       batches.push({
         itemIndices: [...itemIndices],
         labels: [...labels],
-        shape: images.shape,
-        data: [...images.data],
+        shape: input.shape,
+        data: [...input.data],
       });
     }
   } finally {
@@ -125,7 +126,7 @@ test('an epoch can be left early and the next one begun', { timeout: 10_000 }, a
   const pipeline = new BatchPipeline(makeDataset(), {
     preprocessingName: 'lenet',
     isTraining: false,
-    imageShape: [6, 6, 1],
+    input: imageInput([6, 6, 1]),
     batchSize,
     seed: 1,
     numThreads: 2,
@@ -146,7 +147,7 @@ for (const numThreads of [1, 3]) {
   }, async () => {
     // Grey images cannot be given two channels.
     await assert.rejects(
-      epochOf({ numThreads, imageShape: [6, 6, 2] }),
+      epochOf({ numThreads, input: imageInput([6, 6, 2]) }),
       /withChannels: image has 1 channels; expected 1 or 3/,
     );
   });
@@ -158,7 +159,7 @@ test('a thread that fails to start is reported by every later epoch', {
   const pipeline = new BatchPipeline(makeDataset(), {
     preprocessingName: 'no such',
     isTraining: true,
-    imageShape: [6, 6, 1],
+    input: imageInput([6, 6, 1]),
     batchSize,
     seed: 1,
     numThreads: 1,

@@ -1,6 +1,7 @@
 /** Training steps on either engine, from the same first weights. */
 import type { Engine, HostTensor, Session } from '../../src/engines/engine.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
+import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { random } from '../../src/random.ts';
 import { initialValues } from '../../src/training/initialValues.ts';
 import type { OptimizerOptions } from '../../src/training/optimizers.ts';
@@ -33,7 +34,7 @@ export function trainingGraph(
   return buildTrainingGraph({
     network: getNetwork(modelName),
     numClasses: 10,
-    imageShape,
+    input: imageInput(imageShape),
     weightDecay: 0.004,
     labelSmoothing: 0,
     computeType: 'float32',

@@ -1,0 +1,14 @@
+/** Data sets of texts. */
+import { allItems, type TextDataset } from './dataset.ts';
+
+/**
+ * Puts a data set of texts together.
+ *
+ * @param texts  by item index
+ */
+export function inMemoryTexts(
+  parts: Pick<TextDataset, 'name' | 'split' | 'classNames' | 'labels' | 'texts' | 'describeItem'>,
+): TextDataset {
+  const size = parts.labels.length;
+  return { ...parts, kind: 'texts', size, items: allItems(size) };
+}

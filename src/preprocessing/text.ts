@@ -1,0 +1,33 @@
+/** Preprocessing of texts: token ids of one length. */
+import type { TextDataset } from '../../datasets/dataset.ts';
+import { paddingId, type Vocabulary } from './vocabulary.ts';
+
+/** The token ids of all texts, as plain data that threads share. */
+export interface TokenStore {
+  readonly kind: 'tokens';
+  /** Of one text after the other. */
+  readonly ids: Int32Array<SharedArrayBuffer>;
+  /** Where each text begins, and where the last one ends; [size + 1]. */
+  readonly starts: Uint32Array;
+}
+
+/** Looks up the tokens of all texts of a data set. */
+export function encodeTexts(
+  { texts }: Pick<TextDataset, 'texts'>,
+  vocabulary: Vocabulary,
+): TokenStore {
+  const encoded = texts.map((text) => vocabulary.encode(text));
+  const starts = new Uint32Array(texts.length + 1);
+  for (const [i, { length }] of encoded.entries()) starts[i + 1] = starts[i]! + length;
+  const ids = new Int32Array(new SharedArrayBuffer(starts.at(-1)! * Int32Array.BYTES_PER_ELEMENT));
+  for (const [i, tokens] of encoded.entries()) ids.set(tokens, starts[i]!);
+  return { kind: 'tokens', ids, starts };
+}
+
+/** The first tokens of one text, as many as `out` takes, and padding behind them. */
+export function padOrCut({ ids, starts }: TokenStore, itemIndex: number, out: Int32Array): void {
+  const start = starts[itemIndex]!;
+  const end = Math.min(starts[itemIndex + 1]!, start + out.length);
+  out.set(ids.subarray(start, end));
+  out.fill(paddingId, end - start);
+}
