@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 
 /** Items that are trained on: two steps an epoch. */
-export const items = 40;
+export const items = 20;
 export const epochs = 12;
 
 /** The arguments of a run; each visits every item in every epoch. */
@@ -15,7 +15,7 @@ export function shortRunArguments(
 ): string[] {
   return [
     ...['train', '--engine=wasm', `--train_dir=${trainDir}`, '--model_name=lenet'],
-    ...['--dataset_name=mnist', `--dataset_dir=${dataDir}`, '--batch_size=20'],
+    ...['--dataset_name=mnist', `--dataset_dir=${dataDir}`, '--batch_size=10'],
     ...[`--max_number_of_epochs=${epochs}`, '--optimizer=momentum', '--learning_rate=0.01'],
     ...[
       '--learning_rate_decay_type=fixed',
