@@ -37,8 +37,10 @@ interface Form {
 }
 
 function checkLabel(path: string, label: unknown, where: string): number {
-  if (typeof label === 'number' && label >= 0 && label < classNames.length) return label;
-  throw new UserError(`${path}, ${where}: found label ${String(label)}; expected 0 to 9.`);
+  if (typeof label === 'number' && Number.isInteger(label) && label >= 0 && label <= 9)
+    return label;
+  const found = typeof label === 'number' ? label : typeof label;
+  throw new UserError(`${path}, ${where}: found label ${found}; expected 0 to 9.`);
 }
 
 /** Records of a label and three planes. */

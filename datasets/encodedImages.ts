@@ -1,5 +1,5 @@
 /** Images as their files have them, compressed: where they lie, and how they are read and decoded. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { UserError } from '../src/errors.ts';
 import { allItems, type Image, type ImageDataset } from './dataset.ts';
 import { cached, cachedBytes, type DecodedCache, keep, makeDecodedCache } from './decodedCache.ts';
@@ -20,7 +20,7 @@ export interface EncodedImages {
   readonly file: Uint32Array<SharedArrayBuffer>;
   /** First byte in the file, by item. */
   readonly offset: Float64Array<SharedArrayBuffer>;
-  /** Bytes, by item. */
+  /** Bytes, by item; of an image that is a file of its own, 0. */
   readonly length: Uint32Array<SharedArrayBuffer>;
 }
 
@@ -130,14 +130,10 @@ export class EncodedReader implements ImageReader {
     const bytes = Buffer.allocUnsafe(length[itemIndex]!);
     let bytesRead: number;
     try {
+      if (bytes.length === 0) return readFileSync(textAt(files, index));
       const descriptor = this.#descriptors.get(index) ?? openSync(textAt(files, index), 'r');
-      // Files with records are held open; one that begins with an image has no other.
-      if (start > 0) this.#descriptors.set(index, descriptor);
-      try {
-        bytesRead = readSync(descriptor, bytes, 0, bytes.length, start);
-      } finally {
-        if (start === 0) closeSync(descriptor);
-      }
+      this.#descriptors.set(index, descriptor);
+      bytesRead = readSync(descriptor, bytes, 0, bytes.length, start);
     } catch (error) {
       throw new UserError(`${textAt(files, index)}: cannot be read (${(error as Error).message}).`);
     }

@@ -26,6 +26,14 @@ async function list(folder: string): Promise<Dirent[]> {
   }
 }
 
+/** Whether a path leads to a folder; a link to nowhere does not. */
+function isFolderAt(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
 /** Names of the folders in a folder, links to folders included, in the order of their characters. */
 async function subfolders(folder: string): Promise<string[]> {
   const names: string[] = [];
@@ -33,7 +41,7 @@ async function subfolders(folder: string): Promise<string[]> {
     if (entry.name.startsWith('.')) continue;
     const isFolder =
       entry.isDirectory() ||
-      (entry.isSymbolicLink() && (await stat(join(folder, entry.name))).isDirectory());
+      (entry.isSymbolicLink() && (await isFolderAt(join(folder, entry.name))));
     if (isFolder) names.push(entry.name);
   }
   return names.sort();
@@ -156,8 +164,6 @@ export async function listImageFolder(
   }
   const labels = new Map(classNames.map((name, label) => [name, label]));
   const files = items.map(({ className, fileName }) => join(root, className, fileName));
-  const length = new Uint32Array(files.length);
-  for (const [i, path] of files.entries()) length[i] = (await stat(path)).size;
   return {
     name: 'folder',
     split,
@@ -167,7 +173,7 @@ export async function listImageFolder(
     images: encodedImages(files, {
       file: Uint32Array.from(files, (_, i) => i),
       offset: new Float64Array(files.length),
-      length,
+      length: new Uint32Array(files.length),
     }),
   };
 }

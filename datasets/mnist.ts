@@ -13,6 +13,9 @@ const imagesMagic = 0x00000803;
 /** First word of a file of labels: unsigned bytes in one dimension. */
 const labelsMagic = 0x00000801;
 
+/** More is taken for damage: EMNIST, the largest data set in this form, has 0.55 GB. */
+const maxUnpackedBytes = 2 ** 30;
+
 /** Names of the files by split, without `.gz`. */
 const files = {
   train: { images: 'train-images-idx3-ubyte', labels: 'train-labels-idx1-ubyte' },
@@ -34,7 +37,7 @@ async function readIdx(folder: string, name: string): Promise<{ path: string; by
     }
     if (!path.endsWith('.gz')) return { path, bytes };
     try {
-      return { path, bytes: gunzipSync(bytes) };
+      return { path, bytes: gunzipSync(bytes, { maxOutputLength: maxUnpackedBytes }) };
     } catch (error) {
       const reason = (error as Error).message;
       throw new UserError(

@@ -23,14 +23,16 @@ export function tfrecordFile(name: string, split: string, shard = 0, shards = 1)
  * Files of a data set's splits in a folder.
  *
  * @returns  paths by split, the shards in order; empty when there are none
- * @throws UserError  when a shard is missing
+ * @throws UserError  when the folder cannot be read or a shard is missing
  */
 export async function findTfrecords(
   folder: string,
   name: string,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, { shards: number; files: string[] }>();
-  const entries = await readdir(folder).catch(() => []);
+  const entries = await readdir(folder).catch((error: Error) => {
+    throw new UserError(`${folder}: cannot be read as a folder (${error.message}).`);
+  });
   for (const file of entries.sort()) {
     const [, , split, , shards] = filePattern.exec(file) ?? [];
     if (split === undefined || !file.startsWith(`${name}_${split}`)) continue;
@@ -85,6 +87,7 @@ export function listTfrecords(
       labels.push(label);
       file.push(index);
       offset.push(payloadOffset + encoded.byteOffset - payload.byteOffset);
+      if (encoded.length === 0) fail('has an empty image');
       length.push(encoded.length);
     }
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
@@ -8,6 +8,7 @@ import { type ImageDataset, imagesOf } from '../../datasets/dataset.ts';
 import type { SkippedItem } from '../../datasets/encodedImages.ts';
 import { type DatasetOptions, loadImages } from '../../datasets/factory.ts';
 import { UsageError, UserError } from '../../src/errors.ts';
+import { bmp } from './makeFiles.ts';
 import { pixelsOf } from './pixelsOf.ts';
 import { runPython } from './python.ts';
 import { realData } from './realData.ts';
@@ -24,24 +25,6 @@ function plainImage(
   const [r = 0, g = 0, b = 0] = color;
   const image = sharp({ create: { width, height, channels: 3, background: { r, g, b } } });
   return image.toFormat(format, { lossless: true, quality: 100 }).toBuffer();
-}
-
-/** A BMP of 24 bits a pixel. */
-function bmp(width: number, height: number, [r = 0, g = 0, b = 0]: readonly number[]): Buffer {
-  const rowBytes = Math.ceil((3 * width) / 4) * 4;
-  const bytes = Buffer.alloc(54 + rowBytes * height);
-  bytes.write('BM');
-  bytes.writeUInt32LE(bytes.length, 2);
-  bytes.writeUInt32LE(54, 10);
-  bytes.writeUInt32LE(40, 14);
-  bytes.writeInt32LE(width, 18);
-  bytes.writeInt32LE(height, 22);
-  bytes.writeUInt16LE(1, 26);
-  bytes.writeUInt16LE(24, 28);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) bytes.set([b, g, r], 54 + y * rowBytes + 3 * x);
-  }
-  return bytes;
 }
 
 async function writeFiles(folder: string, files: Readonly<Record<string, Uint8Array>>) {
@@ -235,11 +218,25 @@ test('missing and empty folders, classes and splits are named', async (t) => {
   );
 });
 
+test('a folder that is named as an image, and links to nowhere', async (t) => {
+  const folder = await temporaryFolder(t);
+  await mkdir(join(folder, 'train/cat/0.png'), { recursive: true });
+  await symlink(join(folder, 'nowhere'), join(folder, 'train/dog'));
+  await assert.rejects(load(folder), /cat: found no images/);
+  await writeFiles(folder, { 'train/cat/2.png': await plainImage('png', size, red) });
+  await symlink(join(folder, 'nowhere'), join(folder, 'train/cat/1.png'));
+  const dataset = await load(folder, { onBadItem: 'skip' });
+  assert.deepEqual([...dataset.items], [1]);
+  await assert.rejects(dataset.image(0), /cat\/1\.png: cannot be read \(ENOENT/);
+});
+
 test('keeps decoded images in memory up to a bound, and gives the same without', async (t) => {
   const folder = await numberedFolder(t, 5);
   const expected = Array.from({ length: 10 }, (_, i) => i);
   for (const maxBytes of [0, 47, 10_000]) {
     const dataset = await load(folder, { maxBytes });
+    // The first that is read is the first that is kept.
+    await dataset.image(0);
     assert.deepEqual(await valuesOf(dataset), expected);
     await rm(join(folder, 'even/0000.png'));
     const isKept = await dataset.image(0).then(
