@@ -166,6 +166,11 @@ export const trainFlags = {
       min: 1,
       max: 4,
     }),
+    projector_items: integer(
+      500,
+      'items beside the selected ones that go to the Projector tab at the end; 0 for no projector',
+      { min: 0, max: 5000 },
+    ),
   },
   Logging: {
     train_dir: text('runs/train', 'folder for checkpoints, event files and selections'),

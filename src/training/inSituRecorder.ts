@@ -140,6 +140,11 @@ export class InSituRecorder {
     };
   }
 
+  /** Items of the last selection in rank order. */
+  get selected(): number[] {
+    return [...this.#previousSelection];
+  }
+
   /** Scores of every item so far. */
   get table(): ScoreTable {
     return this.#table;

@@ -73,8 +73,28 @@ export function predictSignature(
   network: NetworkDefinition,
   context: NetworkContext,
 ): Signature {
+  return predictSignatures(input, network, context, null).predict;
+}
+
+/**
+ * The entry point that classifies, and `embed`, which has the values of one layer as a second output:
+ * embedding [n, …].
+ *
+ * @param layer  an end point of the network; null for no `embed`
+ */
+export function predictSignatures(
+  input: Tensor,
+  network: NetworkDefinition,
+  context: NetworkContext,
+  layer: string | null,
+): { predict: Signature; embed?: Signature } {
   return input.graph.withNodePrefix('predict', () => {
-    const { logits } = network.build(input, context);
-    return { inputs: { [input.node.name]: input }, outputs: { probabilities: softmax(logits) } };
+    const { logits, endPoints } = network.build(input, context);
+    const inputs = { [input.node.name]: input };
+    const probabilities = softmax(logits);
+    const predict = { inputs, outputs: { probabilities } };
+    const embedding = layer === null ? undefined : endPoints.get(layer);
+    if (embedding === undefined) return { predict };
+    return { predict, embed: { inputs, outputs: { probabilities, embedding } } };
   });
 }

@@ -28,6 +28,7 @@ import { createProgress } from './progress.ts';
 import type { RunOptions } from './runOptions.ts';
 import { writeRunRecord } from './runRecord.ts';
 import { epochLine, printReport } from './runReport.ts';
+import { writeSelectionEmbedding } from './selectionEmbedding.ts';
 import { selectionsFile } from './selectionFiles.ts';
 import { findStartingPoint } from './startingPoint.ts';
 import { stepsPerEpoch, train } from './trainer.ts';
@@ -235,6 +236,19 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     signal,
   });
   await inSitu?.end(result.step);
+  if (inSitu && selectionLayer !== null && options.projector_items > 0) {
+    await writeSelectionEmbedding({
+      session,
+      dataset,
+      pipeline: pipelineOptions,
+      selectionLayer,
+      selected: inSitu.selected,
+      plantedErrors: planted,
+      randomItems: options.projector_items,
+      trainDir: options.train_dir,
+      step: result.step,
+    });
+  }
   const expectation =
     inSitu && planted !== undefined && planted.size > 0
       ? await reportDetection({

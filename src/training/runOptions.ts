@@ -45,6 +45,7 @@ export interface RunOptions
   readonly colormap: ColormapName;
   readonly monitor_overlay: boolean;
   readonly view_scale: number;
+  readonly projector_items: number;
   readonly log_every_n_steps: number;
   readonly save_summaries_secs: number;
   readonly save_interval_secs: number;

@@ -14,7 +14,7 @@ import { addLoss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
 import { inputPlaceholder, vocabularySizeOf } from './networkInput.ts';
 import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
-import { predictSignature, variableSignatures } from './predictionGraph.ts';
+import { predictSignatures, variableSignatures } from './predictionGraph.ts';
 
 /** What the graph of a run depends on. */
 export interface TrainingGraphOptions {
@@ -47,6 +47,7 @@ export interface TrainingGraphOptions {
  *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]
  * - `predict` feeds images or token_ids; outputs probabilities [n, classes]
+ * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
  */
 export interface TrainingGraph {
   readonly graph: Graph;
@@ -246,7 +247,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
         },
         outputs,
       },
-      predict: predictSignature(input, network, { ...context, isTraining: false }),
+      ...predictSignatures(input, network, { ...context, isTraining: false }, selectionLayer),
     },
   };
 }

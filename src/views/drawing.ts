@@ -1,8 +1,8 @@
 /** What all views draw with: a canvas, text that fits, pixels, PNG files. */
 import { createRequire } from 'node:module';
-import { createCanvas, GlobalFonts, type SKRSContext2D } from '@napi-rs/canvas';
-import sharp from 'sharp';
+import { createCanvas, GlobalFonts, ImageData, type SKRSContext2D } from '@napi-rs/canvas';
 import { type Pixels, resample, type Size } from './pixels.ts';
+import { encodeOpaquePng } from './png.ts';
 
 const require = createRequire(import.meta.url);
 /** A name of its own, so that a font of the machine with the same name does not take its place. */
@@ -170,18 +170,12 @@ export function drawPixels(
     width: Math.round(width * scale),
     height: Math.round(height * scale),
   });
-  const data = drawing.createImageData(scaled.width, scaled.height);
-  data.data.set(scaled.rgba);
+  const data = new ImageData(scaled.rgba, scaled.width, scaled.height);
   drawing.putImageData(data, Math.round(x * scale), Math.round(y * scale));
 }
 
-/** The drawing as a PNG file, 8-bit RGB. */
-export function toPng(drawing: Drawing): Promise<Buffer> {
+/** The drawing as a PNG file. */
+export function toPng(drawing: Drawing): Buffer {
   const { width, height } = drawing.canvas;
-  const { buffer } = drawing.getImageData(0, 0, width, height).data;
-  // Enlarged pixels repeat whole rows, which zlib finds by itself: no filter.
-  return sharp(new Uint8Array(buffer), { raw: { width, height, channels: 4 } })
-    .removeAlpha()
-    .png({ compressionLevel: 6, adaptiveFiltering: false })
-    .toBuffer();
+  return encodeOpaquePng(drawing.getImageData(0, 0, width, height).data, width, height);
 }

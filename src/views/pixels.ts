@@ -180,12 +180,37 @@ export function averageAreas(
   return result;
 }
 
+/** Enlarges pixels to blocks of factor × factor pixels. */
+function enlarge({ width, height, rgba }: Pixels, factor: number): Pixels {
+  const source = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
+  const wide = width * factor;
+  const result = new Uint32Array(wide * height * factor);
+  for (let y = 0; y < height; y++) {
+    const row = y * factor * wide;
+    for (let x = 0; x < width; x++) {
+      result.fill(source[y * width + x]!, row + x * factor, row + (x + 1) * factor);
+    }
+    for (let copy = 1; copy < factor; copy++) {
+      result.copyWithin(row + copy * wide, row, row + wide);
+    }
+  }
+  return {
+    width: wide,
+    height: height * factor,
+    rgba: new Uint8ClampedArray(result.buffer),
+  };
+}
+
 /**
  * Brings pixels to a size by averaging over areas. Reduced pictures are smooth; enlarged ones show
  * each pixel as an even block, with soft edges where the factor is not whole.
  */
 export function resample(pixels: Pixels, size: Size): Pixels {
   if (pixels.width === size.width && pixels.height === size.height) return pixels;
+  const factor = size.width / pixels.width;
+  if (Number.isInteger(factor) && factor * pixels.height === size.height) {
+    return enlarge(pixels, factor);
+  }
   const rgba = new Uint8ClampedArray(averageAreas(pixels.rgba, pixels, 4, size));
-  return { ...size, rgba };
+  return { width: size.width, height: size.height, rgba };
 }

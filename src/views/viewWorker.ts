@@ -24,7 +24,7 @@ export type ViewRequest =
 /** A drawn view; answers come in the order of the requests. */
 export type ViewResponse = { readonly png: Uint8Array } | { readonly error: Error };
 
-function draw(request: ViewRequest): Promise<Uint8Array> {
+function draw(request: ViewRequest): Uint8Array {
   switch (request.kind) {
     case 'selection':
       return toPng(drawSelectionView(request.view));
@@ -37,17 +37,12 @@ function draw(request: ViewRequest): Promise<Uint8Array> {
   }
 }
 
-/** Settled when the views so far are answered: compression runs beside this thread. */
-let answered: Promise<void> = Promise.resolve();
-
 parentPort?.on('message', (request: ViewRequest) => {
-  answered = answered.then(async () => {
-    let response: ViewResponse;
-    try {
-      response = { png: await draw(request) };
-    } catch (error) {
-      response = { error: error as Error };
-    }
-    parentPort?.postMessage(response);
-  });
+  let response: ViewResponse;
+  try {
+    response = { png: draw(request) };
+  } catch (error) {
+    response = { error: error as Error };
+  }
+  parentPort?.postMessage(response);
 });

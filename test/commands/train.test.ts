@@ -124,6 +124,29 @@ test('each step with a monitored item is recorded with its contributions at Hs a
   }
 });
 
+test('the selected items and others go to the projector, with what Hs holds of them', () => {
+  const table = (name: string) =>
+    readFileSync(join(whole, 'projector-33', name), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t'));
+  const [columns, ...rows] = table('metadata.tsv');
+  assert.deepEqual(columns, ['item', 'label', 'output', 'probability', 'chosen', 'rank']);
+  const last = readSelections(whole).slice(-8);
+  assert.deepEqual(
+    rows.slice(0, 8).map(([item, , , , chosen, rank]) => [item, chosen, rank]),
+    last.map(({ item, rank }) => [String(item), 'selected', String(rank)]),
+  );
+  // All items: there are fewer than --projector_items.
+  assert.equal(new Set(rows.map(([item]) => item)).size, items);
+  const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
+  for (const [i, vector] of table('vectors.tsv').entries()) {
+    const logits = vector.map(Number);
+    assert.equal(logits.length, 10);
+    assert.equal(names[logits.indexOf(Math.max(...logits))], rows[i]![2]);
+  }
+});
+
 const skipPython = skipWithoutPython('tensorflow', 'tensorboard');
 test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () => {
   const { records, kept, hasGraph } = readWithTensorFlow(whole)[0]!;

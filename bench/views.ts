@@ -1,0 +1,114 @@
+/**
+ * Cost of the views: drawing and compression, as the thread that makes them spends it.
+ *
+ *     node dist/bench/views.js [--repeats N]
+ *
+ * Prints milliseconds of processor time of all threads together (what one core would need), which
+ * other work on the machine does not lengthen as it does the wall clock; the last line is one JSON
+ * object.
+ */
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { makeDigits } from '../datasets/digits.ts';
+import { random } from '../src/random.ts';
+import { MonitoringHistory } from '../src/training/monitoringHistory.ts';
+import { toPng } from '../src/views/drawing.ts';
+import { drawEvolutionView } from '../src/views/evolutionView.ts';
+import { drawMonitoringView, type MonitoredLayer } from '../src/views/monitoringView.ts';
+import { drawSelectionView } from '../src/views/selectionView.ts';
+import { median } from './measure.ts';
+
+const { values: flags } = parseArgs({ options: { repeats: { type: 'string', default: '60' } } });
+const repeats = Number(flags.repeats);
+
+const { pixels, labels } = makeDigits('train', 64);
+const names = Array.from({ length: 10 }, (_, i) => `digit ${i}`);
+const next = random(1);
+const imageOf = (i: number) => ({
+  width: 28,
+  height: 28,
+  channels: 1,
+  data: pixels.subarray(784 * i, 784 * (i + 1)),
+});
+const selection = {
+  epoch: 1,
+  step: 80,
+  selectionLayer: 'Logits',
+  capacity: 64,
+  modelName: 'lenet',
+  items: Array.from(labels, (label, i) => ({
+    itemIndex: 100 * i,
+    image: imageOf(i),
+    label: names[label]!,
+    output: names[(label + 1) % 10]!,
+    outputProbability: next(),
+    contribution: 20 - i / 4,
+    isNew: i % 3 === 0,
+    hasPlantedError: i % 5 === 0,
+  })),
+};
+/** Sparse, as maps behind a ReLU are. */
+const map = (side: number) =>
+  Float32Array.from({ length: side * side }, () => Math.max(0, next() - 0.5) ** 3);
+const layerOf = (name: string, side: number): MonitoredLayer => ({
+  name,
+  contribution: next(),
+  maps: { height: side, width: side, contributionMap: map(side), reductionMap: map(side) },
+});
+const history = new MonitoringHistory('Logits', ['pool1', 'pool2']);
+const seen = (i: number) => ({
+  itemIndex: 7,
+  epoch: i,
+  step: 80 * i,
+  label: names[1]!,
+  output: names[2]!,
+  outputProbability: next(),
+  contribution: next(),
+  layers: [layerOf('pool1', 14), layerOf('pool2', 7)],
+  input: {
+    data: Float32Array.from(imageOf(0).data, (v) => (v - 128) / 128),
+    shape: [28, 28, 1] as const,
+  },
+});
+for (let i = 1; i <= 30; i++) history.add(seen(i));
+const monitoring = { ...seen(31), original: imageOf(0), history: history.seriesOf(7) };
+const evolution = {
+  itemIndex: 7,
+  label: names[1]!,
+  selectionLayer: 'Logits',
+  layers: ['pool1', 'pool2'],
+  encounters: history.encountersOf(7),
+  encounterCount: 30,
+  history: history.seriesOf(7),
+  isScaleShared: false,
+};
+
+const views = {
+  selectionOf64: () => toPng(drawSelectionView(selection)),
+  monitoringOf2Layers: () => toPng(drawMonitoringView(monitoring)),
+  evolutionOf10Rows: () => toPng(drawEvolutionView(evolution)),
+  encounterStored: () => history.add(seen(32)),
+};
+
+const times = Object.fromEntries(Object.keys(views).map((name) => [name, [] as number[]]));
+const bytes: Record<string, number> = {};
+for (let round = -5; round < repeats; round++) {
+  for (const [name, make] of Object.entries(views)) {
+    const before = process.cpuUsage();
+    const png = make();
+    const { user, system } = process.cpuUsage(before);
+    if (round >= 0) times[name]!.push((user + system) / 1000);
+    bytes[name] = png?.length ?? 0;
+  }
+}
+const report: Record<string, unknown> = {
+  machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+};
+for (const [name, all] of Object.entries(times)) {
+  const cpuMs = { median: median(all), min: Math.min(...all) };
+  console.log(
+    `${name}: ${cpuMs.median.toFixed(2)} ms (min ${cpuMs.min.toFixed(2)}), ${bytes[name]} bytes`,
+  );
+  report[name] = { cpuMs, bytes: bytes[name] };
+}
+console.log(JSON.stringify(report));
