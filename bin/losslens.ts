@@ -10,6 +10,7 @@ import { normalizeArguments } from '../src/commands/flags.ts';
 import { inspectCommand } from '../src/commands/inspect.ts';
 import { layersCommand } from '../src/commands/layers.ts';
 import { trainCommand } from '../src/commands/train.ts';
+import { verifyCommand } from '../src/commands/verify.ts';
 import { UserError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 
@@ -31,6 +32,7 @@ for (const command of [
   dataCommand(),
   layersCommand(),
   inspectCommand(),
+  verifyCommand(),
 ]) {
   program.addCommand(command);
 }

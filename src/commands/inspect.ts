@@ -132,8 +132,7 @@ async function inspect(given: FlagValues<typeof inspectFlags>): Promise<void> {
 /** @returns the command, for the program to add */
 export function inspectCommand(): Command {
   const command = new Command('inspect').description(
-    'Say what a checkpoint makes of some items: loss contributions and maps at any layer,\n' +
-      'without dropout and augmentation.',
+    'Say what a checkpoint makes of some items: loss contributions and maps at any layer, without dropout and augmentation.',
   );
   return addFlags(command, inspectFlags).action(inspect);
 }

@@ -13,6 +13,7 @@ import { buildPredictionGraph } from '../../src/training/predictionGraph.ts';
 import { hashed } from '../insitu/reference.ts';
 import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
+import { writeResidualNetwork } from '../residualNetwork.ts';
 
 interface Layer {
   contribution: number;
@@ -24,29 +25,9 @@ interface Inspection {
   items: { item: number; label: string; output: string; layers: Record<string, Layer> }[];
 }
 
-/** A residual unit with batch normalisation; test/python/inspect_reference.py has the same. */
-const residualModule = `
-import { add, conv2d, fullyConnected, mean, relu } from 'losslens';
-const normalized = { batchNorm: { decay: 0.9, epsilon: 1e-3 } };
-const linear = { ...normalized, activation: 'linear' };
-export const defaultImageSize = 28;
-export const preprocessingName = 'lenet';
-export function build(images, context) {
-  return images.graph.withScope('Residual', () => {
-    const root = conv2d(context, images, 'root', 6, 3, { ...normalized, stride: 2 });
-    const inner = conv2d(context, root, 'inner', 8, 3, normalized);
-    const unit = relu(add(conv2d(context, inner, 'branch', 6, 3, linear), root));
-    const pooled = mean(unit, [1, 2]);
-    const logits = fullyConnected(context, pooled, 'logits', context.numClasses, { activation: 'linear' });
-    return { logits, endPoints: new Map(Object.entries({ root, inner, unit, pooled, Logits: logits })) };
-  });
-}`;
-
 const data = temporaryFolder();
 writeSmallMnist(data, 20, 10);
-const modules = temporaryFolder();
-const residual = join(modules, 'residual.mjs');
-writeFileSync(residual, residualModule);
+const residual = writeResidualNetwork(data);
 
 /** Values of a variable that anyone can make again: from a hash, in a range that suits its kind. */
 function madeValue(name: string, shape: readonly number[], index: number): Float32Array {
