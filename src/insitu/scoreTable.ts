@@ -1,4 +1,5 @@
 /** Every item's scores over a run, gathered from the training steps. */
+import { UserError } from '../errors.ts';
 import { type StepScore, stepScores } from './itemScores.ts';
 
 /** Scores of the items of one step, as the graph gives them. */
@@ -48,9 +49,16 @@ export class ScoreTable {
   /**
    * @param size   items of the data set
    * @param state  of an earlier table, to go on from; it is copied
+   * @throws UserError  when it is of a data set of another size
    */
   constructor(size: number, state?: ScoreTableState) {
     this.size = size;
+    const before = state?.['epochs']?.length ?? size;
+    if (before !== size) {
+      throw new UserError(
+        `--train_dir: its checkpoint holds scores of ${before} items; the data set has ${size}. Name another --train_dir.`,
+      );
+    }
     const counts = (name: string) => Int32Array.from(state?.[name] ?? new Int32Array(size));
     const reals = (name: string, columns = 1) =>
       Float32Array.from(state?.[name] ?? new Float32Array(columns * size));

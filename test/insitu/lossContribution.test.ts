@@ -44,13 +44,17 @@ const optimizer = {
   rmsprop_decay: 0.9,
 };
 
-function lenetGraph(selectionLayer: string, monitoredLayers: string[]): TrainingGraph {
+function lenetGraph(
+  selectionLayer: string,
+  monitoredLayers: string[],
+  labelSmoothing = 0,
+): TrainingGraph {
   return buildTrainingGraph({
     network: getNetwork('lenet'),
     numClasses: 10,
     input: imageInput([28, 28, 1]),
     weightDecay: 0,
-    labelSmoothing: 0,
+    labelSmoothing,
     computeType: 'float32',
     optimizer,
     selectionLayer,
@@ -234,21 +238,41 @@ test('with biases, layers differ by the bias terms alone', { skip }, async () =>
   assert.ok(Math.abs(atPool2 - (atLogits - biasTerms)) < 1e-4);
 });
 
-test('with and without in situ layers a step trains bit-equal weights', { skip }, async () => {
+test('label smoothing changes the loss, but no score at the logits', { skip }, async () => {
+  const outputs: Record<string, HostTensor>[] = [];
+  for (const labelSmoothing of [0, 0.3]) {
+    const graph = lenetGraph('Logits', [], labelSmoothing);
+    const session = await engine!.load(graph.graph, graph.signatures);
+    assignReferenceWeights(session, graph);
+    outputs.push(trainStep(session, 0, false));
+    session.close();
+  }
+  const [plain, smoothed] = outputs as [Record<string, HostTensor>, Record<string, HostTensor>];
+  assert.notEqual(plain['cross_entropy']!.data[0], smoothed['cross_entropy']!.data[0]);
+  assert.deepEqual(smoothed['scores'], plain['scores']);
+});
+
+test('with and without scores and in situ layers a step trains bit-equal weights', {
+  skip,
+}, async () => {
   const trained: Record<string, HostTensor>[] = [];
   for (const [hs, hm] of [
     ['', []],
+    ['Logits', []],
     ['Logits', ['pool1', 'pool2', 'conv1', 'fc3']],
+    ['pool2', ['pool1']],
   ] as const) {
     const graph = lenetGraph(hs, [...hm]);
     const session = await engine!.load(graph.graph, graph.signatures);
     assignReferenceWeights(session, graph);
-    for (let step = 0; step < 3; step++) trainStep(session, 0.1, hs !== '');
+    for (let step = 0; step < 3; step++) trainStep(session, 0.1, hm.length > 0);
     trained.push(session.run('read', {}));
     session.close();
   }
-  const [without, withInSitu] = trained as [Record<string, HostTensor>, Record<string, HostTensor>];
-  for (const name of Object.keys(without)) {
-    assert.deepEqual(withInSitu[name]!.data, without[name]!.data, name);
+  const [without, ...others] = trained;
+  for (const withScores of others) {
+    for (const name of Object.keys(without!)) {
+      assert.deepEqual(withScores[name]!.data, without![name]!.data, name);
+    }
   }
 });

@@ -1,0 +1,82 @@
+"""Computes every score of items.csv with NumPy, in float64 and from the definitions.
+
+    python test/python/item_scores_reference.py > test/insitu/itemScores.golden.json
+
+A run that test/insitu/itemScores.test.ts records again: 12 items, 5 classes, 4 epochs, one dense
+layer whose weights, and a feature vector for each item and epoch, both sides make by the same hash.
+Scores are taken once at the logits and once at the features (--hs=features).
+"""
+import json
+
+import numpy as np
+
+ITEMS, CLASSES, FEATURES, EPOCHS = 12, 5, 7, 4
+
+
+def hashed(count, stream):
+    """Numbers in [-1, 1) from a hash of their index (MurmurHash3's finalizer)."""
+    h = np.arange(count, dtype=np.uint32) + np.uint32(stream * 0x9E3779B9 & 0xFFFFFFFF)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
+    h ^= h >> np.uint32(16)
+    return h.astype(np.float64) / 2**31 - 1
+
+
+weights = (2 * hashed(FEATURES * CLASSES, 1)).reshape(FEATURES, CLASSES)
+bias = hashed(CLASSES, 2)
+labels = np.arange(ITEMS) * 3 % CLASSES
+onehot = np.eye(CLASSES)[labels]
+rows = np.arange(ITEMS)
+
+
+def presentation(epoch, at_features):
+    """The scores of one presentation of every item."""
+    h = (2 * hashed(ITEMS * FEATURES, 10 + epoch)).reshape(ITEMS, FEATURES)
+    z = h @ weights + bias
+    p = np.exp(z - z.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    dz = p - onehot
+    # f·b of the item's own loss, at the features or at log p
+    products = h * (dz @ weights.T) if at_features else np.log(p) * dz
+    others = np.where(onehot == 1, -np.inf, z).max(1)
+    # The gradient of each item's loss in the weights and in the bias, written out
+    gradient = np.concatenate([h[:, :, None] * dz[:, None, :], dz[:, None, :]], axis=1)
+    return {
+        'contribution': products.sum(1),
+        'contribution_positive': np.where(products > 0, products, 0).sum(1),
+        'contribution_negative': -np.where(products < 0, products, 0).sum(1),
+        'loss': -np.log(p[rows, labels]),
+        'margin': z[rows, labels] - others,
+        'entropy': -(p * np.log(p)).sum(1),
+        'confidence': p[rows, labels],
+        'el2n': np.linalg.norm(dz, axis=1),
+        'grand': np.linalg.norm(gradient.reshape(ITEMS, -1), axis=1),
+    }, p.argmax(1) == labels, p
+
+
+def scores(at_features):
+    runs = [presentation(epoch, at_features) for epoch in range(EPOCHS)]
+    out = {}
+    for name in runs[0][0]:
+        values = np.stack([run[0][name] for run in runs])
+        out[name] = values[-1]
+        out[name + '_mean'] = values.mean(0)
+    series = {name: np.stack([run[0][name] for run in runs]) for name in runs[0][0]}
+    rising = np.arange(1, EPOCHS + 1)
+    out['contribution_clipped_mean'] = np.clip(series['contribution'], 0, None).mean(0)
+    out['contribution_positive_rising_mean'] = np.average(
+        series['contribution_positive'], axis=0, weights=rising
+    )
+    out['loss_rising_mean'] = np.average(series['loss'], axis=0, weights=rising)
+    out['variability'] = series['confidence'].std(0)
+    right = np.stack([run[1] for run in runs])
+    forgotten = (right[:-1] & ~right[1:]).sum(0)
+    out['forgetting_events'] = np.where(right.any(0), forgotten, EPOCHS)
+    out['wrong_events'] = (~right).sum(0)
+    mean_p = np.mean([run[2] for run in runs], axis=0)
+    out['suggested_label'] = mean_p.argmax(1)
+    out['suggested_probability'] = mean_p.max(1)
+    return {name: [float(f'{v:.9g}') for v in values] for name, values in out.items()}
+
+
+print(json.dumps({'Logits': scores(False), 'features': scores(True)}))
