@@ -1,0 +1,196 @@
+/**
+ * What the scores of every item cost, as a share of the training step.
+ *
+ *     node dist/bench/scores.js [--rounds N]
+ *
+ * For LeNet (batch 50) and cifarnet (batch 128), on TensorFlow in float32:
+ *
+ * - step: a training step with scores, all that is kept of them and the queue, against one without,
+ *   in turn. Both must train bit-equal weights.
+ * - alone: what the scores add where nothing else is in the way: the time of their nodes on fed
+ *   logits and features less that of a graph that returns the logits, plus the time that keeping
+ *   them takes. Its share of the step is the finer measure: steps vary by more than scores cost.
+ *
+ * The last line is one JSON object.
+ */
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { trainFlags } from '../src/commands/trainFlags.ts';
+import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
+import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
+import { Graph } from '../src/graph/graph.ts';
+import { constant, identity, placeholder } from '../src/graph/ops/array.ts';
+import { argMax, matMul } from '../src/graph/ops/math.ts';
+import { softmax } from '../src/graph/ops/nn.ts';
+import { itemScores } from '../src/insitu/itemScores.ts';
+import { QuotaQueue } from '../src/insitu/quotaQueue.ts';
+import { defaultScore, scores, suspicion } from '../src/insitu/scores.ts';
+import { ScoreTable } from '../src/insitu/scoreTable.ts';
+import { suggestedLabels } from '../src/insitu/suggestedLabels.ts';
+import { getNetwork } from '../src/nets/factory.ts';
+import { random } from '../src/random.ts';
+import { initialValues } from '../src/training/initialValues.ts';
+import type { OptimizerOptions } from '../src/training/optimizers.ts';
+import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
+import { interleave, timingText } from './measure.ts';
+
+const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '100' } } });
+const rounds = Number(flags.rounds);
+const classes = 10;
+/** Items of the data set: the arrays that are kept must not fit into the processor's caches. */
+const items = 50_000;
+
+const optimizer = {
+  ...Object.fromEntries(
+    Object.entries(trainFlags.Optimisation).map(([name, flag]) => [name, flag.defaultValue]),
+  ),
+  optimizer: 'sgd',
+} as unknown as OptimizerOptions;
+
+/** Everything that a training run keeps of a step's scores, as InSituRecorder does. */
+class Keeper {
+  readonly #table = new ScoreTable(items);
+  readonly #suggested = suggestedLabels(items, classes);
+  readonly #queue = new QuotaQueue<{ itemIndex: number; label: number; score: number }>(
+    64,
+    Number.POSITIVE_INFINITY,
+  );
+  #first = 0;
+
+  keep(outputs: Record<string, HostTensor>, labels: Int32Array): void {
+    const itemIndices = Array.from(labels, (_, row) => (this.#first + row * 389) % items);
+    this.#first++;
+    const output = outputs['output']!.data;
+    this.#table.add({ itemIndices, labels, output, scores: outputs['scores']!.data });
+    this.#suggested.add(itemIndices, outputs['probabilities']!.data);
+    const score = scores.get(defaultScore)!;
+    itemIndices.forEach((itemIndex, row) => {
+      const label = labels[row]!;
+      this.#queue.offer({ itemIndex, label, score: suspicion(score, this.#table, itemIndex) });
+    });
+  }
+}
+
+function noise(count: number): Float32Array {
+  const next = random(3);
+  return Float32Array.from({ length: count }, () => next() - 0.5);
+}
+
+function labelsOf(batchSize: number): Int32Array {
+  return Int32Array.from({ length: batchSize }, (_, row) => row % classes);
+}
+
+/** A training step of a network, again and again on one batch. */
+async function trainingStep(
+  engine: Engine,
+  modelName: string,
+  channels: number,
+  batchSize: number,
+  selectionLayer: string,
+): Promise<{ session: Session; run: () => Record<string, HostTensor> }> {
+  const network = getNetwork(modelName);
+  const side = network.defaultImageSize;
+  const { graph, signatures, variables } = buildTrainingGraph({
+    network,
+    numClasses: classes,
+    imageShape: [side, side, channels],
+    weightDecay: 0,
+    labelSmoothing: 0,
+    computeType: 'float32',
+    optimizer,
+    selectionLayer,
+    monitoredLayers: [],
+  });
+  const session = await engine.load(graph, signatures);
+  session.run('assign', initialValues(variables, 0));
+  const labels = labelsOf(batchSize);
+  const feeds = {
+    images: {
+      data: noise(batchSize * side * side * channels),
+      shape: [batchSize, side, side, channels],
+    },
+    labels: { data: labels, shape: [batchSize] },
+    learning_rate: { data: Float32Array.of(0.01), shape: [] },
+    dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
+  };
+  return { session, run: () => session.run('train', feeds) };
+}
+
+/** The nodes of the scores on fed features, or without them nothing but the logits. */
+async function scoresAlone(
+  engine: Engine,
+  features: number,
+  batchSize: number,
+  hasScores: boolean,
+): Promise<() => Record<string, HostTensor>> {
+  const graph = new Graph();
+  const h = placeholder(graph, 'float32', [-1, features], 'features');
+  const labels = placeholder(graph, 'int32', [-1], 'labels');
+  const weights = constant(graph, 'float32', noise(features * classes), [features, classes]);
+  const logits = matMul(h, weights);
+  // What every training step returns, with scores or without.
+  const probabilities = softmax(logits);
+  const common = { output: argMax(logits), logits: identity(logits) };
+  const session = await engine.load(graph, {
+    score: {
+      inputs: { features: h, labels },
+      outputs: hasScores
+        ? { ...common, probabilities, scores: itemScores(logits, probabilities, labels, null) }
+        : common,
+    },
+  });
+  const feeds = {
+    features: { data: noise(batchSize * features), shape: [batchSize, features] },
+    labels: { data: labelsOf(batchSize), shape: [batchSize] },
+  };
+  return () => session.run('score', feeds);
+}
+
+const engine = await loadTensorFlowEngine();
+const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
+const report: Record<string, unknown> = { machine, engine: engine.name };
+console.log(`${machine}; ${engine.name}`);
+for (const { modelName, channels, batchSize, features } of [
+  { modelName: 'lenet', channels: 1, batchSize: 50, features: 1024 },
+  { modelName: 'cifarnet', channels: 3, batchSize: 128, features: 192 },
+]) {
+  const without = await trainingStep(engine, modelName, channels, batchSize, '');
+  const withScores = await trainingStep(engine, modelName, channels, batchSize, 'Logits');
+  const nothing = await scoresAlone(engine, features, batchSize, false);
+  const alone = await scoresAlone(engine, features, batchSize, true);
+  const keeper = new Keeper();
+  const labels = labelsOf(batchSize);
+  const last = alone();
+  const timings = interleave(
+    {
+      without: () => without.run(),
+      with: () => keeper.keep(withScores.run(), labels),
+      nothing: () => nothing(),
+      nodes: () => alone(),
+      keeping: () => keeper.keep(last, labels),
+    },
+    rounds,
+  );
+  const weights = [without, withScores].map(({ session }) => session.run('read', {}));
+  for (const [name, { data }] of Object.entries(weights[0]!)) {
+    const other = weights[1]![name]!.data;
+    if (data.some((value, i) => value !== other[i])) throw new Error(`${name}: weights differ`);
+  }
+  const ratio = timings.with.medianMs / timings.without.medianMs;
+  const addedMs = timings.nodes.medianMs - timings.nothing.medianMs + timings.keeping.medianMs;
+  const share = addedMs / timings.without.medianMs;
+  const name = `scores, ${modelName}, batch ${batchSize}`;
+  console.log(`${name}: with ÷ without = ${ratio.toFixed(4)}, weights bit-equal`);
+  console.log(`  with: ${timingText(timings.with)}`);
+  console.log(`  without: ${timingText(timings.without)}`);
+  console.log(
+    `  alone: ${(1000 * addedMs).toFixed(0)} µs = ${(100 * share).toFixed(2)} % of the step without ` +
+      `(nodes ${(1000 * (timings.nodes.medianMs - timings.nothing.medianMs)).toFixed(0)} µs, ` +
+      `keeping ${(1000 * timings.keeping.medianMs).toFixed(0)} µs)`,
+  );
+  report[name] = { ...timings, ratio, addedMs, share };
+  without.session.close();
+  withScores.session.close();
+}
+console.log(JSON.stringify(report));
+process.exit(0);
