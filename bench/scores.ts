@@ -15,6 +15,7 @@
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { loadDataset } from '../datasets/factory.ts';
 import { trainFlags } from '../src/commands/trainFlags.ts';
 import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
@@ -28,8 +29,10 @@ import { defaultScore, scores, suspicion } from '../src/insitu/scores.ts';
 import { ScoreTable } from '../src/insitu/scoreTable.ts';
 import { suggestedLabels } from '../src/insitu/suggestedLabels.ts';
 import { getNetwork } from '../src/nets/factory.ts';
+import { BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { random } from '../src/random.ts';
 import { initialValues } from '../src/training/initialValues.ts';
+import { networkInput } from '../src/training/networkInput.ts';
 import type { OptimizerOptions } from '../src/training/optimizers.ts';
 import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 import { interleave, timingText } from './measure.ts';
@@ -84,16 +87,17 @@ function labelsOf(batchSize: number): Int32Array {
 async function trainingStep(
   engine: Engine,
   modelName: string,
-  channels: number,
+  datasetName: string,
   batchSize: number,
   selectionLayer: string,
 ): Promise<{ session: Session; run: () => Record<string, HostTensor> }> {
+  const dataset = await loadDataset({ name: datasetName, folder: undefined, split: 'train' });
   const network = getNetwork(modelName);
-  const side = network.defaultImageSize;
+  const input = await networkInput(network, dataset);
   const { graph, signatures, variables } = buildTrainingGraph({
     network,
     numClasses: classes,
-    imageShape: [side, side, channels],
+    input,
     weightDecay: 0,
     labelSmoothing: 0,
     computeType: 'float32',
@@ -103,16 +107,23 @@ async function trainingStep(
   });
   const session = await engine.load(graph, signatures);
   session.run('assign', initialValues(variables, 0));
-  const labels = labelsOf(batchSize);
+  const pipeline = new BatchPipeline(dataset, {
+    preprocessingName: network.preprocessingName,
+    isTraining: true,
+    input,
+    batchSize,
+    seed: 0,
+    numThreads: 1,
+  });
+  const { value: batch } = await pipeline.epoch(0).next();
+  const { input: batchInput, labels } = batch!;
   const feeds = {
-    images: {
-      data: noise(batchSize * side * side * channels),
-      shape: [batchSize, side, side, channels],
-    },
-    labels: { data: labels, shape: [batchSize] },
+    [batchInput.name]: { data: batchInput.data.slice(), shape: batchInput.shape },
+    labels: { data: labels, shape: [labels.length] },
     learning_rate: { data: Float32Array.of(0.01), shape: [] },
     dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
   };
+  await pipeline.close();
   return { session, run: () => session.run('train', feeds) };
 }
 
@@ -150,12 +161,12 @@ const engine = await loadTensorFlowEngine();
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
 const report: Record<string, unknown> = { machine, engine: engine.name };
 console.log(`${machine}; ${engine.name}`);
-for (const { modelName, channels, batchSize, features } of [
-  { modelName: 'lenet', channels: 1, batchSize: 50, features: 1024 },
-  { modelName: 'cifarnet', channels: 3, batchSize: 128, features: 192 },
+for (const { modelName, dataset, batchSize, features } of [
+  { modelName: 'lenet', dataset: 'digits', batchSize: 50, features: 1024 },
+  { modelName: 'cifarnet', dataset: 'shapes', batchSize: 128, features: 192 },
 ]) {
-  const without = await trainingStep(engine, modelName, channels, batchSize, '');
-  const withScores = await trainingStep(engine, modelName, channels, batchSize, 'Logits');
+  const without = await trainingStep(engine, modelName, dataset, batchSize, '');
+  const withScores = await trainingStep(engine, modelName, dataset, batchSize, 'Logits');
   const nothing = await scoresAlone(engine, features, batchSize, false);
   const alone = await scoresAlone(engine, features, batchSize, true);
   const keeper = new Keeper();

@@ -221,6 +221,7 @@ export async function encodedDataset(
     labels,
     images: store,
     image: async (itemIndex) => reader.read(itemIndex),
+    describeItem: (itemIndex) => describeItem(images, itemIndex),
   };
   return { dataset, skipped };
 }

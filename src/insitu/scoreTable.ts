@@ -39,9 +39,9 @@ export class ScoreTable {
   readonly #mean: Float32Array;
   /** Mean of max(contribution, 0). */
   readonly clippedMean: Float32Array;
-  /** Mean of contribution_positive, the nth presentation weighted by n. */
+  /** Mean of contribution_positive, the nth presentation weighted by n². */
   readonly risingPositive: Float32Array;
-  /** Mean of the loss, the nth presentation weighted by n. */
+  /** Mean of the loss, the nth presentation weighted by n². */
   readonly risingLoss: Float32Array;
   /** Σ (confidence − mean)², by Welford's recurrence. */
   readonly confidenceSquares: Float32Array;
@@ -127,8 +127,8 @@ export class ScoreTable {
       }
       this.clippedMean[item]! +=
         (Math.max(0, scores[contribution + row]!) - this.clippedMean[item]!) / n;
-      // Weights 1, 2, …, n sum to n·(n+1)/2, of which n is the share 2/(n+1).
-      const share = 2 / (n + 1);
+      // Weights 1, 4, …, n² sum to n·(n+1)·(2n+1)/6, of which n² is this share.
+      const share = (6 * n) / ((n + 1) * (2 * n + 1));
       this.risingPositive[item]! += (scores[positive + row]! - this.risingPositive[item]!) * share;
       this.risingLoss[item]! += (scores[loss + row]! - this.risingLoss[item]!) * share;
       const p = scores[confidence + row]!;

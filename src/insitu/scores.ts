@@ -62,7 +62,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     'contribution_positive_rising_mean',
     {
       first: 'highest',
-      help: 'mean over epochs of contribution_positive, epoch n weighted by n',
+      help: 'mean over epochs of contribution_positive, epoch n weighted by n²',
       value: (table, item) => table.risingPositive[item]!,
     },
   ],
@@ -70,7 +70,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     'loss_rising_mean',
     {
       first: 'highest',
-      help: 'mean over epochs of the loss, epoch n weighted by n',
+      help: 'mean over epochs of the loss, epoch n weighted by n²',
       value: (table, item) => table.risingLoss[item]!,
     },
   ],

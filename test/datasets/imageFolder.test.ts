@@ -104,6 +104,17 @@ test('items are ordered by file name, then class', async (t) => {
   assert.deepEqual([...dataset.labels], [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
 });
 
+test('an item is described by its file', async (t) => {
+  const folder = await numberedFolder(t, 2);
+  const { items, describeItem } = await load(folder);
+  assert.deepEqual(
+    Array.from(items, (item) => describeItem!(item)),
+    ['even/0000.png', 'odd/0001.png', 'even/0002.png', 'odd/0003.png'].map((name) =>
+      join(folder, name),
+    ),
+  );
+});
+
 test('draws a validation split by its seed: parts of each class, disjoint, complete', async (t) => {
   const folder = await numberedFolder(t, 10);
   const values = async (split: string, seed: number) => {

@@ -62,7 +62,7 @@ def scores(at_features):
         out[name] = values[-1]
         out[name + '_mean'] = values.mean(0)
     series = {name: np.stack([run[0][name] for run in runs]) for name in runs[0][0]}
-    rising = np.arange(1, EPOCHS + 1)
+    rising = np.arange(1, EPOCHS + 1) ** 2
     out['contribution_clipped_mean'] = np.clip(series['contribution'], 0, None).mean(0)
     out['contribution_positive_rising_mean'] = np.average(
         series['contribution_positive'], axis=0, weights=rising
