@@ -59,7 +59,7 @@ export interface EvolutionView {
 const layout = {
   cardWidth: 350,
   margin: 4,
-  caption: 72,
+  caption: 80,
   tile: 48,
   gap: 4,
   header: 46,
@@ -123,7 +123,7 @@ export function drawEvolutionView(
     drawFlatColorBar(
       drawing,
       bar,
-      view.isScaleShared ? `${valueText(shared)} nats` : "row's",
+      view.isScaleShared ? `${valueText(shared)} nats` : 'max of row',
       name,
     );
   }
@@ -136,7 +136,7 @@ export function drawEvolutionView(
     drawText(drawing, `O: ${encounter.output}`, margin, y + 10, room, answer);
     const numbers = [
       `(${probabilityText(encounter.outputProbability)})`,
-      `S ${signedText(encounter.contribution)}`,
+      `S ${signedText(encounter.contribution, 2)}`,
     ].join(' ');
     drawText(drawing, numbers, margin, y + 21, room, { size: 9 });
     const own = maximumOf(encounter);

@@ -1,16 +1,19 @@
 /** Numbers as the views write them: short. */
 
-/** Three significant digits, with an exponent where that is shorter: "1.23", "0.0456", "1.2e−5". */
-export function valueText(value: number): string {
+/** Some significant digits, with an exponent where that is shorter: "1.23", "0.0456", "1.2e−5". */
+export function valueText(value: number, digits = 3): string {
   if (value === 0) return '0';
-  const size = Math.abs(value);
-  const text = size >= 1e4 || size < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
+  const rounded = value.toPrecision(digits);
+  const size = Math.abs(Number(rounded));
+  let text = rounded;
+  if (size >= 1e4 || size < 1e-3) text = value.toExponential(1);
+  else if (size >= 10 ** digits) text = String(Math.round(value));
   return text.replace('e+', 'e').replaceAll('-', '−');
 }
 
 /** A contribution in nats with its sign: "+47.2", "−0.0123". */
-export function signedText(value: number): string {
-  return value > 0 ? `+${valueText(value)}` : valueText(value);
+export function signedText(value: number, digits = 3): string {
+  return value > 0 ? `+${valueText(value, digits)}` : valueText(value, digits);
 }
 
 /** A probability with two digits: "0.98". */

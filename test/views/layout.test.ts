@@ -96,14 +96,14 @@ test('characters that no font has are written as their numbers', () => {
 });
 
 test('numbers are short and their units of the last place tell ticks apart', () => {
-  assert.deepEqual([0, 1.2345, 12.345, 12345, -0.00012345].map(valueText), [
-    '0',
-    '1.23',
-    '12.3',
-    '1.2e4',
-    '−1.2e−4',
-  ]);
-  assert.deepEqual([2, -2, 0].map(signedText), ['+2.00', '−2.00', '0']);
+  assert.deepEqual(
+    [0, 1.2345, 12.345, 999.7, 1234.6, 12345, -0.00012345].map((value) => valueText(value)),
+    ['0', '1.23', '12.3', '1000', '1235', '1.2e4', '−1.2e−4'],
+  );
+  assert.deepEqual(
+    [2, -2, 0].map((value) => signedText(value)),
+    ['+2.00', '−2.00', '0'],
+  );
   assert.deepEqual(ticks(0.372), [0, 0.1, 0.2, 0.3]);
   assert.deepEqual(
     ticks(0.372).map((tick) => tickText(tick, 0.372)),
