@@ -6,9 +6,11 @@ import { Command, CommanderError } from 'commander';
 import { dataCommand } from '../src/commands/data.ts';
 import { engineCommand } from '../src/commands/engine.ts';
 import { evaluateCommand } from '../src/commands/evaluate.ts';
+import { exportCommand } from '../src/commands/export.ts';
 import { normalizeArguments } from '../src/commands/flags.ts';
 import { inspectCommand } from '../src/commands/inspect.ts';
 import { layersCommand } from '../src/commands/layers.ts';
+import { predictCommand } from '../src/commands/predict.ts';
 import { trainCommand } from '../src/commands/train.ts';
 import { verifyCommand } from '../src/commands/verify.ts';
 import { UserError } from '../src/errors.ts';
@@ -31,6 +33,8 @@ for (const command of [
   engineCommand(),
   dataCommand(),
   layersCommand(),
+  predictCommand(),
+  exportCommand(),
   inspectCommand(),
   verifyCommand(),
 ]) {

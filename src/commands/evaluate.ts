@@ -1,41 +1,82 @@
 /** `losslens evaluate`: how good a checkpoint is on a split. */
 import { Command } from 'commander';
-import { runEvaluation } from '../training/evaluationRun.ts';
+import {
+  type EvaluationOptions,
+  runEvaluation,
+  waitForCheckpoint,
+} from '../training/evaluationRun.ts';
+import { interruptSignal } from '../training/interrupt.ts';
 import {
   addFlags,
+  boolean,
   type FlagValues,
   integer,
   optionalInteger,
+  optionalReal,
   optionalText,
+  real,
   text,
+  unsupported,
 } from './flags.ts';
+import { inherited, resolveRunFlags, runFolder } from './runFlags.ts';
 import { dataFlags, engineFlags, modelFlags } from './trainFlags.ts';
 
 const evaluateFlags = {
-  Data: {
-    ...dataFlags,
+  'Data (by default those of the run)': {
+    ...inherited(dataFlags),
     dataset_split_name: text('test', 'split that is classified'),
     eval_image_size: optionalInteger('side of the preprocessed images in pixels', { min: 1 }),
-    batch_size: integer(100, 'items per step', { min: 1 }),
   },
-  Model: {
-    ...modelFlags,
+  'Model (by default that of the run)': inherited(modelFlags),
+  Evaluation: {
     checkpoint_path: text('runs/train', 'checkpoint, or a folder whose latest one is taken'),
+    batch_size: integer(100, 'items per step', { min: 1 }),
+    max_num_batches: optionalInteger('steps after which it is enough; by default all items', {
+      min: 1,
+    }),
+    moving_average_decay: optionalReal(
+      'any value: evaluate the moving averages of the variables in their place',
+      { min: 0, max: 1 },
+    ),
+    watch: boolean(false, 'evaluate each checkpoint that appears in the folder, until Ctrl-C'),
+    watch_interval_secs: real(10, 'seconds between looks at the folder', { min: 0.1 }),
+    quantize: unsupported(boolean(false, ''), 'quantised networks are not built'),
   },
-  Logging: {
-    eval_dir: optionalText('folder for the event file; by default checkpoint_path/eval'),
+  Output: {
+    eval_dir: optionalText(
+      'folder for event files and evaluations.jsonl; by default eval beside the checkpoint, eval_SPLIT for other splits than test',
+    ),
+    json: boolean(false, 'print one line of JSON for each checkpoint in place of tables'),
   },
-  Engine: { ...engineFlags },
+  Engine: {
+    ...engineFlags,
+    master: unsupported(text('', ''), 'losslens evaluates in one process on one device'),
+  },
 };
+
+type EvaluateFlags = FlagValues<typeof evaluateFlags>;
+
+/** All options: what the command line leaves out comes from the run that the checkpoint is of. */
+async function resolveOptions(flags: EvaluateFlags): Promise<EvaluationOptions> {
+  const { checkpoint_path, moving_average_decay } = flags;
+  const run = await resolveRunFlags(runFolder(checkpoint_path), flags);
+  // These mean something else to a run.
+  return { ...flags, ...run, checkpoint_path, moving_average_decay };
+}
 
 /** @returns the command, for the program to add */
 export function evaluateCommand(): Command {
   const command = new Command('evaluate').description(
-    'Classify a split with a checkpoint and say how often it is right.',
+    'Classify a split with a checkpoint and say how often it is right, in all and by class.',
   );
-  return addFlags(command, evaluateFlags).action(
-    async (flags: FlagValues<typeof evaluateFlags>) => {
-      await runEvaluation(flags);
-    },
-  );
+  return addFlags(command, evaluateFlags).action(async (flags: EvaluateFlags) => {
+    const { signal, release } = interruptSignal(() => {});
+    try {
+      if (flags.watch) await waitForCheckpoint(flags, signal);
+      if (signal.aborted) return;
+      await runEvaluation(await resolveOptions(flags), signal);
+    } finally {
+      release();
+    }
+  });
 }

@@ -1,4 +1,6 @@
 /** The flags of a run, for commands that look at it: given ones, else its own from `run.json`. */
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { readRunFlags } from '../training/runRecord.ts';
 import type { Flag, FlagGroups, FlagValues } from './flags.ts';
 import { engineFlags, type TrainFlags, trainFlags } from './trainFlags.ts';
@@ -9,7 +11,9 @@ type Inherited<F> = {
 };
 
 /** The same flags, each without a default: where one is left out, the run's own value holds. */
-function inherited<F extends Readonly<Record<string, Flag<unknown>>>>(flags: F): Inherited<F> {
+export function inherited<F extends Readonly<Record<string, Flag<unknown>>>>(
+  flags: F,
+): Inherited<F> {
   const entries = Object.entries(flags)
     .filter(([, flag]) => !flag.isUnsupported)
     .map(([name, flag]) => [name, { ...flag, defaultValue: undefined }]);
@@ -26,6 +30,11 @@ export const ofRunFlags = {
   'Model (by default that of the run)': inherited({ model_name, label_smoothing }),
   Engine: { engine: engineFlags.engine },
 } satisfies FlagGroups;
+
+/** The folder of the run that a checkpoint, given as itself or by its folder, is of. */
+export function runFolder(checkpointPath: string): string {
+  return existsSync(`${checkpointPath}.index`) ? dirname(checkpointPath) : checkpointPath;
+}
 
 const allDefaults: Readonly<Record<string, unknown>> = Object.fromEntries(
   Object.values(trainFlags).flatMap((group) =>

@@ -35,7 +35,9 @@ export const dataFlags = {
   labels_file: optionalText(
     'CSV file with the columns item and label, whose labels replace those of the data set',
   ),
-  labels_offset: unsupported(integer(0, ''), 'labels are taken as the data set has them'),
+  labels_offset: integer(0, 'subtracted from all labels: so many first classes are left out', {
+    min: 0,
+  }),
   preprocessing_name: optionalText('preprocessing; by default the one of the network'),
   use_grayscale: boolean(false, 'turn colour images to grey'),
   max_sequence_length: optionalInteger(

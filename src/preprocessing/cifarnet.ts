@@ -1,6 +1,13 @@
 /** Preprocessing of cifarnet, as TF-Slim has it (preprocessing/cifarnet_preprocessing.py). */
+import { div, maximum, mean, sqrt, square, sub } from '../graph/ops/math.ts';
+import { sizeOf } from '../graph/shape.ts';
 import { copyWindow, cropOrPad } from './crop.ts';
-import { cropToSide, type PreprocessImage, type Preprocessing } from './preprocessing.ts';
+import {
+  cropToSide,
+  type Normalize,
+  type PreprocessImage,
+  type Preprocessing,
+} from './preprocessing.ts';
 
 /** Zeros on each side before the random crop, in pixels. */
 const padding = 4;
@@ -55,5 +62,15 @@ const evaluate: PreprocessImage = (image, shape, out) => {
   standardize(out);
 };
 
+/** Standardisation of each image; around the mean, for float32 keeps little of large squares. */
+const normalize: Normalize = (images) => {
+  const axes = [1, 2, 3];
+  const keep = { keepDims: true };
+  const centered = sub(images, mean(images, axes, keep));
+  const stddev = sqrt(mean(square(centered), axes, keep));
+  const values = sizeOf(images.shape.slice(1));
+  return div(centered, maximum(stddev, 1 / Math.sqrt(values)));
+};
+
 /** With the augmentation that cifarnet was trained with. */
-export const cifarnet: Preprocessing = { decodedSize: cropToSide, train, evaluate };
+export const cifarnet: Preprocessing = { decodedSize: cropToSide, train, evaluate, normalize };

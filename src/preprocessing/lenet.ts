@@ -1,4 +1,5 @@
 /** Preprocessing of LeNet, as TF-Slim has it (preprocessing/lenet_preprocessing.py). */
+import { div, sub } from '../graph/ops/math.ts';
 import { cropOrPad } from './crop.ts';
 import { cropToSide, type PreprocessImage, type Preprocessing } from './preprocessing.ts';
 
@@ -13,4 +14,5 @@ export const lenet: Preprocessing = {
   decodedSize: cropToSide,
   train: preprocess,
   evaluate: preprocess,
+  normalize: (images) => div(sub(images, 128), 128),
 };

@@ -1,6 +1,7 @@
 /** What a preprocessing is: from an image as its source has it to what the network takes. */
 
 import type { DecodedSize } from '../../datasets/decodeImage.ts';
+import type { Tensor } from '../graph/graph.ts';
 
 /**
  * For a preprocessing that crops but does not resize: images of files come in any size, and what it
@@ -35,6 +36,14 @@ export type PreprocessImage = (
   random: () => number,
 ) => void;
 
+/**
+ * The part of a preprocessing's evaluation that is arithmetic, as ops of a graph; sizing is not.
+ *
+ * @param images  float32 [n, height, width, channels] of the network's size, samples 0..255
+ * @returns       what the network takes, of the same shape
+ */
+export type Normalize = (images: Tensor) => Tensor;
+
 /** One preprocessing in its two forms, as TF-Slim pairs them. */
 export interface Preprocessing {
   /**
@@ -47,4 +56,6 @@ export interface Preprocessing {
   readonly train: PreprocessImage;
   /** Without. */
   readonly evaluate: PreprocessImage;
+  /** What evaluation does to images that have the network's size, for exported models. */
+  readonly normalize: Normalize;
 }

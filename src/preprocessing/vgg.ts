@@ -1,4 +1,6 @@
 /** Preprocessing of VGG and ResNet, as TF-Slim has it (preprocessing/vgg_preprocessing.py). */
+import { constant } from '../graph/ops/array.ts';
+import { sub } from '../graph/ops/math.ts';
 import { luminanceWeights } from './channels.ts';
 import type { ImageShape, PreprocessImage, Preprocessing, SourceImage } from './preprocessing.ts';
 import { resizeBilinear } from './resize.ts';
@@ -68,4 +70,5 @@ export const vgg: Preprocessing = {
   decodedSize: (side) => ({ side: Math.max(side, shorterSides[1]), fit: 'shrink' }),
   train,
   evaluate,
+  normalize: (images) => sub(images, constant(images.graph, 'float32', meansOf(images.shape[3]!))),
 };

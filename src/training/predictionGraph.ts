@@ -5,7 +5,8 @@ import { constant, identity, placeholder } from '../graph/ops/array.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { assign } from '../graph/ops/variables.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
-import type { GraphInput } from '../preprocessing/itemInput.ts';
+import { type GraphInput, inputTypes } from '../preprocessing/itemInput.ts';
+import type { Normalize } from '../preprocessing/preprocessing.ts';
 import { inputPlaceholder, vocabularySizeOf } from './networkInput.ts';
 
 /** What the graph depends on. */
@@ -13,6 +14,10 @@ export interface PredictionGraphOptions {
   readonly network: NetworkDefinition;
   readonly numClasses: number;
   readonly input: GraphInput;
+  /** Element type of convolutions and matrix products; float32 by default. */
+  readonly computeType?: 'float32' | 'bfloat16';
+  /** What is done to images in the graph, before the network; nothing by default. */
+  readonly normalize?: Normalize;
 }
 
 /** A network outside of training with the entry points `assign`, `read` and `predict`. */
@@ -27,18 +32,23 @@ export function buildPredictionGraph({
   network,
   numClasses,
   input,
+  computeType = 'float32',
+  normalize = (items) => items,
 }: PredictionGraphOptions): PredictionGraph {
   const graph = new Graph();
-  const predict = predictSignature(inputPlaceholder(graph, input), network, {
+  const items = inputPlaceholder(graph, input);
+  const normalized = graph.withScope('preprocessing', () => normalize(items));
+  const { outputs } = predictSignature(normalized, network, {
     numClasses,
     vocabularySize: vocabularySizeOf(input),
     isTraining: false,
     weightDecay: 0,
     dropoutSeed: constant(graph, 'int32', [0, 0]),
-    computeType: 'float32',
+    computeType,
     updates: [],
   });
   const variables = [...graph.variables.values()];
+  const predict = { inputs: { [inputTypes[input.kind].name]: items }, outputs };
   return { graph, variables, signatures: { ...variableSignatures(graph, variables), predict } };
 }
 

@@ -143,6 +143,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
       split: dataset.split,
       items: dataset.items.length,
       classes: dataset.classNames,
+      ...(dataset.kind === 'images' ? { channels: dataset.imageShape[2] } : {}),
     },
   });
   const pipelineOptions = { preprocessingName, input, seed: options.seed };

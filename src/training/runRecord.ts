@@ -19,6 +19,8 @@ export interface RunRecord {
     readonly split: string;
     readonly items: number;
     readonly classes: readonly string[];
+    /** Of the images in their source: 1 grey, 3 RGB. */
+    readonly channels?: number;
   };
 }
 
@@ -41,14 +43,12 @@ export async function writeRunRecord(folder: string, record: RunRecord): Promise
 }
 
 /**
- * Reads the flags of the run in a folder.
+ * Reads the record of the run in a folder.
  *
- * @returns  their values by name, or undefined when the folder holds no run
+ * @returns  undefined when the folder holds none
  * @throws UserError  when run.json is damaged
  */
-export async function readRunFlags(
-  folder: string,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
+export async function readRunRecord(folder: string): Promise<RunRecord | undefined> {
   const path = join(folder, 'run.json');
   let content: string;
   try {
@@ -58,8 +58,15 @@ export async function readRunFlags(
     throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
   }
   try {
-    return (JSON.parse(content) as RunRecord).flags;
+    return JSON.parse(content) as RunRecord;
   } catch (error) {
     throw new UserError(`${path}: is no record of a run (${(error as Error).message}).`);
   }
+}
+
+/** The flags of the run in a folder, by name; undefined when it holds none. */
+export async function readRunFlags(
+  folder: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  return (await readRunRecord(folder))?.flags;
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { SkippedItem } from '../../datasets/encodedImages.ts';
 import { loadDataset } from '../../datasets/factory.ts';
+import { withLabelsOffset } from '../../datasets/labelsOffset.ts';
 import { toCsv } from '../csv.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
 import { replaceFile } from '../replaceFile.ts';
@@ -11,6 +12,7 @@ import { replaceFile } from '../replaceFile.ts';
 export interface DataOptions {
   readonly dataset_name: string;
   readonly dataset_dir: string | undefined;
+  readonly labels_offset: number;
   readonly validation_split: number;
   readonly validation_seed: number;
   readonly on_bad_item: 'fail' | 'skip';
@@ -37,7 +39,7 @@ export async function loadSplit(
   side: number | null,
 ): Promise<Split> {
   let skipped: readonly SkippedItem[] = [];
-  const dataset = await loadDataset({
+  const source = await loadDataset({
     name: options.dataset_name,
     folder: options.dataset_dir,
     split,
@@ -50,7 +52,7 @@ export async function loadSplit(
     },
     maxBytes: options.max_data_memory_mb * 2 ** 20,
   });
-  return { dataset, skipped };
+  return { dataset: withLabelsOffset(source, options.labels_offset), skipped };
 }
 
 /** Lists the items that are left out in `skipped.csv` and says how many there are. */

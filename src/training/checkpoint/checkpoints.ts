@@ -25,7 +25,7 @@ interface State {
  *
  * @throws UserError  when the file cannot be read or understood
  */
-async function listCheckpoints(folder: string): Promise<string[]> {
+export async function listCheckpoints(folder: string): Promise<string[]> {
   const path = join(folder, stateFile);
   let text: string;
   try {

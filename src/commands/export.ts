@@ -1,0 +1,34 @@
+/** `losslens export`: writes a trained network as a SavedModel for TensorFlow and its servers. */
+import { Command } from 'commander';
+import { UsageError } from '../errors.ts';
+import { exportNetwork, servingSignature } from '../training/exportRun.ts';
+import { addFlags, type FlagValues, optionalText } from './flags.ts';
+import { resolveTrainedNetwork, trainedNetworkFlags } from './trainedNetworkFlags.ts';
+
+const exportFlags = {
+  ...trainedNetworkFlags,
+  Output: {
+    export_dir: optionalText(
+      'folder for the SavedModel, such as models/digits/1; it must not hold one yet',
+    ),
+  },
+};
+
+/** @returns the command, for the program to add */
+export function exportCommand(): Command {
+  const command = new Command('export').description(
+    'Write a trained network as a SavedModel: images of its size, samples 0..255, to probabilities.',
+  );
+  return addFlags(command, exportFlags).action(async (flags: FlagValues<typeof exportFlags>) => {
+    const { export_dir } = flags;
+    if (export_dir === undefined) {
+      throw new UsageError('--export_dir: missing; expected a folder for the SavedModel.');
+    }
+    const trained = await resolveTrainedNetwork(flags);
+    await exportNetwork({ ...flags, export_dir }, trained);
+    process.stdout.write(
+      `${trained.checkpoint} exported to ${export_dir}: signature ${servingSignature} takes images ` +
+        `float32[?,${trained.imageShape}], samples 0..255, and gives probabilities float32[?,${trained.classNames.length}]\n`,
+    );
+  });
+}

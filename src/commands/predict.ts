@@ -1,0 +1,31 @@
+/** `losslens predict`: classifies image files. */
+import { Command } from 'commander';
+import { predictFiles } from '../training/predictionRun.ts';
+import { addFlags, boolean, type FlagValues, integer } from './flags.ts';
+import { resolveTrainedNetwork, trainedNetworkFlags } from './trainedNetworkFlags.ts';
+import { engineFlags } from './trainFlags.ts';
+
+const predictFlags = {
+  ...trainedNetworkFlags,
+  Output: {
+    top_k: integer(5, 'classes that are named for each image, the most probable first', { min: 1 }),
+    json: boolean(false, 'print one line of JSON for each image'),
+  },
+  Engine: {
+    batch_size: integer(32, 'images per step', { min: 1 }),
+    ...engineFlags,
+  },
+};
+
+/** @returns the command, for the program to add */
+export function predictCommand(): Command {
+  const command = new Command('predict')
+    .description('Classify image files with a trained network.')
+    .argument('<files...>', 'images, or folders of images');
+  return addFlags(command, predictFlags).action(
+    async (files: string[], flags: FlagValues<typeof predictFlags>) => {
+      const failures = await predictFiles(flags, await resolveTrainedNetwork(flags), files);
+      if (failures > 0) process.exitCode = 1;
+    },
+  );
+}

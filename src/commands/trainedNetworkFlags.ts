@@ -1,0 +1,42 @@
+/** Flags of the commands that use a trained network without its data: predict and export. */
+import { findTrainedNetwork, type TrainedNetwork } from '../training/trainedNetwork.ts';
+import { type FlagValues, optionalInteger, optionalReal, text } from './flags.ts';
+import { inherited, resolveRunFlags, runFolder } from './runFlags.ts';
+import { dataFlags, modelFlags, trainFlags } from './trainFlags.ts';
+
+const { dataset_name, dataset_dir, labels_offset, preprocessing_name, use_grayscale } = dataFlags;
+const { dataset_split_name } = trainFlags.Data;
+
+/** By group; left out, the first group is what the run had. */
+export const trainedNetworkFlags = {
+  'Network and classes (by default those of the run)': inherited({
+    ...modelFlags,
+    preprocessing_name,
+    use_grayscale,
+    dataset_name,
+    dataset_dir,
+    dataset_split_name,
+    labels_offset,
+  }),
+  Checkpoint: {
+    checkpoint_path: text('runs/train', 'checkpoint, or a folder whose latest one is taken'),
+    eval_image_size: optionalInteger(
+      'side of the preprocessed images in pixels; by default that of the run',
+      { min: 1 },
+    ),
+    moving_average_decay: optionalReal(
+      'any value: take the moving averages of the variables in their place',
+      { min: 0, max: 1 },
+    ),
+  },
+};
+
+/** The network that the flags and the run's record describe. @throws UserError when they do not */
+export async function resolveTrainedNetwork(
+  flags: FlagValues<typeof trainedNetworkFlags>,
+): Promise<TrainedNetwork> {
+  const { checkpoint_path, eval_image_size, dataset_name, dataset_dir } = flags;
+  const run = await resolveRunFlags(runFolder(checkpoint_path), flags);
+  const isOtherData = dataset_name !== undefined || dataset_dir !== undefined;
+  return findTrainedNetwork({ ...run, checkpoint_path, eval_image_size }, isOtherData);
+}

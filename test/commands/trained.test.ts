@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { test } from 'node:test';
+import { makeDigits } from '../../datasets/digits.ts';
+import { encodePng } from '../../datasets/encodePng.ts';
+import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { runPython, skipWithoutPython } from '../python.ts';
+
+const data = temporaryFolder();
+writeSmallMnist(data, 200, 45);
+const run = join(temporaryFolder(), 'run');
+const trained = await losslens([
+  'train',
+  '--engine=wasm',
+  `--train_dir=${run}`,
+  '--dataset_name=mnist',
+  `--dataset_dir=${data}`,
+  '--batch_size=20',
+  '--max_number_of_epochs=2',
+  '--optimizer=momentum',
+  '--learning_rate_decay_type=fixed',
+  '--learning_rate=0.01',
+  '--moving_average_decay=0.9',
+  '--ns=4',
+]);
+assert.equal(trained.code, 0, trained.stderr);
+const checkpoint = join(run, 'model.ckpt-20');
+
+function evaluate(...more: readonly string[]) {
+  return losslens(['evaluate', '--engine=wasm', `--checkpoint_path=${run}`, ...more]);
+}
+
+interface EvaluationLine {
+  checkpoint: string;
+  step: number;
+  items: number;
+  accuracy: number;
+  cross_entropy: number;
+  classes: { class: string }[];
+  confusion: number[][];
+}
+
+test('evaluate takes network and data from the run, and counts every item once', async () => {
+  const { code, stdout, stderr } = await evaluate('--batch_size=20');
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^class +items +precision +recall +F1 +most often taken for\nzero /);
+  assert.match(stdout, /model\.ckpt-20 on 45 items of mnist test: accuracy 0\.\d{4}, recall at 5/);
+  const [line] = readFileSync(join(run, 'eval/evaluations.jsonl'), 'utf8').split('\n');
+  const { confusion } = JSON.parse(line!) as EvaluationLine;
+  assert.equal(
+    confusion.flat().reduce((a, b) => a + b),
+    45,
+  );
+});
+
+test('flags come before what the run had', async () => {
+  const { code, stdout, stderr } = await evaluate(
+    '--json',
+    '--dataset_split_name=train',
+    '--max_num_batches=3',
+    '--batch_size=20',
+  );
+  assert.equal(code, 0, stderr);
+  const line = JSON.parse(stdout) as EvaluationLine;
+  assert.equal(line.items, 60);
+  assert.equal(line.classes[6]!.class, 'six');
+  // Each split has curves of its own.
+  assert.ok(existsSync(join(run, 'eval_train/evaluations.jsonl')));
+});
+
+test('with --moving_average_decay the averages are evaluated', async () => {
+  const [line] = readFileSync(join(run, 'eval/evaluations.jsonl'), 'utf8').split('\n');
+  const own = JSON.parse(line!) as EvaluationLine;
+  const { stdout } = await evaluate('--json', '--moving_average_decay=0.9');
+  const averaged = JSON.parse(stdout) as EvaluationLine;
+  assert.equal(averaged.items, 45);
+  assert.notEqual(averaged.cross_entropy, own.cross_entropy);
+});
+
+test('a flag that cannot act is refused with the reason', async () => {
+  const { code, stderr } = await evaluate('--quantize');
+  assert.equal(code, 2);
+  assert.match(stderr, /--quantize: .*only false is possible: quantised networks are not built/);
+});
+
+/** A folder in which a run saves its checkpoint anew under other steps. */
+class FakeRun {
+  readonly folder = join(temporaryFolder(), 'watched');
+
+  save(step: number, kept: readonly number[]): void {
+    mkdirSync(this.folder, { recursive: true });
+    for (const file of readdirSync(this.folder)) {
+      const old = /model\.ckpt-(\d+)\./.exec(file)?.[1];
+      if (old !== undefined && !kept.includes(Number(old))) rmSync(join(this.folder, file));
+    }
+    copyFileSync(join(run, 'run.json'), join(this.folder, 'run.json'));
+    for (const ending of ['data-00000-of-00001', 'index']) {
+      copyFileSync(`${checkpoint}.${ending}`, join(this.folder, `model.ckpt-${step}.${ending}`));
+    }
+    writeFileSync(
+      join(this.folder, 'checkpoint'),
+      [`model_checkpoint_path: "model.ckpt-${step}"`]
+        .concat([...kept, step].map((k) => `all_model_checkpoint_paths: "model.ckpt-${k}"`))
+        .join('\n'),
+    );
+  }
+}
+
+test('--watch evaluates what appears, and goes on where it left off', async () => {
+  const fake = new FakeRun();
+  const watch = (onOutput: (text: string, stop: () => void) => void) => {
+    const [child, ended] = startLosslens([
+      'evaluate',
+      '--engine=wasm',
+      `--checkpoint_path=${fake.folder}`,
+      '--watch',
+      '--watch_interval_secs=0.2',
+      '--max_num_batches=1',
+    ]);
+    let seen = '';
+    for (const stream of [child.stdout!, child.stderr!]) {
+      stream.on('data', (text: Buffer) => {
+        seen += text;
+        onOutput(seen, () => child.kill('SIGINT'));
+      });
+    }
+    return ended;
+  };
+  const steps = (stdout: string) =>
+    [...stdout.matchAll(/model\.ckpt-(\d+) on/g)].map(([, step]) => Number(step));
+
+  let saved = 0;
+  const first = await watch((text, stop) => {
+    if (saved === 0 && text.includes('waiting for a checkpoint')) {
+      saved = 10;
+      fake.save(10, []);
+    }
+    if (saved === 10 && text.includes('ckpt-10 on')) {
+      saved = 20;
+      fake.save(20, [10]);
+    }
+    if (text.includes('ckpt-20 on')) stop();
+  });
+  assert.equal(first.code, 0, first.stderr);
+  assert.deepEqual(steps(first.stdout), [10, 20]);
+
+  // Meanwhile the run went on: it deleted 10 and saved 30.
+  fake.save(30, [20]);
+  const second = await watch((text, stop) => {
+    if (text.includes('ckpt-30 on')) stop();
+  });
+  assert.equal(second.code, 0, second.stderr);
+  assert.deepEqual(steps(second.stdout), [30]);
+});
+
+/** Digits as files, with their labels. */
+const pictures = temporaryFolder();
+const digits = makeDigits('test', 6);
+const files = await Promise.all(
+  Array.from({ length: digits.size }, async (_, item) => {
+    const path = join(pictures, `${item}.png`);
+    writeFileSync(path, await encodePng(await digits.image(item)));
+    return path;
+  }),
+);
+
+interface PredictionLine {
+  file: string;
+  predictions: { class: string; label: number; probability: number }[];
+}
+
+async function predict(...more: readonly string[]) {
+  return losslens(['predict', '--engine=wasm', `--checkpoint_path=${run}`, ...more]);
+}
+
+test('predict names the most probable classes of each file, and those it cannot read', async () => {
+  const damaged = join(temporaryFolder(), 'damaged.txt');
+  writeFileSync(damaged, 'no image');
+  const { code, stdout, stderr } = await predict('--top_k=2', damaged, pictures, '/nowhere.png');
+  assert.equal(code, 1);
+  const lines = stdout.trimEnd().split('\n');
+  assert.equal(lines.length, files.length);
+  for (const line of lines) assert.match(line, /^.+\.png: [a-z]+ 0\.\d{4}, [a-z]+ 0\.\d{4}$/);
+  assert.match(stderr, /damaged\.txt: cannot be decoded/);
+  assert.match(stderr, /\/nowhere\.png: cannot be read/);
+});
+
+test('what TensorFlow computes with the exported model is what predict says', {
+  skip: skipWithoutPython('tensorflow', 'numpy'),
+}, async () => {
+  const model = join(temporaryFolder(), 'models/digits/1');
+  const exportArguments = ['export', `--checkpoint_path=${run}`, `--export_dir=${model}`];
+  const exported = await losslens(exportArguments);
+  assert.equal(exported.code, 0, exported.stderr);
+  assert.match(exported.stdout, /takes images float32\[\?,28,28,1\], samples 0\.\.255/);
+  assert.match(readFileSync(join(model, 'assets.extra/labels.txt'), 'utf8'), /^0:zero\n1:one\n/);
+
+  const { stdout } = await predict('--json', '--top_k=10', ...files);
+  const probabilities = runPython('saved_model_predict.py', model, '1', ...files) as number[][];
+  const lines = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as PredictionLine);
+  lines.forEach(({ file, predictions }, i) => {
+    assert.equal(basename(file), `${i}.png`);
+    assert.equal(predictions.length, 10);
+    for (const { label, probability } of predictions) {
+      assert.ok(Math.abs(probability - probabilities[i]![label]!) < 1e-5);
+    }
+  });
+
+  const again = await losslens(exportArguments);
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /--export_dir: ".*" holds a model already/);
+});
+
+test('a checkpoint without the record of its run asks for what it lacks', async () => {
+  const bare = join(temporaryFolder(), 'bare');
+  mkdirSync(bare);
+  for (const file of ['checkpoint', 'model.ckpt-20.index', 'model.ckpt-20.data-00000-of-00001']) {
+    copyFileSync(join(run, file), join(bare, file));
+  }
+  const args = ['predict', '--engine=wasm', `--checkpoint_path=${bare}`, files[0]!];
+  const { code, stderr } = await losslens(args);
+  assert.equal(code, 1);
+  assert.match(stderr, /holds no run\.json, which names the classes; expected .*--dataset_name/);
+  const named = await losslens([...args, '--dataset_name=mnist', `--dataset_dir=${data}`]);
+  assert.equal(named.code, 0, named.stderr);
+});
