@@ -53,3 +53,14 @@ export class SeriesOfTags {
     return longest;
   }
 }
+
+/** The longest series of several runs, by plugin. */
+export function longestOf(
+  ...runs: readonly Readonly<Record<string, number>>[]
+): Record<string, number> {
+  const longest: Record<string, number> = {};
+  for (const [plugin, length] of runs.flatMap((run) => Object.entries(run))) {
+    longest[plugin] = Math.max(longest[plugin] ?? 0, length);
+  }
+  return longest;
+}

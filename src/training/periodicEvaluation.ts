@@ -70,6 +70,11 @@ export class PeriodicEvaluation {
     return new PeriodicEvaluation(session, dataset, pipeline, writer, lock, ofAverages);
   }
 
+  /** Values of the tag that has most, by plugin. */
+  get longestSeries(): Readonly<Record<string, number>> {
+    return this.#writer.longestSeries;
+  }
+
   async run(step: number): Promise<Evaluation> {
     const evaluation = this.#ofAverages
       ? await this.#withAverages(() => this.#evaluate())

@@ -6,6 +6,7 @@ import { Cleanup } from '../cleanup.ts';
 import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
 import { EventWriter } from '../events/eventWriter.ts';
+import { longestOf } from '../events/series.ts';
 import { encodeGraphDef } from '../graph/graphDef.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
@@ -27,7 +28,7 @@ import { choosePrecision, type Precision } from './precision.ts';
 import { createProgress } from './progress.ts';
 import type { RunOptions } from './runOptions.ts';
 import { writeRunRecord } from './runRecord.ts';
-import { epochLine, printReport } from './runReport.ts';
+import { epochLine, followLine, printReport } from './runReport.ts';
 import { writeSelectionEmbedding } from './selectionEmbedding.ts';
 import { selectionsFile } from './selectionFiles.ts';
 import { findStartingPoint } from './startingPoint.ts';
@@ -130,6 +131,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   progress.message(`engine: ${engine.name} (${reason})`);
   progress.message(`precision: ${precision.computeType} (${precision.reason})`);
   for (const message of start.messages) progress.message(message);
+  progress.message(followLine(options, lastStep, perEpoch));
 
   const session = await engine.load(training.graph, training.signatures);
   cleanup.add(() => session.close());
@@ -263,6 +265,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
         })
       : undefined;
   progress.close();
-  printReport(options, result, writer.longestSeries, monitoredLayers, expectation);
+  const longest = longestOf(writer.longestSeries, evaluation?.longestSeries ?? {});
+  printReport(options, result, longest, monitoredLayers, expectation);
   return result.interrupted ? 128 + constants.signals[signal.reason as NodeJS.Signals] : 0;
 }

@@ -29,6 +29,23 @@ export function epochLine(
 }
 
 /**
+ * How to follow a run: TensorBoard has to be told at its start how long the series are going to be.
+ *
+ * @param lastStep  steps of the whole run; Infinity when it has no end
+ */
+export function followLine(
+  { train_dir, log_every_n_steps }: RunOptions,
+  lastStep: number,
+  perEpoch: number,
+): string {
+  const hasEnd = Number.isFinite(lastStep);
+  const epochs = hasEnd ? Math.ceil(lastStep / perEpoch) : 1000;
+  const scalars = hasEnd ? Math.floor(lastStep / log_every_n_steps) : 0;
+  const command = tensorboardCommand(dirname(train_dir), { images: epochs, text: epochs, scalars });
+  return `to follow it: ${command}`;
+}
+
+/**
  * What a run leaves behind, and how to look at it.
  *
  * @param expectation  what planted errors say of the ranking

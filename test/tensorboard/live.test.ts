@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { readEvents } from '../../src/events/readEvents.ts';
@@ -11,6 +12,15 @@ import { type LoadingMode, loadingModes, TensorBoard, until } from './tensorboar
 
 const skip = skipWithoutPython('tensorflow', 'tensorboard');
 const lastStep = 2 * epochs;
+
+/** A record of selections.jsonl or monitoring.jsonl. */
+interface JsonLine {
+  readonly epoch: number;
+  readonly rank: number;
+  readonly step: number;
+  readonly item: number;
+}
+
 const modes = Object.keys(loadingModes) as LoadingMode[];
 
 /** Resolves when a run has printed the line of a step. */
@@ -165,5 +175,14 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
     const selectionSteps = await imageSteps(board, 'Selection View/Logits');
     for (let step = 2; step <= lastStep; step += 2) assert.ok(selectionSteps.includes(step));
     assert.deepEqual(board.warnings, []);
+  }
+
+  for (const [file, key] of [
+    ['selections.jsonl', ({ epoch, rank }: JsonLine) => `${epoch}/${rank}`],
+    ['monitoring.jsonl', ({ step, item }: JsonLine) => `${step}/${item}`],
+  ] as const) {
+    const lines = readFileSync(join(trainDir, file), 'utf8').trimEnd().split('\n');
+    const keys = lines.map((line) => key(JSON.parse(line) as JsonLine));
+    assert.equal(new Set(keys).size, keys.length, `${file} holds nothing twice`);
   }
 });

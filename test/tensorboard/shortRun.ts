@@ -51,6 +51,10 @@ export async function shortRun(...more: readonly string[]): Promise<ShortRun> {
   const dataDir = shortRunData();
   const { code, stderr } = await losslens(shortRunArguments(dataDir, trainDir, ...more));
   assert.equal(code, 0, stderr);
-  const samples = /tensorboard --logdir \S+ --samples_per_plugin (\S+)/.exec(stderr)?.[1];
+  // Of the command at its end; the one at its beginning is about what is to come.
+  const samples = stderr
+    .split('\n')
+    .flatMap((line) => /--samples_per_plugin (\S+)/.exec(line)?.[1] ?? [])
+    .at(-1);
   return { logdir, trainDir, dataDir, stderr, samples };
 }
