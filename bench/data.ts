@@ -1,0 +1,261 @@
+/**
+ * What it costs to train from files instead of from memory: cifarnet on the TensorFlow engine, fed from
+ * the binary CIFAR-10 in memory, from TFRecords and from a folder of JPEGs, side by side in one run.
+ *
+ *     node dist/bench/data.js [--data DIR] [--cache DIR] [--items N] [--rounds N] [--steps N]
+ *
+ * DIR (by default $LOSSLENS_TEST_DATA) holds cifar-10-batches-bin and cifar10-folder, with the splits
+ * train and test; both are taken together. TFRecords and links are made in --cache, for the next run
+ * too. "kept" is with --max_data_memory_mb as it is by default, after the first epoch; "decoded" is
+ * with 0: every image is read and decoded again, as it is in the first epoch and for what exceeds the
+ * bound. The resident memory of feeding one epoch is measured in processes of their own. The last
+ * line is one JSON object.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { loadCifar10 } from '../datasets/cifar10.ts';
+import { writeTfrecords } from '../datasets/convert.ts';
+import type { ImageDataset } from '../datasets/dataset.ts';
+import { loadImages } from '../datasets/factory.ts';
+import { type InMemoryDataset, inMemory } from '../datasets/inMemory.ts';
+import type { Session } from '../src/engines/engine.ts';
+import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
+import { getNetwork } from '../src/nets/factory.ts';
+import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
+import { imageInput } from '../src/preprocessing/itemInput.ts';
+import { initialValues } from '../src/training/initialValues.ts';
+import { choosePrecision } from '../src/training/precision.ts';
+import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
+import { median } from './measure.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    data: { type: 'string', default: process.env['LOSSLENS_TEST_DATA'] ?? '.' },
+    cache: { type: 'string', default: join(tmpdir(), 'losslens-bench-data') },
+    items: { type: 'string', default: '60000' },
+    rounds: { type: 'string', default: '5' },
+    steps: { type: 'string', default: '25' },
+    feed: { type: 'string' },
+  },
+});
+const count = Number(flags.items);
+const batchSize = 128;
+const numThreads = 4;
+/** Steps before those that are timed: the batches that were prepared meanwhile are used up. */
+const untimedSteps = 10;
+const input = imageInput([32, 32, 3]);
+const imageBytes = 3072;
+const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
+
+/** Train and test of the binary form together, in memory. */
+async function loadBinary(): Promise<InMemoryDataset> {
+  const folder = join(flags.data, 'cifar-10-batches-bin');
+  const [train, test] = await Promise.all([
+    loadCifar10(folder, 'train'),
+    loadCifar10(folder, 'test'),
+  ]);
+  const labels = Uint8Array.from([...train.labels, ...test.labels]).subarray(0, count);
+  const pixels = new Uint8Array(new SharedArrayBuffer(count * imageBytes));
+  const ofTrain = train.pixels.subarray(0, pixels.length);
+  pixels.set(ofTrain);
+  pixels.set(test.pixels.subarray(0, pixels.length - ofTrain.length), ofTrain.length);
+  return inMemory({ ...train, labels, pixels });
+}
+
+/** Writes the TFRecords, and the folder as links to the images of both splits. */
+async function prepare(source: InMemoryDataset): Promise<void> {
+  mkdirSync(flags.cache, { recursive: true });
+  if (!existsSync(join(flags.cache, 'cifar10_train.tfrecord'))) {
+    console.log('writing TFRecords');
+    await writeTfrecords(source, { folder: flags.cache, numShards: 1 });
+  }
+  const target = join(flags.cache, 'folder');
+  if (existsSync(target)) return;
+  const images = join(flags.data, 'cifar10-folder');
+  for (const className of source.classNames) {
+    mkdirSync(join(target, className), { recursive: true });
+    for (const split of ['train', 'test']) {
+      for (const file of readdirSync(join(images, split, className))) {
+        symlinkSync(join(images, split, className, file), join(target, className, split + file));
+      }
+    }
+  }
+}
+
+const defaultMaxBytes = 2 ** 30;
+
+/** The data set in one form. @param maxBytes for decoded images */
+async function load(form: string, maxBytes: number): Promise<ImageDataset> {
+  if (form === 'memory') return loadBinary();
+  const size = { side: 32, fit: 'crop' } as const;
+  return form === 'tfrecord'
+    ? loadImages({ name: 'cifar10', folder: flags.cache, split: 'train', size, maxBytes })
+    : loadImages({
+        name: 'folder',
+        folder: join(flags.cache, 'folder'),
+        split: 'train',
+        size,
+        maxBytes,
+      });
+}
+
+function feed(dataset: ImageDataset): BatchPipeline {
+  return new BatchPipeline(dataset, {
+    preprocessingName: 'cifarnet',
+    isTraining: true,
+    input,
+    batchSize,
+    seed: 0,
+    numThreads,
+  });
+}
+
+async function* endless(pipeline: BatchPipeline): AsyncGenerator<Batch, never, undefined> {
+  for (let epoch = 1; ; epoch++) yield* pipeline.epoch(epoch);
+}
+
+/** Bytes that docs/data.md promises: what is kept, the index, and batches that are prepared ahead. */
+function promisedBytes(maxBytes: number): number {
+  const kept = Math.min(maxBytes, count * imageBytes);
+  const index = 36 * count;
+  const ahead = (2 * numThreads + 1) * batchSize * 4 * imageBytes;
+  return kept + index + ahead + numThreads * 30 * 2 ** 20;
+}
+
+/** Feeds one epoch in this process. Prints how far the resident memory rose above an idle process. */
+async function measureMemory(form: string, maxBytes: number): Promise<void> {
+  const before = process.memoryUsage().rss;
+  const pipeline = feed(await load(form, maxBytes));
+  for await (const _ of pipeline.epoch(0));
+  console.log(process.resourceUsage().maxRSS * 1024 - before);
+  process.exit(0);
+}
+
+/** A training step of cifarnet, at the precision that `train` would take. */
+async function createStep(): Promise<{ session: Session; engine: string }> {
+  const engine = await loadTensorFlowEngine();
+  const { computeType } = choosePrecision('auto', engine);
+  const { graph, signatures, variables } = buildTrainingGraph({
+    network: getNetwork('cifarnet'),
+    numClasses: 10,
+    input,
+    weightDecay: 0.004,
+    labelSmoothing: 0,
+    computeType,
+    optimizer: {
+      optimizer: 'sgd',
+      momentum: 0.9,
+      opt_epsilon: 1,
+      adadelta_rho: 0.95,
+      adagrad_initial_accumulator_value: 0.1,
+      adam_beta1: 0.9,
+      adam_beta2: 0.999,
+      ftrl_learning_rate_power: -0.5,
+      ftrl_initial_accumulator_value: 0.1,
+      ftrl_l1: 0,
+      ftrl_l2: 0,
+      rmsprop_momentum: 0.9,
+      rmsprop_decay: 0.9,
+    },
+    selectionLayer: 'Logits',
+    monitoredLayers: [],
+  });
+  const session = await engine.load(graph, signatures);
+  session.run('assign', initialValues(variables, 0));
+  return { session, engine: `${engine.name}, ${computeType}` };
+}
+
+function runStep(session: Session, { input: images, labels }: Batch): void {
+  session.run('train', {
+    images: { data: images.data, shape: images.shape },
+    labels: { data: labels, shape: [labels.length] },
+    learning_rate: { data: Float32Array.of(0.01), shape: [] },
+    dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
+  });
+}
+
+const alternatives = {
+  memory: ['memory', defaultMaxBytes],
+  'TFRecords, kept': ['tfrecord', defaultMaxBytes],
+  'JPEG folder, kept': ['folder', defaultMaxBytes],
+  'TFRecords, decoded': ['tfrecord', 0],
+  'JPEG folder, decoded': ['folder', 0],
+} as const;
+type Name = keyof typeof alternatives;
+const names = Object.keys(alternatives) as Name[];
+
+async function bench(): Promise<void> {
+  await prepare(await loadBinary());
+  const { session, engine } = await createStep();
+  console.log(`${count} items, ${engine}`);
+  const batches = {} as Record<Name, AsyncGenerator<Batch, never, undefined>>;
+  for (const name of names) {
+    const [form, maxBytes] = alternatives[name];
+    const startMs = performance.now();
+    const pipeline = feed(await load(form, maxBytes));
+    const loadedMs = performance.now();
+    // The first epoch, without steps: everything that is to be kept is.
+    if (maxBytes > 0) for await (const _ of pipeline.epoch(0));
+    const seconds = (performance.now() - loadedMs) / 1000;
+    const first = maxBytes > 0 ? `, ${Math.round(count / seconds)} items/s without steps` : '';
+    console.log(`${new Date().toISOString()} ${name}: opened in ${((loadedMs - startMs) / 1000).toFixed(2)} s${first}`);
+    batches[name] = endless(pipeline);
+  }
+  const rates = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
+    Name,
+    number[]
+  >;
+  for (let round = 0; round < Number(flags.rounds); round++) {
+    for (const name of names) {
+      const take = async (steps: number) => {
+        for (let step = 0; step < steps; step++) {
+          runStep(session, (await batches[name].next()).value);
+        }
+      };
+      await take(untimedSteps);
+      const startMs = performance.now();
+      await take(Number(flags.steps));
+      rates[name].push((Number(flags.steps) * batchSize * 1000) / (performance.now() - startMs));
+    }
+  }
+  const report = {
+    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+    engine,
+    items: count,
+    itemsPerSecond: {} as Record<string, number>,
+    ratioToMemory: {} as Record<string, number>,
+    residentMiB: {} as Record<string, number>,
+    promisedMiB: {} as Record<string, number>,
+  };
+  for (const name of names) {
+    const ratio = median(rates[name].map((rate, round) => rate / rates.memory[round]!));
+    const [form, maxBytes] = alternatives[name];
+    const { stdout } = spawnSync(process.execPath, [
+      fileURLToPath(import.meta.url),
+      ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]),
+      ...['--feed', `${form}:${maxBytes}`],
+    ]);
+    const resident = mebibytes(Number(`${stdout}`));
+    const promised = mebibytes(promisedBytes(form === 'memory' ? Infinity : maxBytes));
+    console.log(
+      `${name}: ${rates[name].map(Math.round).join(', ')} items/s, ${ratio.toFixed(3)} of memory; ${resident} MiB resident, at most ${promised} promised`,
+    );
+    report.itemsPerSecond[name] = Math.round(median(rates[name]));
+    report.ratioToMemory[name] = Number(ratio.toFixed(3));
+    report.residentMiB[name] = resident;
+    report.promisedMiB[name] = promised;
+  }
+  console.log(JSON.stringify(report));
+  process.exit(0);
+}
+
+if (flags.feed === undefined) {
+  await bench();
+} else {
+  const [form, maxBytes] = flags.feed.split(':');
+  await measureMemory(form!, Number(maxBytes));
+}
