@@ -14,7 +14,7 @@ export const sourceFlags = {
   on_bad_item: choice(
     ['fail', 'skip'] as const,
     'fail',
-    'an image that cannot be decoded ends the run, or is left out, counted and listed in skipped.csv',
+    'an image that cannot be decoded ends it all, or is left out and listed (skipped.csv of a run)',
   ),
   max_data_memory_mb: integer(1024, 'MiB of images of a split that are kept in memory at most', {
     min: 0,
