@@ -153,6 +153,7 @@ export function averageAreas(
   channels: number,
   { width, height }: Size,
 ): Float32Array {
+  if (size.width === width && size.height === height) return Float32Array.from(data);
   const columns = coverage(size.width, width);
   const rows = coverage(size.height, height);
   const rowLength = width * channels;
