@@ -90,40 +90,65 @@ test('cifarnet regularises the weights of fc3 and fc4 alone', () => {
   assert.deepEqual(regularised, ['CifarNet/fc3/weights', 'CifarNet/fc4/weights']);
 });
 
-test('resnet_v1_50 has 77 end points and the parameters of the paper', () => {
-  const { shapes, variables } = build('resnet_v1_50', [224, 224, 3], 1000);
-  assert.equal(Object.keys(shapes).length, 77);
-  assert.deepEqual(shapes['resnet_v1_50/conv1'], [112, 112, 64]);
-  assert.deepEqual(shapes['resnet_v1_50/block1/unit_1/bottleneck_v1/shortcut'], [56, 56, 256]);
-  assert.deepEqual(shapes['resnet_v1_50/block1'], [28, 28, 256]);
-  assert.deepEqual(shapes['resnet_v1_50/block2/unit_4/bottleneck_v1/conv2'], [14, 14, 128]);
-  assert.deepEqual(shapes['resnet_v1_50/block2'], [14, 14, 512]);
-  assert.deepEqual(shapes['resnet_v1_50/block3'], [7, 7, 1024]);
-  assert.deepEqual(shapes['resnet_v1_50/block4'], [7, 7, 2048]);
-  assert.deepEqual(shapes['global_pool'], [1, 1, 2048]);
-  assert.deepEqual(shapes['resnet_v1_50/logits'], [1, 1, 1000]);
-  assert.deepEqual(shapes['resnet_v1_50/spatial_squeeze'], [1000]);
-  assert.deepEqual(shapes['predictions'], [1000]);
-  assert.equal(countParameters(variables), 25_557_032);
-  const statistics = variables.filter(({ name }) => /moving_(mean|variance)$/.test(name));
-  assert.equal(
-    statistics.reduce((total, { shape }) => total + shape[0]!, 0),
-    53_120,
-  );
+/** End points and shapes of a ResNet for 224×224 images (He et al. 2015, Table 1; TF-Slim's names). */
+function resnetShapes(name: string, units: readonly number[]): Record<string, number[]> {
+  const shapes: Record<string, number[]> = { [`${name}/conv1`]: [112, 112, 64] };
+  let side = 56;
+  units.forEach((count, i) => {
+    const block = `${name}/block${i + 1}`;
+    const depth = 64 * 2 ** i;
+    for (let number = 1; number <= count; number++) {
+      const unit = `${block}/unit_${number}/bottleneck_v1`;
+      // TF-Slim has the stride in the last unit of a block, on its 3×3 convolution.
+      const after = number === count && i < 3 ? side / 2 : side;
+      if (number === 1) shapes[`${unit}/shortcut`] = [side, side, 4 * depth];
+      shapes[`${unit}/conv1`] = [side, side, depth];
+      shapes[`${unit}/conv2`] = [after, after, depth];
+      shapes[`${unit}/conv3`] = [after, after, 4 * depth];
+      shapes[unit] = [after, after, 4 * depth];
+      side = after;
+    }
+    shapes[block] = [side, side, 4 * depth];
+  });
+  return {
+    ...shapes,
+    global_pool: [1, 1, 2048],
+    [`${name}/logits`]: [1, 1, 1000],
+    [`${name}/spatial_squeeze`]: [1000],
+    predictions: [1000],
+  };
+}
+
+for (const [depth, units, endPoints, parameters, movingStatistics] of [
+  [50, [3, 4, 6, 3], 77, 25_557_032, 53_120],
+  [101, [3, 4, 23, 3], 145, 44_549_160, 105_344],
+  [152, [3, 8, 36, 3], 213, 60_192_808, 151_424],
+] as const) {
+  test(`resnet_v1_${depth} has ${endPoints} end points and the parameters of the paper`, () => {
+    const name = `resnet_v1_${depth}`;
+    const { shapes, variables } = build(name, [224, 224, 3], 1000);
+    const expected = resnetShapes(name, units);
+    assert.equal(Object.keys(expected).length, endPoints);
+    assert.deepEqual(Object.entries(shapes), Object.entries(expected));
+    assert.equal(countParameters(variables), parameters);
+    const statistics = variables.filter(({ trainable }) => !trainable);
+    assert.equal(
+      statistics.reduce((total, { shape }) => total + shape[0]!, 0),
+      movingStatistics,
+    );
+    const weights = variables.filter(({ name }) => /(?<!shortcut)\/weights$/.test(name));
+    assert.equal(weights.length, depth);
+  });
+}
+
+test('the variables of a convolution in a ResNet are named as TF-Slim names them', () => {
+  const { variables } = build('resnet_v1_50', [224, 224, 3]);
   const shortcut = 'resnet_v1_50/block1/unit_1/bottleneck_v1/shortcut';
   const names = variables.map(({ name }) => name).filter((name) => name.startsWith(shortcut));
   assert.deepEqual(names, [
     `${shortcut}/weights`,
     ...['gamma', 'beta', 'moving_mean', 'moving_variance'].map((v) => `${shortcut}/BatchNorm/${v}`),
   ]);
-});
-
-test('resnet_v1_101 and resnet_v1_152 have 101 and 152 weight layers', () => {
-  for (const depth of [101, 152]) {
-    const { variables } = build(`resnet_v1_${depth}`, [224, 224, 3]);
-    const layers = variables.filter(({ name }) => /(?<!shortcut)\/weights$/.test(name));
-    assert.equal(layers.length, depth);
-  }
 });
 
 test('resnet_v1_50 takes 32×32 images', () => {
