@@ -202,7 +202,7 @@ async function bench(): Promise<void> {
     if (maxBytes > 0) for await (const _ of pipeline.epoch(0));
     const seconds = (performance.now() - loadedMs) / 1000;
     const first = maxBytes > 0 ? `, ${Math.round(count / seconds)} items/s without steps` : '';
-    console.log(`${new Date().toISOString()} ${name}: opened in ${((loadedMs - startMs) / 1000).toFixed(2)} s${first}`);
+    console.log(`${name}: opened in ${((loadedMs - startMs) / 1000).toFixed(2)} s${first}`);
     batches[name] = endless(pipeline);
   }
   const rates = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
