@@ -31,6 +31,8 @@ export interface ItemHistory {
 
 /** The past of all monitored items; plain data for the checkpoint. */
 export interface MonitoringHistoryState {
+  /** Hs, then Hm in network order. */
+  readonly layers: readonly string[];
   readonly items: ReadonlyMap<number, ItemHistory>;
   /** Upper end of the colour scale of the run in nats. */
   readonly scaleMaximum: number;
@@ -113,18 +115,23 @@ export class MonitoringHistory {
   /**
    * @param selectionLayer  Hs
    * @param layers          Hm in network order
-   * @param state           of a run that is gone on with
+   * @param state           of a run that is gone on with; of other layers it is of no use
    */
   constructor(selectionLayer: string, layers: readonly string[], state?: MonitoringHistoryState) {
     this.#selectionLayer = selectionLayer;
     this.#layers = layers;
-    this.#items = new Map(state?.items);
-    this.#scaleMaximum = state?.scaleMaximum ?? 0;
+    const isOfSameLayers = state?.layers.join() === [selectionLayer, ...layers].join();
+    this.#items = new Map(isOfSameLayers ? state?.items : []);
+    this.#scaleMaximum = isOfSameLayers ? (state?.scaleMaximum ?? 0) : 0;
   }
 
   /** The state after the last observation. */
   get state(): MonitoringHistoryState {
-    return { items: this.#items, scaleMaximum: this.#scaleMaximum };
+    return {
+      layers: [this.#selectionLayer, ...this.#layers],
+      items: this.#items,
+      scaleMaximum: this.#scaleMaximum,
+    };
   }
 
   /** Items with a past. */

@@ -118,3 +118,11 @@ test('a history from a checkpoint goes on as if it had not been interrupted', ()
   }
   assert.deepEqual(parts.state, whole.state);
 });
+
+test('a history of other layers is left behind', () => {
+  const { state } = historyOf(3);
+  const other = new MonitoringHistory('Logits', ['pool2'], state);
+  assert.deepEqual(other.itemIndices, []);
+  assert.equal(other.scaleMaximumOf(7, 'run'), 0);
+  assert.deepEqual(new MonitoringHistory('Logits', ['pool1', 'pool2'], state).itemIndices, [7]);
+});
