@@ -183,10 +183,13 @@ function message(label: ClassName, next: () => number): string {
   return opener + say(label, next);
 }
 
-/** As people write: no space before a sign, the first letter large. */
+/** As people write: no space before a sign, one sign at the end of a sentence, then a large letter; "an". */
 function written(text: string): string {
-  const joined = text.replace(/ ([,.?])/g, '$1');
-  return joined.charAt(0).toUpperCase() + joined.slice(1);
+  return text
+    .replace(/\? \./g, '?')
+    .replace(/ ([,.?])/g, '$1')
+    .replace(/\ba (?=[aeiou])/g, 'an ')
+    .replace(/(?:^|[.?] )\p{L}/gu, (start) => start.toUpperCase());
 }
 
 /** Tells the two splits' random numbers apart. */

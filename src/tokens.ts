@@ -1,5 +1,10 @@
 /** Texts as tokens: words and signs, as a network of words reads them. */
 
+/** Number of what fills up a text that is shorter than the network's input. */
+export const paddingId = 0;
+/** Number of every word that a vocabulary does not have. */
+export const unknownId = 1;
+
 /** One token and where it stands in its text. */
 export interface Token {
   /** Lower case, compatibility characters replaced (NFKC): what is looked up in a vocabulary. */

@@ -2,12 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { UserError } from '../errors.ts';
 import { replaceFile } from '../replaceFile.ts';
-import { tokenize } from '../tokens.ts';
-
-/** Number of what fills up a text that is shorter than the network's input. */
-export const paddingId = 0;
-/** Number of every word that the vocabulary does not have. */
-export const unknownId = 1;
+import { tokenize, unknownId } from '../tokens.ts';
 
 const reserved = ['<padding>', '<unknown>'] as const;
 

@@ -1,5 +1,5 @@
 /** The in situ part of the training loop: selects items, watches them, writes both views. */
-import type { ImageDataset } from '../../datasets/dataset.ts';
+import { type Dataset, type Image, type Item, itemOf } from '../../datasets/dataset.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import type { EventWriter } from '../events/eventWriter.ts';
 import { scalarSummary, textSummary } from '../events/summaries.ts';
@@ -30,7 +30,7 @@ interface Candidate {
 
 /** What the recorder works with. */
 export interface InSituOptions {
-  readonly dataset: ImageDataset;
+  readonly dataset: Dataset;
   readonly modelName: string;
   /** Hs */
   readonly selectionLayer: string;
@@ -91,6 +91,11 @@ function partOf(arrays: Arrays, part: string): Arrays {
       .filter(([name]) => name.startsWith(`${part}/`))
       .map(([name, data]) => [name.slice(part.length + 1), data]),
   );
+}
+
+/** An item as the Selection View takes it. */
+function shownAs(item: Item): { image: Image } | { text: string } {
+  return 'text' in item ? { text: item.text } : { image: item };
 }
 
 /** Selects and watches items over a run. */
@@ -218,7 +223,7 @@ export class InSituRecorder {
     const { dataset, selectionLayer, trainDir, renderer, plantedErrors, rankBy } = this.#options;
     const contributions = this.#table.last('contribution');
     const selected = this.#queue.ranked();
-    const originals = await Promise.all(selected.map((c) => dataset.image(c.itemIndex)));
+    const originals = await Promise.all(selected.map((c) => itemOf(dataset, c.itemIndex)));
     const records = selected.map((candidate, i) => this.#record(candidate, i + 1, epoch, step));
     const before = this.#previousSelection;
     const isNew = (itemIndex: number) => before.size > 0 && !before.has(itemIndex);
@@ -231,7 +236,7 @@ export class InSituRecorder {
       modelName: this.#options.modelName,
       items: selected.map((candidate, i) => ({
         itemIndex: candidate.itemIndex,
-        image: originals[i]!,
+        ...shownAs(originals[i]!),
         label: records[i]!.label,
         output: records[i]!.output,
         outputProbability: candidate.outputProbability,

@@ -1,19 +1,15 @@
 /** Looks at items with a network whose weights stay as they are. */
 import { dirname } from 'node:path';
-import {
-  type Dataset,
-  expectImages,
-  type Image,
-  type ImageDataset,
-} from '../../datasets/dataset.ts';
-import type { Engine, HostTensor, Session } from '../engines/engine.ts';
+import { type Dataset, type Item, itemOf } from '../../datasets/dataset.ts';
+import type { Engine, Session } from '../engines/engine.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { prepareItems } from '../preprocessing/prepareItems.ts';
-import type { ImageShape } from '../preprocessing/preprocessing.ts';
-import type { MonitoredLayer, MonitoringView } from '../views/monitoringView.ts';
+import type { MonitoredLayer } from '../views/monitoringView.ts';
+import type { AnyMonitoringView } from '../views/viewWorker.ts';
 import { readVariables } from './checkpointing.ts';
 import { buildInspectionGraph } from './inspectionGraph.ts';
+import { monitoredLayerOf, rowOf } from './monitoredLayer.ts';
 import { networkInput, recordedVocabulary } from './networkInput.ts';
 
 /** Items that are run at once. */
@@ -48,8 +44,8 @@ export interface Inspected {
   /** In network order. */
   readonly layers: readonly MonitoredLayer[];
   /** As the network took it. */
-  readonly input: MonitoringView['input'];
-  readonly original: Image;
+  readonly input: AnyMonitoringView['input'];
+  readonly original: Item;
 }
 
 function argMax(values: ArrayLike<number>): number {
@@ -58,33 +54,10 @@ function argMax(values: ArrayLike<number>): number {
   return best;
 }
 
-/** The part of an output [m, …] that belongs to one of its rows. */
-function rowOf({ data, shape }: HostTensor, row: number) {
-  const size = data.length / shape[0]!;
-  return {
-    data: (data as Float32Array).slice(row * size, (row + 1) * size),
-    shape: shape.slice(1),
-  };
-}
-
-function layerOf(
-  name: string,
-  outputs: Readonly<Record<string, HostTensor>>,
-  row: number,
-): MonitoredLayer {
-  const contribution = outputs[`${name}/contribution`]!.data[row]!;
-  const channels = outputs[`${name}/channels`];
-  if (channels !== undefined) return { name, contribution, channels: rowOf(channels, row).data };
-  const { data, shape } = rowOf(outputs[`${name}/C`]!, row);
-  const reductionMap = rowOf(outputs[`${name}/R`]!, row).data;
-  const [height, width] = shape as [number, number];
-  return { name, contribution, maps: { height, width, contributionMap: data, reductionMap } };
-}
-
 /** A loaded network that items can be looked at with. */
 export class Inspector {
   readonly #options: InspectorOptions;
-  readonly #dataset: ImageDataset;
+  readonly #dataset: Dataset;
   readonly #input: ItemInput;
   readonly #session: Session;
   /** In network order. */
@@ -92,7 +65,7 @@ export class Inspector {
 
   private constructor(
     options: InspectorOptions,
-    dataset: ImageDataset,
+    dataset: Dataset,
     input: ItemInput,
     session: Session,
     layers: readonly string[],
@@ -131,7 +104,7 @@ export class Inspector {
     const values = await readVariables(options.checkpoint, variables);
     const session = await engine.load(graph, signatures);
     session.run('assign', values);
-    return new Inspector(options, expectImages(dataset), input, session, layers);
+    return new Inspector(options, dataset, input, session, layers);
   }
 
   /** Looks at some items, in the order that they are given in. */
@@ -170,9 +143,9 @@ export class Inspector {
         label: classNames[labels.data[row]!]!,
         output: classNames[output]!,
         outputProbability: probabilities[output]!,
-        layers: this.#layers.map((name) => layerOf(name, outputs, row)),
-        input: { data: rowOf(input, row).data, shape: this.#input.shape as ImageShape },
-        original: await this.#dataset.image(itemIndex),
+        layers: this.#layers.map((name) => monitoredLayerOf(name, outputs, row)),
+        input: rowOf(input, row),
+        original: await itemOf(this.#dataset, itemIndex),
       } satisfies Inspected;
     }
   }

@@ -1,12 +1,13 @@
 /** Watches selected items: records each encounter, writes Monitoring and Evolution Views. */
 import { join } from 'node:path';
-import type { ImageDataset } from '../../datasets/dataset.ts';
+import { type Dataset, itemOf } from '../../datasets/dataset.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
-import type { MonitoredLayer, MonitoringView } from '../views/monitoringView.ts';
 import type { ViewRenderer } from '../views/viewRenderer.ts';
+import type { AnyMonitoringView } from '../views/viewWorker.ts';
 import { appendJsonLines } from './jsonLines.ts';
+import { monitoredLayerOf, rowOf } from './monitoredLayer.ts';
 import {
   type ColorScale,
   MonitoringHistory,
@@ -37,7 +38,7 @@ export interface EncounterRecord {
 
 /** What an item monitor works with. */
 export interface ItemMonitorOptions {
-  readonly dataset: ImageDataset;
+  readonly dataset: Dataset;
   /** Hs */
   readonly selectionLayer: string;
   /** Hm in network order */
@@ -114,7 +115,7 @@ export class ItemMonitor {
     for (const [index, row] of rows.entries()) {
       await renderer.ready();
       const itemIndex = batch.itemIndices[row]!;
-      const layers = this.#layersOf(outputs, index);
+      const layers = this.#options.layers.map((name) => monitoredLayerOf(name, outputs, index));
       const byLayer = Object.fromEntries(layers.map((layer) => [layer.name, layer.contribution]));
       this.#contributions.set(itemIndex, byLayer);
       const seen = {
@@ -125,7 +126,7 @@ export class ItemMonitor {
         output: dataset.classNames[outputs['output']!.data[row]!]!,
         outputProbability: outputs['output_probability']!.data[row]!,
         layers,
-        input: inputOf(batch, row),
+        input: rowOf(batch.input, row),
       };
       const contribution = contributions[itemIndex]!;
       this.#history.add({ ...seen, contribution });
@@ -178,34 +179,7 @@ export class ItemMonitor {
     return `${String(itemIndex).padStart(6, '0')} ${this.#labelOf(itemIndex)}`;
   }
 
-  #layersOf(outputs: Readonly<Record<string, HostTensor>>, index: number): MonitoredLayer[] {
-    /** The part of an output [m, …] that belongs to one monitored row. */
-    const part = (key: string) => {
-      const tensor = outputs[key]!;
-      const size = tensor.data.length / tensor.shape[0]!;
-      const data = tensor.data.slice(index * size, (index + 1) * size) as Float32Array;
-      return { data, shape: tensor.shape.slice(1) };
-    };
-    return this.#options.layers.map((name) => {
-      const contribution = outputs[`${name}/contribution`]!.data[index]!;
-      if (outputs[`${name}/C`] === undefined) {
-        return { name, contribution, channels: part(`${name}/channels`).data };
-      }
-      const { data, shape } = part(`${name}/C`);
-      return {
-        name,
-        contribution,
-        maps: {
-          height: shape[0]!,
-          width: shape[1]!,
-          contributionMap: data,
-          reductionMap: part(`${name}/R`).data,
-        },
-      };
-    });
-  }
-
-  async #writeMonitoringView(seen: Omit<MonitoringView, 'original'>): Promise<void> {
+  async #writeMonitoringView(seen: Omit<AnyMonitoringView, 'original'>): Promise<void> {
     const { dataset, renderer, views, layers, colorScale } = this.#options;
     const { itemIndex, step } = seen;
     const maximum = this.#history.scaleMaximumOf(itemIndex, colorScale);
@@ -213,14 +187,14 @@ export class ItemMonitor {
       ...seen,
       ...(maximum === undefined ? {} : { colorScaleMaximum: maximum }),
       history: this.#history.seriesOf(itemIndex),
-      original: await dataset.image(itemIndex),
+      original: await itemOf(dataset, itemIndex),
     });
     const description = `Item ${itemIndex}, labelled ${seen.label}: where it adds to the loss (C) and where it reduces it (R) at ${layers.join(', ')}, and its loss contribution S over the steps, in nats. ${reference}.`;
     views.write(step, `Monitoring View/${this.#nameOf(itemIndex)}`, description, view);
   }
 
   async #writeEvolutionViews(step: number, isDue: (count: number) => boolean): Promise<void> {
-    const { selectionLayer, layers, renderer, views, colorScale } = this.#options;
+    const { dataset, selectionLayer, layers, renderer, views, colorScale } = this.#options;
     for (const itemIndex of this.#history.itemIndices) {
       const count = this.#history.countOf(itemIndex);
       if (!isDue(count) || this.#drawnCounts.get(itemIndex) === count) continue;
@@ -228,6 +202,7 @@ export class ItemMonitor {
       await renderer.ready();
       const label = this.#labelOf(itemIndex);
       const view = renderer.renderEvolutionView({
+        ...(dataset.kind === 'texts' ? { text: dataset.texts[itemIndex]! } : {}),
         itemIndex,
         label,
         selectionLayer,
@@ -242,14 +217,4 @@ export class ItemMonitor {
       views.write(step, `evolution/${this.#nameOf(itemIndex)}`, description, view);
     }
   }
-}
-
-/** One item as the network saw it. */
-function inputOf({ input }: Batch, row: number): MonitoringView['input'] {
-  const [, ...shape] = input.shape;
-  const size = shape.reduce((a, b) => a * b, 1);
-  return {
-    data: input.data.slice(row * size, (row + 1) * size) as Float32Array,
-    shape: shape as [number, number, number],
-  };
 }

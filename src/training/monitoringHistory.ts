@@ -45,16 +45,13 @@ export interface Observation
   /** S at Hs in nats. */
   readonly contribution: number;
   readonly layers: readonly MonitoredLayer[];
-  /** float32 [height, width, channels] */
-  readonly input: {
-    readonly data: Float32Array;
-    readonly shape: readonly [height: number, width: number, channels: number];
-  };
+  /** As the network saw it: an image float32 [height, width, channels], or token ids [time]. */
+  readonly input: { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
 }
 
-/** The size at which something is kept. */
+/** The size at which something is kept; lines, as maps over time are, stay word by word. */
 function storedSize(size: Size): Size {
-  return Math.max(size.width, size.height) <= storedSide
+  return size.height === 1 || Math.max(size.width, size.height) <= storedSide
     ? { width: size.width, height: size.height }
     : sizeInBox(size, { width: storedSide, height: storedSide });
 }
@@ -73,8 +70,11 @@ function storeMaps(maps: ContributionMaps): StoredMaps {
   return { ...size, maximum, contributionMap: toBytes(c), reductionMap: toBytes(r) };
 }
 
-function storeInput({ data, shape }: Observation['input']): Image {
-  const image = inputImage(data, shape);
+/** An image as it is kept; null for a text, which the data set holds. */
+function storeInput({ data, shape }: Observation['input']): Image | null {
+  if (!(data instanceof Float32Array)) return null;
+  const [height, width, depth] = shape as [number, number, number];
+  const image = inputImage(data, [height, width, depth]);
   const size = storedSize(image);
   const { channels } = image;
   return {

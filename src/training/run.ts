@@ -1,7 +1,7 @@
 /** One run of `losslens train`: puts data, network, engine, log and views together and trains. */
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { type Dataset, expectImages } from '../../datasets/dataset.ts';
+import type { Dataset } from '../../datasets/dataset.ts';
 import { Cleanup } from '../cleanup.ts';
 import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
@@ -176,7 +176,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
       ? null
       : new InSituRecorder(
           {
-            dataset: expectImages(dataset),
+            dataset,
             modelName: networkTitle(options.model_name),
             selectionLayer,
             rankBy: options.rank_by,

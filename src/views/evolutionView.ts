@@ -34,8 +34,8 @@ export interface Encounter {
   readonly contribution: number;
   /** In network order; null for a layer without height and width. */
   readonly maps: readonly (StoredMaps | null)[];
-  /** As the network saw it. */
-  readonly input: Image;
+  /** As the network saw it; null for a text. */
+  readonly input: Image | null;
 }
 
 /** What an Evolution View shows. */
@@ -155,14 +155,14 @@ export function drawEvolutionView(
         drawTile(drawing, mapPixels(values, maps, scaled, name), x, y);
       });
     });
-    drawTile(drawing, toPixels(encounter.input), inputLeft, y);
+    if (encounter.input !== null) drawTile(drawing, toPixels(encounter.input), inputLeft, y);
   });
   drawHistory(drawing, history, plotTop, width, height);
   return drawing;
 }
 
 /** S at each layer over the steps, with the range of both axes and the legend. */
-function drawHistory(
+export function drawHistory(
   drawing: Drawing,
   history: readonly ContributionSeries[],
   top: number,

@@ -1,8 +1,9 @@
 /** The Monitoring View (Lee 2021, Fig. 4): how each layer handles one item at one step. */
 import type { Image } from '../../datasets/dataset.ts';
+import { drawChannelBars } from './channelBars.ts';
 import { drawColorBar } from './colorBar.ts';
 import { type ColormapName, colormapNames } from './colormap.ts';
-import { createDrawing, type Drawing, drawPixels, drawText, fillRect, ink } from './drawing.ts';
+import { createDrawing, type Drawing, drawPixels, drawText, ink } from './drawing.ts';
 import {
   type ContributionSeries,
   drawLegend,
@@ -10,7 +11,7 @@ import {
   legendLineHeight,
   maxSeries,
 } from './linePlot.ts';
-import { probabilityText, valueText } from './numberText.ts';
+import { probabilityText } from './numberText.ts';
 import {
   inputImage,
   mapPixels,
@@ -21,7 +22,7 @@ import {
   toPixels,
 } from './pixels.ts';
 
-/** C and R of one item at a layer [height, width] in nats (Equ. 6, 7). */
+/** C and R of one item at a layer [height, width] in nats (Equ. 6, 7); over time the height is 1. */
 export interface ContributionMaps extends Size {
   readonly contributionMap: Float32Array;
   readonly reductionMap: Float32Array;
@@ -32,7 +33,7 @@ export interface MonitoredLayer {
   readonly name: string;
   /** Loss contribution of the item at this layer in nats (Equ. 5). */
   readonly contribution: number;
-  /** For a layer with height and width. */
+  /** For a layer with height and width, or time. */
   readonly maps?: ContributionMaps;
   /** Contribution per channel in nats, for a layer without. */
   readonly channels?: Float32Array;
@@ -137,41 +138,11 @@ function drawColumnHeader(drawing: Drawing, layer: MonitoredLayer, x: number, to
   drawText(drawing, name, x, top - 4, layout.tile - sizeWidth, { ...caption, keep: 'end' });
 }
 
-/**
- * Contributions per channel as bars on the line between the two tiles: upwards what adds to the
- * loss, downwards what reduces it. More channels than pixels share a bar, the largest one.
- */
-function drawChannels(drawing: Drawing, channels: Float32Array, x: number, top: number): void {
-  const { tile, gap } = layout;
-  const middle = top + tile + gap / 2;
-  const reach = tile - 12;
-  let largest = 0;
-  for (const value of channels) {
-    if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
-  }
-  const bars = Math.min(channels.length, tile);
-  const barWidth = tile / bars;
-  const heightOf = (value: number) =>
-    largest > 0 ? (Math.min(value, largest) / largest) * reach : 0;
-  for (let bar = 0; bar < bars; bar++) {
-    const part = channels.subarray(
-      Math.floor((bar * channels.length) / bars),
-      Math.floor(((bar + 1) * channels.length) / bars),
-    );
-    const up = Math.max(0, ...part);
-    const down = Math.max(0, ...part.map((value) => -value));
-    const left = x + bar * barWidth;
-    const width = Math.max(1, barWidth - (barWidth > 3 ? 1 : 0));
-    fillRect(drawing, ink.wrong, left, middle - heightOf(up), width, heightOf(up));
-    fillRect(drawing, ink.new, left, middle, width, heightOf(down));
-  }
-  fillRect(drawing, ink.faint, x, Math.round(middle), tile, 1);
-  drawText(drawing, `+${valueText(largest)} nats`, x, top + 8, tile, small);
-  drawText(drawing, `−${valueText(largest)}`, x, top + 2 * tile + gap - 1, tile, small);
-}
-
 /** S of this step at every layer, for a view without a history. */
-function seriesOf({ layers, step }: MonitoringView): ContributionSeries[] {
+export function seriesOf({
+  layers,
+  step,
+}: Pick<MonitoringView, 'layers' | 'step'>): ContributionSeries[] {
   return layers.map(({ name, contribution }) => ({
     layer: name,
     steps: [step],
@@ -179,10 +150,16 @@ function seriesOf({ layers, step }: MonitoringView): ContributionSeries[] {
   }));
 }
 
+/** Height of the footer in pixels. */
+export function footerHeight(series: readonly ContributionSeries[]): number {
+  const extraLines = Math.max(0, Math.min(series.length, maxSeries) - 3);
+  return layout.footer + extraLines * legendLineHeight;
+}
+
 /** Output, label and item at the left; S over the steps and in numbers at the right. */
-function drawFooter(
+export function drawFooter(
   drawing: Drawing,
-  view: MonitoringView,
+  view: Omit<MonitoringView, 'input' | 'original'>,
   series: readonly ContributionSeries[],
   top: number,
 ): void {
@@ -218,12 +195,11 @@ function drawFooter(
 export function drawMonitoringView(view: MonitoringView, options: ViewOptions = {}): Drawing {
   const { colormap: name = colormapNames[0]!, scale = 1, overlay: isOverlay = false } = options;
   const { layers } = view;
-  const { width, margin, rowLabel, tile, gap, header, footer } = layout;
+  const { width, margin, rowLabel, tile, gap, header } = layout;
   const rows = 1 + Math.max(0, Math.ceil((layers.length - layersInFirstRow) / layersPerRow));
   const series = view.history ?? seriesOf(view);
-  const extraLines = Math.max(0, Math.min(series.length, maxSeries) - 3);
   const footerTop = rows * bandHeight;
-  const height = footerTop + footer + extraLines * legendLineHeight;
+  const height = footerTop + footerHeight(series);
   const drawing = createDrawing(width, height, scale);
   const maximum = view.colorScaleMaximum ?? largestMapValue(layers);
   const input = toPixels(inputImage(view.input.data, view.input.shape));
@@ -246,7 +222,8 @@ export function drawMonitoringView(view: MonitoringView, options: ViewOptions = 
         drawTile(drawing, pixels, x, top + row * (tile + gap));
       });
     } else if (channels !== undefined) {
-      drawChannels(drawing, channels, x, top);
+      const box = { x, y: top, width: tile, height: 2 * tile + gap };
+      drawChannelBars(drawing, channels, box);
     }
   });
   if (layers.some(({ maps }) => maps !== undefined)) {

@@ -1,10 +1,14 @@
 /** Draws views in a thread of their own, in order, with a bound on what waits. */
 import { Worker } from 'node:worker_threads';
-import type { EvolutionView } from './evolutionView.ts';
-import type { MonitoringView, ViewOptions } from './monitoringView.ts';
+import type { ViewOptions } from './monitoringView.ts';
 import type { ScatterView } from './scatterView.ts';
-import type { SelectionView } from './selectionView.ts';
-import type { ViewRequest, ViewResponse } from './viewWorker.ts';
+import type {
+  AnyEvolutionView,
+  AnyMonitoringView,
+  AnySelectionView,
+  ViewRequest,
+  ViewResponse,
+} from './viewWorker.ts';
 
 /** Views that wait at most before `ready` holds their maker back: about 10 MB of 32×32 items. */
 const defaultMaxWaiting = 256;
@@ -51,7 +55,7 @@ export class ViewRenderer {
   }
 
   /** The Selection View as a PNG file. */
-  renderSelectionView(view: SelectionView): Promise<Uint8Array> {
+  renderSelectionView(view: AnySelectionView): Promise<Uint8Array> {
     return this.#render({ kind: 'selection', view });
   }
 
@@ -61,12 +65,12 @@ export class ViewRenderer {
   }
 
   /** The Monitoring View as a PNG file. */
-  renderMonitoringView(view: MonitoringView): Promise<Uint8Array> {
+  renderMonitoringView(view: AnyMonitoringView): Promise<Uint8Array> {
     return this.#render({ kind: 'monitoring', view, options: this.#options });
   }
 
   /** The Evolution View as a PNG file. */
-  renderEvolutionView(view: EvolutionView): Promise<Uint8Array> {
+  renderEvolutionView(view: AnyEvolutionView): Promise<Uint8Array> {
     return this.#render({ kind: 'evolution', view, options: this.#options });
   }
 

@@ -1,39 +1,77 @@
 /** The thread that draws views. */
 import { parentPort } from 'node:worker_threads';
-import { toPng } from './drawing.ts';
+import type { Item } from '../../datasets/dataset.ts';
+import { type Drawing, toPng } from './drawing.ts';
 import { drawEvolutionView, type EvolutionView } from './evolutionView.ts';
 import { drawMonitoringView, type MonitoringView, type ViewOptions } from './monitoringView.ts';
 import { drawScatterView, type ScatterView } from './scatterView.ts';
-import { drawSelectionView, type SelectionView } from './selectionView.ts';
+import { drawSelectionView, type SelectedItem, type SelectionView } from './selectionView.ts';
+import { drawTextEvolutionView, type TextEvolutionView } from './textEvolutionView.ts';
+import { drawTextMonitoringView, type TextMonitoringView } from './textMonitoringView.ts';
+import {
+  drawTextSelectionView,
+  type SelectedText,
+  type TextSelectionView,
+} from './textSelectionView.ts';
 
 /** A view to draw. */
 export type ViewRequest =
-  | { readonly kind: 'selection'; readonly view: SelectionView }
+  | { readonly kind: 'selection'; readonly view: AnySelectionView }
   | { readonly kind: 'scatter'; readonly view: ScatterView }
   | {
       readonly kind: 'monitoring';
-      readonly view: MonitoringView;
+      readonly view: AnyMonitoringView;
       readonly options: ViewOptions;
     }
   | {
       readonly kind: 'evolution';
-      readonly view: EvolutionView;
+      readonly view: AnyEvolutionView;
       readonly options: ViewOptions;
     };
 
 /** A drawn view; answers come in the order of the requests. */
 export type ViewResponse = { readonly png: Uint8Array } | { readonly error: Error };
 
+/** A Selection View of images or of texts: a data set holds items of one kind. */
+export type AnySelectionView = Omit<SelectionView, 'items'> & {
+  readonly items: readonly (SelectedItem | SelectedText)[];
+};
+
+/** A Monitoring View of an image or of a text, as `original` tells. */
+export type AnyMonitoringView = Omit<MonitoringView, 'input' | 'original'> & {
+  readonly input: { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
+  readonly original: Item;
+};
+
+/** An Evolution View of an image or of a text. */
+export type AnyEvolutionView = EvolutionView | TextEvolutionView;
+
+function drawMonitoring(view: AnyMonitoringView, options: ViewOptions): Drawing {
+  return 'text' in view.original
+    ? drawTextMonitoringView(view as TextMonitoringView, options)
+    : drawMonitoringView(view as MonitoringView, options);
+}
+
+function drawSelection(view: AnySelectionView): Drawing {
+  return view.items.some((item) => 'text' in item)
+    ? drawTextSelectionView(view as TextSelectionView)
+    : drawSelectionView(view as SelectionView);
+}
+
 function draw(request: ViewRequest): Uint8Array {
   switch (request.kind) {
     case 'selection':
-      return toPng(drawSelectionView(request.view));
+      return toPng(drawSelection(request.view));
     case 'scatter':
       return toPng(drawScatterView(request.view));
     case 'monitoring':
-      return toPng(drawMonitoringView(request.view, request.options));
+      return toPng(drawMonitoring(request.view, request.options));
     case 'evolution':
-      return toPng(drawEvolutionView(request.view, request.options));
+      return toPng(
+        'text' in request.view
+          ? drawTextEvolutionView(request.view, request.options)
+          : drawEvolutionView(request.view, request.options),
+      );
   }
 }
 

@@ -20,6 +20,7 @@ import { type Drawing, toPng } from '../../src/views/drawing.ts';
 import { drawEvolutionView } from '../../src/views/evolutionView.ts';
 import { drawMonitoringView } from '../../src/views/monitoringView.ts';
 import { drawSelectionView } from '../../src/views/selectionView.ts';
+import { textViews } from './someTextViews.ts';
 import {
   colorImage,
   digitImage,
@@ -54,6 +55,7 @@ const notNumbers = (() => {
 })();
 
 const views: Record<string, () => Drawing> = {
+  ...textViews,
   'selection-digits': () =>
     drawSelectionView(selectionOf(Array.from({ length: 8 }, (_, i) => digitImage(i)))),
   'selection-three-cards-wide': () => drawSelectionView(selectionOf(photos(21, 32, 32), longNames)),

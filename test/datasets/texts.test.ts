@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { listSplits, loadDataset } from '../../datasets/factory.ts';
+import { plantLabelErrors } from '../../datasets/labelNoise.ts';
+import { makePhrases } from '../../datasets/phrases.ts';
+import { loadTextTsv } from '../../datasets/textTsv.ts';
+import { temporaryFolder } from '../losslens.ts';
+
+function writeFolder(files: Readonly<Record<string, string | Uint8Array>>): string {
+  const folder = temporaryFolder();
+  mkdirSync(folder, { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  return folder;
+}
+
+test('phrases are the same on every machine, and the first ones for every size', () => {
+  const phrases = makePhrases('train', 50);
+  assert.deepEqual(makePhrases('train', 20).texts, phrases.texts.slice(0, 20));
+  assert.ok(phrases.texts.length > 0);
+  assert.notDeepEqual(makePhrases('test', 3).texts, phrases.texts.slice(0, 3));
+});
+
+test('phrases are of five classes in about equal parts, few of them twice', () => {
+  const { classNames, labels, texts } = makePhrases('train');
+  assert.deepEqual(classNames, ['praise', 'complaint', 'question', 'request', 'report']);
+  for (const label of classNames.keys()) {
+    const count = labels.filter((each) => each === label).length;
+    assert.ok(Math.abs(count - 600) < 100, `${classNames[label]}: ${count}`);
+  }
+  assert.ok(new Set(texts).size > 0.8 * texts.length, `${new Set(texts).size} different ones`);
+});
+
+test('label errors are planted in texts as in images', async () => {
+  const source = makePhrases('train', 200);
+  const { dataset, errors } = await plantLabelErrors(source, 0.1, 3);
+  assert.equal(errors.length, 20);
+  assert.equal(dataset.texts, source.texts);
+  for (const { itemIndex, label, plantedLabel } of errors) {
+    assert.equal(source.labels[itemIndex], label);
+    assert.equal(dataset.labels[itemIndex], plantedLabel);
+    assert.notEqual(label, plantedLabel);
+  }
+});
+
+test('a split is read from lines of label and text', async () => {
+  const folder = writeFolder({
+    'train.tsv': '\ufeffgood\tIt works.\r\nbad\tIt does not,\tat all.\r\n\r\n',
+    'test.tsv': 'bad\tdépassé 東京\n',
+  });
+  const train = await loadTextTsv(folder, 'train');
+  assert.deepEqual(train.classNames, ['bad', 'good']);
+  assert.deepEqual([...train.labels], [1, 0]);
+  assert.deepEqual(train.texts, ['It works.', 'It does not,\tat all.']);
+  assert.equal(train.describeItem!(1), `${join(folder, 'train.tsv')}, line 2`);
+  const dataset = await loadDataset({ name: 'tsv', folder, split: 'test' });
+  assert.ok(dataset.kind === 'texts');
+  assert.deepEqual([dataset.texts[0], dataset.labels[0]], ['dépassé 東京', 0]);
+  assert.deepEqual(await listSplits({ name: 'tsv', folder }), ['test', 'train']);
+});
+
+test('labels that are numbers keep their order, and labels.txt comes first', async () => {
+  const numbers = writeFolder({ 'train.tsv': '10\ta\n9\tb\n' });
+  assert.deepEqual((await loadTextTsv(numbers, 'train')).classNames, ['9', '10']);
+  const named = writeFolder({ 'train.tsv': 'b\tx\n', 'labels.txt': '0:a\n1:b\n' });
+  const { classNames, labels } = await loadTextTsv(named, 'train');
+  assert.deepEqual([classNames, labels[0]], [['a', 'b'], 1]);
+});
+
+for (const [what, content, message] of [
+  [
+    'without a tab',
+    'good\tyes\nno tab here\n',
+    /train\.tsv, line 2: has no tab; expected label<TAB>text/,
+  ],
+  ['without a label', '\ttext\n', /train\.tsv, line 1: has no label/],
+  ['without a text', 'good\t  \n', /train\.tsv, line 1: has no text/],
+  [
+    'that is not UTF-8',
+    Buffer.from('good\tyes\nbad\tcaf\xe9\n', 'latin1'),
+    /train\.tsv, line 2: is not UTF-8/,
+  ],
+  ['of an empty file', '\n\n', /train\.tsv: is empty/],
+] as const) {
+  test(`a line ${what} is named`, async () => {
+    await assert.rejects(loadTextTsv(writeFolder({ 'train.tsv': content }), 'train'), message);
+  });
+}
+
+test('a label of no class, a missing split and a folder without texts are named', async () => {
+  const folder = writeFolder({ 'train.tsv': 'a\tx\nb\ty\n', 'test.tsv': 'a\tx\nc\ty\n' });
+  await assert.rejects(
+    loadTextTsv(folder, 'test'),
+    /test\.tsv, line 2: got label "c"; expected one of a, b \(the classes of train\.tsv\)/,
+  );
+  await assert.rejects(
+    loadTextTsv(folder, 'dev'),
+    /--dataset_split_name: got "dev"; .* has test and train/,
+  );
+  await assert.rejects(loadTextTsv(writeFolder({}), 'train'), /holds no \.tsv file; expected one/);
+  await assert.rejects(loadTextTsv('/no/such', 'train'), /--dataset_dir: cannot read "\/no\/such"/);
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { makePhrases } from '../../datasets/phrases.ts';
+import { makeShapes } from '../../datasets/shapes.ts';
+import { BatchPipeline } from '../../src/preprocessing/batchPipeline.ts';
+import { checkPreprocessing } from '../../src/preprocessing/factory.ts';
+import { prepareItems } from '../../src/preprocessing/prepareItems.ts';
+import {
+  buildVocabulary,
+  readVocabulary,
+  writeVocabulary,
+} from '../../src/preprocessing/vocabulary.ts';
+import { tokenize } from '../../src/tokens.ts';
+import { temporaryFolder } from '../losslens.ts';
+
+const wordsOf = (text: string) => tokenize(text).map(({ word }) => word);
+
+test('a text is split into words with their apostrophes, and single signs', () => {
+  assert.deepEqual(wordsOf("Don’t say it's 3.5€!"), [
+    'don’t',
+    'say',
+    "it's",
+    '3',
+    '.',
+    '5',
+    '€',
+    '!',
+  ]);
+  assert.deepEqual(wordsOf('  \t\u200b\n'), []);
+});
+
+test('accents, ligatures and scripts without spaces are tokens as people read them', () => {
+  assert.deepEqual(wordsOf('Cafe\u0301 ﬁne ÄRGER'), ['café', 'fine', 'ärger']);
+  assert.deepEqual(wordsOf('東京 は暑い。'), ['東', '京', 'は', '暑', 'い', '。']);
+  assert.deepEqual(wordsOf('👩‍👩‍👧👍🏽ok'), ['👩‍👩‍👧', '👍🏽', 'ok']);
+});
+
+test('a token says where it stands in its text', () => {
+  const text = 'Not  bad, 👍🏽!';
+  for (const { word, start, end } of tokenize(text)) {
+    assert.equal(text.slice(start, end).toLowerCase(), word);
+  }
+});
+
+test('a vocabulary holds the most frequent words, equally frequent ones in their order', () => {
+  const texts = ['b a c', 'c b', 'c d'];
+  assert.deepEqual(buildVocabulary(texts).words, ['<padding>', '<unknown>', 'c', 'b', 'a', 'd']);
+  assert.deepEqual(buildVocabulary([...texts].reverse()).words, buildVocabulary(texts).words);
+  const small = buildVocabulary(texts, 4);
+  assert.equal(small.size, 4);
+  assert.deepEqual([...small.encode('A, b c?')], [1, 1, 3, 2, 1]);
+});
+
+test('a vocabulary is read as it was written, and damage is named by its line', async () => {
+  const path = join(temporaryFolder(), 'vocabulary.txt');
+  assert.equal(await readVocabulary(path), null);
+  const vocabulary = buildVocabulary(['one two two']);
+  await writeVocabulary(path, vocabulary);
+  assert.equal(readFileSync(path, 'utf8'), '<padding>\n<unknown>\ntwo\none\n');
+  assert.deepEqual((await readVocabulary(path))!.words, vocabulary.words);
+  for (const [content, message] of [
+    ['two\none\n', /line 1: got "two"; expected <padding>/],
+    ['<padding>\n<unknown>\na\n\nb\n', /line 4: is empty/],
+    ['<padding>\n<unknown>\na\nb\na\n', /line 5: got "a", which is in line 3 already/],
+    ['<padding>\n', /is cut off/],
+  ] as const) {
+    writeFileSync(path, content);
+    await assert.rejects(readVocabulary(path), message);
+  }
+});
+
+const phrases = makePhrases('train', 23);
+const vocabulary = buildVocabulary(phrases.texts);
+const input = { kind: 'texts', shape: [8], vocabulary } as const;
+const options = { preprocessingName: 'text', input, isTraining: true, batchSize: 5, seed: 4 };
+
+test('batches of texts hold token ids, cut and padded, the same with any number of threads', async () => {
+  const runs = await Promise.all(
+    [1, 3].map(async (numThreads) => {
+      const pipeline = new BatchPipeline(phrases, { ...options, numThreads });
+      const batches: { items: number[]; ids: number[] }[] = [];
+      for await (const { itemIndices, input, labels } of pipeline.epoch(1)) {
+        assert.equal(input.name, 'token_ids');
+        assert.ok(input.data instanceof Int32Array);
+        assert.deepEqual(input.shape, [itemIndices.length, 8]);
+        itemIndices.forEach((item, row) => {
+          const ids = [...vocabulary.encode(phrases.texts[item]!).subarray(0, 8)];
+          const padded = [...ids, ...Array<number>(8 - ids.length).fill(0)];
+          assert.deepEqual([...input.data.subarray(row * 8, row * 8 + 8)], padded);
+          assert.equal(labels[row], phrases.labels[item]);
+        });
+        batches.push({ items: [...itemIndices], ids: [...input.data] });
+      }
+      await pipeline.close();
+      return batches;
+    }),
+  );
+  assert.deepEqual(runs[0], runs[1]);
+  const seen = runs[0]!.flatMap(({ items }) => items).sort((a, b) => a - b);
+  assert.deepEqual(seen, [...phrases.items]);
+});
+
+test('named texts are prepared as the pipeline prepares them', async () => {
+  const { input: prepared, labels } = await prepareItems(phrases, [7, 2], 'text', input);
+  assert.deepEqual(prepared.shape, [2, 8]);
+  const ids = vocabulary.encode(phrases.texts[2]!);
+  assert.deepEqual(
+    [...prepared.data.subarray(8, 8 + Math.min(8, ids.length))],
+    [...ids.subarray(0, 8)],
+  );
+  assert.deepEqual([...labels.data], [phrases.labels[7], phrases.labels[2]]);
+});
+
+test('items of another kind than the network takes are refused', async () => {
+  assert.throws(
+    () => new BatchPipeline(makeShapes('train', 4), { ...options, numThreads: 1 }),
+    /--dataset_name: shapes holds images; the network takes texts/,
+  );
+  assert.throws(
+    () => checkPreprocessing('lenet', 'texts'),
+    /--preprocessing_name: got "lenet"; expected text for texts/,
+  );
+});
