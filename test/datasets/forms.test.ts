@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import sharp from 'sharp';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
 import type { ImageDataset } from '../../datasets/dataset.ts';
 import { loadImages } from '../../datasets/factory.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../../src/preprocessing/batchPipeline.ts';
+import { vgg } from '../../src/preprocessing/vgg.ts';
 import { cifarRecord, pickledBatch } from './makeFiles.ts';
 import { expectSame } from './pixelsOf.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
@@ -84,4 +86,47 @@ test('cifarnet is trained on the same bytes in the same order from every form', 
   const [, , records] = forms;
   const others = { numThreads: 1, numReaders: 1 };
   assert.deepEqual(await batchesOf(records![1], others), expected);
+});
+
+test('photographs of several sizes come to vgg with their aspect, made smaller where they are large', async (t) => {
+  const folder = await temporaryFolder(t);
+  await mkdir(join(folder, 'train/a'), { recursive: true });
+  const sizes = [
+    [300, 260],
+    [1100, 700],
+  ] as const;
+  for (const [i, [width, height]] of sizes.entries()) {
+    const data = Uint8Array.from({ length: width * height * 3 }, (_, k) => (k * 7) % 256);
+    const png = await sharp(data, { raw: { width, height, channels: 3 } })
+      .png()
+      .toBuffer();
+    await writeFile(join(folder, `train/a/${i}.png`), png);
+  }
+  const size = vgg.decodedSize(224);
+  const dataset = await loadImages({ name: 'folder', folder, split: 'train', size });
+  const images = await Promise.all([0, 1].map((item) => dataset.image(item)));
+  assert.deepEqual(
+    images.map(({ width, height }) => [width, height]),
+    [
+      [300, 260],
+      [805, 512],
+    ],
+  );
+  const pipeline = new BatchPipeline(dataset, {
+    preprocessingName: 'vgg',
+    isTraining: false,
+    input: { kind: 'images', shape: [224, 224, 3] },
+    batchSize: 2,
+    seed: 0,
+    numThreads: 1,
+  });
+  t.after(() => pipeline.close());
+  const { value: batch } = await pipeline.epoch(0).next();
+  const itemSize = 224 * 224 * 3;
+  for (const [row, image] of images.entries()) {
+    const expected = new Float32Array(itemSize);
+    vgg.evaluate(image, [224, 224, 3], expected, () => 0);
+    const found = batch!.input.data.subarray(row * itemSize, (row + 1) * itemSize);
+    assert.deepEqual(Buffer.from(found.slice().buffer), Buffer.from(expected.buffer));
+  }
 });
