@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { readEvents } from '../../src/events/readEvents.ts';
@@ -42,6 +42,7 @@ async function testPages(): Promise<void> {
     .sort()
     .slice(0, 12)
     .find((tag) => images.get(tag)!.size > 2)!;
+  const embedding = readdirSync(run.trainDir).find((name) => name.startsWith('projector-'))!;
   const browser = await launchBrowser();
   after(() => browser.close());
 
@@ -145,16 +146,19 @@ async function testPages(): Promise<void> {
         });
       }
 
-      if (existsSync(join(run.trainDir, 'projector_config.pbtxt'))) {
-        await t.test('Projector: the items of the selection as points', async () => {
-          await board.goTo('projector', 'vz-projector');
-          await page
-            .getByText(/Points: \d+/)
-            .first()
-            .waitFor();
-          await board.screenshot('projector');
+      await t.test('Projector: items as points at Hs', async () => {
+        const projector = await board.goToProjector();
+        const menu = projector.locator('paper-dropdown-menu', {
+          has: projector.locator('paper-item', { hasText: embedding }),
         });
-      }
+        await menu.click();
+        await menu.locator('paper-item', { hasText: embedding }).click();
+        // A row of the metadata for each point, after its header.
+        const metadata = readFileSync(join(run.trainDir, embedding, 'metadata.tsv'), 'utf8');
+        const points = metadata.trimEnd().split('\n').length - 1;
+        await projector.locator('.numDataPoints', { hasText: new RegExp(`^${points}$`) }).waitFor();
+        await board.screenshot('projector');
+      });
 
       assert.deepEqual(tensorboard.warnings, []);
     });

@@ -1,7 +1,7 @@
 /** A headless Chromium that looks at TensorBoard's page. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { type Browser, chromium, type Frame, type Locator, type Page } from 'playwright-core';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { until } from './tensorboard.ts';
 
@@ -72,6 +72,16 @@ export class BoardPage {
     const locator = this.page.locator(shown);
     await locator.first().waitFor();
     return locator;
+  }
+
+  /** Goes to the Projector tab, whose content is a page of its own. */
+  async goToProjector(): Promise<Frame> {
+    await this.goTo('projector', 'iframe');
+    return await until(
+      async () => this.page.frames().find((frame) => frame.url().includes('projector_binary')),
+      (frame) => frame !== undefined,
+      'the page of the Projector tab',
+    ).then((frame) => frame!);
   }
 
   /** Keeps a picture of the page. */
