@@ -21,3 +21,9 @@ export class NoEngineError extends UserError {
   override readonly exitCode = 3;
   override readonly name = 'NoEngineError';
 }
+
+/** What a user is told when a file cannot be written: a full disk, a folder of somebody else's. */
+export function writeError(path: string, error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  return new UserError(`${path}: cannot be written to (${(error as Error).message}).`);
+}

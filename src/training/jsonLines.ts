@@ -1,11 +1,16 @@
 /** Files of JSON lines that grow with a run, and shrink to where a resumed run goes on. */
 import { appendFile, readFile } from 'node:fs/promises';
+import { writeError } from '../errors.ts';
 import { replaceFile } from '../replaceFile.ts';
 
-/** Appends a line for each record. */
+/** Appends a line for each record. @throws UserError when the file cannot be written to */
 export async function appendJsonLines(path: string, records: readonly unknown[]): Promise<void> {
   if (records.length === 0) return;
-  await appendFile(path, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  try {
+    await appendFile(path, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  } catch (error) {
+    throw writeError(path, error);
+  }
 }
 
 /** Whether a line is whole and of a step that was not lost. */

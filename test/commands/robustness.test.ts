@@ -11,7 +11,7 @@ import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../lo
 const data = temporaryFolder();
 writeSmallMnist(data, 20, 10);
 /** Two steps an epoch. */
-const epochs = 6;
+const epochs = 4;
 
 function trainArguments(trainDir: string): string[] {
   return [
@@ -50,25 +50,48 @@ async function assertResumes(trainDir: string): Promise<void> {
   );
 }
 
-test('a run whose disk is full ends with one clear line, and goes on when there is room', {
-  skip: process.platform === 'win32' && 'the shell cannot limit the size of files',
-}, async () => {
-  const trainDir = join(temporaryFolder(), 'run');
-  // Blocks of 1 KiB: the event file gets no further than its first pictures.
-  const command = `trap '' XFSZ; ulimit -f 150; exec "$0" "$@"`;
+const noLimits = process.platform === 'win32' && 'the shell cannot limit the size of files';
+
+/** Trains where no file may be larger than some KiB: as on a full disk, a write fails midway. */
+function trainWithin(
+  kibibytes: number,
+  trainDir: string,
+): { status: number | null; stderr: string } {
+  // The signal would end the process before it could say anything.
+  const command = `trap '' XFSZ; ulimit -f ${kibibytes}; exec "$0" "$@"`;
   const program = join(packageRoot, 'dist/bin/losslens.js');
   const { status, stderr } = spawnSync(
     'bash',
     ['-c', command, process.execPath, program, ...trainArguments(trainDir)],
     { encoding: 'utf8' },
   );
+  return { status, stderr };
+}
+
+/** Fails unless a run ended with exit code 1 and one line of an error. */
+function assertOneLine(
+  { status, stderr }: { status: number | null; stderr: string },
+  line: RegExp,
+) {
   assert.equal(status, 1, stderr);
-  const errors = stderr.split('\n').filter((line) => /losslens: |Error|^ +at /.test(line));
+  const errors = stderr.split('\n').filter((text) => /losslens: |Error|^ +at /.test(text));
   assert.equal(errors.length, 1, stderr);
-  assert.match(
-    errors[0]!,
-    /^losslens: .*tfevents.*: cannot be written to \(EFBIG: .*free some space/,
-  );
+  assert.match(errors[0]!, line);
+}
+
+test('a run that cannot write its record says so', { skip: noLimits }, () => {
+  const trainDir = join(temporaryFolder(), 'run');
+  assertOneLine(trainWithin(1, trainDir), /^losslens: .*run\.json: cannot be written to \(EFBIG: /);
+  assert.deepEqual(readdirSync(trainDir), []);
+});
+
+test('a run whose disk is full ends with one clear line, and goes on when there is room', {
+  skip: noLimits,
+}, async () => {
+  const trainDir = join(temporaryFolder(), 'run');
+  // The event file gets no further than its first pictures.
+  const ended = trainWithin(60, trainDir);
+  assertOneLine(ended, /^losslens: .*tfevents.*: cannot be written to \(EFBIG: .*free some space/);
   assertWhole(trainDir);
   await assertResumes(trainDir);
 });
