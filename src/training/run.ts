@@ -6,6 +6,7 @@ import { Cleanup } from '../cleanup.ts';
 import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
 import { EventWriter } from '../events/eventWriter.ts';
+import { hparamsEndSummary, hparamsStartSummary } from '../events/hparams.ts';
 import { longestOf } from '../events/series.ts';
 import { encodeGraphDef } from '../graph/graphDef.ts';
 import { loadNetwork } from '../nets/factory.ts';
@@ -18,6 +19,7 @@ import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
 import { reportDetection } from './detectionReport.ts';
 import { lockFolder } from './folderLock.ts';
+import { hyperparametersOf } from './hyperparameters.ts';
 import { InSituRecorder, type Selection } from './inSituRecorder.ts';
 import { interruptSignal } from './interrupt.ts';
 import { monitoringFile } from './itemMonitor.ts';
@@ -210,6 +212,10 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   );
   cleanup.add(release);
   await writer.writeGraph(encodeGraphDef(training.graph));
+  if (firstStep === 0) {
+    const hparams = hyperparametersOf({ ...options, hs: selectionLayer ?? '' });
+    await writer.write({ step: 0, values: [hparamsStartSummary(hparams, Date.now() / 1000)] });
+  }
   const result = await train({
     ...options,
     session,
@@ -264,6 +270,10 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
           step: result.step,
         })
       : undefined;
+  // TensorBoard keeps the first end that it reads of a run: an interrupted one has none yet.
+  if (!result.interrupted) {
+    await writer.write({ step: result.step, values: [hparamsEndSummary(Date.now() / 1000)] });
+  }
   progress.close();
   const longest = longestOf(writer.longestSeries, evaluation?.longestSeries ?? {});
   printReport(options, result, longest, monitoredLayers, expectation);

@@ -1,0 +1,37 @@
+/** The flags that make one run differ from another, for TensorBoard's HParams tab. */
+import type { HParam } from '../events/hparams.ts';
+import type { RunOptions } from './runOptions.ts';
+
+const names = [
+  'dataset_name',
+  'model_name',
+  'batch_size',
+  'optimizer',
+  'learning_rate',
+  'learning_rate_decay_type',
+  'learning_rate_decay_factor',
+  'num_epochs_per_decay',
+  'warmup_epochs',
+  'momentum',
+  'weight_decay',
+  'label_smoothing',
+  'moving_average_decay',
+  'label_noise',
+  'label_noise_type',
+  'seed',
+  'hs',
+  'hm',
+  'ns',
+  'rank_by',
+] as const satisfies readonly (keyof RunOptions)[];
+
+/** The hyperparameters of a run by flag; a flag that is left out has no value. */
+export function hyperparametersOf(options: RunOptions): Record<string, HParam> {
+  const values: Record<string, HParam> = {};
+  for (const name of names) {
+    const value: unknown = options[name];
+    if (Array.isArray(value)) values[name] = value.join(',');
+    else if (value !== undefined) values[name] = value as HParam;
+  }
+  return values;
+}
