@@ -11,6 +11,7 @@ import { normalizeArguments } from '../src/commands/flags.ts';
 import { inspectCommand } from '../src/commands/inspect.ts';
 import { layersCommand } from '../src/commands/layers.ts';
 import { predictCommand } from '../src/commands/predict.ts';
+import { reviewCommand } from '../src/commands/review.ts';
 import { trainCommand } from '../src/commands/train.ts';
 import { verifyCommand } from '../src/commands/verify.ts';
 import { UserError } from '../src/errors.ts';
@@ -37,6 +38,7 @@ for (const command of [
   exportCommand(),
   inspectCommand(),
   verifyCommand(),
+  reviewCommand(),
 ]) {
   program.addCommand(command);
 }

@@ -1,5 +1,6 @@
 /** Replaces labels by those of a CSV file, such as a review gives them, and says which items it drops. */
 import { readFile } from 'node:fs/promises';
+import { csvFields } from '../src/csv.ts';
 import { UserError } from '../src/errors.ts';
 import type { Dataset } from './dataset.ts';
 
@@ -16,22 +17,6 @@ export interface LabelChange {
   readonly label: number | null;
   /** The whole row by column, for the record: who reviewed it may have noted why and when. */
   readonly row: Readonly<Record<string, string>>;
-}
-
-/**
- * Fields of one line of comma-separated values (RFC 4180), or null when quotes do not match.
- * A field does not go on in the next line: items and class names have no line ends.
- */
-function splitFields(line: string): string[] | null {
-  const fields: string[] = [];
-  const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
-  for (let end = false; !end; ) {
-    const match = field.exec(line);
-    if (match === null) return null;
-    fields.push(match[1]?.replaceAll('""', '"') ?? match[2]!.trim());
-    end = match[3] === '';
-  }
-  return fields;
 }
 
 async function readText(path: string): Promise<string> {
@@ -58,7 +43,7 @@ export async function applyLabelsFile<D extends Dataset>(
 ): Promise<{ dataset: D; changes: readonly LabelChange[] }> {
   const content = await readText(path);
   const [header = '', ...lines] = content.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const names = splitFields(header) ?? [];
+  const names = csvFields(header) ?? [];
   if (requiredColumns.some((name) => !names.includes(name))) {
     throw new UserError(`${path}, line 1: got "${header}"; expected the columns item and label.`);
   }
@@ -69,7 +54,7 @@ export async function applyLabelsFile<D extends Dataset>(
   for (const [i, line] of lines.entries()) {
     if (line.trim() === '') continue;
     const where = `${path}, line ${i + 2}`;
-    const fields = splitFields(line);
+    const fields = csvFields(line);
     if (fields === null || fields.length !== names.length) {
       throw new UserError(`${where}: got "${line}"; expected ${names.length} fields.`);
     }

@@ -23,3 +23,19 @@ export function toCsv(
 ): string {
   return csvRows([header]) + csvRows(rows);
 }
+
+/**
+ * Fields of one line of comma-separated values (RFC 4180), or null when quotes do not match. A field
+ * does not go on in the next line: items and class names have no line ends.
+ */
+export function csvFields(line: string): string[] | null {
+  const fields: string[] = [];
+  const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
+  for (let end = false; !end; ) {
+    const match = field.exec(line);
+    if (match === null) return null;
+    fields.push(match[1]?.replaceAll('""', '"') ?? match[2]!.trim());
+    end = match[3] === '';
+  }
+  return fields;
+}

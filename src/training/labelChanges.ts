@@ -1,11 +1,21 @@
-/** `label_changes.csv`: whose labels a run took from a labels file, for whoever has to account for them. */
+/** `label_changes.csv`: what a labels file changed for a run, when and why, for whoever has to account for it. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { LabelChange } from '../../datasets/labelsFile.ts';
 import { toCsv } from '../csv.ts';
 import { replaceFile } from '../replaceFile.ts';
 
-const header = ['item', 'label_before', 'label', 'decision', 'source', 'time'];
+/** What a review notes of its decisions: why (the suggestion, the score, a note) and when. */
+const reasons = ['suggested_label', 'score_name', 'score', 'note', 'time'] as const;
+const header = [
+  'item',
+  'label_before',
+  'label',
+  'decision',
+  ...reasons.map((name) => (name === 'time' ? 'decided' : name)),
+  'source',
+  'time',
+];
 
 /**
  * Adds what a labels file changes to the record in the run's folder. A resumed run that changes the
@@ -28,11 +38,12 @@ export async function appendLabelChanges(
   const known = new Set(before.split('\n').map(withoutTime));
   const source = resolve(labelsFile);
   const time = new Date().toISOString();
-  const rows = changes.map(({ itemIndex, labelBefore, label }) => [
+  const rows = changes.map(({ itemIndex, labelBefore, label, row }) => [
     itemIndex,
     classNames[labelBefore]!,
     label === null ? '' : classNames[label]!,
     label === null ? 'drop' : 'relabel',
+    ...reasons.map((name) => row[name] ?? ''),
     source,
     time,
   ]);

@@ -75,9 +75,12 @@ test('skipped and dropped items are not trained on, and the others keep their nu
   }
 
   const record = () => linesOf(join(trainDir, 'label_changes.csv'));
-  assert.equal(record()[0], 'item,label_before,label,decision,source,time');
-  assert.ok(record()[1]!.startsWith(`3,${className(3)},${other(3)},relabel,${labels},20`));
-  assert.ok(record()[2]!.startsWith(`5,${className(5)},,drop,${labels},20`));
+  assert.equal(
+    record()[0],
+    'item,label_before,label,decision,suggested_label,score_name,score,note,decided,source,time',
+  );
+  assert.ok(record()[1]!.startsWith(`3,${className(3)},${other(3)},relabel,,,,,,${labels},20`));
+  assert.ok(record()[2]!.startsWith(`5,${className(5)},,drop,,,,,,${labels},20`));
   const before = record();
   const resumed = await losslens(trainArguments(trainDir, '--max_number_of_epochs=2', ...flags));
   assert.equal(resumed.code, 0, resumed.stderr);

@@ -1,0 +1,86 @@
+/** The review page: one HTML file that needs no server and loads nothing. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Thumbnail } from '../../datasets/thumbnail.ts';
+import { toCsv } from '../csv.ts';
+import { packageRoot } from '../packageRoot.ts';
+import type { ScoredItem } from './scoredItems.ts';
+
+/** A score as the page explains it. */
+export interface PageScore {
+  readonly name: string;
+  /** Which end of it is suspicious. */
+  readonly first: 'highest' | 'lowest';
+  /** One sentence. */
+  readonly help: string;
+}
+
+/** An item on the page: a picture or a text, and where there is one its Monitoring View. */
+export interface PageItem extends ScoredItem {
+  readonly image?: Thumbnail;
+  readonly text?: string;
+  /** Data URL of a PNG. */
+  readonly view?: string;
+}
+
+/** What the page holds; review/page.js reads it. */
+export interface ReviewPage {
+  /** Tells the decisions of one page from those of another in the same browser. */
+  readonly id: string;
+  readonly title: string;
+  /** One line about the run. */
+  readonly description: string;
+  readonly classes: readonly string[];
+  /** In the order of the items' scores. */
+  readonly scores: readonly PageScore[];
+  /** Name of the score that the items are sorted by at first. */
+  readonly sortBy: string;
+  /** What the Monitoring Views show. */
+  readonly viewCaption: string;
+  readonly items: readonly PageItem[];
+  /** Rows of the labels file that the run was trained with, by column: they stay in the new one. */
+  readonly previous: readonly Readonly<Record<string, string | number>>[];
+}
+
+/** JSON that cannot end the script element that it is in. */
+function scriptJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll('<', '\\u003c');
+}
+
+/** @returns the page as HTML */
+export async function renderReviewPage(page: ReviewPage): Promise<string> {
+  const read = (file: string) => readFile(join(packageRoot, 'review', file), 'utf8');
+  const [html, style, script] = await Promise.all(['page.html', 'page.css', 'page.js'].map(read));
+  // By functions: a replacement text with a $ in it would be taken for a pattern.
+  return html!
+    .replace('/*style*/', () => style!)
+    .replace('"page data"', () => scriptJson(page))
+    .replace('/*script*/', () => script!);
+}
+
+/** The same items as a table, in their order: columns as in items.csv, after the rank. */
+export function reviewCsv(items: readonly ScoredItem[], scoreNames: readonly string[]): string {
+  const header = [
+    'rank',
+    'item',
+    'file',
+    'label',
+    'output',
+    'suggested_label',
+    'suggested_probability',
+    'epochs',
+    ...scoreNames,
+  ];
+  const rows = items.map((item, i) => [
+    i + 1,
+    item.item,
+    item.file,
+    item.label,
+    item.output,
+    item.suggestedLabel,
+    item.suggestedProbability ?? '',
+    item.epochs,
+    ...item.scores.map((score) => score ?? ''),
+  ]);
+  return toCsv(header, rows);
+}
