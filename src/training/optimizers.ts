@@ -20,7 +20,8 @@ import { constantValue, zeros } from '../nets/initializers.ts';
 export interface OptimizerOptions {
   readonly optimizer: string;
   readonly momentum: number;
-  readonly opt_epsilon: number;
+  /** undefined for the optimizer's own default */
+  readonly opt_epsilon: number | undefined;
   readonly adadelta_rho: number;
   readonly adagrad_initial_accumulator_value: number;
   readonly adam_beta1: number;
@@ -31,6 +32,23 @@ export interface OptimizerOptions {
   readonly ftrl_l2: number;
   readonly rmsprop_momentum: number;
   readonly rmsprop_decay: number;
+}
+
+/**
+ * Epsilon by optimizer where none is given. TF-Slim's trainer has 1 for all of them. rmsprop keeps
+ * it: the sample scripts rely on it. With 1, adam and adadelta hardly divide by anything and act
+ * like scaled momentum and sgd, so these two have TensorFlow's own default (docs/tf-slim.md).
+ */
+export const defaultEpsilons: Readonly<Record<string, number>> = {
+  adadelta: 1e-8,
+  adam: 1e-8,
+  rmsprop: 1,
+};
+
+/** The epsilon that an optimizer takes; undefined when it takes none. */
+export function epsilonOf({ optimizer, opt_epsilon }: OptimizerOptions): number | undefined {
+  const ownDefault = defaultEpsilons[optimizer];
+  return ownDefault === undefined ? undefined : (opt_epsilon ?? ownDefault);
 }
 
 /** A variable with the derivative of the loss with respect to it. */
@@ -69,12 +87,12 @@ const momentum: Optimizer = (gradients, rate, options) => {
 };
 
 const rmsprop: Optimizer = (gradients, rate, options) => {
-  const { rmsprop_decay, rmsprop_momentum, opt_epsilon } = options;
+  const { rmsprop_decay, rmsprop_momentum } = options;
   const [decay, momentum, epsilon] = numbers(
     rate.graph,
     rmsprop_decay,
     rmsprop_momentum,
-    opt_epsilon,
+    epsilonOf(options)!,
   );
   return gradients.map(({ variable, gradient }) => {
     // TensorFlow starts the mean square at one.
@@ -95,8 +113,8 @@ const rmsprop: Optimizer = (gradients, rate, options) => {
 
 const adam: Optimizer = (gradients, rate, options) => {
   const { graph } = rate;
-  const { adam_beta1, adam_beta2, opt_epsilon } = options;
-  const [beta1, beta2, epsilon] = numbers(graph, adam_beta1, adam_beta2, opt_epsilon);
+  const { adam_beta1, adam_beta2 } = options;
+  const [beta1, beta2, epsilon] = numbers(graph, adam_beta1, adam_beta2, epsilonOf(options)!);
   const power = (name: string, start: number) =>
     graph.withRootScope('', () =>
       getVariable(graph, name, [], { initializer: constantValue(start), trainable: false }),
@@ -132,7 +150,7 @@ const adagrad: Optimizer = (gradients, rate, options) =>
   });
 
 const adadelta: Optimizer = (gradients, rate, options) => {
-  const [rho, epsilon] = numbers(rate.graph, options.adadelta_rho, options.opt_epsilon);
+  const [rho, epsilon] = numbers(rate.graph, options.adadelta_rho, epsilonOf(options)!);
   return gradients.map(({ variable, gradient }) =>
     applyAdadelta(
       variable,
