@@ -4,8 +4,8 @@ import type { HostTensor, Session } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { shapeText } from '../graph/shape.ts';
-import { latestCheckpoint, saveCheckpoint } from './checkpoint/checkpoints.ts';
-import { type CheckpointTensor, openTensorBundle } from './checkpoint/tensorBundle.ts';
+import { latestCheckpoint, openCheckpoint, saveCheckpoint } from './checkpoint/checkpoints.ts';
+import type { CheckpointTensor } from './checkpoint/tensorBundle.ts';
 import type { InSituState } from './inSituRecorder.ts';
 import type { MonitoringHistoryState } from './monitoringHistory.ts';
 
@@ -77,7 +77,7 @@ export async function readVariables(
   variables: readonly Variable[],
   hint = '',
 ): Promise<Record<string, HostTensor>> {
-  const bundle = await openTensorBundle(path);
+  const bundle = await openCheckpoint(path);
   const values: Record<string, HostTensor> = {};
   for (const { name, shape } of variables) {
     const found = bundle.shapes.get(name);
@@ -112,7 +112,7 @@ export async function restoreRun(
     'A run goes on with the network, optimizer and moving averages it began with: give another ' +
     '--train_dir, and this one as --checkpoint_path.';
   const values = await readVariables(path, variables, hint);
-  const bundle = await openTensorBundle(path);
+  const bundle = await openCheckpoint(path);
   const step = Number((await bundle.read(stepName)).data[0]);
   let state: RunState | undefined;
   if (bundle.shapes.has(stateName)) {

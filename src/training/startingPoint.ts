@@ -2,8 +2,7 @@
 import type { HostTensor } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
-import { resolveCheckpoint } from './checkpoint/checkpoints.ts';
-import { openTensorBundle } from './checkpoint/tensorBundle.ts';
+import { openCheckpoint, resolveCheckpoint } from './checkpoint/checkpoints.ts';
 import { type RestoredRun, type RunState, readVariables, restoreRun } from './checkpointing.ts';
 import { initialValues } from './initialValues.ts';
 import { beginAverages } from './movingAverages.ts';
@@ -94,7 +93,7 @@ async function warmStart(
       `--checkpoint_exclude_scopes: got "${checkpoint_exclude_scopes}"; expected to leave a variable to restore.`,
     );
   }
-  const { shapes } = await openTensorBundle(checkpoint);
+  const { shapes } = await openCheckpoint(checkpoint);
   const found = ignore_missing_vars ? wanted.filter(({ name }) => shapes.has(name)) : wanted;
   const messages = [
     `starting from ${found.length} of ${modelVariables.length} variables of ${checkpoint}`,

@@ -1,12 +1,19 @@
 /** The checkpoints of a run: which there are, which is the latest, and how a new one takes its place. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import textformat from 'protobufjs/ext/textformat.js';
 import { UserError } from '../../errors.ts';
 import { loadProto } from '../../protos.ts';
 import { replaceFile } from '../../replaceFile.ts';
-import { bundleFiles, type CheckpointTensor, writeTensorBundle } from './tensorBundle.ts';
+import { openCheckpointV1 } from './checkpointV1.ts';
+import {
+  bundleFiles,
+  type CheckpointTensor,
+  openTensorBundle,
+  type TensorBundle,
+  writeTensorBundle,
+} from './tensorBundle.ts';
 
 /** Name of the text file that tells which checkpoints there are. */
 const stateFile = 'checkpoint';
@@ -55,7 +62,26 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
  */
 export async function latestCheckpoint(folder: string): Promise<string | undefined> {
   const checkpoints = await listCheckpoints(folder);
-  return checkpoints.findLast((prefix) => existsSync(`${prefix}.index`));
+  return checkpoints.findLast((prefix) => isV2(prefix) || isV1(prefix));
+}
+
+/** Whether a prefix is that of a checkpoint of format V2: it has an index. */
+function isV2(prefix: string): boolean {
+  return existsSync(`${prefix}.index`);
+}
+
+/** Whether a prefix is that of a checkpoint of format V1: it is the whole file itself. */
+function isV1(prefix: string): boolean {
+  return statSync(prefix, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+/**
+ * Opens a checkpoint of either format of TensorFlow's.
+ *
+ * @throws UserError  naming file and byte offset, when it is missing or damaged
+ */
+export async function openCheckpoint(prefix: string): Promise<TensorBundle> {
+  return !isV2(prefix) && isV1(prefix) ? openCheckpointV1(prefix) : openTensorBundle(prefix);
 }
 
 /** The number of steps in a checkpoint's name, or 0: `model.ckpt-100` → 100. */
@@ -70,7 +96,7 @@ export function stepOfCheckpoint(prefix: string): number {
  * @throws UserError  when there is none
  */
 export async function resolveCheckpoint(path: string): Promise<string> {
-  if (existsSync(`${path}.index`)) return path;
+  if (isV2(path) || isV1(path)) return path;
   const latest = await latestCheckpoint(path);
   if (latest !== undefined) return latest;
   throw new UserError(

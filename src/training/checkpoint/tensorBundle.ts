@@ -39,13 +39,30 @@ interface Entry {
   readonly offset: number;
   readonly size: number;
   readonly crc32c: number;
-  readonly slices?: readonly {
-    readonly extent?: readonly {
-      readonly start: number;
-      readonly length?: number;
-      readonly has_length?: string;
-    }[];
+  readonly slices?: readonly TensorSlice[];
+}
+
+/** A TensorSliceProto. */
+export interface TensorSlice {
+  readonly extent?: readonly {
+    readonly start: number;
+    readonly length?: number;
+    readonly has_length?: string;
   }[];
+}
+
+/** A slice of a partitioned variable with its place in the whole, axis by axis. */
+export interface PlacedSlice {
+  readonly extents: readonly Extent[];
+  readonly part: CheckpointTensor;
+}
+
+/** The place of a slice in a tensor of so many axes. */
+export function extentsOf({ extent = [] }: TensorSlice, rank: number): Extent[] {
+  return Array.from({ length: rank }, (_, axis) => {
+    const { start = 0, length, has_length } = extent[axis] ?? {};
+    return { start, length: has_length === 'length' ? length : undefined };
+  });
 }
 
 function dataTypeOf(data: CheckpointData): DataTypeName {
@@ -182,26 +199,14 @@ export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
     const slices = entry.slices ?? [];
     if (slices.length === 0) return readEntry(name, entry);
     const shape = shapeOf(entry);
-    const parts: { extents: Extent[]; part: CheckpointTensor }[] = [];
-    for (const { extent = [] } of slices) {
-      const extents = shape.map((_, axis) => {
-        const { start = 0, length, has_length } = extent[axis] ?? {};
-        return { start, length: has_length === 'length' ? length : undefined };
-      });
+    const parts: PlacedSlice[] = [];
+    for (const slice of slices) {
+      const extents = extentsOf(slice, shape.length);
       const key = encodeSliceKey(name, extents);
       const part = await readEntry(name, decode(key, entryType) as unknown as Entry);
       parts.push({ extents, part });
     }
-    const covered = parts.reduce((total, { part }) => total + part.data.length, 0);
-    const fits = parts.every(({ extents, part }) =>
-      extents.every(({ start }, axis) => start + part.shape[axis]! <= shape[axis]!),
-    );
-    if (!fits || covered !== shape.reduce((a, b) => a * b, 1)) {
-      throw new UserError(
-        `${path}: the ${slices.length} slices of "${name}" hold ${covered} elements; expected to fill [${shape}].`,
-      );
-    }
-    return assemble(shape, parts);
+    return assembleSlices(path, name, shape, parts);
   };
 
   const names = [...table.keys()].filter((key) => key !== '' && !key.startsWith('\0'));
@@ -261,12 +266,28 @@ async function readBytes(
   return bytes;
 }
 
-/** Copies slices to their places in the whole tensor. */
-function assemble(
+/**
+ * Copies slices to their places in the whole tensor.
+ *
+ * @param path  of the checkpoint, for errors
+ * @throws UserError  when they do not fill it
+ */
+export function assembleSlices(
+  path: string,
+  name: string,
   shape: readonly number[],
-  parts: readonly { readonly extents: readonly Extent[]; readonly part: CheckpointTensor }[],
+  parts: readonly PlacedSlice[],
 ): CheckpointTensor {
   const total = shape.reduce((a, b) => a * b, 1);
+  const covered = parts.reduce((sum, { part }) => sum + part.data.length, 0);
+  const fits = parts.every(({ extents, part }) =>
+    extents.every(({ start }, axis) => start + part.shape[axis]! <= shape[axis]!),
+  );
+  if (!fits || covered !== total) {
+    throw new UserError(
+      `${path}: the ${parts.length} slices of "${name}" hold ${covered} elements; expected to fill [${shape}].`,
+    );
+  }
   const first = parts[0]!.part.data;
   const data = new (first.constructor as new (size: number) => CheckpointData)(total);
   for (const { extents, part } of parts) {
