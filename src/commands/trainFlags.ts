@@ -5,7 +5,7 @@ import { defaultScore, scores } from '../insitu/scores.ts';
 import { networks } from '../nets/factory.ts';
 import { absoluteNetworkName } from '../nets/ownNetwork.ts';
 import { colorScales } from '../training/monitoringHistory.ts';
-import { optimizers } from '../training/optimizers.ts';
+import { defaultEpsilons, optimizers } from '../training/optimizers.ts';
 import { precisionChoices } from '../training/precision.ts';
 import { colormapNames } from '../views/colormap.ts';
 import {
@@ -126,7 +126,12 @@ export const trainFlags = {
     end_learning_rate: real(0.0001, 'end of the polynomial schedule', { min: 0 }),
     warmup_epochs: real(0, 'epochs of linear warm-up from 0', { min: 0 }),
     momentum: real(0.9, 'momentum of --optimizer=momentum', { min: 0 }),
-    opt_epsilon: real(1, 'epsilon of adadelta, adam and rmsprop', { min: 0 }),
+    opt_epsilon: optionalReal(
+      `epsilon of the optimizer (default ${Object.entries(defaultEpsilons)
+        .map(([name, epsilon]) => `${epsilon} of ${name}`)
+        .join(', ')})`,
+      { min: 0 },
+    ),
     adadelta_rho: real(0.95, 'decay of adadelta', { min: 0, max: 1 }),
     adagrad_initial_accumulator_value: real(0.1, 'start of the accumulator of adagrad', { min: 0 }),
     adam_beta1: real(0.9, 'decay of the first moment of adam', { min: 0, max: 1 }),
@@ -194,7 +199,7 @@ export const trainFlags = {
     ...engineFlags,
     master: unsupported(text('', ''), oneProcess),
     num_clones: unsupported(integer(1, ''), oneProcess),
-    clone_on_cpu: unsupported(boolean(false, ''), 'the installed engine decides on the device'),
+    clone_on_cpu: boolean(false, 'compute on the CPU where there is a GPU too'),
     worker_replicas: unsupported(integer(1, ''), oneProcess),
     num_ps_tasks: unsupported(integer(0, ''), oneProcess),
     task: unsupported(integer(0, ''), oneProcess),

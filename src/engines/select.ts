@@ -19,12 +19,16 @@ export const engineChoices = ['auto', ...Object.keys(loaders)] as readonly Engin
 /**
  * Loads the engine of one's choice.
  *
+ * @param onCpu  hides GPUs from it (--clone_on_cpu)
  * @returns  the engine and, for people and run.json, why it was taken
  * @throws NoEngineError  when it cannot run here; with 'auto', when none can (every engine says why)
  */
 export async function selectEngine(
   choice: EngineChoice,
+  onCpu = false,
 ): Promise<{ engine: Engine; reason: string }> {
+  // CUDA looks at it when it is loaded.
+  if (onCpu) process.env['CUDA_VISIBLE_DEVICES'] = '-1';
   if (choice !== 'auto') {
     return { engine: await loaders[choice](), reason: `asked for by --engine=${choice}` };
   }

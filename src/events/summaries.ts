@@ -39,6 +39,39 @@ export function scalarSummary(
   };
 }
 
+/**
+ * How many values lie where, for the Histograms and Distributions tabs.
+ *
+ * @param counts  of values in bins of one width from `low` to `high`, the last one closed
+ * @param low     smallest value
+ * @param high    largest value; equal to `low` when all values are one
+ */
+export function histogramSummary(
+  tag: string,
+  counts: ArrayLike<number>,
+  low: number,
+  high: number,
+  options: SummaryOptions = {},
+): SummaryValue {
+  const bins = Array.from(counts);
+  const width = (high - low) / bins.length;
+  const end = (i: number) => (i === bins.length ? high : low + i * width);
+  // As TensorBoard's own summaries have it, equal values fill one bin of width 1.
+  const rows =
+    low === high
+      ? [[low - 0.5, low + 0.5, bins.reduce((a, b) => a + b, 0)]]
+      : bins.map((count, i) => [end(i), end(i + 1), count]);
+  return {
+    tag,
+    tensor: {
+      dtype: 'DT_DOUBLE',
+      tensor_shape: { dim: [{ size: rows.length }, { size: 3 }] },
+      tensor_content: new Uint8Array(Float64Array.from(rows.flat()).buffer),
+    },
+    metadata: metadata('histograms', 'DATA_CLASS_TENSOR', options),
+  };
+}
+
 /** Width and height of a PNG file, from its first chunk (PNG specification, 11.2.2). */
 function pngSize(png: Uint8Array): { width: number; height: number } {
   const header = new DataView(png.buffer, png.byteOffset, png.byteLength);

@@ -25,6 +25,7 @@ import { interruptSignal } from './interrupt.ts';
 import { monitoringFile } from './itemMonitor.ts';
 import { dropLinesAfter } from './jsonLines.ts';
 import { networkInput, trainingVocabulary } from './networkInput.ts';
+import { epsilonOf } from './optimizers.ts';
 import { PeriodicEvaluation } from './periodicEvaluation.ts';
 import { choosePrecision, type Precision } from './precision.ts';
 import { createProgress } from './progress.ts';
@@ -103,7 +104,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const data = await loadTrainingData(options);
   await recordTrainingData(options, data);
   const { dataset, plantedErrors } = data;
-  const { engine, reason } = await selectEngine(options.engine);
+  const { engine, reason } = await selectEngine(options.engine, options.clone_on_cpu);
   const precision = choosePrecision(options.precision, engine);
   const input = await inputOf(options, network, dataset);
   const training = buildGraph(options, network, dataset, input, precision);
@@ -138,8 +139,14 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const session = await engine.load(training.graph, training.signatures);
   cleanup.add(() => session.close());
   session.run('assign', start.values);
+  const flags = {
+    ...options,
+    hs: selectionLayer ?? '',
+    preprocessing_name: preprocessingName,
+    opt_epsilon: epsilonOf(options),
+  };
   await writeRunRecord(options.train_dir, {
-    flags: { ...options, hs: selectionLayer },
+    flags,
     engine: { name: engine.name, reason },
     precision,
     dataset: {
@@ -213,7 +220,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   cleanup.add(release);
   await writer.writeGraph(encodeGraphDef(training.graph));
   if (firstStep === 0) {
-    const hparams = hyperparametersOf({ ...options, hs: selectionLayer ?? '' });
+    const hparams = hyperparametersOf({ ...flags, precision: precision.computeType });
     await writer.write({ step: 0, values: [hparamsStartSummary(hparams, Date.now() / 1000)] });
   }
   const result = await train({
@@ -224,6 +231,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     writer,
     progress,
     inSitu,
+    variables: training.modelVariables.map(({ name }) => name),
     learningRate: { ...options, stepsPerEpoch: dataset.items.length / options.batch_size },
     firstStep,
     lastStep,

@@ -52,5 +52,6 @@ export interface RunOptions
   readonly save_interval_steps: number | undefined;
   readonly max_checkpoints: number;
   readonly engine: EngineChoice;
+  readonly clone_on_cpu: boolean;
   readonly precision: PrecisionChoice;
 }

@@ -4,12 +4,13 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { EventWriter } from '../events/eventWriter.ts';
-import { scalarSummary } from '../events/summaries.ts';
+import { type SummaryValue, scalarSummary } from '../events/summaries.ts';
 import type { Batch, BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import type { InSituRecorder, Selection } from './inSituRecorder.ts';
 import { type LearningRateOptions, learningRateAt } from './learningRate.ts';
 import { movingAverageDecayAt } from './movingAverages.ts';
 import type { Progress } from './progress.ts';
+import { readStepSummaries, variableSummaries } from './stepSummaries.ts';
 
 /** What the loop depends on; the names in snake case are those of the flags. */
 export interface TrainerOptions {
@@ -21,6 +22,8 @@ export interface TrainerOptions {
   /** null when no layer guides a selection. */
   readonly inSitu: InSituRecorder | null;
   readonly learningRate: LearningRateOptions;
+  /** Names of the network's variables. */
+  readonly variables: readonly string[];
   readonly seed: number;
   /** Steps done before, from a checkpoint. */
   readonly firstStep: number;
@@ -73,6 +76,38 @@ class Timer {
   }
 }
 
+/** When layers and weights are summarised, and how fast the steps in between were. */
+class SummarySchedule {
+  readonly #firstStep: number;
+  readonly #isOn: boolean;
+  readonly #timer: Timer;
+  #lastStep: number;
+  #lastMs = performance.now();
+
+  constructor(firstStep: number, seconds: number) {
+    this.#firstStep = firstStep;
+    this.#lastStep = firstStep;
+    this.#isOn = seconds > 0;
+    this.#timer = new Timer(seconds);
+  }
+
+  /** At the first step, at each epoch's last and when the time has come; never when it is 0. */
+  isDue(stepsBefore: number, perEpoch: number): boolean {
+    const isOfEpoch = stepsBefore === this.#firstStep || (stepsBefore + 1) % perEpoch === 0;
+    return (this.#timer.isDue() || isOfEpoch) && this.#isOn;
+  }
+
+  /** Steps per second since the last call; none after the first step, which starts the engine up. */
+  speed(step: number): SummaryValue[] {
+    const now = performance.now();
+    const rate = ((step - this.#lastStep) * 1000) / (now - this.#lastMs);
+    const isFirst = step === this.#firstStep + 1;
+    this.#lastStep = step;
+    this.#lastMs = now;
+    return isFirst ? [] : [scalarSummary('global_step/sec', rate)];
+  }
+}
+
 /** The loss is no number any more, and nothing after it can be. */
 class DivergenceError extends UserError {
   constructor(step: number, loss: number) {
@@ -88,7 +123,7 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
   const { session, dataset, pipeline, writer, progress, inSitu, signal, firstStep, lastStep } =
     options;
   const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
-  const summariesTimer = new Timer(options.save_summaries_secs);
+  const summaries = new SummarySchedule(firstStep, options.save_summaries_secs);
   const checkpointTimer = new Timer(options.save_interval_secs);
   const isOver = (step: number) => step >= lastStep || signal.aborted;
   const isSaveDue = (step: number) =>
@@ -111,28 +146,33 @@ export async function train(options: TrainerOptions): Promise<TrainingResult> {
     for await (const batch of pipeline.epoch(epochIndex, step % perEpoch)) {
       const rate = learningRateAt(step, options.learningRate);
       const rows = inSitu?.rowsToMonitor(batch);
-      const outputs = session.run('train', trainFeeds(batch, rate, step, rows, options));
+      // Decided before the step: summaries are of the very batch that it trains on.
+      const isSummaryStep = summaries.isDue(step, perEpoch);
+      const outputs = session.run(
+        isSummaryStep ? 'train_with_summaries' : 'train',
+        trainFeeds(batch, rate, step, rows, options),
+      );
       step++;
 
       const loss = outputs['total_loss']!.data[0]!;
       if (!Number.isFinite(loss)) throw new DivergenceError(step, loss);
       if (inSitu) await inSitu.observe(batch, rows, outputs, epoch, step);
       progress.update({ step, epoch, loss });
-      if (step % options.log_every_n_steps === 0) {
-        await writer.write({
-          step,
-          values: [
-            scalarSummary(
-              'losses/softmax_cross_entropy_loss/value',
-              outputs['cross_entropy']!.data[0]!,
-            ),
-            scalarSummary('total_loss', loss),
-            scalarSummary('learning_rate', rate),
-            scalarSummary('accuracy', accuracyOf(batch, outputs['output']!)),
-          ],
-        });
+      if (isSummaryStep || step % options.log_every_n_steps === 0) {
+        const values = [
+          scalarSummary(
+            'losses/softmax_cross_entropy_loss/value',
+            outputs['cross_entropy']!.data[0]!,
+          ),
+          scalarSummary('total_loss', loss),
+          scalarSummary('learning_rate', rate),
+          scalarSummary('accuracy', accuracyOf(batch, outputs['output']!)),
+          ...summaries.speed(step),
+          ...(isSummaryStep ? readStepSummaries(outputs) : []),
+          ...(isSummaryStep ? variableSummaries(session.run('read', {}), options.variables) : []),
+        ];
+        await writer.write({ step, values });
       }
-      if (summariesTimer.isDue()) await writer.flush();
       // At an epoch's end the checkpoint waits for the selection.
       if (step % perEpoch !== 0 && isSaveDue(step)) await save(step);
       if (isOver(step)) break;

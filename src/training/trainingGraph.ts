@@ -15,6 +15,7 @@ import { addMovingAverages } from './movingAverages.ts';
 import { inputPlaceholder, vocabularySizeOf } from './networkInput.ts';
 import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
 import { predictSignatures, variableSignatures } from './predictionGraph.ts';
+import { addStepSummaries } from './stepSummaries.ts';
 
 /** What the graph of a run depends on. */
 export interface TrainingGraphOptions {
@@ -46,6 +47,7 @@ export interface TrainingGraphOptions {
  *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
  *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]
+ * - `train_with_summaries`  as `train`, with the outputs that `readStepSummaries` understands besides
  * - `predict` feeds images or token_ids; outputs probabilities [n, classes]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
  */
@@ -173,13 +175,13 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     const gradient = derivatives[i];
     return gradient ? [{ variable, gradient }] : [];
   });
-  const updates = [
+  const changes = [
     ...addOptimizer(variableGradients, learningRate, options.optimizer),
     ...context.updates,
   ];
-  if (options.movingAverages) {
-    updates.push(...addMovingAverages(modelVariables, averageDecay, updates));
-  }
+  const updates = options.movingAverages
+    ? [...changes, ...addMovingAverages(modelVariables, averageDecay, changes)]
+    : changes;
 
   const outputs: Record<string, Tensor> = {
     total_loss: identity(loss.total, { name: 'train/total_loss', after: updates }),
@@ -227,6 +229,15 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   });
 
   const variables = [...graph.variables.values()];
+  const inputs = {
+    [input.node.name]: input,
+    labels,
+    learning_rate: learningRate,
+    dropout_seed: dropoutSeed,
+    ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
+    ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
+  };
+  const summaries = addStepSummaries(graph, endPoints, loss.regularization);
   return {
     graph,
     endPoints,
@@ -236,17 +247,8 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     modelVariables,
     signatures: {
       ...variableSignatures(graph, variables),
-      train: {
-        inputs: {
-          [input.node.name]: input,
-          labels,
-          learning_rate: learningRate,
-          dropout_seed: dropoutSeed,
-          ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
-          ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
-        },
-        outputs,
-      },
+      train: { inputs, outputs },
+      train_with_summaries: { inputs, outputs: { ...outputs, ...summaries } },
       ...predictSignatures(input, network, { ...context, isTraining: false }, selectionLayer),
     },
   };

@@ -5,7 +5,11 @@ import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { random } from '../../src/random.ts';
 import { initialValues } from '../../src/training/initialValues.ts';
 import type { OptimizerOptions } from '../../src/training/optimizers.ts';
-import { buildTrainingGraph, type TrainingGraph } from '../../src/training/trainingGraph.ts';
+import {
+  buildTrainingGraph,
+  type TrainingGraph,
+  type TrainingGraphOptions,
+} from '../../src/training/trainingGraph.ts';
 
 /** TF-Slim's defaults. */
 export const optimizerDefaults: OptimizerOptions = {
@@ -30,6 +34,7 @@ export function trainingGraph(
   imageShape: readonly [number, number, number],
   monitoredLayers: readonly string[],
   optimizer = 'sgd',
+  options: Partial<TrainingGraphOptions> = {},
 ): TrainingGraph {
   return buildTrainingGraph({
     network: getNetwork(modelName),
@@ -41,6 +46,7 @@ export function trainingGraph(
     optimizer: { ...optimizerDefaults, optimizer },
     selectionLayer: undefined,
     monitoredLayers,
+    ...options,
   });
 }
 

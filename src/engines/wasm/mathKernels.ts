@@ -66,6 +66,21 @@ export const mathKernels: KernelTable = {
   Sum: reduction(tf.sum),
   Mean: reduction(tf.mean),
   Max: reduction(tf.max),
+  Min: reduction(tf.min),
+  IsFinite: unary(tf.isFinite),
+  SelectV2: (_node, [condition, a, b]) => tf.where(condition!, a!, b!),
+  HistogramFixedWidth: (node, [values, range]) => {
+    const bins = constantInput(node, 2)[0]!;
+    const y = allocate([bins], 'int32');
+    const [from, counts] = [view(values!), intView(y).fill(0)];
+    const [low, high] = view(range!) as unknown as [number, number];
+    const width = (high - low) / bins;
+    for (const value of from) {
+      const bin = Math.min(Math.max(Math.floor((value - low) / width), 0), bins - 1);
+      counts[bin] = counts[bin]! + 1;
+    }
+    return y;
+  },
   UnsortedSegmentSum: (_node, [x, segments, count]) => {
     const [rows] = intView(count!) as unknown as [number];
     const y = allocate([rows, ...x!.shape.slice(segments!.shape.length)]);

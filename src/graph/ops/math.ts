@@ -104,6 +104,42 @@ export const sum = reduction('Sum');
 export const mean = reduction('Mean');
 /** largest element over axes (TF op Max) */
 export const max = reduction('Max');
+/** smallest element over axes (TF op Min); without a gradient */
+export const min = reduction('Min');
+
+/** Whether x is a number and not infinite, bool (TF op IsFinite). */
+export function isFiniteNumber(x: Tensor, options: OpOptions = {}): Tensor {
+  return addOp(x.graph, 'IsFinite', [x], { T: { type: x.dtype } }, 'bool', x.shape, options);
+}
+
+/** a where the condition holds, else b, a scalar or in its shape (TF op SelectV2); without a gradient */
+export function where(condition: Tensor, a: Tensor, b: Tensor, options: OpOptions = {}): Tensor {
+  expectSameDType('SelectV2', [a, b]);
+  const inputs = [condition, a, b];
+  return addOp(a.graph, 'SelectV2', inputs, { T: { type: a.dtype } }, a.dtype, a.shape, options);
+}
+
+/**
+ * Counts values in bins of one width (TF op HistogramFixedWidth); values outside count to the
+ * outermost bins.
+ *
+ * @param values  float32, any shape, all of them numbers
+ * @param range   float32 [2], the lower end of the first bin and the upper end of the last, which
+ *                is larger
+ * @returns       int32 [bins]
+ */
+export function histogramFixedWidth(
+  values: Tensor,
+  range: Tensor,
+  bins: number,
+  options: OpOptions = {},
+): Tensor {
+  expectSameDType('HistogramFixedWidth', [values, range]);
+  const count = constant(values.graph, 'int32', bins, [], { name: 'nbins' });
+  const attrs = { T: { type: values.dtype }, dtype: { type: 'int32' } } as const;
+  const inputs = [values, range, count];
+  return addOp(values.graph, 'HistogramFixedWidth', inputs, attrs, 'int32', [bins], options);
+}
 
 /**
  * Sums the elements of each segment (TF op UnsortedSegmentSum): the gradient of a lookup, which adds

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { UserError } from '../../src/errors.ts';
+import { saveCheckpoint } from '../../src/training/checkpoint/checkpoints.ts';
+import type { CheckpointTensor } from '../../src/training/checkpoint/tensorBundle.ts';
+import { initialValues } from '../../src/training/initialValues.ts';
+import { averageName } from '../../src/training/movingAverages.ts';
+import { findStartingPoint, type StartingPointOptions } from '../../src/training/startingPoint.ts';
+import { temporaryFolder } from '../losslens.ts';
+import { runPython, skipWithoutPython } from '../python.ts';
+import { tinyTrainingGraph } from './tinyNetwork.ts';
+import { optimizerDefaults } from './trainingSession.ts';
+
+const graph = tinyTrainingGraph({
+  optimizer: { ...optimizerDefaults, optimizer: 'momentum' },
+  movingAverages: true,
+});
+const initial = initialValues(graph.variables, 3);
+
+function options(more: Partial<StartingPointOptions> = {}): StartingPointOptions {
+  return {
+    train_dir: temporaryFolder(),
+    checkpoint_path: undefined,
+    checkpoint_exclude_scopes: [],
+    ignore_missing_vars: false,
+    batch_size: 4,
+    seed: 3,
+    ...more,
+  };
+}
+
+function startOf(more: Partial<StartingPointOptions>) {
+  return findStartingPoint(options(more), graph, 100);
+}
+
+/** A checkpoint whose variables count from 1000·i; some may be left out or have another shape. */
+async function otherCheckpoint(
+  keep: (name: string) => boolean = () => true,
+  shapes: Readonly<Record<string, readonly number[]>> = {},
+): Promise<string> {
+  const folder = temporaryFolder();
+  const tensors = new Map<string, CheckpointTensor>();
+  graph.modelVariables.forEach(({ name, shape }, i) => {
+    if (!keep(name)) return;
+    const of = shapes[name] ?? shape;
+    const size = of.reduce((a, b) => a * b, 1);
+    tensors.set(name, {
+      shape: of,
+      data: Float32Array.from({ length: size }, (_, k) => 1000 * i + k),
+    });
+  });
+  tensors.set('Tiny/conv1/weights/Momentum', { shape: [], data: Float32Array.of(1) });
+  tensors.set('global_step', { shape: [], data: BigInt64Array.of(50n) });
+  await saveCheckpoint(folder, 50, tensors, 5);
+  return folder;
+}
+
+test('a new run begins at step 0 with initial weights, and averages at them', async () => {
+  const { step, values, messages } = await startOf({});
+  assert.equal(step, 0);
+  assert.deepEqual(messages, []);
+  for (const { name } of graph.modelVariables) {
+    assert.deepEqual(values[name], initial[name]);
+    assert.deepEqual(values[averageName(name)], initial[name]);
+  }
+});
+
+test('--checkpoint_path gives the network’s variables, but neither slots nor the step', async () => {
+  const folder = await otherCheckpoint();
+  for (const checkpoint_path of [folder, join(folder, 'model.ckpt-50')]) {
+    const { step, values, state, messages } = await startOf({ checkpoint_path });
+    assert.equal(step, 0);
+    assert.equal(state, undefined);
+    assert.match(messages.join('\n'), /starting from 9 of 9 variables of .*model\.ckpt-50/);
+    graph.modelVariables.forEach(({ name }, i) => {
+      assert.equal(values[name]!.data[1], 1000 * i + 1, name);
+      assert.deepEqual(values[averageName(name)], values[name]);
+    });
+    assert.ok(values['Tiny/conv1/weights/Momentum']!.data.every((value) => value === 0));
+  }
+});
+
+test('excluded scopes are prefixes of names', async () => {
+  const checkpoint_path = await otherCheckpoint((name) => !name.startsWith('Tiny/logits'));
+  const { values } = await startOf({
+    checkpoint_path,
+    checkpoint_exclude_scopes: ['Tiny/log', 'Tiny/conv1/BatchNorm/gamma'],
+  });
+  assert.equal(values['Tiny/conv2/biases']!.data[1]! % 1000, 1);
+  for (const name of ['Tiny/logits/weights', 'Tiny/logits/biases', 'Tiny/conv1/BatchNorm/gamma']) {
+    assert.deepEqual(values[name], initial[name]);
+  }
+});
+
+test('missing variables are an error, and begun anew with --ignore_missing_vars', async () => {
+  const checkpoint_path = await otherCheckpoint((name) => name !== 'Tiny/conv2/biases');
+  await assert.rejects(startOf({ checkpoint_path }), (error) => {
+    assert.ok(error instanceof UserError);
+    assert.match(error.message, /holds no variable Tiny\/conv2\/biases.*--ignore_missing_vars/);
+    return true;
+  });
+  const { values, messages } = await startOf({ checkpoint_path, ignore_missing_vars: true });
+  assert.match(messages.join('\n'), /starting from 8 of 9 .*\n.*begun anew: Tiny\/conv2\/biases/);
+  assert.deepEqual(values['Tiny/conv2/biases'], initial['Tiny/conv2/biases']);
+  assert.equal(values['Tiny/conv2/weights']!.data[1]! % 1000, 1);
+});
+
+test('another shape is an error even so, and says which flag leaves the variable out', async () => {
+  const checkpoint_path = await otherCheckpoint(() => true, { 'Tiny/logits/biases': [1000] });
+  await assert.rejects(
+    startOf({ checkpoint_path, ignore_missing_vars: true }),
+    /holds Tiny\/logits\/biases of \[1000\]; this network has \[10\].*--checkpoint_exclude_scopes/,
+  );
+});
+
+test('nothing left to restore is an error', async () => {
+  const checkpoint_path = await otherCheckpoint();
+  await assert.rejects(
+    startOf({ checkpoint_path, checkpoint_exclude_scopes: ['Tiny'] }),
+    /--checkpoint_exclude_scopes: got "Tiny"/,
+  );
+});
+
+/** A folder with a checkpoint of this run after 7 steps. */
+async function begunRun(batchSize: number, datasetSize: number): Promise<string> {
+  const folder = temporaryFolder();
+  const state = JSON.stringify({ batchSize, datasetSize, inSitu: null });
+  const json = new Uint8Array(Buffer.from(state));
+  const tensors = new Map<string, CheckpointTensor>(Object.entries(initial));
+  tensors.set('global_step', { shape: [], data: BigInt64Array.of(7n) });
+  tensors.set('losslens/state', { shape: [json.length], data: json });
+  await saveCheckpoint(folder, 7, tensors, 5);
+  return folder;
+}
+
+test('a run that was begun goes on, whatever --checkpoint_path says', async () => {
+  const train_dir = await begunRun(4, 100);
+  const checkpoint_path = await otherCheckpoint();
+  const { step, values, messages } = await startOf({ train_dir, checkpoint_path });
+  assert.equal(step, 7);
+  assert.deepEqual(values, initial);
+  assert.match(messages[0]!, /resuming .*model\.ckpt-7/);
+  assert.match(messages[1]!, /--checkpoint_path is ignored/);
+});
+
+test('a run goes on with its batch size and its data alone', async () => {
+  const otherBatch = await begunRun(8, 100);
+  await assert.rejects(startOf({ train_dir: otherBatch }), /--batch_size: got 4; .* has 8\./);
+  const otherData = await begunRun(4, 99);
+  await assert.rejects(startOf({ train_dir: otherData }), /has 100 items; .* trains on 99\./);
+});
+
+for (const format of ['V2', 'V1']) {
+  test(`a checkpoint of Python TensorFlow’s in format ${format} starts a run, partitioned too`, {
+    skip: skipWithoutPython('tensorflow'),
+  }, async () => {
+    const folder = temporaryFolder();
+    const variables = Object.fromEntries(
+      graph.modelVariables.map(({ name, shape }, i) => [
+        name,
+        { shape, start: 100 * i, ...(shape.length > 1 ? { axis: shape.length - 1 } : {}) },
+      ]),
+    );
+    runPython('checkpoint_of.py', folder, JSON.stringify(variables), format);
+    const written = format === 'V1' ? 'model.ckpt-77' : 'model.ckpt-77.data-00001-of-00002';
+    assert.ok(readdirSync(folder).includes(written));
+    for (const checkpoint_path of [folder, join(folder, 'model.ckpt-77')]) {
+      const { values } = await startOf({ checkpoint_path });
+      graph.modelVariables.forEach(({ name, shape }, i) => {
+        const { data } = values[name]!;
+        assert.deepEqual(values[name]!.shape, shape);
+        assert.ok(
+          data.every((value, k) => value === 100 * i + k),
+          name,
+        );
+      });
+    }
+  });
+}
