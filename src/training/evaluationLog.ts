@@ -1,13 +1,14 @@
 /** `evaluations.jsonl`: what was evaluated when with which result; --watch goes on from it. */
 import { statSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { UserError } from '../errors.ts';
 
 const fileName = 'evaluations.jsonl';
 
 /** A checkpoint with the time of its file: another run may save one of the same step again. */
 export interface SavedCheckpoint {
+  /** Its prefix. */
   readonly checkpoint: string;
   /** Milliseconds since 1970. */
   readonly savedMs: number;
@@ -48,7 +49,8 @@ export class EvaluationLog {
   }
 
   static #key({ checkpoint, savedMs }: SavedCheckpoint): string {
-    return `${savedMs} ${checkpoint}`;
+    // Its folder may be named from another working directory.
+    return `${savedMs} ${basename(checkpoint)}`;
   }
 
   /** Whether a checkpoint was evaluated as it is. */
