@@ -54,11 +54,8 @@ function classRows({
  *
  * @param step  that the network was trained for, for the title of the picture
  */
-export async function evaluationSummaries(
-  evaluation: Evaluation,
-  step: number,
-): Promise<SummaryValue[]> {
-  const { classNames, accuracy, recallAt5, crossEntropy, confusion, prCurves, items } = evaluation;
+export function evaluationSummaries(evaluation: Evaluation, step: number): SummaryValue[] {
+  const { classNames, accuracy, recallAt5, crossEntropy, confusion, prCurves } = evaluation;
   const rows = classRows(evaluation).map(({ cells }) => cells);
   const summaries = [
     scalarSummary('eval/Accuracy', accuracy),
@@ -67,9 +64,9 @@ export async function evaluationSummaries(
     textSummary('eval/Classes', markdownTable(columns, rows)),
   ];
   if (classNames.length <= maxDrawnClasses) {
-    const title = `Confusion matrix · step ${step} · ${items} items · accuracy ${accuracy.toFixed(3)}`;
+    const title = `Confusion matrix · step ${step} · accuracy ${accuracy.toFixed(3)}`;
     const drawing = drawConfusionMatrix({ counts: confusion, classNames, title });
-    summaries.push(imageSummary('eval/Confusion_matrix', [await toPng(drawing)]));
+    summaries.push(imageSummary('eval/Confusion_matrix', [toPng(drawing)]));
   }
   if (classNames.length <= maxCurves) {
     prCurves.forEach((curve, label) => {

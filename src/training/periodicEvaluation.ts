@@ -79,7 +79,7 @@ export class PeriodicEvaluation {
     const evaluation = this.#ofAverages
       ? await this.#withAverages(() => this.#evaluate())
       : await this.#evaluate();
-    await this.#writer.write({ step, values: await evaluationSummaries(evaluation, step) });
+    await this.#writer.write({ step, values: evaluationSummaries(evaluation, step) });
     await this.#writer.sync();
     return evaluation;
   }

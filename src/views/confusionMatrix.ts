@@ -33,6 +33,16 @@ function colorOf(share: number): Rgb {
   return table[255 - Math.round(255 * Math.sqrt(share))]!;
 }
 
+/** Black or white, whichever stands out more (WCAG 2.1: relative luminance and contrast). */
+function inkOn(color: Rgb): string {
+  const [red, green, blue] = color.map((value) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  }) as [number, number, number];
+  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  return (luminance + 0.05) ** 2 > 1.05 * 0.05 ? ink.text : ink.background;
+}
+
 const css = ([red, green, blue]: Rgb) => `rgb(${red},${green},${blue})`;
 
 /** A count in the room of four digits: "9999", "12k". */
@@ -79,7 +89,7 @@ export function drawConfusionMatrix({ counts, classNames, title }: ConfusionMatr
   const { width, namesWidth, namesHeight, cell } = layout;
   const top = headerHeight + namesHeight;
   const drawing = createDrawing(width, top + classes * cell + margin + legendHeight);
-  drawText(drawing, title, 3, 13, width - 6, { size: 12, bold: true });
+  drawText(drawing, title, 3, 13, width - 6, { size: 11, bold: true });
   const legend = 'row: label · column: output · colour: share of the row';
   drawText(drawing, legend, 3, 28, width - 6, { size: 10, color: ink.faint });
   drawNames(drawing, classNames, layout);
@@ -162,7 +172,6 @@ function drawCounts(
     row.forEach((count, output) => {
       if (count === 0) return;
       const text = countText(count);
-      const isDark = Math.sqrt(count / total) > 0.55;
       const bold = label === output;
       const size = fontSizeFor(drawing, text, bold, cell - 2);
       const x = left + (output + 0.5) * cell;
@@ -170,7 +179,7 @@ function drawCounts(
       drawText(drawing, text, x, y, cell, {
         size,
         bold,
-        color: isDark ? ink.background : ink.text,
+        color: inkOn(colorOf(count / total)),
         align: 'center',
       });
     });

@@ -5,10 +5,10 @@ import { colormap } from '../../src/views/colormap.ts';
 import { drawConfusionMatrix } from '../../src/views/confusionMatrix.ts';
 import { toPng } from '../../src/views/drawing.ts';
 
-async function draw(counts: readonly (readonly number[])[]): Promise<PNG> {
+function draw(counts: readonly (readonly number[])[]): PNG {
   const classNames = counts.map((_, label) => `class ${label}`);
   const drawing = drawConfusionMatrix({ counts, classNames, title: 'step 1' });
-  return PNG.sync.read(await toPng(drawing));
+  return PNG.sync.read(toPng(drawing));
 }
 
 function diagonal(classes: number): number[][] {
@@ -23,7 +23,7 @@ function colors({ data }: PNG): Set<string> {
   return found;
 }
 
-test('the picture is one, two or three cards of TensorBoard wide', async () => {
+test('the picture is one, two or three cards of TensorBoard wide', () => {
   for (const [classes, width] of [
     [2, 350],
     [10, 350],
@@ -32,14 +32,14 @@ test('the picture is one, two or three cards of TensorBoard wide', async () => {
     [100, 1050],
     [900, 1050],
   ] as const) {
-    const picture = await draw(diagonal(classes));
+    const picture = draw(diagonal(classes));
     assert.equal(picture.width, width, `${classes} classes`);
     assert.ok(picture.height <= width + 60, `${classes} classes: ${picture.height} pixels high`);
   }
 });
 
-test('cells are coloured by the root of their share of the row, empty ones not at all', async () => {
-  const picture = await draw([
+test('cells are coloured by the root of their share of the row, empty ones not at all', () => {
+  const picture = draw([
     [75, 25, 0],
     [0, 10, 0],
     [0, 0, 0],
