@@ -37,8 +37,9 @@ function evaluateRows(
     async *epoch() {
       for (let i = 0; i < labels.length; i += 3) {
         const batch = Int32Array.from(labels.slice(i, i + 3));
-        const images = { data: new Float32Array(batch.length), shape: [batch.length, 1, 1, 1] };
-        yield { itemIndices: new Uint32Array(batch.length), labels: batch, images };
+        const data = new Float32Array(batch.length);
+        const input = { name: 'images', data, shape: [batch.length, 1, 1, 1] };
+        yield { itemIndices: new Uint32Array(batch.length), labels: batch, input };
       }
     },
   };
