@@ -19,7 +19,7 @@ export type ScoreTableState = Readonly<Record<string, Float32Array | Int32Array>
 /**
  * Accumulates scores in flat arrays: for each item 4 bytes for each of 9 scores of the last
  * presentation, 9 means, the clipped mean, 2 rising means and the spread of the confidence, the last
- * output and four counts, 104 bytes in all.
+ * output and four counts, 108 bytes in all.
  *
  * Means are running ones, so that they hold after any number of epochs without large sums.
  */

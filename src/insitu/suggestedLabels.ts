@@ -28,7 +28,8 @@ export const maxProbabilityBytes = 100e6;
 
 /**
  * Keeps the mean probability of every class for each item while these take no more than
- * `maxProbabilityBytes` (4 bytes each), else follows one class of each item (16 bytes).
+ * `maxProbabilityBytes` (4 bytes each, and 4 for each item), else follows one class of each item (16
+ * bytes).
  */
 export function suggestedLabels(
   size: number,
