@@ -204,6 +204,7 @@ test('Ctrl-C ends a run cleanly, and a resumed run equals an uninterrupted one',
   assert.equal(code, 130, stderr);
   assert.match(stderr, /stopped after \d+ steps/);
   assert.ok(existsSync(join(trainDir, 'selection.csv')));
+  assert.ok(existsSync(join(trainDir, 'items.csv')));
   assert.ok(readdirSync(trainDir).some((file) => /^model\.ckpt-\d+\.index$/.test(file)));
   const resumed = await losslens(trainArguments(trainDir));
   assert.equal(resumed.code, 0, resumed.stderr);
