@@ -54,6 +54,9 @@ const evaluateFlags = {
   },
 };
 
+/** 128 + SIGINT, as shells have it, for an evaluation that did not come to its end. */
+const interruptedExitCode = 130;
+
 type EvaluateFlags = FlagValues<typeof evaluateFlags>;
 
 /** All options: what the command line leaves out comes from the run that the checkpoint is of. */
@@ -75,6 +78,9 @@ export function evaluateCommand(): Command {
       if (flags.watch) await waitForCheckpoint(flags, signal);
       if (signal.aborted) return;
       await runEvaluation(await resolveOptions(flags), signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      process.exitCode = interruptedExitCode;
     } finally {
       release();
     }

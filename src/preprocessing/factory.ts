@@ -6,7 +6,18 @@ import { lenet } from './lenet.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import { vgg } from './vgg.ts';
 
-const preprocessings: Readonly<Record<string, Preprocessing>> = { cifarnet, lenet, vgg };
+const preprocessings: Readonly<Record<string, Preprocessing>> = {
+  cifarnet,
+  lenet,
+  vgg,
+  // TF-Slim also takes the names of the networks that go with it.
+  resnet_v1_50: vgg,
+  resnet_v1_101: vgg,
+  resnet_v1_152: vgg,
+  vgg_a: vgg,
+  vgg_16: vgg,
+  vgg_19: vgg,
+};
 
 /** The one preprocessing of texts. */
 const textPreprocessing = 'text';

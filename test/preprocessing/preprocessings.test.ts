@@ -122,3 +122,9 @@ test('an unknown preprocessing is a usage error that lists what there is', () =>
     (error) => error instanceof UsageError && /got "vg"; expected one of .*vgg/.test(error.message),
   );
 });
+
+test('a preprocessing is also known by the names of the networks that go with it', () => {
+  for (const name of ['resnet_v1_50', 'resnet_v1_152', 'vgg_16']) {
+    assert.equal(getPreprocessing(name), getPreprocessing('vgg'));
+  }
+});
