@@ -39,7 +39,13 @@ test('the documented network trains, and its checkpoint is evaluated', async () 
     '--ns=8',
   ]);
   assert.equal(trained.code, 0, trained.stderr);
-  const evaluated = await losslens(['evaluate', ...model, `--checkpoint_path=${trainDir}`]);
+  const evaluated = await losslens([
+    'evaluate',
+    '--engine=wasm',
+    // The network is that of the run.
+    `--checkpoint_path=${trainDir}`,
+    '--max_num_batches=3',
+  ]);
   assert.equal(evaluated.code, 0, evaluated.stderr);
   const accuracy = Number(/accuracy (\d\.\d+)/.exec(evaluated.stdout)![1]);
   assert.ok(accuracy > 0.3, evaluated.stdout);
