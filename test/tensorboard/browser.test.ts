@@ -47,13 +47,15 @@ async function testPages(): Promise<void> {
     .slice(0, 12)
     .find((tag) => images.get(tag)!.size > 2)!;
   const embedding = readdirSync(run.trainDir).find((name) => name.startsWith('projector-'))!;
+  const modes = Object.keys(loadingModes) as LoadingMode[];
+  const starting = modes.map((mode) => TensorBoard.start(run.logdir, mode, run.samples));
+  after(() => Promise.all(starting.map(async (tensorboard) => (await tensorboard).stop())));
   const browser = await launchBrowser();
   after(() => browser.close());
 
-  for (const mode of Object.keys(loadingModes) as LoadingMode[]) {
-    test(`a browser shows what a run logged (${mode})`, { timeout: 240_000 }, async (t) => {
-      const tensorboard = await TensorBoard.start(run.logdir, mode, run.samples);
-      t.after(() => tensorboard.stop());
+  for (const [i, mode] of modes.entries()) {
+    test(`a browser shows what a run logged (${mode})`, { timeout: 400_000 }, async (t) => {
+      const tensorboard = await starting[i]!;
       const board = await BoardPage.open(browser, tensorboard.url, mode);
       const { page } = board;
 

@@ -54,7 +54,7 @@ export class BoardPage {
    */
   static async open(browser: Browser, url: string, prefix: string): Promise<BoardPage> {
     const page = await browser.newPage({ viewport: { width: 1500, height: 1100 } });
-    page.setDefaultTimeout(60_000);
+    page.setDefaultTimeout(120_000);
     const board = new BoardPage(page, url, prefix);
     page.on('response', (response) => {
       if (response.headers()['content-type'] !== 'image/png') return;
