@@ -10,6 +10,9 @@ const loaders = {
   wasm: createWasmEngine,
 } satisfies Record<string, () => Promise<Engine>>;
 
+/** How many times as fast as WebAssembly TensorFlow trains LeNet on two cores (docs/benchmarks.md). */
+const tensorFlowSpeedup = 10;
+
 /** The value of --engine: the name of one engine, or 'auto' for the fastest that works here. */
 export type EngineChoice = 'auto' | keyof typeof loaders;
 
@@ -36,7 +39,10 @@ export async function selectEngine(
   for (const load of Object.values(loaders)) {
     try {
       const engine = await load();
-      const reason = ['the fastest that works here', ...failures].join('; ');
+      const reason =
+        failures.length === 0
+          ? 'the fastest that works here'
+          : `TensorFlow would be about ${tensorFlowSpeedup} times as fast; ${failures.join('; ')}`;
       return { engine, reason };
     } catch (error) {
       if (!(error instanceof NoEngineError)) throw error;
