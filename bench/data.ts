@@ -28,6 +28,7 @@ import { getNetwork } from '../src/nets/factory.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { imageInput } from '../src/preprocessing/itemInput.ts';
 import { initialValues } from '../src/training/initialValues.ts';
+import { optimizerDefaults } from '../src/training/optimizers.ts';
 import { choosePrecision } from '../src/training/precision.ts';
 import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 import { median } from './measure.ts';
@@ -146,21 +147,7 @@ async function createStep(): Promise<{ session: Session; engine: string }> {
     weightDecay: 0.004,
     labelSmoothing: 0,
     computeType,
-    optimizer: {
-      optimizer: 'sgd',
-      momentum: 0.9,
-      opt_epsilon: 1,
-      adadelta_rho: 0.95,
-      adagrad_initial_accumulator_value: 0.1,
-      adam_beta1: 0.9,
-      adam_beta2: 0.999,
-      ftrl_learning_rate_power: -0.5,
-      ftrl_initial_accumulator_value: 0.1,
-      ftrl_l1: 0,
-      ftrl_l2: 0,
-      rmsprop_momentum: 0.9,
-      rmsprop_decay: 0.9,
-    },
+    optimizer: { ...optimizerDefaults, optimizer: 'sgd' },
     selectionLayer: 'Logits',
     monitoredLayers: [],
   });

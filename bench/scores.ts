@@ -17,7 +17,6 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { loadDataset } from '../datasets/factory.ts';
-import { trainFlags } from '../src/commands/trainFlags.ts';
 import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { Graph } from '../src/graph/graph.ts';
@@ -34,7 +33,7 @@ import { BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { random } from '../src/random.ts';
 import { initialValues } from '../src/training/initialValues.ts';
 import { networkInput } from '../src/training/networkInput.ts';
-import type { OptimizerOptions } from '../src/training/optimizers.ts';
+import { optimizerDefaults } from '../src/training/optimizers.ts';
 import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 import { interleave, timingText } from './measure.ts';
 
@@ -44,12 +43,7 @@ const classes = 10;
 /** Items of the data set: the arrays that are kept must not fit into the processor's caches. */
 const items = 50_000;
 
-const optimizer = {
-  ...Object.fromEntries(
-    Object.entries(trainFlags.Optimisation).map(([name, flag]) => [name, flag.defaultValue]),
-  ),
-  optimizer: 'sgd',
-} as unknown as OptimizerOptions;
+const optimizer = { ...optimizerDefaults, optimizer: 'sgd' };
 
 /** Everything that a training run keeps of a step's scores, as InSituRecorder does. */
 class Keeper {

@@ -28,6 +28,7 @@ import { packageRoot } from '../src/packageRoot.ts';
 import { BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { initialValues } from '../src/training/initialValues.ts';
 import { networkInput } from '../src/training/networkInput.ts';
+import { optimizerDefaults } from '../src/training/optimizers.ts';
 import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 import { interleave, median, type Timing, timingText } from './measure.ts';
 
@@ -39,21 +40,7 @@ const report: Record<string, unknown> = {
   machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
 };
 
-const optimizer = {
-  optimizer: 'sgd',
-  momentum: 0.9,
-  opt_epsilon: 1,
-  adadelta_rho: 0.95,
-  adagrad_initial_accumulator_value: 0.1,
-  adam_beta1: 0.9,
-  adam_beta2: 0.999,
-  ftrl_learning_rate_power: -0.5,
-  ftrl_initial_accumulator_value: 0.1,
-  ftrl_l1: 0,
-  ftrl_l2: 0,
-  rmsprop_momentum: 0.9,
-  rmsprop_decay: 0.9,
-};
+const optimizer = { ...optimizerDefaults, optimizer: 'sgd' };
 
 /** One training step, again and again on the same batch. */
 class Step {

@@ -5,7 +5,7 @@ import { defaultScore, scores } from '../insitu/scores.ts';
 import { networks } from '../nets/factory.ts';
 import { absoluteNetworkName } from '../nets/ownNetwork.ts';
 import { colorScales } from '../training/monitoringHistory.ts';
-import { defaultEpsilons, optimizers } from '../training/optimizers.ts';
+import { defaultEpsilons, optimizerDefaults, optimizers } from '../training/optimizers.ts';
 import { precisionChoices } from '../training/precision.ts';
 import { colormapNames } from '../views/colormap.ts';
 import {
@@ -114,7 +114,7 @@ export const trainFlags = {
   Optimisation: {
     max_number_of_steps: optionalInteger('stop after so many steps in all', { min: 1 }),
     max_number_of_epochs: optionalInteger('stop after so many epochs in all', { min: 1 }),
-    optimizer: choice(Object.keys(optimizers), 'rmsprop', 'update rule'),
+    optimizer: choice(Object.keys(optimizers), optimizerDefaults.optimizer, 'update rule'),
     learning_rate: real(0.01, 'initial learning rate', { min: 0 }),
     learning_rate_decay_type: choice(
       ['fixed', 'exponential', 'polynomial'] as const,
@@ -125,23 +125,41 @@ export const trainFlags = {
     num_epochs_per_decay: real(2, 'epochs per decay period', { min: 0 }),
     end_learning_rate: real(0.0001, 'end of the polynomial schedule', { min: 0 }),
     warmup_epochs: real(0, 'epochs of linear warm-up from 0', { min: 0 }),
-    momentum: real(0.9, 'momentum of --optimizer=momentum', { min: 0 }),
+    momentum: real(optimizerDefaults.momentum, 'momentum of --optimizer=momentum', { min: 0 }),
     opt_epsilon: optionalReal(
       `epsilon of the optimizer (default ${Object.entries(defaultEpsilons)
         .map(([name, epsilon]) => `${epsilon} of ${name}`)
         .join(', ')})`,
       { min: 0 },
     ),
-    adadelta_rho: real(0.95, 'decay of adadelta', { min: 0, max: 1 }),
-    adagrad_initial_accumulator_value: real(0.1, 'start of the accumulator of adagrad', { min: 0 }),
-    adam_beta1: real(0.9, 'decay of the first moment of adam', { min: 0, max: 1 }),
-    adam_beta2: real(0.999, 'decay of the second moment of adam', { min: 0, max: 1 }),
-    ftrl_learning_rate_power: real(-0.5, 'power of the learning rate of ftrl', { max: 0 }),
-    ftrl_initial_accumulator_value: real(0.1, 'start of the accumulator of ftrl', { min: 0 }),
-    ftrl_l1: real(0, 'L1 strength of ftrl', { min: 0 }),
-    ftrl_l2: real(0, 'L2 strength of ftrl', { min: 0 }),
-    rmsprop_momentum: real(0.9, 'momentum of rmsprop', { min: 0 }),
-    rmsprop_decay: real(0.9, 'decay of rmsprop', { min: 0, max: 1 }),
+    adadelta_rho: real(optimizerDefaults.adadelta_rho, 'decay of adadelta', { min: 0, max: 1 }),
+    adagrad_initial_accumulator_value: real(
+      optimizerDefaults.adagrad_initial_accumulator_value,
+      'start of the accumulator of adagrad',
+      { min: 0 },
+    ),
+    adam_beta1: real(optimizerDefaults.adam_beta1, 'decay of the first moment of adam', {
+      min: 0,
+      max: 1,
+    }),
+    adam_beta2: real(optimizerDefaults.adam_beta2, 'decay of the second moment of adam', {
+      min: 0,
+      max: 1,
+    }),
+    ftrl_learning_rate_power: real(
+      optimizerDefaults.ftrl_learning_rate_power,
+      'power of the learning rate of ftrl',
+      { max: 0 },
+    ),
+    ftrl_initial_accumulator_value: real(
+      optimizerDefaults.ftrl_initial_accumulator_value,
+      'start of the accumulator of ftrl',
+      { min: 0 },
+    ),
+    ftrl_l1: real(optimizerDefaults.ftrl_l1, 'L1 strength of ftrl', { min: 0 }),
+    ftrl_l2: real(optimizerDefaults.ftrl_l2, 'L2 strength of ftrl', { min: 0 }),
+    rmsprop_momentum: real(optimizerDefaults.rmsprop_momentum, 'momentum of rmsprop', { min: 0 }),
+    rmsprop_decay: real(optimizerDefaults.rmsprop_decay, 'decay of rmsprop', { min: 0, max: 1 }),
     seed: integer(0, 'fixes initial weights, order of items, augmentation and dropout', { min: 0 }),
   },
   'In situ': {

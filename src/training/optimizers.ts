@@ -34,6 +34,23 @@ export interface OptimizerOptions {
   readonly rmsprop_decay: number;
 }
 
+/** TF-Slim's defaults, but for epsilon. */
+export const optimizerDefaults: OptimizerOptions = {
+  optimizer: 'rmsprop',
+  momentum: 0.9,
+  opt_epsilon: undefined,
+  adadelta_rho: 0.95,
+  adagrad_initial_accumulator_value: 0.1,
+  adam_beta1: 0.9,
+  adam_beta2: 0.999,
+  ftrl_learning_rate_power: -0.5,
+  ftrl_initial_accumulator_value: 0.1,
+  ftrl_l1: 0,
+  ftrl_l2: 0,
+  rmsprop_momentum: 0.9,
+  rmsprop_decay: 0.9,
+};
+
 /**
  * Epsilon by optimizer where none is given. TF-Slim's trainer has 1 for all of them. rmsprop keeps
  * it: the sample scripts rely on it. With 1, adam and adadelta hardly divide by anything and act

@@ -9,12 +9,7 @@ import { conv2d, fullyConnected, softmax, type WeightLayerOptions } from '../../
 import type { NetworkDefinition } from '../../src/nets/network.ts';
 import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { buildTrainingGraph } from '../../src/training/trainingGraph.ts';
-import {
-  optimizerDefaults,
-  someFeeds,
-  startSession,
-  trainingGraph,
-} from '../training/trainingSession.ts';
+import { plainSgd, someFeeds, startSession, trainingGraph } from '../training/trainingSession.ts';
 
 const normalized: WeightLayerOptions = { batchNorm: { decay: 0.9, epsilon: 1e-12 } };
 
@@ -63,7 +58,7 @@ function residualTraining(monitoredLayers: readonly string[]) {
     weightDecay: 0,
     labelSmoothing: 0,
     computeType: 'float32',
-    optimizer: optimizerDefaults,
+    optimizer: plainSgd,
     selectionLayer: undefined,
     monitoredLayers,
   });

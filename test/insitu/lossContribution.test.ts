@@ -7,6 +7,7 @@ import { sizeOf } from '../../src/graph/shape.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { optimizerDefaults } from '../../src/training/optimizers.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../../src/training/trainingGraph.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import {
@@ -28,21 +29,7 @@ const reference = JSON.parse(
   readFileSync(join(packageRoot, 'test/insitu/inSituReference.golden.json'), 'utf8'),
 ) as Reference;
 
-const optimizer = {
-  optimizer: 'sgd',
-  momentum: 0.9,
-  opt_epsilon: 1,
-  adadelta_rho: 0.95,
-  adagrad_initial_accumulator_value: 0.1,
-  adam_beta1: 0.9,
-  adam_beta2: 0.999,
-  ftrl_learning_rate_power: -0.5,
-  ftrl_initial_accumulator_value: 0.1,
-  ftrl_l1: 0,
-  ftrl_l2: 0,
-  rmsprop_momentum: 0.9,
-  rmsprop_decay: 0.9,
-};
+const optimizer = { ...optimizerDefaults, optimizer: 'sgd' };
 
 function lenetGraph(
   selectionLayer: string,

@@ -9,7 +9,7 @@ import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../../src/training/trainingGraph.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
-import { optimizerDefaults } from '../training/trainingSession.ts';
+import { plainSgd } from '../training/trainingSession.ts';
 import { hashed } from './reference.ts';
 
 interface Reference {
@@ -46,7 +46,7 @@ function textGraph(length = time): TrainingGraph {
     weightDecay: 0,
     labelSmoothing: 0,
     computeType: 'float32',
-    optimizer: optimizerDefaults,
+    optimizer: plainSgd,
     selectionLayer: 'Logits',
     monitoredLayers: layers,
   });

@@ -14,7 +14,7 @@ import { initialValues } from '../../src/training/initialValues.ts';
 import { addOptimizer, epsilonOf, type OptimizerOptions } from '../../src/training/optimizers.ts';
 import { variableSignatures } from '../../src/training/predictionGraph.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
-import { optimizerDefaults } from './trainingSession.ts';
+import { plainSgd } from './trainingSession.ts';
 
 interface Case {
   readonly settings: Partial<OptimizerOptions>;
@@ -41,7 +41,7 @@ async function takeSteps(engine: Engine, settings: Partial<OptimizerOptions>, st
   const [gradient] = gradients(loss, [w.value]);
   const rate = placeholder(graph, 'float32', [], 'learning_rate');
   const after = addOptimizer([{ variable: w, gradient: gradient! }], rate, {
-    ...optimizerDefaults,
+    ...plainSgd,
     ...settings,
   });
   const variables = [...graph.variables.values()];
@@ -95,7 +95,7 @@ for (const [engineName, engine, skip] of engines) {
 
 test('epsilon is 1 for rmsprop, as TF-Slim has it, and small for adam and adadelta', () => {
   const epsilon = (optimizer: string, opt_epsilon?: number) =>
-    epsilonOf({ ...optimizerDefaults, optimizer, opt_epsilon });
+    epsilonOf({ ...plainSgd, optimizer, opt_epsilon });
   assert.equal(epsilon('rmsprop'), 1);
   assert.equal(epsilon('adam'), 1e-8);
   assert.equal(epsilon('adadelta'), 1e-8);

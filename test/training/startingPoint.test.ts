@@ -11,10 +11,10 @@ import { findStartingPoint, type StartingPointOptions } from '../../src/training
 import { temporaryFolder } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 import { tinyTrainingGraph } from './tinyNetwork.ts';
-import { optimizerDefaults } from './trainingSession.ts';
+import { plainSgd } from './trainingSession.ts';
 
 const graph = tinyTrainingGraph({
-  optimizer: { ...optimizerDefaults, optimizer: 'momentum' },
+  optimizer: { ...plainSgd, optimizer: 'momentum' },
   movingAverages: true,
 });
 const initial = initialValues(graph.variables, 3);

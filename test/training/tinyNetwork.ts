@@ -7,7 +7,7 @@ import {
   type TrainingGraph,
   type TrainingGraphOptions,
 } from '../../src/training/trainingGraph.ts';
-import { optimizerDefaults } from './trainingSession.ts';
+import { plainSgd } from './trainingSession.ts';
 
 /** [height, width, channels] that it is built for here. */
 export const tinyImageShape = [8, 8, 1] as const;
@@ -46,7 +46,7 @@ export function tinyTrainingGraph(options: Partial<TrainingGraphOptions> = {}): 
     weightDecay: 0.01,
     labelSmoothing: 0,
     computeType: 'float32',
-    optimizer: optimizerDefaults,
+    optimizer: plainSgd,
     selectionLayer: undefined,
     monitoredLayers: [],
     ...options,

@@ -4,28 +4,18 @@ import { getNetwork } from '../../src/nets/factory.ts';
 import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { random } from '../../src/random.ts';
 import { initialValues } from '../../src/training/initialValues.ts';
-import type { OptimizerOptions } from '../../src/training/optimizers.ts';
+import { type OptimizerOptions, optimizerDefaults } from '../../src/training/optimizers.ts';
 import {
   buildTrainingGraph,
   type TrainingGraph,
   type TrainingGraphOptions,
 } from '../../src/training/trainingGraph.ts';
 
-/** TF-Slim's defaults. */
-export const optimizerDefaults: OptimizerOptions = {
+/** Plain steps; an epsilon that no rounding is divided by. */
+export const plainSgd: OptimizerOptions = {
+  ...optimizerDefaults,
   optimizer: 'sgd',
-  momentum: 0.9,
   opt_epsilon: 1,
-  adadelta_rho: 0.95,
-  adagrad_initial_accumulator_value: 0.1,
-  adam_beta1: 0.9,
-  adam_beta2: 0.999,
-  ftrl_learning_rate_power: -0.5,
-  ftrl_initial_accumulator_value: 0.1,
-  ftrl_l1: 0,
-  ftrl_l2: 0,
-  rmsprop_momentum: 0.9,
-  rmsprop_decay: 0.9,
 };
 
 /** A training graph of a network with all that can be in one. */
@@ -43,7 +33,7 @@ export function trainingGraph(
     weightDecay: 0.004,
     labelSmoothing: 0,
     computeType: 'float32',
-    optimizer: { ...optimizerDefaults, optimizer },
+    optimizer: { ...plainSgd, optimizer },
     selectionLayer: undefined,
     monitoredLayers,
     ...options,
