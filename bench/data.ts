@@ -8,8 +8,8 @@
  * train and test; both are taken together. TFRecords and links are made in --cache, for the next run
  * too. "kept" is with --max_data_memory_mb as it is by default, after the first epoch; "decoded" is
  * with 0: every image is read and decoded again, as it is in the first epoch and for what exceeds the
- * bound. How far the resident memory
- * rises while TFRecords feed one epoch is measured in processes of their own. The last
+ * bound. CPU time is that of all threads, batches that are prepared ahead included. How far the
+ * resident memory rises while TFRecords feed one epoch is measured in processes of their own. The last
  * line is one JSON object.
  */
 import { spawnSync } from 'node:child_process';
@@ -41,14 +41,13 @@ const { values: flags } = parseArgs({
     items: { type: 'string', default: '60000' },
     rounds: { type: 'string', default: '5' },
     steps: { type: 'string', default: '25' },
+    untimed: { type: 'string', default: '10' },
     feed: { type: 'string' },
   },
 });
 const count = Number(flags.items);
 const batchSize = 128;
 const numThreads = 4;
-/** Steps before those that are timed: the batches that were prepared meanwhile are used up. */
-const untimedSteps = 10;
 const input = imageInput([32, 32, 3]);
 const imageBytes = 3072;
 const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
@@ -193,22 +192,30 @@ async function bench(): Promise<void> {
     console.log(`${name}: opened in ${((loadedMs - startMs) / 1000).toFixed(2)} s${first}`);
     batches[name] = endless(pipeline);
   }
-  const rates = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
-    Name,
-    number[]
-  >;
+  const empty = () => Object.fromEntries(names.map((name) => [name, [] as number[]]));
+  const rates = empty() as Record<Name, number[]>;
+  const cpuMs = empty() as Record<Name, number[]>;
+  const steps = Number(flags.steps);
   for (let round = 0; round < Number(flags.rounds); round++) {
     for (const name of names) {
-      const take = async (steps: number) => {
-        for (let step = 0; step < steps; step++) {
+      const take = async (count: number) => {
+        for (let step = 0; step < count; step++) {
           runStep(session, (await batches[name].next()).value);
         }
       };
-      await take(untimedSteps);
+      // The batches that were prepared in the meantime are used up.
+      await take(Number(flags.untimed));
       const startMs = performance.now();
-      await take(Number(flags.steps));
-      rates[name].push((Number(flags.steps) * batchSize * 1000) / (performance.now() - startMs));
+      const startCpu = process.cpuUsage();
+      await take(steps);
+      const { user, system } = process.cpuUsage(startCpu);
+      rates[name].push((steps * batchSize * 1000) / (performance.now() - startMs));
+      cpuMs[name].push((user + system) / 1000 / steps);
     }
+    const inRound = names.map(
+      (name) => `${name} ${Math.round(rates[name][round]!)} (${cpuMs[name][round]!.toFixed(0)})`,
+    );
+    console.log(`items/s (ms of CPU a step): ${inRound.join(', ')}`);
   }
   const report = {
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
@@ -216,6 +223,7 @@ async function bench(): Promise<void> {
     items: count,
     itemsPerSecond: {} as Record<string, number>,
     ratioToMemory: {} as Record<string, number>,
+    cpuMsPerStep: {} as Record<string, number>,
     residentMiB: {} as Record<string, number>,
     promisedMiB: {} as Record<string, number>,
   };
@@ -223,10 +231,11 @@ async function bench(): Promise<void> {
     const ratio = median(rates[name].map((rate, round) => rate / rates.memory[round]!));
     const [form, maxBytes] = alternatives[name];
     console.log(
-      `${name}: ${rates[name].map(Math.round).join(', ')} items/s, ${ratio.toFixed(3)} of memory`,
+      `${name}: ${Math.round(median(rates[name]))} items/s, ${ratio.toFixed(3)} of memory; ${median(cpuMs[name]).toFixed(0)} ms of CPU a step`,
     );
     report.itemsPerSecond[name] = Math.round(median(rates[name]));
     report.ratioToMemory[name] = Number(ratio.toFixed(3));
+    report.cpuMsPerStep[name] = Number(median(cpuMs[name]).toFixed(1));
     if (form !== 'tfrecord') continue;
     const { stdout } = spawnSync(process.execPath, [
       fileURLToPath(import.meta.url),
