@@ -1,5 +1,5 @@
 /** The flags of a run, for commands that look at it: given ones, else its own from `run.json`. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readRunFlags } from '../training/runRecord.ts';
 import type { Flag, FlagGroups, FlagValues } from './flags.ts';
@@ -33,7 +33,8 @@ export const ofRunFlags = {
 
 /** The folder of the run that a checkpoint, given as itself or by its folder, is of. */
 export function runFolder(checkpointPath: string): string {
-  return existsSync(`${checkpointPath}.index`) ? dirname(checkpointPath) : checkpointPath;
+  const isFolder = statSync(checkpointPath, { throwIfNoEntry: false })?.isDirectory();
+  return isFolder ? checkpointPath : dirname(checkpointPath);
 }
 
 const allDefaults: Readonly<Record<string, unknown>> = Object.fromEntries(

@@ -1,8 +1,8 @@
 /** `evaluations.jsonl`: what was evaluated when with which result; --watch goes on from it. */
-import { statSync } from 'node:fs';
-import { appendFile, readFile } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { appendJsonLines, dropLinesAfter } from './jsonLines.ts';
 
 const fileName = 'evaluations.jsonl';
 
@@ -14,9 +14,15 @@ export interface SavedCheckpoint {
   readonly savedMs: number;
 }
 
-/** @returns null when the checkpoint is gone */
+/**
+ * Looks at a checkpoint of format V2, whose index has its time, or V1, which is one file.
+ *
+ * @returns  null when it is gone
+ */
 export function savedCheckpoint(checkpoint: string): SavedCheckpoint | null {
-  const stats = statSync(`${checkpoint}.index`, { throwIfNoEntry: false });
+  const stats =
+    statSync(`${checkpoint}.index`, { throwIfNoEntry: false }) ??
+    statSync(checkpoint, { throwIfNoEntry: false });
   return stats === undefined ? null : { checkpoint, savedMs: Math.round(stats.mtimeMs) };
 }
 
@@ -33,18 +39,13 @@ export class EvaluationLog {
   /** Opens the log of a folder, which need not have one. */
   static async open(folder: string): Promise<EvaluationLog> {
     const path = join(folder, fileName);
-    const content = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return '';
-      throw new UserError(`${path}: cannot be read (${error.message}).`);
-    });
-    const done = new Set<string>();
-    for (const line of content.split('\n')) {
-      try {
-        done.add(EvaluationLog.#key(JSON.parse(line) as SavedCheckpoint));
-      } catch {
-        // The line of a process that was killed: its checkpoint is evaluated again.
-      }
-    }
+    // The line of a process that was killed goes: its checkpoint is evaluated again.
+    await dropLinesAfter(path, Number.POSITIVE_INFINITY);
+    const content = existsSync(path) ? await readFile(path, 'utf8') : '';
+    const lines = content.split('\n').filter((line) => line !== '');
+    const done = new Set(
+      lines.map((line) => EvaluationLog.#key(JSON.parse(line) as SavedCheckpoint)),
+    );
     return new EvaluationLog(path, done);
   }
 
@@ -59,12 +60,11 @@ export class EvaluationLog {
   }
 
   /** Adds an evaluation. */
-  async add(saved: SavedCheckpoint, record: Readonly<Record<string, unknown>>): Promise<void> {
+  async add(
+    saved: SavedCheckpoint,
+    record: Readonly<Record<string, unknown>> & { readonly step: number },
+  ): Promise<void> {
     this.#done.add(EvaluationLog.#key(saved));
-    try {
-      await appendFile(this.#path, `${JSON.stringify({ ...saved, ...record })}\n`);
-    } catch (error) {
-      throw new UserError(`${this.#path}: cannot be written to (${(error as Error).message}).`);
-    }
+    await appendJsonLines(this.#path, [{ ...saved, ...record }]);
   }
 }

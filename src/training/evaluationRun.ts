@@ -1,5 +1,4 @@
 /** One run of `losslens evaluate`. */
-import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Dataset } from '../../datasets/dataset.ts';
@@ -171,7 +170,7 @@ async function watchFolder(evaluator: Evaluator): Promise<void> {
       } catch (error) {
         if (signal.aborted) return;
         // The run keeps its last checkpoints only: this one went while it was read.
-        if (existsSync(`${checkpoint}.index`)) throw error;
+        if (savedCheckpoint(checkpoint) !== null) throw error;
         process.stderr.write(`${checkpoint} was deleted before it was evaluated\n`);
       }
     }
