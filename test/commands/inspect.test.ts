@@ -213,7 +213,6 @@ test('mistakes are named', async () => {
     assert.match(stderr, message);
   };
   await Promise.all([
-    expectError(/--layers: missing; expected/, '--items=0', '--layers='),
     expectError(/--items: got item "20"; expected 0 to 19\./, '--items=20', '--layers=Logits'),
     expectError(/--layers: got "pol1"; expected one of conv1/, '--items=1', '--layers=pol1'),
   ]);
