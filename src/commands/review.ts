@@ -70,7 +70,6 @@ async function drawViews(
   const checkpoint = await latestCheckpoint(folder);
   if (checkpoint === undefined) return without(`${folder} holds no checkpoint`);
   if (flags.hm.length === 0) return without('the run has no --hm');
-  if (dataset.kind !== 'images') return without('the items are no images');
   const { engine } = await selectEngine(flags.engine);
   const inspector = await Inspector.load(engine, dataset, {
     ...flags,
