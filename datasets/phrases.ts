@@ -196,8 +196,8 @@ function written(text: string): string {
 const splitStreams = { train: 1, test: 2 } as const;
 
 /**
- * Makes the built-in phrases: five kinds of messages in about equal parts and random order, 3 to 30
- * words long. Words alone do not tell the kinds apart, their order does ("not bad at all"), and
+ * Makes the built-in phrases: five kinds of messages in about equal parts and random order, 4 to 31
+ * tokens long. Words alone do not tell the kinds apart, their order does ("not bad at all"), and
  * about 3 of 100 items say two things at once.
  *
  * @param size  number of items, 3,000 (train) or 1,000 (test) by default; the first ones are the

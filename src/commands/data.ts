@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import cliProgress from 'cli-progress';
 import { Argument, Command } from 'commander';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
-import type { ImageDataset } from '../../datasets/dataset.ts';
+import { type Dataset, expectImages, type ImageDataset } from '../../datasets/dataset.ts';
 import { contactSheet, type Description, describeDataset } from '../../datasets/describe.ts';
+import { describeTexts, type TextDescription } from '../../datasets/describeTexts.ts';
 import { type DownloadName, downloadDataset, downloadNames } from '../../datasets/download.ts';
 import { encodePng } from '../../datasets/encodePng.ts';
-import { type DatasetOptions, listSplits, loadImages } from '../../datasets/factory.ts';
+import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
 import { UsageError } from '../errors.ts';
 import {
   addFlags,
@@ -68,7 +69,7 @@ type SourceFlags = FlagValues<{ Source: typeof splitFlags }>;
 async function* loadSplits(
   name: string,
   flags: SourceFlags,
-): AsyncGenerator<ImageDataset, void, undefined> {
+): AsyncGenerator<Dataset, void, undefined> {
   const source: Omit<DatasetOptions, 'split'> = {
     name,
     folder: flags.dataset_dir,
@@ -85,7 +86,7 @@ async function* loadSplits(
   };
   const named = flags.dataset_split_name;
   for (const split of named.length > 0 ? named : await listSplits(source)) {
-    yield await loadImages({ ...source, split });
+    yield await loadDataset({ ...source, split });
   }
 }
 
@@ -98,7 +99,7 @@ async function convert(flags: FlagValues<typeof convertFlags>): Promise<void> {
   expectText(flags.output_dir, 'output_dir', 'a folder to write to');
   const { output_dir: folder, num_shards: numShards } = flags;
   for await (const source of loadSplits(flags.from, flags)) {
-    const dataset = { ...source, name: flags.output_name ?? source.name };
+    const dataset = { ...expectImages(source), name: flags.output_name ?? source.name };
     const bar = new cliProgress.SingleBar(
       { format: `${dataset.split} {bar} {value}/{total} items`, stream: process.stderr },
       cliProgress.Presets.shades_classic,
@@ -146,25 +147,48 @@ async function download(
   }
 }
 
-/** A split in lines for people. */
-function toText(dataset: ImageDataset, description: Description): string {
-  const { classCounts, channelMeans, channelStddevs, extents, duplicates } = description;
-  const numbers = (values: readonly number[]) => values.map((v) => v.toFixed(2)).join(' ');
-  const width = Math.max(...dataset.classNames.map((name) => name.length));
-  const classes = dataset.classNames.map(
-    (name, label) => `  ${String(label).padStart(4)} ${name.padEnd(width)} ${classCounts[label]}`,
-  );
+/** Lines that say how many items each class has. */
+function classLines({ classNames }: Dataset, classCounts: readonly number[]): string[] {
+  const width = Math.max(...classNames.map((name) => name.length));
+  return [
+    'items of each class:',
+    ...classNames.map(
+      (name, label) => `  ${String(label).padStart(4)} ${name.padEnd(width)} ${classCounts[label]}`,
+    ),
+  ];
+}
+
+/** Lines that name the first groups of equal items. */
+function duplicateLines(what: string, duplicates: readonly (readonly number[])[]): string[] {
   const shown = duplicates.slice(0, 10).map((items) => `  items ${items.join(' = ')}`);
   if (duplicates.length > shown.length) shown.push(`  … ${duplicates.length - shown.length} more`);
+  return [`groups of items with equal ${what}: ${duplicates.length}`, ...shown];
+}
+
+/** A split of images in lines for people. */
+function imagesInWords(dataset: ImageDataset, description: Description): string {
+  const { classCounts, channelMeans, channelStddevs, extents, duplicates } = description;
+  const numbers = (values: readonly number[]) => values.map((v) => v.toFixed(2)).join(' ');
   const [smallest, largest] = extents.map((extent) => extent.join('×')) as [string, string];
   const size = smallest === largest ? smallest : `${smallest} to ${largest}`;
   return [
     `${dataset.name}, ${dataset.split}: ${dataset.items.length} items of ${size}×${dataset.imageShape[2]}`,
     `mean of each channel ${numbers(channelMeans)}, standard deviation ${numbers(channelStddevs)}`,
-    'items of each class:',
-    ...classes,
-    `groups of items with equal images: ${duplicates.length}`,
-    ...shown,
+    ...classLines(dataset, classCounts),
+    ...duplicateLines('images', duplicates),
+    '',
+  ].join('\n');
+}
+
+/** A split of texts in lines for people. */
+function textsInWords(dataset: Dataset, description: TextDescription): string {
+  const { classCounts, lengths, tokens, words, duplicates } = description;
+  const [shortest, median, longest] = lengths;
+  return [
+    `${dataset.name}, ${dataset.split}: ${dataset.items.length} texts of ${shortest} to ${longest} tokens, ${median} in the middle`,
+    `${tokens} tokens, ${words} different words`,
+    ...classLines(dataset, classCounts),
+    ...duplicateLines('texts', duplicates),
     '',
   ].join('\n');
 }
@@ -177,8 +201,12 @@ function fileNameOf(label: number, className: string): string {
 async function info(flags: FlagValues<typeof infoFlags>): Promise<void> {
   const { output_dir: folder, max_items_per_class: maxItems } = flags;
   for await (const dataset of loadSplits(flags.dataset_name, flags)) {
+    if (dataset.kind === 'texts') {
+      process.stdout.write(`${textsInWords(dataset, describeTexts(dataset))}\n`);
+      continue;
+    }
     const description = await describeDataset(dataset);
-    process.stdout.write(`${toText(dataset, description)}\n`);
+    process.stdout.write(`${imagesInWords(dataset, description)}\n`);
     if (folder === undefined) continue;
     const splitFolder = join(folder, dataset.split);
     await mkdir(splitFolder, { recursive: true });

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { describeTexts } from '../../datasets/describeTexts.ts';
 import { listSplits, loadDataset } from '../../datasets/factory.ts';
 import { plantLabelErrors } from '../../datasets/labelNoise.ts';
 import { makePhrases } from '../../datasets/phrases.ts';
 import { loadTextTsv } from '../../datasets/textTsv.ts';
-import { temporaryFolder } from '../losslens.ts';
+import { losslens, temporaryFolder } from '../losslens.ts';
 
 function writeFolder(files: Readonly<Record<string, string | Uint8Array>>): string {
   const folder = temporaryFolder();
@@ -18,7 +19,7 @@ function writeFolder(files: Readonly<Record<string, string | Uint8Array>>): stri
 test('phrases are the same on every machine, and the first ones for every size', () => {
   const phrases = makePhrases('train', 50);
   assert.deepEqual(makePhrases('train', 20).texts, phrases.texts.slice(0, 20));
-  assert.ok(phrases.texts.length > 0);
+  assert.equal(phrases.texts[2], 'We used the piano at noon');
   assert.notDeepEqual(makePhrases('test', 3).texts, phrases.texts.slice(0, 3));
 });
 
@@ -58,6 +59,29 @@ test('a split is read from lines of label and text', async () => {
   assert.ok(dataset.kind === 'texts');
   assert.deepEqual([dataset.texts[0], dataset.labels[0]], ['dépassé 東京', 0]);
   assert.deepEqual(await listSplits({ name: 'tsv', folder }), ['test', 'train']);
+});
+
+test('a split of texts is described, equal texts by their words', async () => {
+  const folder = writeFolder({
+    'train.tsv': 'a\tYes it is.\nb\tNo!\na\tyes  it is .\na\tno no no no no\n',
+  });
+  assert.deepEqual(describeTexts(await loadTextTsv(folder, 'train')), {
+    classCounts: [3, 1],
+    lengths: [2, 4, 5],
+    tokens: 15,
+    words: 6,
+    duplicates: [[0, 2]],
+  });
+  const info = await losslens(['data', 'info', '--dataset_name=tsv', `--dataset_dir=${folder}`]);
+  assert.equal(info.code, 0, info.stderr);
+  assert.match(info.stdout, /^tsv, train: 4 texts of 2 to 5 tokens, 4 in the middle\n/);
+  assert.match(info.stdout, /equal texts: 1\n {2}items 0 = 2\n/);
+  const convert = ['--from=tsv', `--dataset_dir=${folder}`, `--output_dir=${folder}/out`];
+  const refused = await losslens(['data', 'convert', ...convert]);
+  assert.deepEqual(
+    [refused.code, refused.stderr],
+    [2, 'losslens: tsv: holds texts; expected a data set of images.\n'],
+  );
 });
 
 test('labels that are numbers keep their order, and labels.txt comes first', async () => {
