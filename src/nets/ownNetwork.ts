@@ -5,7 +5,7 @@ import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UsageError, UserError } from '../errors.ts';
 import { describe, type Tensor } from '../graph/graph.ts';
-import type { ImageNetwork, Network } from './network.ts';
+import type { ImageNetwork, Network, NetworkDefinition, TextNetwork } from './network.ts';
 
 const extensions = ['.js', '.mjs', '.ts', '.mts'];
 
@@ -100,25 +100,29 @@ function checked(path: string, build: Network): Network {
   };
 }
 
+/** What a module may export of a network. */
+type ExportName = keyof ImageNetwork | keyof TextNetwork;
+
 /**
  * Imports a network of the user's own.
  *
- * @param path  of a module that exports `build`, `defaultImageSize` and `preprocessingName`
+ * @param path  of a module that exports `build` and `preprocessingName`, and `defaultImageSize` or,
+ *              of a network of texts, `takes` = 'texts' and `defaultSequenceLength`
  * @throws UserError  when the file is missing, does not import, or lacks an export
  */
-export async function importNetwork(path: string): Promise<ImageNetwork> {
+export async function importNetwork(path: string): Promise<NetworkDefinition> {
   if (!existsSync(path)) {
     throw new UsageError(`--model_name: found no file ${path}; expected a module with a network.`);
   }
   provideLosslens();
-  let exported: Partial<Record<keyof ImageNetwork, unknown>>;
+  let exported: Partial<Record<ExportName, unknown>>;
   try {
     exported = (await import(pathToFileURL(path).href)) as typeof exported;
   } catch (error) {
     throw importFailure(path, error);
   }
   const expectExport = <T>(
-    name: keyof ImageNetwork,
+    name: ExportName,
     isRight: (value: unknown) => boolean,
     what: string,
   ) => {
@@ -132,17 +136,33 @@ export async function importNetwork(path: string): Promise<ImageNetwork> {
     (value) => typeof value === 'function',
     'a function from images and context to { logits, endPoints }',
   );
-  return {
-    build: checked(path, build),
-    defaultImageSize: expectExport<number>(
-      'defaultImageSize',
-      (value) => Number.isSafeInteger(value) && (value as number) > 0,
-      'the side of its images in pixels',
-    ),
-    preprocessingName: expectExport<string>(
-      'preprocessingName',
-      (value) => typeof value === 'string',
-      "the name of a preprocessing, such as 'cifarnet'",
-    ),
-  };
+  const takes = expectExport<'images' | 'texts' | undefined>(
+    'takes',
+    (value) => value === undefined || value === 'images' || value === 'texts',
+    "'images' or 'texts'",
+  );
+  const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
+  const size =
+    takes === 'texts'
+      ? {
+          takes,
+          defaultSequenceLength: expectExport<number>(
+            'defaultSequenceLength',
+            isSize,
+            'the length of its texts in tokens',
+          ),
+        }
+      : {
+          defaultImageSize: expectExport<number>(
+            'defaultImageSize',
+            isSize,
+            'the side of its images in pixels',
+          ),
+        };
+  const preprocessingName = expectExport<string>(
+    'preprocessingName',
+    (value) => typeof value === 'string',
+    "the name of a preprocessing, such as 'cifarnet'",
+  );
+  return { build: checked(path, build), preprocessingName, ...size };
 }

@@ -127,6 +127,16 @@ for (const [name, engine, skipped] of [
   });
 }
 
+test('both engines take the same training steps', { skip }, async () => {
+  const sessions = [await start(tensorflow!, textGraph()), await start(wasm, textGraph())];
+  for (let i = 0; i < 5; i++) for (const session of sessions) step(session, 0.2);
+  const [expected, actual] = sessions.map((session) => session.run('read', {}));
+  for (const [name, { data }] of Object.entries(expected!)) {
+    assertClose(actual![name], [...data], name);
+  }
+  for (const session of sessions) session.close();
+});
+
 test('maps exist where a layer has time, and C − R is the item’s contribution', async () => {
   assert.deepEqual(Object.keys(reference.maps), ['embedding', 'conv3', 'conv4', 'conv5']);
   const session = await start(wasm, textGraph());

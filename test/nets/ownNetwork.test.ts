@@ -85,6 +85,11 @@ const mistakes: Record<string, [name: string, source: string | null, message: Re
     'export const build = () => {}; export const defaultImageSize = 8; export const preprocessingName = 3;',
     /the export "preprocessingName" is wrong; expected the name/,
   ],
+  'a network of texts without their length': [
+    'no-length.mjs',
+    "export const build = () => {}; export const takes = 'texts';",
+    /found no export "defaultSequenceLength"; expected the length of its texts/,
+  ],
   'a syntax error': [
     'syntax.mjs',
     'export const = 3;',
@@ -142,6 +147,24 @@ for (const [mistake, [name, source, message]] of Object.entries(mistakes)) {
     }, message);
   });
 }
+
+test('the network of texts of the documentation is trained on texts', async () => {
+  const page = readFileSync(join(packageRoot, 'docs/networks.md'), 'utf8');
+  const source = [...page.matchAll(/```js\n([\s\S]*?)```/g)][1]![1]!;
+  const path = writeModule('words.mjs', source);
+  const { code, stderr } = await losslens([
+    'train',
+    '--engine=wasm',
+    `--train_dir=${join(folder, 'words')}`,
+    '--dataset_name=phrases',
+    `--model_name=${path}`,
+    '--batch_size=50',
+    '--max_number_of_steps=3',
+    '--ns=4',
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /selected 4 items/);
+});
 
 test('TypeScript is read where Node strips types, and refused with a reason elsewhere', async () => {
   const source = `import type { Network } from 'losslens';
