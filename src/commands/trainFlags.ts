@@ -203,8 +203,14 @@ export const trainFlags = {
       min: 0,
     }),
     eval_split_name: text('test', 'split for the evaluations in the run'),
-    log_every_n_steps: integer(10, 'steps between lines of the console', { min: 1 }),
-    save_summaries_secs: integer(600, 'seconds between scalar summaries; 0 for none', { min: 0 }),
+    log_every_n_steps: integer(10, 'steps between lines of the console and summaries of the loss', {
+      min: 1,
+    }),
+    save_summaries_secs: integer(
+      600,
+      'seconds between summaries of layers and weights, besides the first step and each epoch’s last; 0 for none',
+      { min: 0 },
+    ),
     save_interval_secs: integer(600, 'seconds between checkpoints; 0 for none but the last', {
       min: 0,
     }),
