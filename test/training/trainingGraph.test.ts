@@ -287,3 +287,22 @@ test('bfloat16 takes a step close to float32’s', {
     assert.ok(Math.hypot(...error.filter((_, i) => i < 50_000)) < 0.2 * size, name);
   }
 });
+
+test('bfloat16 learns what float32 learns', { skip: skipTensorflow }, async () => {
+  for (const computeType of ['float32', 'bfloat16'] as const) {
+    const optimizer = { ...plainSgd, optimizer: 'momentum' };
+    const session = await startSession(
+      tensorflow!,
+      tinyTrainingGraph({ computeType, optimizer, selectionLayer: 'conv2' }),
+    );
+    const losses: number[] = [];
+    for (let step = 0; step < 80; step++) {
+      const outputs = session.run('train', someFeeds(tinyImageShape, 32, step, undefined, 0.02));
+      losses.push(outputs['cross_entropy']!.data[0]!);
+    }
+    session.close();
+    const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+    assert.ok(mean(losses.slice(0, 5)) > 2, computeType);
+    assert.ok(mean(losses.slice(-20)) < 0.1, `${computeType}: ${losses.slice(-20)}`);
+  }
+});
