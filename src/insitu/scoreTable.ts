@@ -41,8 +41,8 @@ export class ScoreTable {
   readonly clippedMean: Float32Array;
   /** Mean of contribution_positive, the nth presentation weighted by n². */
   readonly risingPositive: Float32Array;
-  /** Mean of the loss, the nth presentation weighted by n². */
-  readonly risingLoss: Float32Array;
+  /** Mean of the margin, the nth presentation weighted by n². */
+  readonly risingMargin: Float32Array;
   /** Σ (confidence − mean)², by Welford's recurrence. */
   readonly confidenceSquares: Float32Array;
 
@@ -71,7 +71,7 @@ export class ScoreTable {
     this.#mean = reals('mean', stepScores.length);
     this.clippedMean = reals('clippedMean');
     this.risingPositive = reals('risingPositive');
-    this.risingLoss = reals('risingLoss');
+    this.risingMargin = reals('risingMargin');
     this.confidenceSquares = reals('confidenceSquares');
   }
 
@@ -87,7 +87,7 @@ export class ScoreTable {
       mean: this.#mean,
       clippedMean: this.clippedMean,
       risingPositive: this.risingPositive,
-      risingLoss: this.risingLoss,
+      risingMargin: this.risingMargin,
       confidenceSquares: this.confidenceSquares,
     };
   }
@@ -113,7 +113,7 @@ export class ScoreTable {
     const column = (score: StepScore) => stepScores.indexOf(score) * rows;
     const contribution = column('contribution');
     const positive = column('contribution_positive');
-    const loss = column('loss');
+    const margin = column('margin');
     const confidence = column('confidence');
     const confidenceMean = this.mean('confidence');
     for (let row = 0; row < rows; row++) {
@@ -130,7 +130,7 @@ export class ScoreTable {
       // Weights 1, 4, …, n² sum to n·(n+1)·(2n+1)/6, of which n² is this share.
       const share = (6 * n) / ((n + 1) * (2 * n + 1));
       this.risingPositive[item]! += (scores[positive + row]! - this.risingPositive[item]!) * share;
-      this.risingLoss[item]! += (scores[loss + row]! - this.risingLoss[item]!) * share;
+      this.risingMargin[item]! += (scores[margin + row]! - this.risingMargin[item]!) * share;
       const p = scores[confidence + row]!;
       this.confidenceSquares[item]! += (p - before) * (p - confidenceMean[item]!);
       const isCorrect = output[row] === labels[row];

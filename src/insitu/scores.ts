@@ -67,11 +67,11 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     },
   ],
   [
-    'loss_rising_mean',
+    'margin_rising_mean',
     {
-      first: 'highest',
-      help: 'mean over epochs of the loss, epoch n weighted by n²',
-      value: (table, item) => table.risingLoss[item]!,
+      first: 'lowest',
+      help: 'mean over epochs of the margin, epoch n weighted by n²',
+      value: (table, item) => table.risingMargin[item]!,
     },
   ],
   [

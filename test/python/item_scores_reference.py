@@ -67,7 +67,7 @@ def scores(at_features):
     out['contribution_positive_rising_mean'] = np.average(
         series['contribution_positive'], axis=0, weights=rising
     )
-    out['loss_rising_mean'] = np.average(series['loss'], axis=0, weights=rising)
+    out['margin_rising_mean'] = np.average(series['margin'], axis=0, weights=rising)
     out['variability'] = series['confidence'].std(0)
     right = np.stack([run[1] for run in runs])
     forgotten = (right[:-1] & ~right[1:]).sum(0)
