@@ -12,6 +12,7 @@ import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { makeDigits } from '../../datasets/digits.ts';
 import { encodePng } from '../../datasets/encodePng.ts';
+import { readEvents } from '../../src/events/readEvents.ts';
 import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 
@@ -31,6 +32,7 @@ const trained = await losslens([
   '--learning_rate=0.01',
   '--moving_average_decay=0.9',
   '--ns=4',
+  '--eval_interval_epochs=2',
 ]);
 assert.equal(trained.code, 0, trained.stderr);
 const checkpoint = join(run, 'model.ckpt-20');
@@ -48,6 +50,21 @@ interface EvaluationLine {
   classes: { class: string }[];
   confusion: number[][];
 }
+
+test('the run evaluates itself with the same summaries', () => {
+  const logged = [...readEvents(join(run, 'eval'))].filter(({ values }) => values.length > 0);
+  assert.deepEqual(
+    logged.flatMap(({ step, values }) => values.map(({ tag }) => [step, tag])).slice(0, 6),
+    [
+      'eval/Accuracy',
+      'eval/Recall_5',
+      'eval/Cross_entropy',
+      'eval/Classes',
+      'eval/Confusion_matrix',
+      'eval/PR/zero',
+    ].map((tag) => [20, tag]),
+  );
+});
 
 test('evaluate takes network and data from the run, and counts every item once', async () => {
   const { code, stdout, stderr } = await evaluate('--batch_size=20');
