@@ -77,10 +77,11 @@ export function readStepSummaries(outputs: Readonly<Record<string, HostTensor>>)
 }
 
 /**
- * The distribution of each variable's values, those that are no numbers left out.
+ * The distribution of each variable's values, those that are no numbers left out. The tags begin
+ * with `variables/`: a section of the network's own name, LeNet, would come before those of the views.
  *
  * @param values  by name, as the signature 'read' returns them
- * @param names   of the variables to summarise; the tags
+ * @param names   of the variables to summarise
  */
 export function variableSummaries(
   values: Readonly<Record<string, HostTensor>>,
@@ -94,7 +95,8 @@ export function variableSummaries(
       if (value < low) low = value;
       if (value > high) high = value;
     }
-    if (low > high) return histogramSummary(name, [0], 0, 0);
+    const tag = `variables/${name}`;
+    if (low > high) return histogramSummary(tag, [0], 0, 0);
     const counts = new Float64Array(bins);
     const width = (high - low) / bins || 1;
     for (const value of data) {
@@ -102,6 +104,6 @@ export function variableSummaries(
       const bin = Math.min(Math.floor((value - low) / width), bins - 1);
       counts[bin] = counts[bin]! + 1;
     }
-    return histogramSummary(name, counts, low, high);
+    return histogramSummary(tag, counts, low, high);
   });
 }

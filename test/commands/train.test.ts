@@ -159,7 +159,7 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
   assert.equal(kept['selection/items'], 3);
   // Every five steps, at the first and at the end of each epoch.
   assert.equal(kept['total_loss'], new Set([1, 5, 10, 11, 15, 20, 22, 25, 30, 33]).size);
-  for (const tag of ['activations/Logits', 'sparsity/conv1', 'LeNet/fc4/biases']) {
+  for (const tag of ['activations/Logits', 'sparsity/conv1', 'variables/LeNet/fc4/biases']) {
     assert.equal(kept[tag], 1 + 3, tag);
   }
   assert.equal(kept['_hparams_/session_start_info'], 1);

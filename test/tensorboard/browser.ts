@@ -128,9 +128,12 @@ export async function checkSlider(
       .locator(step, { hasText: new RegExp(`^\\D*${expected}$`) })
       .first()
       .waitFor();
-    // The label is ahead of the picture.
+    // The label is ahead of the picture, which the page may replace by another element.
     await until(
-      async () => (await board.shownPng(image)).equals(pngs.get(expected)!),
+      async () => {
+        const png = await board.shownPng(image).catch(() => undefined);
+        return png?.equals(pngs.get(expected)!) ?? false;
+      },
       (isOurs) => isOurs,
       `our picture of step ${expected}`,
     );

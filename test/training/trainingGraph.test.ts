@@ -224,7 +224,7 @@ test('a variable’s histogram counts every value between the least and the grea
     ['w', 'b'],
   );
   const rows = rowsOf(summary!);
-  assert.equal(summary!.tag, 'w');
+  assert.equal(summary!.tag, 'variables/w');
   assert.equal(rows.length, 30);
   assert.deepEqual(rows[0], [-1, -0.9, 2]);
   assert.deepEqual([rows[15]![2], rows[29]![1], rows[29]![2]], [2, 2, 1]);
