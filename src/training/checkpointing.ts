@@ -83,7 +83,7 @@ export async function readVariables(
     const found = bundle.shapes.get(name);
     if (found === undefined) {
       throw new UserError(
-        `${path}: holds no variable ${name}; expected one of ${shapeText(shape)}. ${hint}`.trimEnd(),
+        `${path}: holds no variable ${name}; expected one of shape ${shapeText(shape)}. ${hint}`.trimEnd(),
       );
     }
     if (found.length !== shape.length || found.some((size, i) => size !== shape[i])) {
@@ -109,8 +109,8 @@ export async function restoreRun(
   const path = await latestCheckpoint(trainDir);
   if (path === undefined) return undefined;
   const hint =
-    'A run goes on with the network, optimizer and moving averages it began with: give another ' +
-    '--train_dir, and this one as --checkpoint_path.';
+    'A run goes on with the network, optimizer, trainable scopes and moving averages it began with: ' +
+    'give another --train_dir, and this one as --checkpoint_path.';
   const values = await readVariables(path, variables, hint);
   const bundle = await openCheckpoint(path);
   const step = Number((await bundle.read(stepName)).data[0]);

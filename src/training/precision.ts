@@ -27,5 +27,5 @@ export function choosePrecision(choice: PrecisionChoice, engine: Engine): Precis
   }
   if (choice === 'auto')
     return { computeType: support === 'fast' ? 'bfloat16' : 'float32', reason };
-  return { computeType: choice, reason: `asked for by --precision=${choice}` };
+  return { computeType: choice, reason: `--precision=${choice}` };
 }
