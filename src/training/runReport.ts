@@ -1,5 +1,5 @@
 /** What a run says of itself on the console. */
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
 import type { Evaluation } from './evaluator.ts';
 import type { Selection } from './inSituRecorder.ts';
@@ -29,6 +29,15 @@ export function epochLine(
 }
 
 /**
+ * Where TensorBoard is to look: the folder of the runs where a run lies in one, such as `runs/lenet`.
+ * The folder that an absolute path lies in may hold anything else.
+ */
+function logdirOf(trainDir: string): string {
+  const parent = dirname(trainDir);
+  return isAbsolute(trainDir) || parent === '.' ? trainDir : parent;
+}
+
+/**
  * How to follow a run: TensorBoard has to be told at its start how long the series are going to be.
  *
  * @param lastStep  steps of the whole run; Infinity when it has no end
@@ -41,7 +50,11 @@ export function followLine(
   const hasEnd = Number.isFinite(lastStep);
   const epochs = hasEnd ? Math.ceil(lastStep / perEpoch) : 1000;
   const scalars = hasEnd ? Math.floor(lastStep / log_every_n_steps) : 0;
-  const command = tensorboardCommand(dirname(train_dir), { images: epochs, text: epochs, scalars });
+  const command = tensorboardCommand(logdirOf(train_dir), {
+    images: epochs,
+    text: epochs,
+    scalars,
+  });
   return `to follow it: ${command}`;
 }
 
@@ -59,7 +72,7 @@ export function printReport(
 ): void {
   const rate = Math.round((steps * batch_size) / seconds);
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
-  const command = tensorboardCommand(dirname(train_dir), longestSeries);
+  const command = tensorboardCommand(logdirOf(train_dir), longestSeries);
   process.stderr.write(
     `${interrupted ? 'stopped' : 'done'} after ${step} steps: ${durationText(seconds)}, ${rate} items/s\n` +
       (expectation === undefined
