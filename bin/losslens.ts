@@ -62,6 +62,11 @@ function optionsOf(args: readonly string[]) {
   return command.options;
 }
 
+// Whoever reads the output, as `head` does, may have seen enough; what is being done is done to its end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const args = process.argv.slice(2).filter((argument) => argument !== '--debug');
 const options = optionsOf(args);
 const debug = process.argv.includes('--debug');

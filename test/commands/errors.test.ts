@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 
 const good = temporaryFolder();
 writeSmallMnist(good, 30, 10);
@@ -128,4 +128,11 @@ for (const [mistake, [args, code, message]] of Object.entries(mistakes)) {
 test('--debug shows where an error comes from', async () => {
   const { stderr } = await losslens(['--debug', ...train('--hs=pool3')]);
   assert.match(stderr, /at buildTrainingGraph/);
+});
+
+test('a reader who has seen enough of the output is no error', async () => {
+  const [child, result] = startLosslens(['data', 'info', '--dataset_name=phrases']);
+  child.stdout!.destroy();
+  const { code, stderr } = await result;
+  assert.deepEqual([code, stderr], [0, '']);
 });
