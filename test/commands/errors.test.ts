@@ -77,7 +77,7 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'a missing folder': [
     train('--dataset_dir=/nowhere'),
     1,
-    /\/nowhere\/train-images-idx3-ubyte: found neither this file nor/,
+    /\/nowhere: cannot be read as a folder \(ENOENT/,
   ],
   'truncated data': [
     train(`--dataset_dir=${damaged('train-images-idx3-ubyte', (b) => b.subarray(0, 5000))}`),
