@@ -20,9 +20,9 @@ export interface ScatterView {
   readonly classes: number;
 }
 
-/** A card of TensorBoard shows this width pixel by pixel. */
+/** TensorBoard's cards show this size pixel by pixel, in both of its tabs. */
 const width = 350;
-const height = 300;
+const height = 220;
 const plot = { left: 30, top: 34, right: width - 6, bottom: height - 30 };
 const label = { size: 10, color: ink.faint } as const;
 
@@ -31,7 +31,7 @@ const label = { size: 10, color: ink.faint } as const;
  * two). At half of the largest entropy, on both axes, lines divide the plane: contradicted and sure
  * is mislabelled, unsure alone is ambiguous, both is rare, neither is easy.
  *
- * @returns  the drawing, 350 × 300 pixels
+ * @returns  the drawing, 350 × 220 pixels
  */
 export function drawScatterView(view: ScatterView): Drawing {
   const drawing = createDrawing(width, height);
@@ -112,17 +112,16 @@ function drawAxes(
 ): void {
   fillRect(drawing, ink.line, plot.left - 1, plot.top, 1, plot.bottom - plot.top);
   fillRect(drawing, ink.line, plot.left - 1, plot.bottom, plot.right - plot.left + 1, 1);
-  const xTicks = [
-    ...ticks(-lowest)
-      .slice(1)
-      .map((tick) => -tick)
-      .filter((tick) => xOf(0) - xOf(tick) > 24),
-    ...ticks(highest),
-  ];
+  // One step in both directions, wide enough for the longer one.
+  const span = Math.max(highest, -lowest);
+  const step = ticks(span)[1]!;
+  const firstTick = Math.ceil(lowest / step);
+  const count = Math.floor(highest / step) - firstTick + 1;
+  const xTicks = Array.from({ length: count }, (_, i) => (firstTick + i) * step);
   for (const tick of xTicks) {
     const x = xOf(tick);
     fillRect(drawing, ink.line, x, plot.bottom, 1, 4);
-    const text = tick < 0 ? `−${tickText(-tick, -lowest)}` : tickText(tick, highest);
+    const text = `${tick < 0 ? '−' : ''}${tickText(Math.abs(tick), span)}`;
     drawText(drawing, text, Math.min(x, plot.right - 8), plot.bottom + 14, 60, {
       ...label,
       align: 'center',

@@ -36,12 +36,12 @@ function shows(
 
 const blue = [0x00, 0x72, 0xb2] as const;
 const orange = [0xd5, 0x5e, 0x00] as const;
-const rightBottom = [200, 200, 350, 275] as const;
-const leftTop = [30, 40, 120, 120] as const;
+const rightBottom = [200, 150, 350, 195] as const;
+const leftTop = [30, 34, 120, 100] as const;
 
-test('is one card of TensorBoard wide, also without items', async () => {
+test('fits one card of TensorBoard, also without items', async () => {
   const { width, height } = await draw({});
-  assert.deepEqual([width, height], [350, 300]);
+  assert.deepEqual([width, height], [350, 220]);
 });
 
 test('puts contradicted and sure items to the lower right, unsure ones to the upper left', async () => {
