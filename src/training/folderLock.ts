@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
 
 const lockName = 'losslens.lock';
@@ -10,6 +11,8 @@ const lockName = 'losslens.lock';
 const heartbeatSeconds = 15;
 /** A lock of another machine that is untouched for so long is left from a process that was killed. */
 const staleSeconds = 180;
+/** What takes a lock over and takes longer was killed. */
+const takeoverSeconds = 10;
 
 /** Who holds a lock: what its file says, as JSON. */
 interface Holder {
@@ -62,14 +65,28 @@ async function isStale(path: string, holder: Holder | undefined): Promise<boolea
 }
 
 /**
- * Takes a stale lock away. Two processes may find it stale at once: the slower one of them takes the
- * lock of the faster one, sees that, and puts it back.
+ * Puts one's own lock in the place of a stale one. Of several processes that find it stale one at a
+ * time may look again and do so: the file that it holds meanwhile becomes the lock.
+ *
+ * @returns  whether the folder is locked by it now; if not, look at the lock again
  */
-async function removeStale(path: string, stale: Holder | undefined): Promise<void> {
-  const taken = `${path}.${process.pid}`;
-  await rename(path, taken);
-  const isIt = JSON.stringify(await readHolder(taken)) === JSON.stringify(stale);
-  await (isIt ? rm(taken) : rename(taken, path));
+async function takeOver(path: string, own: Holder): Promise<boolean> {
+  const guard = `${path}.takeover`;
+  try {
+    await writeFile(guard, JSON.stringify(own), { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // One is held for milliseconds, unless its process was killed just then.
+    if (Date.now() - (await stat(guard)).mtimeMs > takeoverSeconds * 1000) await rm(guard);
+    await setTimeout(20);
+    return false;
+  }
+  if (await isStale(path, await readHolder(path)).catch(() => false)) {
+    await rename(guard, path);
+    return true;
+  }
+  await rm(guard);
+  return false;
 }
 
 /**
@@ -105,7 +122,7 @@ export async function lockFolder(folder: string, flag: string): Promise<FolderLo
     try {
       const holder = await readHolder(path);
       if (!(await isStale(path, holder))) throw refusal(folder, flag, path, holder);
-      await removeStale(path, holder);
+      if (await takeOver(path, own)) break;
     } catch (error) {
       // Gone in between: try again.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
