@@ -1,7 +1,7 @@
 /**
  * Speed of training, as ratios of what is measured side by side in one run.
  *
- *     node dist/bench/training.js [--data DIR] [--rounds N]
+ *     node dist/bench/training.js [--data DIR] [--rounds N] [--only end-to-end|in-situ|engines]
  *
  * - end to end: `losslens train` of LeNet, both views included, against the bare tf.function step of
  *   the same network and batch in Python TensorFlow ($LOSSLENS_PYTHON, or python3)
@@ -33,7 +33,11 @@ import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 import { interleave, median, type Timing, timingText } from './measure.ts';
 
 const { values: flags } = parseArgs({
-  options: { data: { type: 'string' }, rounds: { type: 'string', default: '3' } },
+  options: {
+    data: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+  },
 });
 const rounds = Number(flags.rounds);
 const report: Record<string, unknown> = {
@@ -132,7 +136,7 @@ async function benchInSitu(engine: Engine): Promise<void> {
     const withInSitu = await Step.create(engine, modelName, dataset, batchSize, true);
     const timings = interleave(
       { without: () => without.run(), with: () => withInSitu.run() },
-      40 * rounds,
+      20 * rounds,
     );
     // After as many steps on the same data both must stand at the same loss, bit for bit.
     const losses = [without.run(), withInSitu.run()];
@@ -243,9 +247,14 @@ try {
   const tensorflow = await loadTensorFlowEngine();
   report['engine'] = tensorflow.name;
   console.log(`${report['machine']}; ${tensorflow.name}; ${wasm.name}`);
-  await benchEndToEnd(flags.data);
-  await benchInSitu(tensorflow);
-  await benchEngines(tensorflow, wasm);
+  const parts: Readonly<Record<string, () => Promise<void>>> = {
+    'end-to-end': () => benchEndToEnd(flags.data),
+    'in-situ': () => benchInSitu(tensorflow),
+    engines: () => benchEngines(tensorflow, wasm),
+  };
+  for (const [name, run] of Object.entries(parts)) {
+    if (flags.only === undefined || flags.only === name) await run();
+  }
 } catch (error) {
   if (!(error instanceof NoEngineError)) throw error;
   console.log(`left out: ${error.message}`);
