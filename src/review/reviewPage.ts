@@ -1,9 +1,11 @@
 /** The review page: one HTML file that needs no server and loads nothing. */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Thumbnail } from '../../datasets/thumbnail.ts';
 import { toCsv } from '../csv.ts';
 import { packageRoot } from '../packageRoot.ts';
+import { itemColumns } from '../training/itemsFile.ts';
 import type { ScoredItem } from './scoredItems.ts';
 
 /** A score as the page explains it. */
@@ -60,17 +62,7 @@ export async function renderReviewPage(page: ReviewPage): Promise<string> {
 
 /** The same items as a table, in their order: columns as in items.csv, after the rank. */
 export function reviewCsv(items: readonly ScoredItem[], scoreNames: readonly string[]): string {
-  const header = [
-    'rank',
-    'item',
-    'file',
-    'label',
-    'output',
-    'suggested_label',
-    'suggested_probability',
-    'epochs',
-    ...scoreNames,
-  ];
+  const header = ['rank', ...itemColumns, ...scoreNames];
   const rows = items.map((item, i) => [
     i + 1,
     item.item,

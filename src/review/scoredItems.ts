@@ -1,7 +1,9 @@
 /** Reads `items.csv` back: every item with every score, as a training run leaves it. */
+
 import { readFile } from 'node:fs/promises';
 import { csvFields } from '../csv.ts';
 import { UserError } from '../errors.ts';
+import { itemColumns } from '../training/itemsFile.ts';
 
 /** One item. */
 export interface ScoredItem {
@@ -26,17 +28,6 @@ export interface ScoredItems {
   readonly scoreNames: readonly string[];
   readonly items: readonly ScoredItem[];
 }
-
-/** Columns before the scores. */
-const itemColumns = [
-  'item',
-  'file',
-  'label',
-  'output',
-  'suggested_label',
-  'suggested_probability',
-  'epochs',
-] as const;
 
 const numberOrNull = (text: string) => (text === '' ? null : Number(text));
 

@@ -7,6 +7,17 @@ import type { ScoreTable } from '../insitu/scoreTable.ts';
 import type { SuggestedLabels } from '../insitu/suggestedLabels.ts';
 import { replaceFileByParts } from '../replaceFile.ts';
 
+/** Columns of items.csv before those of the scores. */
+export const itemColumns = [
+  'item',
+  'file',
+  'label',
+  'output',
+  'suggested_label',
+  'suggested_probability',
+  'epochs',
+] as const;
+
 /** Rows that are made into text at once. */
 const rowsPerPart = 4096;
 
@@ -28,16 +39,7 @@ export async function writeItems(
   table: ScoreTable,
   suggested: SuggestedLabels,
 ): Promise<void> {
-  const header = [
-    'item',
-    'file',
-    'label',
-    'output',
-    'suggested_label',
-    'suggested_probability',
-    'epochs',
-    ...scores.keys(),
-  ];
+  const header = [...itemColumns, ...scores.keys()];
   const { classNames } = dataset;
   const row = (item: number): (string | number)[] => {
     const label = classNames[dataset.labels[item]!]!;
