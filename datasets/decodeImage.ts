@@ -8,9 +8,6 @@ import sharp from 'sharp';
 import { UserError } from '../src/errors.ts';
 import type { Image } from './dataset.ts';
 
-/** Endings of the names of files that can be decoded, in lower case. */
-export const imageExtensions: readonly string[] = ['png', 'jpg', 'jpeg', 'webp', 'gif', 'bmp'];
-
 /** Larger images are refused: a few bytes can stand for a picture that fills the memory. */
 const maxPixels = 2 ** 26;
 

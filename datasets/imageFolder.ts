@@ -1,12 +1,12 @@
 /** Image folders: SPLIT/CLASS/* or CLASS/*, one image a file. */
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { UsageError, UserError } from '../src/errors.ts';
 import { permutation, random } from '../src/random.ts';
 import { classNamesFile, readClassNames } from './classNames.ts';
-import { imageExtensions } from './decodeImage.ts';
 import { type EncodedSplit, encodedImages } from './encodedImages.ts';
+import { imageExtensions, isImageFile } from './imageFiles.ts';
 
 /** How a folder without folders for its splits is split. */
 export interface FolderOptions {
@@ -52,7 +52,7 @@ async function imagesIn(folder: string): Promise<string[]> {
   const names = (await list(folder))
     .filter((entry) => !entry.name.startsWith('.') && !entry.isDirectory())
     .map((entry) => entry.name)
-    .filter((name) => imageExtensions.includes(extname(name).slice(1).toLowerCase()));
+    .filter(isImageFile);
   if (names.length > 0) return names;
   throw new UserError(
     `${folder}: found no images; expected at least one (${imageExtensions.join(', ')}). Remove the folder or add images.`,

@@ -1,5 +1,4 @@
 /** Small pictures of items as data URLs, for pages that hold everything themselves. */
-import sharp from 'sharp';
 import type { Image } from './dataset.ts';
 import { encodePng } from './encodePng.ts';
 
@@ -24,6 +23,7 @@ export async function makeThumbnail(image: Image, maxSide: number): Promise<Thum
   const scale = Math.min(1, maxSide / side);
   const size = { width: Math.round(width * scale) || 1, height: Math.round(height * scale) || 1 };
   const raw = { width, height, channels: channels as 1 | 3 | 4 };
+  const { default: sharp } = await import('sharp');
   const bytes = await sharp(data, { raw }).resize(size).webp({ quality: 85 }).toBuffer();
   return { url: dataUrl('webp', bytes), ...size };
 }

@@ -2,12 +2,12 @@
 import { NoEngineError } from '../errors.ts';
 import type { Engine } from './engine.ts';
 import { loadTensorFlowEngine } from './tensorflow.ts';
-import { createWasmEngine } from './wasm/wasmEngine.ts';
 
 /** How to get each engine, the fastest first. */
 const loaders = {
   tensorflow: loadTensorFlowEngine,
-  wasm: createWasmEngine,
+  // Its kernels take half a second to load; who trains on TensorFlow does not need them.
+  wasm: async () => (await import('./wasm/wasmEngine.ts')).createWasmEngine(),
 } satisfies Record<string, () => Promise<Engine>>;
 
 /** How many times as fast as WebAssembly TensorFlow trains on two cores at least (docs/benchmarks.md). */

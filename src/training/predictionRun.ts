@@ -1,8 +1,8 @@
 /** One run of `losslens predict`: classifies image files. */
 import { readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
-import { decodeImage, imageExtensions } from '../../datasets/decodeImage.ts';
+import { join } from 'node:path';
+import { imageExtensions, isImageFile } from '../../datasets/imageFiles.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { UserError } from '../errors.ts';
 import { withChannels } from '../preprocessing/channels.ts';
@@ -30,14 +30,11 @@ export interface Prediction {
   readonly probability: number;
 }
 
-const isImageName = (name: string) =>
-  imageExtensions.includes(extname(name).slice(1).toLowerCase());
-
 /** The files, and in place of folders the images in them in the order of their names. */
 function imageFiles(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
-    const names = readdirSync(path).filter(isImageName).sort();
+    const names = readdirSync(path).filter(isImageFile).sort();
     if (names.length === 0) {
       throw new UserError(
         `${path}: found no images; expected files that end in ${imageExtensions.join(', ')}.`,
@@ -58,6 +55,7 @@ async function readImage(
   } catch (error) {
     throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
   }
+  const { decodeImage } = await import('../../datasets/decodeImage.ts');
   const size = preprocessing.decodedSize(imageShape[0]);
   const image = await decodeImage(bytes, path, { channels: sourceChannels, size });
   const out = new Float32Array(imageShape[0] * imageShape[1] * imageShape[2]);
