@@ -23,16 +23,12 @@ import { writeTfrecords } from '../datasets/convert.ts';
 import type { ImageDataset } from '../datasets/dataset.ts';
 import { loadImages } from '../datasets/factory.ts';
 import { type InMemoryDataset, inMemory } from '../datasets/inMemory.ts';
-import type { Session } from '../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
-import { getNetwork } from '../src/nets/factory.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { imageInput } from '../src/preprocessing/itemInput.ts';
-import { initialValues } from '../src/training/initialValues.ts';
-import { optimizerDefaults } from '../src/training/optimizers.ts';
 import { choosePrecision } from '../src/training/precision.ts';
-import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 import { median } from './measure.ts';
+import { TrainingStep } from './trainingStep.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -136,35 +132,6 @@ async function measureMemory(form: string, maxBytes: number): Promise<void> {
   process.exit(0);
 }
 
-/** A training step of cifarnet, at the precision that `train` would take. */
-async function createStep(): Promise<{ session: Session; engine: string }> {
-  const engine = await loadTensorFlowEngine();
-  const { computeType } = choosePrecision('auto', engine);
-  const { graph, signatures, variables } = buildTrainingGraph({
-    network: getNetwork('cifarnet'),
-    numClasses: 10,
-    input,
-    weightDecay: 0.004,
-    labelSmoothing: 0,
-    computeType,
-    optimizer: { ...optimizerDefaults, optimizer: 'sgd' },
-    selectionLayer: 'Logits',
-    monitoredLayers: [],
-  });
-  const session = await engine.load(graph, signatures);
-  session.run('assign', initialValues(variables, 0));
-  return { session, engine: `${engine.name}, ${computeType}` };
-}
-
-function runStep(session: Session, { input: images, labels }: Batch): void {
-  session.run('train', {
-    images: { data: images.data, shape: images.shape },
-    labels: { data: labels, shape: [labels.length] },
-    learning_rate: { data: Float32Array.of(0.01), shape: [] },
-    dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
-  });
-}
-
 const alternatives = {
   memory: ['memory', defaultMaxBytes],
   'TFRecords, kept': ['tfrecord', defaultMaxBytes],
@@ -177,7 +144,16 @@ const names = Object.keys(alternatives) as Name[];
 
 async function bench(): Promise<void> {
   await prepare(await loadBinary());
-  const { session, engine } = await createStep();
+  const tensorflow = await loadTensorFlowEngine();
+  // As `train` takes it.
+  const { computeType } = choosePrecision('auto', tensorflow);
+  const step = await TrainingStep.create(tensorflow, {
+    modelName: 'cifarnet',
+    input,
+    selectionLayer: 'Logits',
+    computeType,
+  });
+  const engine = `${tensorflow.name}, ${computeType}`;
   console.log(`${count} items, ${engine}`);
   const batches = {} as Record<Name, AsyncGenerator<Batch, never, undefined>>;
   for (const name of names) {
@@ -199,9 +175,7 @@ async function bench(): Promise<void> {
   for (let round = 0; round < Number(flags.rounds); round++) {
     for (const name of names) {
       const take = async (count: number) => {
-        for (let step = 0; step < count; step++) {
-          runStep(session, (await batches[name].next()).value);
-        }
+        for (let i = 0; i < count; i++) step.run((await batches[name].next()).value);
       };
       // The batches that were prepared in the meantime are used up.
       await take(Number(flags.untimed));

@@ -27,7 +27,8 @@ function summarize(times: readonly number[]): Timing {
 }
 
 /**
- * Runs each alternative once a round, in turn.
+ * Runs each alternative once a round, in turn; every second round in reverse, so that none always
+ * finds the caches as the same other one left them.
  *
  * @param alternatives  by name
  * @param rounds        that are timed
@@ -41,7 +42,7 @@ export function interleave<Name extends string>(
   const names = Object.keys(alternatives) as Name[];
   const times = new Map<Name, number[]>(names.map((name) => [name, []]));
   for (let round = -warmUps; round < rounds; round++) {
-    for (const name of names) {
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const startMs = performance.now();
       alternatives[name]();
       if (round >= 0) times.get(name)!.push(performance.now() - startMs);

@@ -16,8 +16,7 @@
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { loadDataset } from '../datasets/factory.ts';
-import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
+import type { Engine, HostTensor } from '../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { Graph } from '../src/graph/graph.ts';
 import { constant, identity, placeholder } from '../src/graph/ops/array.ts';
@@ -28,22 +27,15 @@ import { QuotaQueue } from '../src/insitu/quotaQueue.ts';
 import { defaultScore, scores, suspicion } from '../src/insitu/scores.ts';
 import { ScoreTable } from '../src/insitu/scoreTable.ts';
 import { suggestedLabels } from '../src/insitu/suggestedLabels.ts';
-import { getNetwork } from '../src/nets/factory.ts';
-import { BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { random } from '../src/random.ts';
-import { initialValues } from '../src/training/initialValues.ts';
-import { networkInput } from '../src/training/networkInput.ts';
-import { optimizerDefaults } from '../src/training/optimizers.ts';
-import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 import { interleave, timingText } from './measure.ts';
+import { firstBatch, TrainingStep } from './trainingStep.ts';
 
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '100' } } });
 const rounds = Number(flags.rounds);
 const classes = 10;
 /** Items of the data set: the arrays that are kept must not fit into the processor's caches. */
 const items = 50_000;
-
-const optimizer = { ...optimizerDefaults, optimizer: 'sgd' };
 
 /** Everything that a training run keeps of a step's scores, as InSituRecorder does. */
 class Keeper {
@@ -76,50 +68,6 @@ function noise(count: number): Float32Array {
 
 function labelsOf(batchSize: number): Int32Array {
   return Int32Array.from({ length: batchSize }, (_, row) => row % classes);
-}
-
-/** A training step of a network, again and again on one batch. */
-async function trainingStep(
-  engine: Engine,
-  modelName: string,
-  datasetName: string,
-  batchSize: number,
-  selectionLayer: string,
-): Promise<{ session: Session; run: () => Record<string, HostTensor> }> {
-  const dataset = await loadDataset({ name: datasetName, folder: undefined, split: 'train' });
-  const network = getNetwork(modelName);
-  const input = await networkInput(network, dataset);
-  const { graph, signatures, variables } = buildTrainingGraph({
-    network,
-    numClasses: classes,
-    input,
-    weightDecay: 0,
-    labelSmoothing: 0,
-    computeType: 'float32',
-    optimizer,
-    selectionLayer,
-    monitoredLayers: [],
-  });
-  const session = await engine.load(graph, signatures);
-  session.run('assign', initialValues(variables, 0));
-  const pipeline = new BatchPipeline(dataset, {
-    preprocessingName: network.preprocessingName,
-    isTraining: true,
-    input,
-    batchSize,
-    seed: 0,
-    numThreads: 1,
-  });
-  const { value: batch } = await pipeline.epoch(0).next();
-  const { input: batchInput, labels } = batch!;
-  const feeds = {
-    [batchInput.name]: { data: batchInput.data.slice(), shape: batchInput.shape },
-    labels: { data: labels, shape: [labels.length] },
-    learning_rate: { data: Float32Array.of(0.01), shape: [] },
-    dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
-  };
-  await pipeline.close();
-  return { session, run: () => session.run('train', feeds) };
 }
 
 /** The nodes of the scores on fed features, or without them nothing but the logits. */
@@ -160,8 +108,13 @@ for (const { modelName, dataset, batchSize, features } of [
   { modelName: 'lenet', dataset: 'digits', batchSize: 50, features: 1024 },
   { modelName: 'cifarnet', dataset: 'shapes', batchSize: 128, features: 192 },
 ]) {
-  const without = await trainingStep(engine, modelName, dataset, batchSize, '');
-  const withScores = await trainingStep(engine, modelName, dataset, batchSize, 'Logits');
+  const { input, batch } = await firstBatch(dataset, modelName, batchSize);
+  const without = await TrainingStep.create(engine, { modelName, input });
+  const withScores = await TrainingStep.create(engine, {
+    modelName,
+    input,
+    selectionLayer: 'Logits',
+  });
   const nothing = await scoresAlone(engine, features, batchSize, false);
   const alone = await scoresAlone(engine, features, batchSize, true);
   const keeper = new Keeper();
@@ -169,8 +122,8 @@ for (const { modelName, dataset, batchSize, features } of [
   const last = alone();
   const timings = interleave(
     {
-      without: () => without.run(),
-      with: () => keeper.keep(withScores.run(), labels),
+      without: () => without.run(batch),
+      with: () => keeper.keep(withScores.run(batch), labels),
     },
     rounds,
   );

@@ -18,19 +18,13 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { loadDataset } from '../datasets/factory.ts';
-import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
+import type { Engine } from '../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { createWasmEngine } from '../src/engines/wasm/wasmEngine.ts';
 import { NoEngineError } from '../src/errors.ts';
-import { getNetwork } from '../src/nets/factory.ts';
 import { packageRoot } from '../src/packageRoot.ts';
-import { BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
-import { initialValues } from '../src/training/initialValues.ts';
-import { networkInput } from '../src/training/networkInput.ts';
-import { optimizerDefaults } from '../src/training/optimizers.ts';
-import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 import { interleave, median, type Timing, timingText } from './measure.ts';
+import { firstBatch, TrainingStep } from './trainingStep.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -43,74 +37,6 @@ const rounds = Number(flags.rounds);
 const report: Record<string, unknown> = {
   machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
 };
-
-const optimizer = { ...optimizerDefaults, optimizer: 'sgd' };
-
-/** One training step, again and again on the same batch. */
-class Step {
-  readonly #session: Session;
-  readonly #feeds: Record<string, HostTensor>;
-
-  constructor(session: Session, feeds: Record<string, HostTensor>) {
-    this.#session = session;
-    this.#feeds = feeds;
-  }
-
-  /** @returns the loss, so that diverging sessions can be told */
-  run(): number {
-    return this.#session.run('train', this.#feeds)['total_loss']!.data[0]!;
-  }
-
-  close(): void {
-    this.#session.close();
-  }
-
-  /** The step of a network on a batch of a built-in data set, with or without the in situ part. */
-  static async create(
-    engine: Engine,
-    modelName: string,
-    dataset: string,
-    batchSize: number,
-    inSitu: boolean,
-  ): Promise<Step> {
-    const source = await loadDataset({ name: dataset, folder: undefined, split: 'train' });
-    const network = getNetwork(modelName);
-    const input = await networkInput(network, source);
-    const pipeline = new BatchPipeline(source, {
-      preprocessingName: network.preprocessingName,
-      isTraining: true,
-      input,
-      batchSize,
-      seed: 0,
-      numThreads: 1,
-    });
-    const { value: batch } = await pipeline.epoch(0).next();
-    const { graph, signatures, variables } = buildTrainingGraph({
-      network,
-      numClasses: source.classNames.length,
-      input,
-      weightDecay: 0,
-      labelSmoothing: 0,
-      computeType: 'float32',
-      optimizer,
-      selectionLayer: inSitu ? 'Logits' : '',
-      monitoredLayers: inSitu ? ['pool1', 'pool2'] : [],
-    });
-    const session = await engine.load(graph, signatures);
-    session.run('assign', initialValues(variables, 0));
-    const { input: items, labels } = batch!;
-    const feeds = {
-      [items.name]: { data: items.data.slice(), shape: items.shape },
-      labels: { data: labels, shape: [labels.length] },
-      learning_rate: { data: Float32Array.of(0.01), shape: [] },
-      dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
-      // As many rows as hold monitored items when 256 of some thousands are watched.
-      ...(inSitu ? { monitor_rows: { data: Int32Array.of(3, 7, 11), shape: [3] } } : {}),
-    };
-    await pipeline.close();
-    return new Step(session, feeds);
-  }
-}
 
 /** Prints two timings and their ratio, and puts them into the report. */
 function compare(
@@ -130,33 +56,37 @@ const networks = [
   { modelName: 'cifarnet', dataset: 'shapes', batchSize: 128 },
 ] as const;
 
+const inSitu = { selectionLayer: 'Logits', monitoredLayers: ['pool1', 'pool2'] };
+
 async function benchInSitu(engine: Engine): Promise<void> {
   for (const { modelName, dataset, batchSize } of networks) {
-    const without = await Step.create(engine, modelName, dataset, batchSize, false);
-    const withInSitu = await Step.create(engine, modelName, dataset, batchSize, true);
+    const { input, batch } = await firstBatch(dataset, modelName, batchSize);
+    const without = await TrainingStep.create(engine, { modelName, input });
+    const withInSitu = await TrainingStep.create(engine, { modelName, input, ...inSitu });
     const timings = interleave(
-      { without: () => without.run(), with: () => withInSitu.run() },
+      { without: () => without.run(batch), with: () => withInSitu.run(batch) },
       20 * rounds,
     );
     // After as many steps on the same data both must stand at the same loss, bit for bit.
-    const losses = [without.run(), withInSitu.run()];
+    const losses = [without, withInSitu].map((step) => step.run(batch)['total_loss']!.data[0]);
     if (losses[0] !== losses[1]) throw new Error(`${modelName}: losses ${losses.join(' and ')}`);
     compare(
       `in situ, ${modelName}, batch ${batchSize}`,
       ['with', timings.with],
       ['without', timings.without],
     );
-    without.close();
-    withInSitu.close();
+    without.session.close();
+    withInSitu.session.close();
   }
 }
 
 async function benchEngines(tensorflow: Engine, wasm: Engine): Promise<void> {
   for (const { modelName, dataset, batchSize } of networks) {
-    const fast = await Step.create(tensorflow, modelName, dataset, batchSize, true);
-    const slow = await Step.create(wasm, modelName, dataset, batchSize, true);
+    const { input, batch } = await firstBatch(dataset, modelName, batchSize);
+    const fast = await TrainingStep.create(tensorflow, { modelName, input, ...inSitu });
+    const slow = await TrainingStep.create(wasm, { modelName, input, ...inSitu });
     const timings = interleave(
-      { tensorflow: () => fast.run(), wasm: () => slow.run() },
+      { tensorflow: () => fast.run(batch), wasm: () => slow.run(batch) },
       4 * rounds,
       1,
     );
@@ -165,8 +95,8 @@ async function benchEngines(tensorflow: Engine, wasm: Engine): Promise<void> {
       ['wasm', timings.wasm],
       ['tensorflow', timings.tensorflow],
     );
-    fast.close();
-    slow.close();
+    fast.session.close();
+    slow.session.close();
   }
 }
 
