@@ -62,7 +62,9 @@ export interface TextStyle {
 }
 
 function setFont(drawing: Drawing, { size, bold = false }: TextStyle): void {
-  drawing.font = `${bold ? 'bold ' : ''}${size}px ${fontFamily}`;
+  const font = `${bold ? 'bold ' : ''}${size}px ${fontFamily}`;
+  // Each assignment is parsed anew, which takes longer than most texts.
+  if (drawing.font !== font) drawing.font = font;
 }
 
 /** Width of a line of text in pixels. */
@@ -177,5 +179,9 @@ export function drawPixels(
 /** The drawing as a PNG file. */
 export function toPng(drawing: Drawing): Buffer {
   const { width, height } = drawing.canvas;
-  return encodeOpaquePng(drawing.getImageData(0, 0, width, height).data, width, height);
+  return encodeOpaquePng(
+    width,
+    height,
+    (first, count) => drawing.getImageData(0, first, width, count).data,
+  );
 }

@@ -471,6 +471,13 @@ test('an op without a gradient is named where it is on the way', () => {
   );
 });
 
+test('no gradient passes through whole numbers', () => {
+  const graph = new Graph();
+  const x = placeholder(graph, 'float32', [2], 'x');
+  const whole = cast(cast(x, 'int32'), 'float32');
+  assert.deepEqual(gradients(math.sum(math.mul(whole, 2.5)), [x]), [null]);
+});
+
 test('what the loss does not depend on has no gradient', () => {
   const graph = new Graph();
   const [x, y] = [placeholder(graph, 'float32', [2], 'x'), placeholder(graph, 'float32', [2], 'y')];

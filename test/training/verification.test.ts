@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadTensorFlowEngine } from '../../src/engines/tensorflow.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
@@ -203,4 +205,36 @@ test('the command says what holds, and of which layers the sums mean little', as
   assert.match(stdout, /say little at 1 of 5 layers.*\n {2}inner\n/);
   assert.match(stdout, /Select \(--hs\) by .*: root, unit, pooled, Logits\./);
   assert.match(stdout, /All \d+ checks hold\.\n$/);
+});
+
+test('the command exits with 1 where a gradient is not that of the network', async () => {
+  const data = temporaryFolder();
+  writeSmallMnist(data, 30, 10);
+  const path = join(data, 'rounding.mjs');
+  // Rounded values follow the layer, which no gradient through whole numbers can tell.
+  writeFileSync(
+    path,
+    `
+import { add, cast, conv2d, div, fullyConnected, mean, mul } from 'losslens';
+export const defaultImageSize = 28;
+export const preprocessingName = 'lenet';
+export function build(images, context) {
+  const conv1 = conv2d(context, images, 'conv1', 4, 5, { stride: 2 });
+  const whole = cast(mul(conv1, 1e4), 'int32');
+  const pooled = mean(add(conv1, div(cast(whole, 'float32'), 1e4)), [1, 2]);
+  const logits = fullyConnected(context, pooled, 'logits', context.numClasses, { activation: 'linear' });
+  return { logits, endPoints: new Map(Object.entries({ conv1, pooled, Logits: logits })) };
+}`,
+  );
+  const { code, stdout, stderr } = await losslens([
+    'verify',
+    '--engine=wasm',
+    '--dataset_name=mnist',
+    `--dataset_dir=${data}`,
+    `--model_name=${path}`,
+    '--num_batches=1',
+  ]);
+  assert.equal(code, 1, stderr);
+  assert.match(stdout, /FAILED +gradient at conv1 = central difference/);
+  assert.match(stdout, /ok +gradient at pooled = central difference/);
 });

@@ -1,6 +1,6 @@
 /** Gradients of the ops of ops/array.ts. */
 
-import type { Tensor } from '../graph.ts';
+import type { DType, Tensor } from '../graph.ts';
 import { constantInput } from '../nodeInputs.ts';
 import { cast, identity, pad, reshape, shapeOf, slice } from '../ops/array.ts';
 import { sum, unsortedSegmentSum } from '../ops/math.ts';
@@ -14,10 +14,16 @@ export function repeatedAxes(from: readonly number[], to: readonly number[]): nu
   );
 }
 
+const isReal = (dtype: DType) => dtype === 'float32' || dtype === 'bfloat16';
+
 /** Gradients by op. */
 export const arrayGradients: GradientTable = {
   Identity: ofSingleOutput((_node, dy) => [() => identity(dy)]),
-  Cast: ofSingleOutput((node, dy) => [() => cast(dy, node.inputs[0]!.dtype)]),
+  // As in TensorFlow, none passes through whole numbers or truths.
+  Cast: ofSingleOutput((node, dy) => {
+    const { dtype } = node.inputs[0]!;
+    return [isReal(dtype) && isReal(node.outputs[0]!.dtype) ? () => cast(dy, dtype) : null];
+  }),
   Reshape: ofSingleOutput((node, dy) => [() => reshape(dy, node.inputs[0]!.shape), null]),
   BroadcastTo: ofSingleOutput((node, dy) => {
     const { shape } = node.inputs[0]!;
