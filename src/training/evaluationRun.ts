@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { applyLabelsFile } from '../../datasets/labelsFile.ts';
 import { Cleanup } from '../cleanup.ts';
-import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { selectEngine } from '../engines/select.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
@@ -25,23 +25,30 @@ import {
 import { type Evaluation, evaluate } from './evaluator.ts';
 import { lockFolder } from './folderLock.ts';
 import { imageSideOf, networkInput, recordedVocabulary } from './networkInput.ts';
-import { choosePrecision, type PrecisionChoice } from './precision.ts';
+import { choosePrecision } from './precision.ts';
+import type { RunOptions } from './runOptions.ts';
 import { type DataOptions, loadSplit, recordSkipped } from './splits.ts';
 
 /** What an evaluation is asked to do: the flags of `losslens evaluate`. */
-export interface EvaluationOptions extends DataOptions {
-  readonly dataset_split_name: string;
-  readonly model_name: string;
-  readonly preprocessing_name: string | undefined;
-  readonly use_grayscale: boolean;
-  readonly num_readers: number;
-  readonly num_preprocessing_threads: number;
-  readonly labels_file: string | undefined;
-  /** Of the run, for evaluations that name no size of their own. */
-  readonly train_image_size: number | undefined;
+export interface EvaluationOptions
+  extends DataOptions,
+    Pick<
+      RunOptions,
+      | 'dataset_split_name'
+      | 'model_name'
+      | 'preprocessing_name'
+      | 'use_grayscale'
+      | 'num_readers'
+      | 'num_preprocessing_threads'
+      | 'labels_file'
+      | 'train_image_size'
+      | 'max_sequence_length'
+      | 'batch_size'
+      | 'engine'
+      | 'precision'
+    > {
+  /** Of evaluations that name none, it is the run's train_image_size. */
   readonly eval_image_size: number | undefined;
-  readonly max_sequence_length: number | undefined;
-  readonly batch_size: number;
   readonly max_num_batches: number | undefined;
   readonly checkpoint_path: string;
   /** Set to anything, the moving averages are evaluated. */
@@ -50,8 +57,6 @@ export interface EvaluationOptions extends DataOptions {
   readonly watch: boolean;
   readonly watch_interval_secs: number;
   readonly json: boolean;
-  readonly engine: EngineChoice;
-  readonly precision: PrecisionChoice;
 }
 
 /** What stays the same from checkpoint to checkpoint. */
