@@ -188,8 +188,10 @@ function enlarge({ width, height, rgba }: Pixels, factor: number): Pixels {
   const result = new Uint32Array(wide * height * factor);
   for (let y = 0; y < height; y++) {
     const row = y * factor * wide;
-    for (let x = 0; x < width; x++) {
-      result.fill(source[y * width + x]!, row + x * factor, row + (x + 1) * factor);
+    for (let x = 0, to = row; x < width; x++) {
+      const pixel = source[y * width + x]!;
+      // Too few at a time for `fill`.
+      for (let copy = 0; copy < factor; copy++) result[to++] = pixel;
     }
     for (let copy = 1; copy < factor; copy++) {
       result.copyWithin(row + copy * wide, row, row + wide);
