@@ -31,7 +31,10 @@ const { values: flags } = parseArgs({
 if (flags.data === undefined) throw new Error('--data: missing; expected the folder of the data');
 const data = flags.data;
 
-/** Settings of the runs by data set; those of cifarnet are TF-Slim's script's. */
+/**
+ * Settings of the runs by data set. Those of cifarnet teach it in 8 epochs what takes TF-Slim's script
+ * (batch 128, sgd, a constant rate of 0.1) many more: a network that knows little finds little.
+ */
 const settings: Readonly<Record<string, readonly string[]>> = {
   mnist: [
     '--dataset_name=mnist',
@@ -50,11 +53,13 @@ const settings: Readonly<Record<string, readonly string[]>> = {
     `--dataset_dir=${join(data, 'cifar-10-batches-bin')}`,
     '--model_name=cifarnet',
     '--label_noise=0.1',
-    '--batch_size=128',
+    '--batch_size=32',
     '--max_number_of_epochs=8',
-    '--optimizer=sgd',
-    '--learning_rate=0.1',
-    '--learning_rate_decay_type=fixed',
+    '--optimizer=momentum',
+    '--learning_rate=0.005',
+    '--learning_rate_decay_type=polynomial',
+    '--num_epochs_per_decay=8',
+    '--end_learning_rate=0',
     '--weight_decay=0.004',
   ],
 };

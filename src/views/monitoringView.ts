@@ -169,7 +169,7 @@ export function drawFooter(
   const textWidth = 152;
   drawText(drawing, answer, margin, top + 10, textWidth, { ...caption, bold: true, color });
   drawText(drawing, `L: ${view.label}`, margin, top + 21, textWidth, { ...caption, bold: true });
-  const when = `item ${view.itemIndex} · epoch ${view.epoch} · step ${view.step}`;
+  const when = `#${view.itemIndex} · epoch ${view.epoch} · step ${view.step}`;
   drawText(drawing, when, margin, top + 32, textWidth, { ...small, keep: 'end' });
   if (series.length === 0) return;
   const lines = Math.max(3, Math.min(series.length, maxSeries));
