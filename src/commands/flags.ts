@@ -120,18 +120,19 @@ export function boolean(defaultValue: boolean, help: string): Flag<boolean> {
 
 /** A flag of TF-Slim's that has nothing to act on here: accepted at the values that change nothing. */
 export function unsupported<T>(flag: Flag<T>, why: string): Flag<T> {
+  const possible = flag.defaultValue === '' ? '""' : flag.defaultValue;
   return {
     ...flag,
     parse: (value, name) => {
       const parsed = flag.parse(value, name);
       if (parsed !== flag.defaultValue) {
         throw new UsageError(
-          `--${name}: got "${value}"; only ${flag.defaultValue} is possible: ${why}.`,
+          `--${name}: got "${value}"; only ${possible} is possible: ${why}.`,
         );
       }
       return parsed;
     },
-    help: `only ${flag.defaultValue}: ${why}`,
+    help: `only ${possible}: ${why}`,
     isUnsupported: true,
   };
 }
