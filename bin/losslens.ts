@@ -62,10 +62,15 @@ function optionsOf(args: readonly string[]) {
   return command.options;
 }
 
-// Whoever reads the output, as `head` does, may have seen enough; what is being done is done to its end.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+// Whoever reads the output, as `head` does, may have seen enough, and Ctrl-C ends `tee` before us; what is
+// being done is done to its end.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return;
+    process.exitCode = 1;
+    if (stream === process.stdout) process.stderr.write(`losslens: stdout: ${error.message}\n`);
+  });
+}
 
 const args = process.argv.slice(2).filter((argument) => argument !== '--debug');
 const options = optionsOf(args);

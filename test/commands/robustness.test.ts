@@ -96,6 +96,20 @@ test('a run whose disk is full ends with one clear line, and goes on when there 
   await assertResumes(trainDir);
 });
 
+test('Ctrl-C leaves a checkpoint even when the console is gone before', async () => {
+  const trainDir = join(temporaryFolder(), 'run');
+  const [child, ended] = startLosslens(trainArguments(trainDir));
+  child.stderr!.on('data', (chunk) => {
+    if (!String(chunk).includes('step 5 of')) return;
+    // As `2>&1 | tee` does, which Ctrl-C ends, too.
+    child.stderr!.destroy();
+    child.kill('SIGINT');
+  });
+  assert.equal((await ended).code, 130);
+  assert.ok(existsSync(join(trainDir, 'checkpoint')));
+  await assertResumes(trainDir);
+});
+
 test('Ctrl-C twice ends a run at once, and loses nothing that it had written', async () => {
   const trainDir = join(temporaryFolder(), 'run');
   const [child, ended] = startLosslens(trainArguments(trainDir));
