@@ -21,13 +21,13 @@ export function inherited<F extends Readonly<Record<string, Flag<unknown>>>>(
 }
 
 const { batch_size: _, ...data } = trainFlags.Data;
-const { model_name, label_smoothing } = trainFlags.Model;
+const { model_name } = trainFlags.Model;
 const { seed } = trainFlags.Optimisation;
 
 /** Flags that say what data and network a run has; left out, they are the run's own. */
 export const ofRunFlags = {
   'Data (by default those of the run)': inherited({ ...data, seed }),
-  'Model (by default that of the run)': inherited({ model_name, label_smoothing }),
+  'Model (by default that of the run)': inherited({ model_name }),
   Engine: { engine: engineFlags.engine },
 } satisfies FlagGroups;
 

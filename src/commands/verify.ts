@@ -84,7 +84,6 @@ async function run(given: FlagValues<typeof verifyFlags>, cleanup: Cleanup): Pro
     network,
     numClasses: dataset.classNames.length,
     input,
-    labelSmoothing: flags.label_smoothing,
     layers: given.layers.length > 0 ? given.layers : ofRun,
   });
   const { engine } = await selectEngine(flags.engine);
@@ -115,7 +114,7 @@ async function run(given: FlagValues<typeof verifyFlags>, cleanup: Cleanup): Pro
       dropout_seed: dropoutSeed,
     });
   }
-  const checks = verify(graph, session, batches, flags.label_smoothing);
+  const checks = verify(graph, session, batches);
   const failed = checks.filter((check) => !passes(check)).length;
   process.stdout.write(`${checksText(checks)}\n${mixedText(graph.layers)}\n`);
   process.stdout.write(

@@ -17,8 +17,6 @@ export interface InspectionGraphOptions {
   readonly network: NetworkDefinition;
   readonly numClasses: number;
   readonly input: GraphInput;
-  /** Share of each target that is spread over all classes, as in the training. */
-  readonly labelSmoothing: number;
   /** Layers to look at, in any order. */
   readonly layers: readonly string[];
   /**
@@ -83,9 +81,9 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
     computeType: 'float32',
     updates: [],
   });
-  const { crossEntropy } = addLoss(graph, logits, labels, options.labelSmoothing);
+  const { labelCrossEntropy } = addLoss(graph, logits, labels, 0);
   const layers = pickEndPoints('--layers', options.layers, endPoints);
-  const derivatives = gradients(crossEntropy, [...layers.values()]);
+  const derivatives = gradients(labelCrossEntropy, [...layers.values()]);
   const outputs: Record<string, Tensor> = {
     probabilities: graph.withRootScope('outputs', () => softmax(logits)),
   };

@@ -22,7 +22,6 @@ export interface InspectorOptions {
   readonly use_grayscale: boolean;
   readonly train_image_size: number | undefined;
   readonly max_sequence_length: number | undefined;
-  readonly label_smoothing: number;
   /** Prefix of the checkpoint. */
   readonly checkpoint: string;
   readonly layers: readonly string[];
@@ -97,7 +96,6 @@ export class Inspector {
       network: options.network,
       numClasses: dataset.classNames.length,
       input,
-      labelSmoothing: options.label_smoothing,
       layers: options.layers,
       usesBatchStatistics: options.batchOf !== undefined,
     });

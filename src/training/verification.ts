@@ -53,11 +53,6 @@ function entropyOf(logP: readonly number[]): number {
   return -total(logP.map((value) => (value === -Infinity ? 0 : Math.exp(value) * value)));
 }
 
-/** Cross-entropy in nats with a label, of which `labelSmoothing` is spread over all classes. */
-function crossEntropyOf(logP: readonly number[], label: number, labelSmoothing: number): number {
-  return -((1 - labelSmoothing) * logP[label]! + (labelSmoothing * total(logP)) / logP.length);
-}
-
 /** The rows of a tensor [n, classes]. */
 function rowsOf({ data, shape }: HostTensor): ArrayLike<number>[] {
   const [rows, columns] = shape as [number, number];
@@ -99,23 +94,15 @@ export function verify(
   graph: VerificationGraph,
   session: Session,
   batches: Iterable<Feeds>,
-  labelSmoothing: number,
 ): readonly Check[] {
   const checks = new Checks();
   let batchIndex = 0;
   for (const feeds of batches) {
     const outputs = session.run('verify', feeds);
-    checkLogits(checks, graph, feeds, outputs, labelSmoothing);
+    checkLogits(checks, graph, feeds, outputs);
     checkSums(checks, graph, outputs);
     for (const layer of graph.compared) {
-      const { error, tolerance } = differenceError(
-        layer,
-        session,
-        feeds,
-        outputs,
-        batchIndex,
-        labelSmoothing,
-      );
+      const { error, tolerance } = differenceError(layer, session, feeds, outputs, batchIndex);
       checks.add(`gradient at ${layer} = central difference`, error, tolerance);
     }
     batchIndex++;
@@ -128,13 +115,12 @@ function checkLogits(
   { logits }: VerificationGraph,
   { labels }: Feeds,
   outputs: Readonly<Record<string, HostTensor>>,
-  labelSmoothing: number,
 ): void {
   const contributions = outputs[`${logits}/contribution`]!.data;
   const sizes = outputs[`${logits}/size`]!.data;
   rowsOf(outputs['logits']!).forEach((row, i) => {
     const logP = logProbabilities(row);
-    const loss = crossEntropyOf(logP, labels.data[i]!, labelSmoothing);
+    const loss = -logP[labels.data[i]!]!;
     const entropy = entropyOf(logP);
     // Where p is close to 1, p − y is what rounding has left of it.
     const rounded = roundedShare * total(Array.from(row, Math.abs));
@@ -195,7 +181,6 @@ function differenceError(
   feeds: Feeds,
   outputs: Readonly<Record<string, HostTensor>>,
   batchIndex: number,
-  labelSmoothing: number,
 ): { error: number; tolerance: number } {
   const { data: activation, shape } = outputs[`${layer}/activation`]!;
   const channels = outputs[`${layer}/channels`]!.data;
@@ -218,11 +203,7 @@ function differenceError(
     const moving = { ...items, activation: { data: moved, shape } };
     const rows = rowsOf(session.run(`behind ${layer}`, moving)['logits']!);
     // From the logits in float64: in float32 the loss would round small differences away.
-    return total(
-      rows.map((row, i) =>
-        crossEntropyOf(logProbabilities(row), feeds.labels.data[i]!, labelSmoothing),
-      ),
-    );
+    return total(rows.map((row, i) => -logProbabilities(row)[feeds.labels.data[i]!]!));
   };
   const differences = steps.map((step) => (lossAt(step) - lossAt(-step)) / (2 * step));
   const scale = Math.max(Math.sqrt(squares), Math.abs(derivative));

@@ -24,7 +24,6 @@ export interface VerificationGraphOptions {
   readonly network: NetworkDefinition;
   readonly numClasses: number;
   readonly input: GraphInput;
-  readonly labelSmoothing: number;
   /** Layers whose gradients are compared with differences; undefined for some of all. */
   readonly layers: readonly string[] | undefined;
 }
@@ -112,9 +111,9 @@ export function buildVerificationGraph(options: VerificationGraphOptions): Verif
       ),
     new Map(tapped),
   );
-  const { itemLoss, crossEntropy } = addLoss(graph, logits, labels, options.labelSmoothing);
+  const { itemLoss, labelCrossEntropy } = addLoss(graph, logits, labels, 0);
   const biases = [...new Set(layers.flatMap(({ law }) => [...(law?.biases.keys() ?? [])]))];
-  const derivatives = gradients(crossEntropy, [
+  const derivatives = gradients(labelCrossEntropy, [
     ...tapped.map(([, tensor]) => tensor),
     ...biases.map(({ value }) => value),
   ]);
