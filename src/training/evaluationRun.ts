@@ -27,6 +27,7 @@ import { lockFolder } from './folderLock.ts';
 import { imageSideOf, networkInput, recordedVocabulary } from './networkInput.ts';
 import { choosePrecision } from './precision.ts';
 import type { RunOptions } from './runOptions.ts';
+import { readRunRecord } from './runRecord.ts';
 import { type DataOptions, loadSplit, recordSkipped } from './splits.ts';
 
 /** What an evaluation is asked to do: the flags of `losslens evaluate`. */
@@ -123,7 +124,16 @@ async function prepare(
   const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
   const imageSize = options.eval_image_size ?? options.train_image_size;
   const side = imageSideOf(network, imageSize);
-  const split = await loadSplit(options, options.dataset_split_name, preprocessingName, side);
+  // A split that is all grey is evaluated in colour by a network that was trained in colour.
+  const record = await readRunRecord(checkpointFolder);
+  const channels = record && (record.dataset.channels === 1 ? 1 : 3);
+  const split = await loadSplit(
+    options,
+    options.dataset_split_name,
+    preprocessingName,
+    side,
+    channels,
+  );
   const dataset =
     options.labels_file === undefined
       ? split.dataset

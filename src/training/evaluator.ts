@@ -108,6 +108,8 @@ class CurveCounter {
 /** Number of classes that come before `label`: more probable, or as probable with a lower index. */
 function rankOf(probabilities: ArrayLike<number>, label: number): number {
   const own = probabilities[label]!;
+  // No comparison holds for what is not a number: a network that has diverged would seem perfect.
+  if (Number.isNaN(own)) return probabilities.length;
   let rank = 0;
   for (let k = 0; k < probabilities.length; k++) {
     if (probabilities[k]! > own || (probabilities[k] === own && k < label)) rank++;

@@ -1,6 +1,6 @@
 /** Loads the splits that the flags of a command name. */
 import { join } from 'node:path';
-import type { Dataset } from '../../datasets/dataset.ts';
+import type { Dataset, ImageDataset } from '../../datasets/dataset.ts';
 import type { SkippedItem } from '../../datasets/encodedImages.ts';
 import { loadDataset } from '../../datasets/factory.ts';
 import { withLabelsOffset } from '../../datasets/labelsOffset.ts';
@@ -29,7 +29,8 @@ export interface Split {
 /**
  * Loads a split for a preprocessing: compressed images are decoded to the size that it needs.
  *
- * @param side  of the preprocessed images, in pixels; null for a network of texts
+ * @param side      of the preprocessed images, in pixels; null for a network of texts
+ * @param channels  that compressed images are decoded to; by default as most of them have them
  * @throws UserError  when there is no such data
  */
 export async function loadSplit(
@@ -37,6 +38,7 @@ export async function loadSplit(
   split: string,
   preprocessingName: string,
   side: number | null,
+  channels?: 1 | 3,
 ): Promise<Split> {
   let skipped: readonly SkippedItem[] = [];
   const source = await loadDataset({
@@ -44,6 +46,7 @@ export async function loadSplit(
     folder: options.dataset_dir,
     split,
     size: side === null ? undefined : getPreprocessing(preprocessingName).decodedSize(side),
+    channels,
     validationShare: options.validation_split,
     seed: options.validation_seed,
     onBadItem: options.on_bad_item,
@@ -53,6 +56,11 @@ export async function loadSplit(
     maxBytes: options.max_data_memory_mb * 2 ** 20,
   });
   return { dataset: withLabelsOffset(source, options.labels_offset), skipped };
+}
+
+/** The channels that the images of a data set are decoded to: those of another split shall be alike. */
+export function decodedChannels({ imageShape }: ImageDataset): 1 | 3 {
+  return imageShape[2] === 1 ? 1 : 3;
 }
 
 /** Lists the items that are left out in `skipped.csv` and says how many there are. */

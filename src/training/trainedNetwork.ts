@@ -8,7 +8,7 @@ import { getPreprocessing } from '../preprocessing/factory.ts';
 import type { Preprocessing } from '../preprocessing/preprocessing.ts';
 import { resolveCheckpoint } from './checkpoint/checkpoints.ts';
 import { readRunRecord } from './runRecord.ts';
-import { type DataOptions, loadSplit } from './splits.ts';
+import { type DataOptions, decodedChannels, loadSplit } from './splits.ts';
 
 /** The flags that say so; the run's own where the command line left them out. */
 export interface TrainedNetworkOptions extends DataOptions {
@@ -75,8 +75,8 @@ async function readData(
   side: number,
 ): Promise<DataFacts> {
   const { dataset } = await loadSplit(options, options.dataset_split_name, preprocessingName, side);
-  const channels = dataset.kind === 'images' ? dataset.imageShape[2] : 3;
-  return { classNames: dataset.classNames, sourceChannels: channels === 1 ? 1 : 3 };
+  const sourceChannels = dataset.kind === 'images' ? decodedChannels(dataset) : 3;
+  return { classNames: dataset.classNames, sourceChannels };
 }
 
 async function recordedData(checkpoint: string): Promise<DataFacts> {

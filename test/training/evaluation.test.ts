@@ -78,6 +78,12 @@ test('counts right items, those among the five most probable, and what is taken 
   assert.ok(Math.abs(evaluation.crossEntropy - expected) < 1e-6);
 });
 
+test('what is not a number is wrong', async () => {
+  const evaluation = await evaluateRows([0, 1], [rows[0]!, new Array(6).fill(Number.NaN)]);
+  assert.equal(evaluation.accuracy, 1 / 2);
+  assert.equal(evaluation.recallAt5, 1 / 2);
+});
+
 test('stops after so many batches, or when it is told to', async () => {
   assert.equal((await evaluateRows(labels, rows, { maxBatches: 1 })).items, 3);
   const signal = AbortSignal.abort();
