@@ -21,8 +21,12 @@ const itemsPrefix = 'losslens/items/';
 export interface RunState {
   /** Items per step: with another one, the epoch that was begun cannot be gone on with. */
   readonly batchSize: number;
+  /** Decides on the order of the items in each epoch. */
+  readonly seed: number;
   /** Items of the data set's source. */
-  readonly datasetSize: number;
+  readonly sourceSize: number;
+  /** Of the items that are used, and of their labels. */
+  readonly dataDigest: string;
   readonly inSitu: InSituState | null;
 }
 

@@ -128,7 +128,11 @@ export class InSituRecorder {
     this.#table = new ScoreTable(size, partOf(items, 'scores'));
     this.#suggested = suggestedLabels(size, classNames.length, partOf(items, 'outputs'));
     if (state === undefined) return;
-    for (const candidate of state.queue) this.#queue.offer(candidate);
+    for (const candidate of state.queue) {
+      // The run may go on with another --rank_by.
+      const score = suspicion(this.#score, this.#table, candidate.itemIndex);
+      this.#queue.offer({ ...candidate, score });
+    }
     this.#previousSelection = new Set(state.previousSelection);
   }
 

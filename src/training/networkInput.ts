@@ -1,5 +1,5 @@
 /** What the network of a run takes of each item. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { UserError } from '../errors.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
@@ -60,21 +60,25 @@ export async function networkInput(
 }
 
 /**
- * The words of a training run: those in its folder, so that a resumed run knows the same, or else
- * the most frequent ones of the data, which are recorded there.
+ * The words of a training run: those of the checkpoint that it goes on from, whose vectors are theirs,
+ * or else the most frequent ones of the data. They are recorded in the run's folder.
  *
- * @param maxSize  words at most
+ * @param checkpoint  the run's own latest one, or that of --checkpoint_path; undefined for none
+ * @param maxSize     words at most
  */
 export async function trainingVocabulary(
   trainDir: string,
+  checkpoint: string | undefined,
   dataset: Dataset,
   maxSize: number,
 ): Promise<Vocabulary> {
-  const path = join(trainDir, vocabularyFile);
-  const known = await readVocabulary(path);
-  if (known !== null) return known;
-  const vocabulary = buildVocabulary(dataset.kind === 'texts' ? dataset.texts : [], maxSize);
-  await writeVocabulary(path, vocabulary);
+  const known =
+    checkpoint === undefined
+      ? null
+      : await readVocabulary(join(dirname(checkpoint), vocabularyFile));
+  const vocabulary =
+    known ?? buildVocabulary(dataset.kind === 'texts' ? dataset.texts : [], maxSize);
+  await writeVocabulary(join(trainDir, vocabularyFile), vocabulary);
   return vocabulary;
 }
 

@@ -16,6 +16,7 @@ import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { checkPreprocessing } from '../preprocessing/factory.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
+import { latestCheckpoint, resolveCheckpoint } from './checkpoint/checkpoints.ts';
 import { saveRun } from './checkpointing.ts';
 import { reportDetection } from './detectionReport.ts';
 import { lockFolder } from './folderLock.ts';
@@ -34,7 +35,7 @@ import { writeRunRecord } from './runRecord.ts';
 import { epochLine, followLine, printReport } from './runReport.ts';
 import { writeSelectionEmbedding } from './selectionEmbedding.ts';
 import { selectionsFile } from './selectionFiles.ts';
-import { findStartingPoint } from './startingPoint.ts';
+import { digestOf, findStartingPoint } from './startingPoint.ts';
 import { stepsPerEpoch, train } from './trainer.ts';
 import { loadTrainingData, recordTrainingData } from './trainingData.ts';
 import { buildTrainingGraph, type TrainingGraph } from './trainingGraph.ts';
@@ -45,10 +46,12 @@ function inputOf(
   network: NetworkDefinition,
   dataset: Dataset,
 ): Promise<ItemInput> {
-  const { train_dir, vocabulary_size, train_image_size: imageSize } = options;
-  return networkInput(network, dataset, { ...options, imageSize }, () =>
-    trainingVocabulary(train_dir, dataset, vocabulary_size),
-  );
+  const { train_dir, checkpoint_path, vocabulary_size, train_image_size: imageSize } = options;
+  return networkInput(network, dataset, { ...options, imageSize }, async () => {
+    const own = await latestCheckpoint(train_dir);
+    const checkpoint = own ?? (checkpoint_path && (await resolveCheckpoint(checkpoint_path)));
+    return trainingVocabulary(train_dir, checkpoint, dataset, vocabulary_size);
+  });
 }
 
 /** The graph that the flags ask for. @throws UsageError when they do not fit together */
@@ -102,20 +105,27 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const lock = await lockFolder(options.train_dir, '--train_dir');
   cleanup.add(() => lock.release());
   const data = await loadTrainingData(options);
-  await recordTrainingData(options, data);
   const { dataset, plantedErrors } = data;
   const { engine, reason } = await selectEngine(options.engine, options.clone_on_cpu);
   const precision = choosePrecision(options.precision, engine);
   const input = await inputOf(options, network, dataset);
   const training = buildGraph(options, network, dataset, input, precision);
   const { selectionLayer, monitoredLayers } = training;
-  const start = await findStartingPoint(options, training, dataset.size);
+  const start = await findStartingPoint(options, training, dataset);
   const firstStep = start.step;
   const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
   const lastStep = Math.min(
     options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
     (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
   );
+  if (firstStep >= lastStep) {
+    process.stderr.write(
+      `${options.train_dir} holds a run of ${firstStep} steps already: ` +
+        'raise --max_number_of_steps to go on with it, or name another --train_dir.\n',
+    );
+    return 0;
+  }
+  await recordTrainingData(options, data);
   const progress = createProgress(
     process.stderr,
     firstStep,
@@ -124,13 +134,6 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     options.log_every_n_steps,
   );
   cleanup.add(() => progress.close());
-  if (firstStep >= lastStep) {
-    process.stderr.write(
-      `${options.train_dir} holds a run of ${firstStep} steps already: ` +
-        'raise --max_number_of_steps to go on with it, or name another --train_dir.\n',
-    );
-    return 0;
-  }
   progress.message(`engine: ${engine.name} (${reason})`);
   progress.message(`precision: ${precision.computeType} (${precision.reason})`);
   for (const message of start.messages) progress.message(message);
@@ -204,7 +207,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const evaluation =
     options.eval_interval_epochs === 0
       ? null
-      : await PeriodicEvaluation.create(options, session, pipelineOptions, firstLogged);
+      : await PeriodicEvaluation.create(options, session, pipelineOptions, dataset, firstLogged);
   cleanup.add(() => evaluation?.close());
 
   const onEpochEnd = async (epoch: number, step: number, selection: Selection | null) => {
@@ -242,7 +245,9 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
         session,
         {
           batchSize: options.batch_size,
-          datasetSize: dataset.size,
+          seed: options.seed,
+          sourceSize: dataset.size,
+          dataDigest: digestOf(dataset),
           inSitu: inSitu?.state ?? null,
         },
         options.max_checkpoints,
@@ -284,6 +289,6 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   }
   progress.close();
   const longest = longestOf(writer.longestSeries, evaluation?.longestSeries ?? {});
-  printReport(options, result, longest, monitoredLayers, expectation);
+  printReport(options, result, longest, training, expectation);
   return result.interrupted ? 128 + constants.signals[signal.reason as NodeJS.Signals] : 0;
 }

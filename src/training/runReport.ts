@@ -6,6 +6,7 @@ import type { Selection } from './inSituRecorder.ts';
 import { durationText } from './progress.ts';
 import type { RunOptions } from './runOptions.ts';
 import type { TrainingResult } from './trainer.ts';
+import type { TrainingGraph } from './trainingGraph.ts';
 
 /** One line about what an epoch brought. */
 export function epochLine(
@@ -67,18 +68,21 @@ export function printReport(
   { train_dir, batch_size }: RunOptions,
   { step, steps, seconds, interrupted }: TrainingResult,
   longestSeries: Readonly<Record<string, number>>,
-  monitoredLayers: readonly string[],
+  { selectionLayer, monitoredLayers }: Pick<TrainingGraph, 'selectionLayer' | 'monitoredLayers'>,
   expectation: string | undefined,
 ): void {
   const rate = Math.round((steps * batch_size) / seconds);
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
+  const views = selectionLayer === null ? 'summaries' : `Selection Views${monitoring}`;
   const command = tensorboardCommand(logdirOf(train_dir), longestSeries);
   process.stderr.write(
     `${interrupted ? 'stopped' : 'done'} after ${step} steps: ${durationText(seconds)}, ${rate} items/s\n` +
       (expectation === undefined
         ? ''
         : `${expectation}\nall scores: ${join(train_dir, 'detection.csv')}\n`) +
-      `selected items: ${join(train_dir, 'selection.csv')}; every item: ${join(train_dir, 'items.csv')}\n` +
-      `Selection Views${monitoring}: ${command}\n`,
+      (selectionLayer === null
+        ? ''
+        : `selected items: ${join(train_dir, 'selection.csv')}; every item: ${join(train_dir, 'items.csv')}\n`) +
+      `${views}: ${command}\n`,
   );
 }

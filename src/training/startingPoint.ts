@@ -1,4 +1,6 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
+import { createHash } from 'node:crypto';
+import type { Dataset } from '../../datasets/dataset.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
@@ -30,21 +32,28 @@ export interface StartingPointOptions {
   readonly seed: number;
 }
 
+/** What an epoch is made of. */
+type TrainedItems = Pick<Dataset, 'size' | 'items' | 'labels'>;
+
+/** Tells data sets apart by the items that are used and their labels: a hexadecimal SHA-256. */
+export function digestOf({ items, labels }: TrainedItems): string {
+  return createHash('sha256').update(items).update(Int32Array.from(labels)).digest('hex');
+}
+
 /**
  * Finds where a run begins.
  *
- * @param items  of the data set's source
  * @throws UserError  for a checkpoint that cannot be read or does not fit the graph
  */
 export async function findStartingPoint(
   options: StartingPointOptions,
   { variables, modelVariables }: TrainingGraph,
-  items: number,
+  dataset: TrainedItems,
 ): Promise<StartingPoint> {
   const { train_dir, checkpoint_path, seed } = options;
   const restored = await restoreRun(train_dir, variables);
   if (restored !== undefined) {
-    expectSameEpochs(restored, options, items);
+    expectSameEpochs(restored, options, dataset);
     const messages = [`resuming ${restored.path}`];
     if (checkpoint_path !== undefined) {
       messages.push(`--checkpoint_path is ignored: ${train_dir} holds a checkpoint of its own`);
@@ -62,18 +71,26 @@ export async function findStartingPoint(
 /** @throws UsageError  when the epochs of a run that is to go on have other steps from now on */
 function expectSameEpochs(
   { path, state }: RestoredRun,
-  { batch_size }: StartingPointOptions,
-  items: number,
+  { batch_size, seed }: StartingPointOptions,
+  dataset: TrainedItems,
 ): void {
-  const advice = 'Give another --train_dir, and this one as --checkpoint_path.';
-  if (state !== undefined && state.batchSize !== batch_size) {
-    throw new UsageError(
-      `--batch_size: got ${batch_size}; the run of ${path} has ${state.batchSize}. ${advice}`,
+  if (state === undefined) return;
+  const refuse = (what: string) => {
+    const advice = 'Give another --train_dir, and this one as --checkpoint_path.';
+    throw new UsageError(`${what}. ${advice}`);
+  };
+  if (state.batchSize !== batch_size) {
+    refuse(`--batch_size: got ${batch_size}; the run of ${path} has ${state.batchSize}`);
+  }
+  if (state.seed !== seed) refuse(`--seed: got ${seed}; the run of ${path} has ${state.seed}`);
+  if (state.sourceSize !== dataset.size) {
+    refuse(
+      `--dataset_name: has ${dataset.size} items; the run of ${path} trains on ${state.sourceSize}`,
     );
   }
-  if (state !== undefined && state.datasetSize !== items) {
-    throw new UsageError(
-      `--dataset_name: has ${items} items; the run of ${path} trains on ${state.datasetSize}. ${advice}`,
+  if (state.dataDigest !== digestOf(dataset)) {
+    refuse(
+      `--dataset_name: its items or labels are not those that the run of ${path} trains on; they depend on --labels_file, --labels_offset, --label_noise, --validation_split and --on_bad_item, too`,
     );
   }
 }

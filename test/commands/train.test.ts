@@ -224,6 +224,15 @@ test('a finished run is left as it is, with a word on how to go on', async () =>
   assert.match(stderr, /holds a run of 33 steps already: raise --max_number_of_steps/);
 });
 
+test('a run does not go on with other labels, and keeps its files', async () => {
+  const before = readdirSync(whole);
+  const args = trainArguments(whole, '--label_noise=0.1', '--max_number_of_epochs=4');
+  const { code, stderr } = await losslens(args);
+  assert.equal(code, 2);
+  assert.match(stderr, /^losslens: --dataset_name: its items or labels are not those that .*\n$/m);
+  assert.deepEqual(readdirSync(whole), before);
+});
+
 test('a run that monitors no layers selects items all the same', async () => {
   const trainDir = join(temporaryFolder(), 'unmonitored');
   const { code, stderr } = await losslens(

@@ -13,6 +13,7 @@ import {
   writeVocabulary,
 } from '../../src/preprocessing/vocabulary.ts';
 import { tokenize } from '../../src/tokens.ts';
+import { trainingVocabulary } from '../../src/training/networkInput.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 const wordsOf = (text: string) => tokenize(text).map(({ word }) => word);
@@ -51,6 +52,20 @@ test('a vocabulary holds the most frequent words, equally frequent ones in their
   const small = buildVocabulary(texts, 4);
   assert.equal(small.size, 4);
   assert.deepEqual([...small.encode('A, b c?')], [1, 1, 3, 2, 1]);
+});
+
+test('a run knows the words of the checkpoint that it goes on from, else those of its data', async () => {
+  const [folder, other] = [temporaryFolder(), temporaryFolder()];
+  const words = async (checkpoint: string | undefined) =>
+    (await trainingVocabulary(folder, checkpoint, phrases, 12)).words;
+  const ofData = buildVocabulary(phrases.texts, 12).words;
+  const ofOther = buildVocabulary(['one two two']);
+  await writeVocabulary(join(other, 'vocabulary.txt'), ofOther);
+  // Left by a run that never began.
+  await writeVocabulary(join(folder, 'vocabulary.txt'), ofOther);
+  assert.deepEqual(await words(undefined), ofData);
+  assert.deepEqual(await words(join(other, 'model.ckpt-7')), ofOther.words);
+  assert.deepEqual((await readVocabulary(join(folder, 'vocabulary.txt')))!.words, ofOther.words);
 });
 
 test('a vocabulary is read as it was written, and damage is named by its line', async () => {

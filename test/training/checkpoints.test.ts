@@ -55,6 +55,18 @@ test('the latest checkpoints are kept, others’ files are left alone', async ()
   assert.equal(await latestCheckpoint(folder), join(folder, 'model.ckpt-4'));
 });
 
+test('checkpoints of the folder that this one is a copy of are left alone', async () => {
+  const original = temporaryFolder();
+  await saveCheckpoint(original, 1, someTensors(), 5);
+  const copy = temporaryFolder();
+  const prefix = JSON.stringify(join(original, 'model.ckpt-1'));
+  const state = `model_checkpoint_path: ${prefix}\nall_model_checkpoint_paths: ${prefix}\n`;
+  writeFileSync(join(copy, 'checkpoint'), state);
+  for (const step of [2, 3]) await saveCheckpoint(copy, step, someTensors(), 1);
+  assert.equal(await latestCheckpoint(copy), join(copy, 'model.ckpt-3'));
+  assert.equal(await latestCheckpoint(original), join(original, 'model.ckpt-1'));
+});
+
 test('a folder stands for its latest checkpoint, a prefix for itself', async () => {
   const folder = temporaryFolder();
   await saveCheckpoint(folder, 1, someTensors(), 5);

@@ -5,9 +5,14 @@ import { test } from 'node:test';
 import { UserError } from '../../src/errors.ts';
 import { saveCheckpoint } from '../../src/training/checkpoint/checkpoints.ts';
 import type { CheckpointTensor } from '../../src/training/checkpoint/tensorBundle.ts';
+import type { RunState } from '../../src/training/checkpointing.ts';
 import { initialValues } from '../../src/training/initialValues.ts';
 import { averageName } from '../../src/training/movingAverages.ts';
-import { findStartingPoint, type StartingPointOptions } from '../../src/training/startingPoint.ts';
+import {
+  digestOf,
+  findStartingPoint,
+  type StartingPointOptions,
+} from '../../src/training/startingPoint.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 import { tinyTrainingGraph } from './tinyNetwork.ts';
@@ -31,8 +36,10 @@ function options(more: Partial<StartingPointOptions> = {}): StartingPointOptions
   };
 }
 
+const data = { size: 100, items: Uint32Array.of(0, 1, 3), labels: new Uint8Array(100) };
+
 function startOf(more: Partial<StartingPointOptions>) {
-  return findStartingPoint(options(more), graph, 100);
+  return findStartingPoint(options(more), graph, data);
 }
 
 /** A checkpoint whose variables count from 1000·i; some may be left out or have another shape. */
@@ -124,9 +131,10 @@ test('nothing left to restore is an error', async () => {
 });
 
 /** A folder with a checkpoint of this run after 7 steps. */
-async function begunRun(batchSize: number, datasetSize: number): Promise<string> {
+async function begunRun(more: Partial<RunState> = {}): Promise<string> {
   const folder = temporaryFolder();
-  const state = JSON.stringify({ batchSize, datasetSize, inSitu: null });
+  const own = { batchSize: 4, seed: 3, sourceSize: 100, dataDigest: digestOf(data), inSitu: null };
+  const state = JSON.stringify({ ...own, ...more });
   const json = new Uint8Array(Buffer.from(state));
   const tensors = new Map<string, CheckpointTensor>(Object.entries(initial));
   tensors.set('global_step', { shape: [], data: BigInt64Array.of(7n) });
@@ -136,7 +144,7 @@ async function begunRun(batchSize: number, datasetSize: number): Promise<string>
 }
 
 test('a run that was begun goes on, whatever --checkpoint_path says', async () => {
-  const train_dir = await begunRun(4, 100);
+  const train_dir = await begunRun();
   const checkpoint_path = await otherCheckpoint();
   const { step, values, messages } = await startOf({ train_dir, checkpoint_path });
   assert.equal(step, 7);
@@ -145,11 +153,19 @@ test('a run that was begun goes on, whatever --checkpoint_path says', async () =
   assert.match(messages[1]!, /--checkpoint_path is ignored/);
 });
 
-test('a run goes on with its batch size and its data alone', async () => {
-  const otherBatch = await begunRun(8, 100);
-  await assert.rejects(startOf({ train_dir: otherBatch }), /--batch_size: got 4; .* has 8\./);
-  const otherData = await begunRun(4, 99);
-  await assert.rejects(startOf({ train_dir: otherData }), /has 100 items; .* trains on 99\./);
+test('a run goes on with its batch size, order and data alone', async () => {
+  const refused = async (state: Partial<RunState>, message: RegExp) =>
+    assert.rejects(startOf({ train_dir: await begunRun(state) }), message);
+  await refused({ batchSize: 8 }, /--batch_size: got 4; .* has 8\./);
+  await refused({ seed: 4 }, /--seed: got 3; .* has 4\./);
+  await refused({ sourceSize: 99 }, /has 100 items; .* trains on 99\./);
+  const relabelled = { ...data, labels: new Uint8Array(100).fill(1, 3, 4) };
+  await refused(
+    { dataDigest: digestOf(relabelled) },
+    /items or labels are not those .*--labels_file/,
+  );
+  const dropped = { ...data, items: Uint32Array.of(0, 1) };
+  await refused({ dataDigest: digestOf(dropped) }, /items or labels are not those/);
 });
 
 for (const format of ['V2', 'V1']) {

@@ -193,7 +193,8 @@ async function assertResumes(
   const first = await startSession(engine, graph);
   trainOn(first, shape, [0, 1]);
   const folder = temporaryFolder();
-  await saveRun(folder, 2, first, { batchSize: 4, datasetSize: 16, inSitu: null }, 5);
+  const state = { batchSize: 4, seed: 0, sourceSize: 16, dataDigest: '', inSitu: null };
+  await saveRun(folder, 2, first, state, 5);
   first.close();
   const restored = (await restoreRun(folder, graph.variables))!;
   assert.equal(restored.step, 2);
