@@ -90,7 +90,8 @@ export async function writeTfrecords(
       const { width, height } = image;
       const example = { encoded: png, label: dataset.labels[itemIndex]! };
       const details = { format: 'png' as const, height, width };
-      await file!.write(encodeRecord(encodeExample(example, details)));
+      // `write` may write a part and say nothing.
+      await file!.writeFile(encodeRecord(encodeExample(example, details)));
       written++;
     }
     while (++shard < numShards) await (await open(temporary(shard), 'w')).close();

@@ -41,6 +41,12 @@ export async function findTfrecords(
     found.set(split, known);
   }
   for (const [split, { shards, files }] of found) {
+    const isWhole = files.includes(join(folder, tfrecordFile(name, split, 0, 1)));
+    if (isWhole && files.length > 1) {
+      throw new UserError(
+        `${folder}: holds the split ${split} both whole and in shards; remove one of them.`,
+      );
+    }
     for (let shard = 0; shard < shards; shard++) {
       const expected = join(folder, tfrecordFile(name, split, shard, shards));
       if (files[shard] !== expected && shards > 1) {

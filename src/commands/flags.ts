@@ -126,9 +126,7 @@ export function unsupported<T>(flag: Flag<T>, why: string): Flag<T> {
     parse: (value, name) => {
       const parsed = flag.parse(value, name);
       if (parsed !== flag.defaultValue) {
-        throw new UsageError(
-          `--${name}: got "${value}"; only ${possible} is possible: ${why}.`,
-        );
+        throw new UsageError(`--${name}: got "${value}"; only ${possible} is possible: ${why}.`);
       }
       return parsed;
     },
@@ -160,8 +158,9 @@ export function addFlags(command: Command, groups: FlagGroups): Command {
 }
 
 /**
- * Rewrites arguments to the one form that is declared: dashes in names become underscores, and
- * `--nox` of a boolean x becomes `--x=false`.
+ * Rewrites arguments to the one form that is declared: dashes in names become underscores, and of a
+ * boolean x `--nox` becomes `--x=false` and `--x` becomes `--x=true`, so that what follows is not taken
+ * for its value.
  *
  * @param args     the arguments behind the program's name
  * @param isKnown  whether a flag of this name is declared
@@ -177,7 +176,7 @@ export function normalizeArguments(
     if (!argument.startsWith('--') || argument === '--' || (end >= 0 && i > end)) return argument;
     const [, given = '', value = ''] = /^--([^=]*)(.*)$/s.exec(argument) ?? [];
     const name = given.replaceAll('-', '_');
-    if (isKnown(name)) return `--${name}${value}`;
+    if (isKnown(name)) return `--${name}${value === '' && isBoolean(name) ? '=true' : value}`;
     const positive = name.replace(/^no_?/, '');
     if (name.startsWith('no') && value === '' && isBoolean(positive)) return `--${positive}=false`;
     return argument;

@@ -200,7 +200,9 @@ export function dropout(
 ): Tensor {
   if (!context.isTraining || context.withoutDropout) return x;
   return x.graph.withScope(name, () => {
-    const ownSeed = add(context.dropoutSeed, constant(x.graph, 'int32', [0, layerIndex]));
+    // The seed's second word counts steps: another first word is another sequence of masks.
+    const word = Math.imul(layerIndex, 0x9e3779b1);
+    const ownSeed = add(context.dropoutSeed, constant(x.graph, 'int32', [word, 0]));
     const uniform = statelessRandomUniform(ownSeed, x);
     const mask = floor(add(uniform, keepProbability));
     return mul(x, mul(mask, 1 / keepProbability), { name: 'dropout' });

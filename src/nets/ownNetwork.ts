@@ -83,7 +83,7 @@ function checked(path: string, build: Network): Network {
     const { logits, endPoints } = (outputs ?? {}) as Partial<typeof outputs>;
     const fail = (what: string) => {
       throw new UserError(
-        `${path}: build returned ${what}; expected { logits, endPoints } with logits float32[?,${context.numClasses}] and a Map from names to layers.`,
+        `${path}: build returned ${what}; expected { logits, endPoints } with logits float32[?,${context.numClasses}] and a Map from names to layers, the logits among them.`,
       );
     };
     if (!isTensor(logits))
@@ -96,6 +96,7 @@ function checked(path: string, build: Network): Network {
         return fail(`the end point "${String(name)}" that is no tensor`);
       }
     }
+    if (![...endPoints.values()].includes(logits)) return fail('endPoints without the logits');
     return outputs;
   };
 }

@@ -61,7 +61,10 @@ export function drawTextSelectionView(view: TextSelectionView): Drawing {
   }
   const drawing = createDrawing(columns * column, bottom);
   drawHeader(drawing, view);
-  const highest = Math.max(0, items[0]?.contribution ?? 0);
+  const highest = Math.max(
+    0,
+    ...items.map(({ contribution }) => contribution).filter(Number.isFinite),
+  );
   items.forEach((item, i) => {
     drawItem(drawing, item, i + 1, texts[i]!, places[i]!, highest);
   });

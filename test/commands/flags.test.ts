@@ -63,6 +63,10 @@ test('booleans take all of TF-Slim’s forms', () => {
   assert.equal(parse('--nouse_grayscale')['use_grayscale'], false);
 });
 
+test('a boolean does not take what follows it for its value', () => {
+  assert.throws(() => parse('--use_grayscale', 'false'), /too many arguments/);
+});
+
 test('dashes stand for underscores', () => {
   assert.equal(parse('--batch-size=8')['batch_size'], 8);
   assert.equal(parse('--no-use-grayscale')['use_grayscale'], false);

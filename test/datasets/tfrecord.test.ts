@@ -61,6 +61,17 @@ test('shards hold the items in order, and none may be missing', async (t) => {
   );
 });
 
+test('a split that is there both whole and in shards is refused', async (t) => {
+  const folder = await temporaryFolder(t);
+  for (const numShards of [1, 2]) {
+    await writeTfrecords(makeDigits('test', 4), { folder, numShards });
+  }
+  await assert.rejects(
+    loadImages({ name: 'digits', folder, split: 'test' }),
+    /holds the split test both whole and in shards; remove one of them\./,
+  );
+});
+
 test('nothing is written over, and nothing half is left', async (t) => {
   const folder = await temporaryFolder(t);
   const source = makeDigits('train', 5);

@@ -123,6 +123,13 @@ const mistakes: Record<string, [name: string, source: string | null, message: Re
       endPoints: new Map([['fc', 3]]) }); ${rest}`,
     /point\.mjs: build returned the end point "fc" that is no tensor/,
   ],
+  'end points without the logits': [
+    'unlisted.mjs',
+    `${logits}export const build = (images, context) => ({
+      logits: fullyConnected(context, flatten(images), 'fc', context.numClasses),
+      endPoints: new Map([['images', images]]) }); ${rest}`,
+    /unlisted\.mjs: build returned endPoints without the logits/,
+  ],
   'an error of its own': [
     'throws.mjs',
     `export const build = (images) => images.nonsense.more; ${rest}`,

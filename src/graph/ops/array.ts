@@ -192,10 +192,11 @@ export function slice(
 export function concat(tensors: readonly Tensor[], axis: number, options: OpOptions = {}): Tensor {
   const first = tensors[0]!;
   expectSameDType('ConcatV2', tensors);
-  const sizes = tensors.map(({ shape }) => shape[axis]!);
+  const at = axis < 0 ? axis + first.shape.length : axis;
+  const sizes = tensors.map(({ shape }) => shape[at]!);
   const total = sizes.some((size) => size < 0) ? -1 : sizes.reduce((sum, size) => sum + size, 0);
-  const shape = first.shape.map((size, i) => (i === axis ? total : size));
-  const inputs = [...tensors, constant(first.graph, 'int32', axis, [], { name: 'axis' })];
+  const shape = first.shape.map((size, i) => (i === at ? total : size));
+  const inputs = [...tensors, constant(first.graph, 'int32', at, [], { name: 'axis' })];
   const attrs = {
     N: { i: tensors.length },
     T: { type: first.dtype },

@@ -156,9 +156,15 @@ export async function saveCheckpoint(
       ].join('\n'),
     );
     await syncFolder(folder);
-    for (const old of listed.filter((path) => !kept.includes(path))) await removeCheckpoint(old);
+    // A copied folder may list the checkpoints of the one that it was copied from.
+    const isOurs = (path: string) => dirname(path) === dirname(prefix);
+    for (const old of listed.filter((path) => !kept.includes(path) && isOurs(path))) {
+      await removeCheckpoint(old);
+    }
     await removeLeftovers(folder);
   } catch (error) {
+    // On a full disk what is half-written would keep it full.
+    await removeLeftovers(folder).catch(() => {});
     throw new UserError(`${prefix}: cannot be saved (${(error as Error).message}).`);
   }
 }
