@@ -1,4 +1,5 @@
 /** Which class the network itself gives an item, over all its presentations. */
+import { argMax } from '../argMax.ts';
 
 /** A class with its mean probability, 0..1. */
 export interface Suggestion {
@@ -39,13 +40,6 @@ export function suggestedLabels(
   return 4 * size * classes <= maxProbabilityBytes
     ? new MeanProbabilities(size, classes, state)
     : new FollowedClass(size, classes, state);
-}
-
-/** The index of the largest of some numbers; of equal ones the first. */
-function argMax(values: ArrayLike<number>, first: number, count: number): number {
-  let best = 0;
-  for (let k = 1; k < count; k++) if (values[first + k]! > values[first + best]!) best = k;
-  return best;
 }
 
 /** Exact: the class with the highest mean probability over all presentations. */

@@ -1,5 +1,7 @@
 /** Runs a network over a split and counts how often it is right. */
+
 import type { Dataset } from '../../datasets/dataset.ts';
+import { argMax } from '../argMax.ts';
 import type { Session } from '../engines/engine.ts';
 import type { PrCurve } from '../events/summaries.ts';
 import type { BatchPipeline } from '../preprocessing/batchPipeline.ts';
@@ -115,10 +117,4 @@ function rankOf(probabilities: ArrayLike<number>, label: number): number {
     if (probabilities[k]! > own || (probabilities[k] === own && k < label)) rank++;
   }
   return rank;
-}
-
-function argMax(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let k = 1; k < values.length; k++) if (values[k]! > values[best]!) best = k;
-  return best;
 }

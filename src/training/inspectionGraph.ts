@@ -1,4 +1,5 @@
 /** The graph that looks at items: loss contributions of a network whose weights stay as they are. */
+
 import type { Signatures } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';
@@ -6,6 +7,7 @@ import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
 import { cast, constant, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { monitoredContributions } from '../insitu/lossContribution.ts';
+import { pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { addLoss } from './loss.ts';
@@ -39,26 +41,6 @@ export interface InspectionGraph {
   readonly variables: readonly Variable[];
   /** The layers in network order. */
   readonly layers: readonly string[];
-}
-
-/**
- * Picks end points by name.
- *
- * @param flag  where the names come from, for messages
- * @returns     the tensors by name in network order
- * @throws UsageError  listing the layers that exist, when one does not
- */
-export function pickEndPoints(
-  flag: string,
-  names: readonly string[],
-  endPoints: ReadonlyMap<string, Tensor>,
-): Map<string, Tensor> {
-  const unknown = names.find((name) => !endPoints.has(name));
-  if (unknown !== undefined) {
-    const known = [...endPoints.keys()].join(', ');
-    throw new UsageError(`${flag}: got "${unknown}"; expected one of ${known}.`);
-  }
-  return new Map([...endPoints].filter(([name]) => names.includes(name)));
 }
 
 /**

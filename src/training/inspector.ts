@@ -1,6 +1,8 @@
 /** Looks at items with a network whose weights stay as they are. */
+
 import { dirname } from 'node:path';
 import { type Dataset, type Item, itemOf } from '../../datasets/dataset.ts';
+import { argMax } from '../argMax.ts';
 import type { Engine, Session } from '../engines/engine.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
@@ -45,12 +47,6 @@ export interface Inspected {
   /** As the network took it. */
   readonly input: AnyMonitoringView['input'];
   readonly original: Item;
-}
-
-function argMax(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let k = 1; k < values.length; k++) if (values[k]! > values[best]!) best = k;
-  return best;
 }
 
 /** A loaded network that items can be looked at with. */

@@ -1,4 +1,5 @@
 /** The one graph of a run: forward, backward, update, loss contribution, and the entry points. */
+
 import type { Signatures } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';
@@ -8,6 +9,7 @@ import { argMax, max } from '../graph/ops/math.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { itemScores } from '../insitu/itemScores.ts';
 import { monitoredContributions, type TappedLayer } from '../insitu/lossContribution.ts';
+import { pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { addLoss } from './loss.ts';
@@ -63,16 +65,6 @@ export interface TrainingGraph {
   readonly variables: readonly Variable[];
   /** Those of the network; the others are the optimizer's and the moving averages. */
   readonly modelVariables: readonly Variable[];
-}
-
-/** @throws UsageError  listing the layers that exist, unless the network has this end point */
-function findEndPoint(flag: string, name: string, endPoints: ReadonlyMap<string, Tensor>): Tensor {
-  const endPoint = endPoints.get(name);
-  if (endPoint === undefined) {
-    const known = [...endPoints.keys()].join(', ');
-    throw new UsageError(`${flag}: got "${name}"; expected one of ${known}.`);
-  }
-  return endPoint;
 }
 
 /** The name of Hs: by default the end point that holds the logits; null for an empty name. */
@@ -144,17 +136,11 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const modelVariables = [...graph.variables.values()];
   const loss = addLoss(graph, logits, labels, options.labelSmoothing);
 
-  const tapped = new Map<string, Tensor>();
   const selectionLayer = resolveSelectionLayer(options.selectionLayer, logits, endPoints);
-  if (selectionLayer !== null) {
-    tapped.set(selectionLayer, findEndPoint('--hs', selectionLayer, endPoints));
-  }
-  for (const name of options.monitoredLayers) {
-    tapped.set(name, findEndPoint('--hm', name, endPoints));
-  }
-  const monitoredLayers = [...endPoints.keys()].filter((name) =>
-    options.monitoredLayers.includes(name),
-  );
+  const selecting = selectionLayer === null ? [] : [selectionLayer];
+  const monitored = pickEndPoints('--hm', options.monitoredLayers, endPoints);
+  const monitoredLayers = [...monitored.keys()];
+  const tapped = new Map([...pickEndPoints('--hs', selecting, endPoints), ...monitored]);
 
   // Asked for once: a second call would add the whole backward pass again. Label smoothing needs
   // it, for contributions of the labels as they are, but only from the loss to the tapped layers.

@@ -12,9 +12,9 @@ import {
 } from '../insitu/conservation.ts';
 import { type ItemSums, itemSumsOf } from '../insitu/itemSums.ts';
 import { itemContribution } from '../insitu/lossContribution.ts';
+import { pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
-import { pickEndPoints } from './inspectionGraph.ts';
 import { addLoss } from './loss.ts';
 import { inputPlaceholder, vocabularySizeOf } from './networkInput.ts';
 import { variableSignatures } from './predictionGraph.ts';

@@ -3,6 +3,9 @@
 /** Red, green and blue, 0..255. */
 export type Rgb = readonly [number, number, number];
 
+/** Colour of values that are not numbers: the green of Okabe and Ito, which no colour map has. */
+export const notANumber: Rgb = [0, 158, 115];
+
 /**
  * A path through OKLCH, a space in which distances are as large as they look (Ottosson 2020).
  * Lightness alone tells the order of two colours, for every kind of colour vision and in print.

@@ -1,5 +1,6 @@
 /** The confusion matrix as a picture: which classes are taken for which. */
 import { colormap, type Rgb } from './colormap.ts';
+import { inkOn } from './contrast.ts';
 import { createDrawing, type Drawing, drawPixels, drawText, ink, textWidth } from './drawing.ts';
 
 /** What is drawn. */
@@ -31,16 +32,6 @@ const legendTicks = [0, 0.01, 0.1, 0.25, 0.5, 1];
 function colorOf(share: number): Rgb {
   const table = colormap('ocean');
   return table[255 - Math.round(255 * Math.sqrt(share))]!;
-}
-
-/** Black or white, whichever stands out more (WCAG 2.1: relative luminance and contrast). */
-function inkOn(color: Rgb): string {
-  const [red, green, blue] = color.map((value) => {
-    const share = value / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  }) as [number, number, number];
-  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  return (luminance + 0.05) ** 2 > 1.05 * 0.05 ? ink.text : ink.background;
 }
 
 const css = ([red, green, blue]: Rgb) => `rgb(${red},${green},${blue})`;

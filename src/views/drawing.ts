@@ -1,7 +1,7 @@
 /** What all views draw with: a canvas, text that fits, pixels, PNG files. */
 import { createRequire } from 'node:module';
 import { createCanvas, GlobalFonts, ImageData, type SKRSContext2D } from '@napi-rs/canvas';
-import { type Pixels, resample, type Size } from './pixels.ts';
+import { type Pixels, resample, type Size, sizeInBox } from './pixels.ts';
 import { encodeOpaquePng } from './png.ts';
 
 const require = createRequire(import.meta.url);
@@ -174,6 +174,19 @@ export function drawPixels(
   });
   const data = new ImageData(scaled.rgba, scaled.width, scaled.height);
   drawing.putImageData(data, Math.round(x * scale), Math.round(y * scale));
+}
+
+/** Draws pixels in the middle of a square tile, as large as fits. @param side of the tile in pixels */
+export function drawTile(
+  drawing: Drawing,
+  pixels: Pixels,
+  x: number,
+  y: number,
+  side: number,
+): void {
+  const size = sizeInBox(pixels, { width: side, height: side });
+  const left = x + Math.floor((side - size.width) / 2);
+  drawPixels(drawing, pixels, left, y + Math.floor((side - size.height) / 2), size);
 }
 
 /** The drawing as a PNG file. */

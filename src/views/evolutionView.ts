@@ -2,7 +2,7 @@
 import type { Image } from '../../datasets/dataset.ts';
 import { drawFlatColorBar } from './colorBar.ts';
 import { colormapNames } from './colormap.ts';
-import { createDrawing, type Drawing, drawPixels, drawText, ink } from './drawing.ts';
+import { createDrawing, type Drawing, drawText, drawTile, ink } from './drawing.ts';
 import {
   type ContributionSeries,
   drawLegend,
@@ -12,7 +12,7 @@ import {
 } from './linePlot.ts';
 import type { ViewOptions } from './monitoringView.ts';
 import { probabilityText, signedText, valueText } from './numberText.ts';
-import { mapPixels, type Pixels, type Size, sizeInBox, toPixels } from './pixels.ts';
+import { mapPixels, type Size, toPixels } from './pixels.ts';
 
 /** C and R at a layer in bytes: 255 stands for `maximum`. */
 export interface StoredMaps extends Size {
@@ -69,13 +69,6 @@ const layout = {
 } as const;
 const bold = { size: 10, bold: true } as const;
 const faint = { size: 9, color: ink.faint } as const;
-
-function drawTile(drawing: Drawing, pixels: Pixels, x: number, y: number): void {
-  const { tile } = layout;
-  const size = sizeInBox(pixels, { width: tile, height: tile });
-  const left = x + Math.floor((tile - size.width) / 2);
-  drawPixels(drawing, pixels, left, y + Math.floor((tile - size.height) / 2), size);
-}
 
 /**
  * Draws an Evolution View: a row for each encounter with C and R of every layer on one colour scale,
@@ -152,10 +145,11 @@ export function drawEvolutionView(
       const scaled = maps.maximum > 0 ? (255 * maximum) / maps.maximum : 0;
       [maps.contributionMap, maps.reductionMap].forEach((values, side) => {
         const x = left + (2 * k + side) * (tile + gap);
-        drawTile(drawing, mapPixels(values, maps, scaled, name), x, y);
+        drawTile(drawing, mapPixels(values, maps, scaled, name), x, y, layout.tile);
       });
     });
-    if (encounter.input !== null) drawTile(drawing, toPixels(encounter.input), inputLeft, y);
+    if (encounter.input !== null)
+      drawTile(drawing, toPixels(encounter.input), inputLeft, y, layout.tile);
   });
   drawHistory(drawing, history, plotTop, width, height);
   return drawing;

@@ -3,7 +3,7 @@ import type { Image } from '../../datasets/dataset.ts';
 import { drawChannelBars } from './channelBars.ts';
 import { drawColorBar } from './colorBar.ts';
 import { type ColormapName, colormapNames } from './colormap.ts';
-import { createDrawing, type Drawing, drawPixels, drawText, ink } from './drawing.ts';
+import { createDrawing, type Drawing, drawText, drawTile, ink } from './drawing.ts';
 import {
   type ContributionSeries,
   drawLegend,
@@ -12,15 +12,7 @@ import {
   maxSeries,
 } from './linePlot.ts';
 import { probabilityText } from './numberText.ts';
-import {
-  inputImage,
-  mapPixels,
-  overlay,
-  type Pixels,
-  type Size,
-  sizeInBox,
-  toPixels,
-} from './pixels.ts';
+import { inputImage, mapPixels, overlay, type Size, sizeInBox, toPixels } from './pixels.ts';
 
 /** C and R of one item at a layer [height, width] in nats (Equ. 6, 7); over time the height is 1. */
 export interface ContributionMaps extends Size {
@@ -106,14 +98,6 @@ export function largestMapValue(layers: readonly MonitoredLayer[]): number {
     }
   }
   return largest;
-}
-
-/** Draws pixels in the middle of a tile, as large as fits. */
-function drawTile(drawing: Drawing, pixels: Pixels, x: number, y: number): void {
-  const { tile } = layout;
-  const size = sizeInBox(pixels, { width: tile, height: tile });
-  const left = x + Math.floor((tile - size.width) / 2);
-  drawPixels(drawing, pixels, left, y + Math.floor((tile - size.height) / 2), size);
 }
 
 /** Where the column of a layer is: its left side and that of its maps' top. */
@@ -219,7 +203,7 @@ export function drawMonitoringView(view: MonitoringView, options: ViewOptions = 
         const pixels = isOverlay
           ? overlay(values, maps, maximum, name, input, size)
           : mapPixels(values, maps, maximum, name);
-        drawTile(drawing, pixels, x, top + row * (tile + gap));
+        drawTile(drawing, pixels, x, top + row * (tile + gap), layout.tile);
       });
     } else if (channels !== undefined) {
       const box = { x, y: top, width: tile, height: 2 * tile + gap };
@@ -231,8 +215,8 @@ export function drawMonitoringView(view: MonitoringView, options: ViewOptions = 
     drawColorBar(drawing, bar, layout.tickWidth, maximum, name);
   }
   drawText(drawing, 'input, original', inputLeft, header - 4, tile, caption);
-  drawTile(drawing, input, inputLeft, header);
-  drawTile(drawing, toPixels(view.original), inputLeft, header + tile + gap);
+  drawTile(drawing, input, inputLeft, header, layout.tile);
+  drawTile(drawing, toPixels(view.original), inputLeft, header + tile + gap, layout.tile);
   drawFooter(drawing, view, series, footerTop);
   return drawing;
 }

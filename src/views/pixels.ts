@@ -1,6 +1,6 @@
 /** Pictures as pixels: from images and numbers, enlarged, reduced, blended. */
 import type { Image } from '../../datasets/dataset.ts';
-import { type ColormapName, colormap, type Rgb } from './colormap.ts';
+import { type ColormapName, colormap, notANumber } from './colormap.ts';
 
 /** Opaque pixels in RGBA order, 0..255, row by row. */
 export interface Pixels {
@@ -14,9 +14,6 @@ export interface Size {
   readonly width: number;
   readonly height: number;
 }
-
-/** Colour of values that are not numbers: the green of Okabe and Ito, which no colour map has. */
-const notANumber: Rgb = [0, 158, 115];
 
 /** An 8-bit image as pixels: grey, grey with alpha, RGB or RGBA; transparent parts become white. */
 export function toPixels({ width, height, channels, data }: Image): Pixels {

@@ -1,6 +1,7 @@
 /** Texts whose words have a background each: how much of a value lies on every token. */
 import type { Token } from '../tokens.ts';
 import type { Rgb } from './colormap.ts';
+import { inkOn } from './contrast.ts';
 import { type Drawing, drawText, fillRect, ink, textWidth } from './drawing.ts';
 
 /** Height of a line in pixels. */
@@ -61,23 +62,6 @@ export function layOutText(
     x = x0 + widths[i]!;
   }
   return { text, tokens, places, lines: (places.at(-1)?.line ?? 0) + 1 };
-}
-
-/** Relative luminance (WCAG 2). */
-function luminance(color: Rgb): number {
-  const [r, g, b] = color.map((value) => {
-    const share = value / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  }) as [number, number, number];
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-}
-
-const dark: Rgb = [0x1a, 0x1a, 0x1a];
-
-/** The ink that is read best on a background. */
-function inkOn(background: Rgb): string {
-  const behind = luminance(background) + 0.05;
-  return behind / (luminance(dark) + 0.05) >= 1.05 / behind ? ink.text : ink.background;
 }
 
 /** How the tokens of a text are drawn. */

@@ -1,7 +1,7 @@
 /** The Monitoring View of a text: how each layer handles its words at one step. */
 import { tokenize, unknownId } from '../tokens.ts';
 import { drawChannelBars } from './channelBars.ts';
-import type { Rgb } from './colormap.ts';
+import { notANumber, type Rgb } from './colormap.ts';
 import { createDrawing, type Drawing, drawPixels, drawText, ink } from './drawing.ts';
 import {
   drawFooter,
@@ -43,7 +43,6 @@ export const fullColors = {
   C: [0xd5, 0x5e, 0x00],
   R: [0x00, 0x72, 0xb2],
 } as const satisfies Record<string, Rgb>;
-const notANumber: Rgb = [0, 158, 115];
 
 /** The colour of a value: white at 0, the full colour at the maximum. */
 export function shade(value: number, maximum: number, full: Rgb): Rgb {
