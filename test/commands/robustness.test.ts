@@ -107,7 +107,7 @@ test('Ctrl-C leaves a checkpoint even when the console is gone before', async ()
   });
   assert.equal((await ended).code, 130);
   assert.ok(existsSync(join(trainDir, 'checkpoint')));
-  await assertResumes(trainDir);
+  assert.ok(!existsSync(join(trainDir, 'losslens.lock')));
 });
 
 test('Ctrl-C twice ends a run at once, and loses nothing that it had written', async () => {

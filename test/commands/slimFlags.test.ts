@@ -185,6 +185,7 @@ test('the sample line for cifarnet trains in grey, too', async () => {
     '--hs=Logits',
     '--ns=8',
     '--hm=pool1,pool2',
+    '--projector_items=8',
     '--engine=wasm',
     '--noclone_on_cpu',
   ]);

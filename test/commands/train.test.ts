@@ -179,9 +179,11 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
 
 test('the same seed gives the same selection, byte for byte', async () => {
   const again = join(temporaryFolder(), 'again');
-  await losslens(trainArguments(again));
-  for (const file of ['selection.csv', 'selections.jsonl', 'monitoring.jsonl', 'items.csv']) {
-    assert.equal(readFileSync(join(again, file), 'utf8'), readFileSync(join(whole, file), 'utf8'));
+  await losslens(trainArguments(again, '--max_number_of_epochs=2'));
+  const upTo2 = (file: string) =>
+    readFileSync(join(whole, file), 'utf8').replace(/^\{"epoch":3,.*\n/gm, '');
+  for (const file of ['selections.jsonl', 'monitoring.jsonl']) {
+    assert.equal(readFileSync(join(again, file), 'utf8'), upTo2(file));
   }
 });
 

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readEvents } from '../../src/events/readEvents.ts';
 import { pluginOf } from '../../src/events/series.ts';
 import { losslens, startLosslens, temporaryFolder } from '../losslens.ts';
@@ -113,6 +114,8 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
       assertOrdered(await scalarSteps(board, 'total_loss'), 'total_loss of a resumed run');
       assertOrdered(await imageSteps(board, 'Selection View/Logits'), 'views of a resumed run');
     }
+    // Whoever watches leaves the processors to the run.
+    await sleep(300);
   }
   const resumed = await thirdEnded;
   assert.equal(resumed.code, 0, resumed.stderr);
