@@ -41,17 +41,15 @@ export async function findTfrecords(
     found.set(split, known);
   }
   for (const [split, { shards, files }] of found) {
-    const isWhole = files.includes(join(folder, tfrecordFile(name, split, 0, 1)));
-    if (isWhole && files.length > 1) {
-      throw new UserError(
-        `${folder}: holds the split ${split} both whole and in shards; remove one of them.`,
-      );
-    }
     for (let shard = 0; shard < shards; shard++) {
       const expected = join(folder, tfrecordFile(name, split, shard, shards));
-      if (files[shard] !== expected && shards > 1) {
+      if (shards > 1 && !files.includes(expected)) {
         throw new UserError(`${expected}: is missing; expected ${shards} files of this split.`);
       }
+    }
+    if (files.length > shards) {
+      const forms = shards === 1 ? 'whole and in shards' : `in ${shards} shards and in others`;
+      throw new UserError(`${folder}: holds the split ${split} both ${forms}; remove one of them.`);
     }
   }
   return new Map([...found].map(([split, { files }]) => [split, files]));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadCifar10 } from '../../datasets/cifar10.ts';
@@ -70,6 +70,26 @@ test('a split that is there both whole and in shards is refused', async (t) => {
     loadImages({ name: 'digits', folder, split: 'test' }),
     /holds the split test both whole and in shards; remove one of them\./,
   );
+});
+
+test('shards of two countings are refused', async (t) => {
+  const folder = await temporaryFolder(t);
+  for (const numShards of [2, 4]) {
+    await writeTfrecords(makeDigits('test', 8), { folder, numShards });
+  }
+  await assert.rejects(
+    loadImages({ name: 'digits', folder, split: 'test' }),
+    /holds the split test both in 2 shards and in others; remove one of them\./,
+  );
+});
+
+test('a split in one file that is named as a shard is read', async (t) => {
+  const folder = await temporaryFolder(t);
+  const source = makeDigits('test', 4);
+  await writeTfrecords(source, { folder, numShards: 1 });
+  const shard = join(folder, 'digits_test_00000-of-00001.tfrecord');
+  await rename(join(folder, 'digits_test.tfrecord'), shard);
+  await expectSame(await loadImages({ name: 'digits', folder, split: 'test' }), source);
 });
 
 test('nothing is written over, and nothing half is left', async (t) => {
