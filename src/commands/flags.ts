@@ -149,7 +149,6 @@ export function addFlags(command: Command, groups: FlagGroups): Command {
       const option = new Option(`--${name} ${value}`, flag.help)
         .argParser((given: string) => flag.parse(given, name))
         .helpGroup(`${heading}:`);
-      if (flag.isBoolean) option.preset('true');
       if (flag.defaultValue !== undefined) option.default(flag.defaultValue);
       command.addOption(option);
     }

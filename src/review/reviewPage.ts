@@ -1,5 +1,4 @@
 /** The review page: one HTML file that needs no server and loads nothing. */
-
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Thumbnail } from '../../datasets/thumbnail.ts';

@@ -1,5 +1,4 @@
 /** Reads `items.csv` back: every item with every score, as a training run leaves it. */
-
 import { readFile } from 'node:fs/promises';
 import { csvFields } from '../csv.ts';
 import { UserError } from '../errors.ts';

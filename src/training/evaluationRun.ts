@@ -28,7 +28,7 @@ import { imageSideOf, networkInput, recordedVocabulary } from './networkInput.ts
 import { choosePrecision } from './precision.ts';
 import type { RunOptions } from './runOptions.ts';
 import { readRunRecord } from './runRecord.ts';
-import { type DataOptions, loadSplit, recordSkipped } from './splits.ts';
+import { type DataOptions, decodedChannels, loadSplit, recordSkipped } from './splits.ts';
 
 /** What an evaluation is asked to do: the flags of `losslens evaluate`. */
 export interface EvaluationOptions
@@ -126,7 +126,7 @@ async function prepare(
   const side = imageSideOf(network, imageSize);
   // A split that is all grey is evaluated in colour by a network that was trained in colour.
   const record = await readRunRecord(checkpointFolder);
-  const channels = record && (record.dataset.channels === 1 ? 1 : 3);
+  const channels = record && decodedChannels(record.dataset.channels);
   const split = await loadSplit(
     options,
     options.dataset_split_name,

@@ -1,5 +1,4 @@
 /** Runs a network over a split and counts how often it is right. */
-
 import type { Dataset } from '../../datasets/dataset.ts';
 import { argMax } from '../argMax.ts';
 import type { Session } from '../engines/engine.ts';

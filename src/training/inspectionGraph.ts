@@ -1,5 +1,4 @@
 /** The graph that looks at items: loss contributions of a network whose weights stay as they are. */
-
 import type { Signatures } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';

@@ -1,5 +1,4 @@
 /** Looks at items with a network whose weights stay as they are. */
-
 import { dirname } from 'node:path';
 import { type Dataset, type Item, itemOf } from '../../datasets/dataset.ts';
 import { argMax } from '../argMax.ts';

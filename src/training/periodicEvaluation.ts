@@ -67,7 +67,7 @@ export class PeriodicEvaluation {
       options.eval_split_name,
       preprocessingName,
       input.kind === 'images' ? input.shape[0] : null,
-      trained.kind === 'images' ? decodedChannels(trained) : undefined,
+      trained.kind === 'images' ? decodedChannels(trained.imageShape[2]) : undefined,
     );
     const { dataset } = split;
     expectClasses(dataset, trained);

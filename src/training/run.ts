@@ -226,6 +226,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     const hparams = hyperparametersOf({ ...flags, precision: precision.computeType });
     await writer.write({ step: 0, values: [hparamsStartSummary(hparams, Date.now() / 1000)] });
   }
+  const dataDigest = digestOf(dataset);
   const result = await train({
     ...options,
     session,
@@ -247,7 +248,7 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
           batchSize: options.batch_size,
           seed: options.seed,
           sourceSize: dataset.size,
-          dataDigest: digestOf(dataset),
+          dataDigest,
           inSitu: inSitu?.state ?? null,
         },
         options.max_checkpoints,

@@ -1,6 +1,6 @@
 /** Loads the splits that the flags of a command name. */
 import { join } from 'node:path';
-import type { Dataset, ImageDataset } from '../../datasets/dataset.ts';
+import type { Dataset } from '../../datasets/dataset.ts';
 import type { SkippedItem } from '../../datasets/encodedImages.ts';
 import { loadDataset } from '../../datasets/factory.ts';
 import { withLabelsOffset } from '../../datasets/labelsOffset.ts';
@@ -58,9 +58,9 @@ export async function loadSplit(
   return { dataset: withLabelsOffset(source, options.labels_offset), skipped };
 }
 
-/** The channels that the images of a data set are decoded to: those of another split shall be alike. */
-export function decodedChannels({ imageShape }: ImageDataset): 1 | 3 {
-  return imageShape[2] === 1 ? 1 : 3;
+/** What images are decoded to where their source has so many channels: 1 grey, 3 RGB. */
+export function decodedChannels(sourceChannels: number | undefined): 1 | 3 {
+  return sourceChannels === 1 ? 1 : 3;
 }
 
 /** Lists the items that are left out in `skipped.csv` and says how many there are. */

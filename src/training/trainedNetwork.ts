@@ -75,7 +75,9 @@ async function readData(
   side: number,
 ): Promise<DataFacts> {
   const { dataset } = await loadSplit(options, options.dataset_split_name, preprocessingName, side);
-  const sourceChannels = dataset.kind === 'images' ? decodedChannels(dataset) : 3;
+  const sourceChannels = decodedChannels(
+    dataset.kind === 'images' ? dataset.imageShape[2] : undefined,
+  );
   return { classNames: dataset.classNames, sourceChannels };
 }
 
@@ -88,5 +90,5 @@ async function recordedData(checkpoint: string): Promise<DataFacts> {
     );
   }
   const { classes, channels } = record.dataset;
-  return { classNames: classes, sourceChannels: channels === 1 ? 1 : 3 };
+  return { classNames: classes, sourceChannels: decodedChannels(channels) };
 }

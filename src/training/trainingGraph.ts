@@ -1,5 +1,4 @@
 /** The one graph of a run: forward, backward, update, loss contribution, and the entry points. */
-
 import type { Signatures } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';

@@ -176,7 +176,11 @@ export function drawPixels(
   drawing.putImageData(data, Math.round(x * scale), Math.round(y * scale));
 }
 
-/** Draws pixels in the middle of a square tile, as large as fits. @param side of the tile in pixels */
+/**
+ * Draws pixels in the middle of a square tile, as large as fits.
+ *
+ * @param side  of the tile in pixels
+ */
 export function drawTile(
   drawing: Drawing,
   pixels: Pixels,
@@ -192,9 +196,5 @@ export function drawTile(
 /** The drawing as a PNG file. */
 export function toPng(drawing: Drawing): Buffer {
   const { width, height } = drawing.canvas;
-  return encodeOpaquePng(
-    width,
-    height,
-    (first, count) => drawing.getImageData(0, first, width, count).data,
-  );
+  return encodeOpaquePng(drawing.getImageData(0, 0, width, height).data, width, height);
 }

@@ -145,11 +145,10 @@ export function drawEvolutionView(
       const scaled = maps.maximum > 0 ? (255 * maximum) / maps.maximum : 0;
       [maps.contributionMap, maps.reductionMap].forEach((values, side) => {
         const x = left + (2 * k + side) * (tile + gap);
-        drawTile(drawing, mapPixels(values, maps, scaled, name), x, y, layout.tile);
+        drawTile(drawing, mapPixels(values, maps, scaled, name), x, y, tile);
       });
     });
-    if (encounter.input !== null)
-      drawTile(drawing, toPixels(encounter.input), inputLeft, y, layout.tile);
+    if (encounter.input !== null) drawTile(drawing, toPixels(encounter.input), inputLeft, y, tile);
   });
   drawHistory(drawing, history, plotTop, width, height);
   return drawing;

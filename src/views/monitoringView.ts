@@ -203,7 +203,7 @@ export function drawMonitoringView(view: MonitoringView, options: ViewOptions = 
         const pixels = isOverlay
           ? overlay(values, maps, maximum, name, input, size)
           : mapPixels(values, maps, maximum, name);
-        drawTile(drawing, pixels, x, top + row * (tile + gap), layout.tile);
+        drawTile(drawing, pixels, x, top + row * (tile + gap), tile);
       });
     } else if (channels !== undefined) {
       const box = { x, y: top, width: tile, height: 2 * tile + gap };
@@ -215,8 +215,8 @@ export function drawMonitoringView(view: MonitoringView, options: ViewOptions = 
     drawColorBar(drawing, bar, layout.tickWidth, maximum, name);
   }
   drawText(drawing, 'input, original', inputLeft, header - 4, tile, caption);
-  drawTile(drawing, input, inputLeft, header, layout.tile);
-  drawTile(drawing, toPixels(view.original), inputLeft, header + tile + gap, layout.tile);
+  drawTile(drawing, input, inputLeft, header, tile);
+  drawTile(drawing, toPixels(view.original), inputLeft, header + tile + gap, tile);
   drawFooter(drawing, view, series, footerTop);
   return drawing;
 }

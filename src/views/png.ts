@@ -18,9 +18,6 @@ const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const none = 0;
 const up = 2;
 
-/** Rows of pixels that are asked for at once. */
-const stripHeight = 32;
-
 /**
  * The rows of the last picture. Views come in few sizes, and memory fresh from the operating system
  * can cost more time than all the rest of the encoding.
@@ -32,44 +29,35 @@ let keptRows = Buffer.alloc(0);
  * that libvips or pngjs need: enlarged pixels repeat whole rows, which are written as no difference
  * from the row above; all others are left to zlib as they are.
  *
- * @param readRows  gives the rows from one on, RGBA [count, width, 4], 0..255; the last channel is
- *                  left out
+ * @param rgba  [height, width, 4], 0..255; the last channel is left out
  */
-export function encodeOpaquePng(
-  width: number,
-  height: number,
-  readRows: (first: number, count: number) => Uint8ClampedArray,
-): Buffer {
+export function encodeOpaquePng(rgba: Uint8ClampedArray, width: number, height: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   // 8 bits a sample, RGB; compression, filter and interlace methods are 0.
   header.set([8, 2, 0, 0, 0], 8);
+  const source = Buffer.from(rgba.buffer, rgba.byteOffset, rgba.byteLength);
+  const pixels = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
+  const stride = 4 * width;
   const length = height * (1 + 3 * width);
   if (keptRows.length < length) keptRows = Buffer.allocUnsafeSlow(length);
   const rows = keptRows.subarray(0, length);
-  let above: Uint32Array = new Uint32Array(0);
-  let to = 0;
-  for (let first = 0; first < height; first += stripHeight) {
-    const count = Math.min(stripHeight, height - first);
-    const rgba = readRows(first, count);
-    for (let y = 0; y < count; y++) {
-      const row = new Uint32Array(rgba.buffer, rgba.byteOffset + 4 * width * y, width);
-      if (isSame(row, above)) {
-        rows[to] = up;
-        rows.fill(0, to + 1, to + 1 + 3 * width);
-        to += 1 + 3 * width;
-      } else {
-        rows[to++] = none;
-        for (let x = 0; x < width; x++, to += 3) {
-          // Bytes of a pixel in memory: red comes first, which is the lowest of a little-endian number.
-          const pixel = row[x]!;
-          rows[to] = pixel;
-          rows[to + 1] = pixel >>> 8;
-          rows[to + 2] = pixel >>> 16;
-        }
-      }
-      above = row;
+  for (let y = 0, to = 0; y < height; y++) {
+    const from = y * stride;
+    if (y > 0 && source.compare(source, from - stride, from, from, from + stride) === 0) {
+      rows[to] = up;
+      rows.fill(0, to + 1, to + 1 + 3 * width);
+      to += 1 + 3 * width;
+      continue;
+    }
+    rows[to++] = none;
+    for (let x = 0; x < width; x++, to += 3) {
+      // Bytes of a pixel in memory: red comes first, which is the lowest of a little-endian number.
+      const pixel = pixels[y * width + x]!;
+      rows[to] = pixel;
+      rows[to + 1] = pixel >>> 8;
+      rows[to + 2] = pixel >>> 16;
     }
   }
   return Buffer.concat([
@@ -78,10 +66,4 @@ export function encodeOpaquePng(
     chunk('IDAT', deflateSync(rows, { level: 1 })),
     chunk('IEND', Buffer.alloc(0)),
   ]);
-}
-
-function isSame(row: Uint32Array, other: Uint32Array): boolean {
-  if (row.length !== other.length) return false;
-  for (let x = 0; x < row.length; x++) if (row[x] !== other[x]) return false;
-  return true;
 }

@@ -126,16 +126,18 @@ export function drawSelectionView(view: SelectionView): Drawing {
   const height = Math.ceil((headerHeight + rows * cell.height) / reduction) * reduction;
   const drawing = createDrawing(width, height);
   drawHeader(drawing, view, layout);
-  const highest = Math.max(
-    0,
-    ...items.map(({ contribution }) => contribution).filter(Number.isFinite),
-  );
+  const highest = highestContribution(items);
   items.forEach((item, i) => {
     const x = (i % columns) * cell.width + reduction;
     const y = headerHeight + Math.floor(i / columns) * cell.height + reduction;
     drawItem(drawing, item, i + 1, x, y, highest, layout);
   });
   return drawing;
+}
+
+/** What the bars under selected items are shares of: their highest S in nats, 0 at least. */
+export function highestContribution(items: readonly Pick<SelectedItem, 'contribution'>[]): number {
+  return Math.max(0, ...items.map(({ contribution }) => contribution).filter(Number.isFinite));
 }
 
 function drawHeader(

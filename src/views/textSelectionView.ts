@@ -2,7 +2,7 @@
 import { tokenize } from '../tokens.ts';
 import { createDrawing, type Drawing, drawText, fillRect, ink } from './drawing.ts';
 import { probabilityText, signedText } from './numberText.ts';
-import type { SelectedItem, SelectionView } from './selectionView.ts';
+import { highestContribution, type SelectedItem, type SelectionView } from './selectionView.ts';
 import { drawShadedText, layOutText, lineHeight, type TextLayout } from './shadedText.ts';
 
 /** One selected text. */
@@ -61,10 +61,7 @@ export function drawTextSelectionView(view: TextSelectionView): Drawing {
   }
   const drawing = createDrawing(columns * column, bottom);
   drawHeader(drawing, view);
-  const highest = Math.max(
-    0,
-    ...items.map(({ contribution }) => contribution).filter(Number.isFinite),
-  );
+  const highest = highestContribution(items);
   items.forEach((item, i) => {
     drawItem(drawing, item, i + 1, texts[i]!, places[i]!, highest);
   });
