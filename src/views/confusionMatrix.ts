@@ -1,7 +1,15 @@
 /** The confusion matrix as a picture: which classes are taken for which. */
 import { colormap, type Rgb } from './colormap.ts';
 import { inkOn } from './contrast.ts';
-import { createDrawing, type Drawing, drawPixels, drawText, ink, textWidth } from './drawing.ts';
+import {
+  createDrawing,
+  type Drawing,
+  drawPixels,
+  drawText,
+  drawUpwards,
+  ink,
+  textWidth,
+} from './drawing.ts';
 
 /** What is drawn. */
 export interface ConfusionMatrix {
@@ -103,11 +111,9 @@ function drawNames(
     const name = classNames[k]!;
     const style = { size, align: 'right' } as const;
     drawText(drawing, name, namesWidth - 4, Math.round(top + middle), namesWidth - 7, style);
-    drawing.save();
-    drawing.translate(Math.round(namesWidth + middle), top - 4);
-    drawing.rotate(-Math.PI / 2);
-    drawText(drawing, name, 0, 0, namesHeight - 6, { size });
-    drawing.restore();
+    drawUpwards(drawing, Math.round(namesWidth + middle), top - 4, () => {
+      drawText(drawing, name, 0, 0, namesHeight - 6, { size });
+    });
   }
 }
 

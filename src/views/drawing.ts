@@ -1,4 +1,5 @@
 /** What all views draw with: a canvas, text that fits, pixels, PNG files. */
+import './hugePages.ts';
 import { createRequire } from 'node:module';
 import { createCanvas, GlobalFonts, ImageData, type SKRSContext2D } from '@napi-rs/canvas';
 import { type Pixels, resample, type Size, sizeInBox } from './pixels.ts';
@@ -61,16 +62,36 @@ export interface TextStyle {
   readonly keep?: 'start' | 'end';
 }
 
-function setFont(drawing: Drawing, { size, bold = false }: TextStyle): void {
+/** The font that each drawing has: to set one, or even to ask, takes longer than many a text. */
+const fonts = new WeakMap<Drawing, string>();
+
+function setFont(drawing: Drawing, { size, bold = false }: TextStyle): string {
   const font = `${bold ? 'bold ' : ''}${size}px ${fontFamily}`;
-  // Each assignment is parsed anew, which takes longer than most texts.
-  if (drawing.font !== font) drawing.font = font;
+  if (fonts.get(drawing) !== font) {
+    drawing.font = font;
+    fonts.set(drawing, font);
+  }
+  return font;
+}
+
+/** Widths in pixels by font and text: a sheet measures the same class names again and again. */
+const widths = new Map<string, number>();
+const maxWidths = 10_000;
+
+function measure(drawing: Drawing, text: string, font: string): number {
+  const key = `${font} ${text}`;
+  let width = widths.get(key);
+  if (width === undefined) {
+    width = drawing.measureText(text).width;
+    if (widths.size >= maxWidths) widths.clear();
+    widths.set(key, width);
+  }
+  return width;
 }
 
 /** Width of a line of text in pixels. */
 export function textWidth(drawing: Drawing, text: string, style: TextStyle): number {
-  setFont(drawing, style);
-  return drawing.measureText(printable(text)).width;
+  return measure(drawing, printable(text), setFont(drawing, style));
 }
 
 /**
@@ -90,11 +111,11 @@ export function drawText(
   style: TextStyle,
 ): number {
   const { color = ink.text, align = 'left', keep = 'start' } = style;
-  setFont(drawing, style);
+  const font = setFont(drawing, style);
   drawing.fillStyle = color;
   drawing.textAlign = align;
   const whole = printable(text);
-  const width = drawing.measureText(whole).width;
+  const width = measure(drawing, whole, font);
   if (width <= maxWidth) {
     drawing.fillText(whole, x, baseline);
     return width;
@@ -112,11 +133,11 @@ export function drawText(
   let high = characters.length;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (drawing.measureText(cut(middle)).width <= maxWidth) low = middle;
+    if (measure(drawing, cut(middle), font) <= maxWidth) low = middle;
     else high = middle - 1;
   }
   drawing.fillText(cut(low), x, baseline);
-  return drawing.measureText(cut(low)).width;
+  return measure(drawing, cut(low), font);
 }
 
 const glyphProbe = createCanvas(40, 24).getContext('2d', { willReadFrequently: true });
@@ -156,6 +177,17 @@ export function printable(text: string): string {
     .join('')
     .replace(/ +/g, ' ')
     .trim();
+}
+
+/** Draws with (x, y) as the origin and turned by a quarter: lines of text run upwards from there. */
+export function drawUpwards(drawing: Drawing, x: number, y: number, draw: () => void): void {
+  drawing.save();
+  drawing.translate(x, y);
+  drawing.rotate(-Math.PI / 2);
+  draw();
+  drawing.restore();
+  // It is that of before again.
+  fonts.delete(drawing);
 }
 
 /** Draws pixels into a rectangle. */

@@ -1,5 +1,5 @@
 /** Every item of an epoch in the plane of two axes: how contradicted it is, and how unsure. */
-import { createDrawing, type Drawing, drawText, fillRect, ink } from './drawing.ts';
+import { createDrawing, type Drawing, drawText, drawUpwards, fillRect, ink } from './drawing.ts';
 import { ticks, tickText } from './numberText.ts';
 
 /** What a scatter view shows: columns of the items that were seen, all of one length. */
@@ -141,11 +141,9 @@ function drawAxes(
     ...label,
     align: 'center',
   });
-  drawing.save();
-  drawing.translate(9, plot.top);
-  drawing.rotate(-Math.PI / 2);
-  drawText(drawing, 'entropy in nats →', 0, 0, plot.bottom - plot.top, axis);
-  drawing.restore();
+  drawUpwards(drawing, 9, plot.top, () => {
+    drawText(drawing, 'entropy in nats →', 0, 0, plot.bottom - plot.top, axis);
+  });
 }
 
 /** Shades each pixel by how many of some items it holds, from the first colour to the second. */

@@ -1,5 +1,5 @@
 /** Draws views in a thread of their own, in order, with a bound on what waits. */
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { ViewOptions } from './monitoringView.ts';
 import type { ScatterView } from './scatterView.ts';
 import type {
@@ -20,7 +20,8 @@ interface Waiting {
 
 /** Turns views into PNG files. */
 export class ViewRenderer {
-  readonly #worker = new Worker(new URL('./viewWorker.js', import.meta.url));
+  // With the environment of the process, not a copy: native code is to see what the thread sets.
+  readonly #worker = new Worker(new URL('./viewWorker.js', import.meta.url), { env: SHARE_ENV });
   readonly #waiting: Waiting[] = [];
   readonly #options: ViewOptions;
   readonly #maxWaiting: number;
