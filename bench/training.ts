@@ -1,12 +1,13 @@
 /**
  * Speed of training, as ratios of what is measured side by side in one run.
  *
- *     node dist/bench/training.js [--data DIR] [--rounds N] [--only end-to-end|in-situ|engines]
+ *     node dist/bench/training.js [--data DIR] [--rounds N] [--only end-to-end|in-situ|precision|engines]
  *
  * - end to end: `losslens train` of LeNet, both views included, against the bare tf.function step of
  *   the same network and batch in Python TensorFlow ($LOSSLENS_PYTHON, or python3)
  * - in situ: one training step with the loss contributions of Logits, pool1 and pool2 against one
  *   without, of LeNet and of cifarnet
+ * - precision: one training step in bfloat16 against one in float32, contributions included
  * - engines: one training step on WebAssembly against one on TensorFlow, in float32
  *
  * DIR holds MNIST's four files in DIR/mnist; without it the built-in digits take its place. The last
@@ -77,6 +78,27 @@ async function benchInSitu(engine: Engine): Promise<void> {
     );
     without.session.close();
     withInSitu.session.close();
+  }
+}
+
+async function benchPrecision(engine: Engine): Promise<void> {
+  for (const { modelName, dataset, batchSize } of networks) {
+    const { input, batch } = await firstBatch(dataset, modelName, batchSize);
+    const load = (computeType: 'float32' | 'bfloat16') =>
+      TrainingStep.create(engine, { modelName, input, computeType, ...inSitu });
+    const float32 = await load('float32');
+    const bfloat16 = await load('bfloat16');
+    const timings = interleave(
+      { float32: () => float32.run(batch), bfloat16: () => bfloat16.run(batch) },
+      20 * rounds,
+    );
+    compare(
+      `precision, ${modelName}, batch ${batchSize}`,
+      ['bfloat16', timings.bfloat16],
+      ['float32', timings.float32],
+    );
+    float32.session.close();
+    bfloat16.session.close();
   }
 }
 
@@ -180,6 +202,7 @@ try {
   const parts: Readonly<Record<string, () => Promise<void>>> = {
     'end-to-end': () => benchEndToEnd(flags.data),
     'in-situ': () => benchInSitu(tensorflow),
+    precision: () => benchPrecision(tensorflow),
     engines: () => benchEngines(tensorflow, wasm),
   };
   for (const [name, run] of Object.entries(parts)) {
