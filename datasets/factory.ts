@@ -12,6 +12,7 @@ import { makePhrases } from './phrases.ts';
 import { makeShapes } from './shapes.ts';
 import { loadTextTsv, textTsvSplits } from './textTsv.ts';
 import { findTfrecords, listTfrecords } from './tfrecordDataset.ts';
+import { UnknownSplitError } from './unknownSplitError.ts';
 
 /** Which data to load. */
 export interface DatasetOptions {
@@ -39,12 +40,9 @@ type Loader = (options: DatasetOptions) => Promise<Dataset>;
 
 const defaultMaxBytes = 2 ** 30;
 
-/** @throws UsageError  unless the split is one of those that exist */
+/** @throws UnknownSplitError  unless the split is one of those that exist */
 function expectSplit(name: string, split: string, splits: readonly string[]): void {
-  if (splits.includes(split)) return;
-  throw new UsageError(
-    `--dataset_split_name: got "${split}"; ${name} has ${splits.join(' and ')}.`,
-  );
+  if (!splits.includes(split)) throw new UnknownSplitError(split, name, splits);
 }
 
 /** @throws UsageError  when the folder is missing from the command line */

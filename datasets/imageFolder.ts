@@ -2,11 +2,12 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UsageError, UserError } from '../src/errors.ts';
+import { UserError } from '../src/errors.ts';
 import { permutation, random } from '../src/random.ts';
 import { classNamesFile, readClassNames } from './classNames.ts';
 import { type EncodedSplit, encodedImages } from './encodedImages.ts';
 import { imageExtensions, isImageFile } from './imageFiles.ts';
+import { UnknownSplitError } from './unknownSplitError.ts';
 
 /** How a folder without folders for its splits is split. */
 export interface FolderOptions {
@@ -123,8 +124,8 @@ export async function imageFolderSplits(
  * has, in the order of their names, or of DIR/labels.txt. Items are ordered by file name, then class: images that are
  * named by a running number keep its order. Files that are no images by their name are ignored.
  *
- * @throws UserError   when a folder is missing or cannot be read, or has no images
- * @throws UsageError  when there is no such split, naming those that there are
+ * @throws UserError  when a folder is missing or cannot be read, or has no images
+ * @throws UnknownSplitError  when there is no such split
  */
 export async function listImageFolder(
   folder: string,
@@ -134,10 +135,8 @@ export async function listImageFolder(
   const { top, nested, splits } = await layoutOf(folder, options.validationShare);
   const hasSplits = nested.length > 0;
   if (!splits.includes(split)) {
-    const hint = split === 'validation' ? ' Give --validation_split to draw one.' : '';
-    throw new UsageError(
-      `--dataset_split_name: got "${split}"; ${folder} has ${splits.join(' and ')}.${hint}`,
-    );
+    const hint = split === 'validation' ? 'Give --validation_split to draw one.' : '';
+    throw new UnknownSplitError(split, folder, splits, hint);
   }
   const root = hasSplits ? join(folder, split) : folder;
   const found = hasSplits

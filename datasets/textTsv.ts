@@ -1,10 +1,11 @@
 /** Texts in files of tab-separated values: DIR/SPLIT.tsv, a line `label<TAB>text` for each item. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UsageError, UserError } from '../src/errors.ts';
+import { UserError } from '../src/errors.ts';
 import { readClassNames } from './classNames.ts';
 import type { TextDataset } from './dataset.ts';
 import { inMemoryTexts } from './texts.ts';
+import { UnknownSplitError } from './unknownSplitError.ts';
 
 const extension = '.tsv';
 /** The split whose labels are the classes where labels.txt does not name them. */
@@ -97,16 +98,12 @@ export async function textTsvSplits(folder: string): Promise<string[]> {
 /**
  * Reads a split. Classes are those of labels.txt, or else the labels of train.tsv.
  *
- * @throws UsageError  for a split that has no file, listing those that have
- * @throws UserError   naming the line that has no label or no text, or a label of no class
+ * @throws UnknownSplitError  for a split that has no file, listing those that have
+ * @throws UserError  naming the line that has no label or no text, or a label of no class
  */
 export async function loadTextTsv(folder: string, split: string): Promise<TextDataset> {
   const splits = await textTsvSplits(folder);
-  if (!splits.includes(split)) {
-    throw new UsageError(
-      `--dataset_split_name: got "${split}"; ${folder} has ${splits.join(' and ')}.`,
-    );
-  }
+  if (!splits.includes(split)) throw new UnknownSplitError(split, folder, splits);
   const pathOf = (name: string) => join(folder, `${name}${extension}`);
   const rows = await readRows(pathOf(split));
   const named = await readClassNames(folder);

@@ -1,6 +1,6 @@
 /** Keeps a second process out of a folder that one writes to. */
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -24,7 +24,7 @@ interface Holder {
 
 /** A lock that is held. */
 export interface FolderLock {
-  /** Gives the folder free. */
+  /** Gives the folder free; one that was made for it and is empty still is deleted. */
   release(): Promise<void>;
 }
 
@@ -103,11 +103,9 @@ export async function lockFolder(folder: string, flag: string): Promise<FolderLo
     new UserError(
       `${flag}: cannot write to "${folder}" (${message}); expected a folder of one's own.`,
     );
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw cannotWrite(error as Error);
-  }
+  const made = await mkdir(folder, { recursive: true }).catch((error: Error) => {
+    throw cannotWrite(error);
+  });
   for (;;) {
     try {
       await writeFile(path, JSON.stringify(own), { flag: 'wx' });
@@ -136,6 +134,8 @@ export async function lockFolder(folder: string, flag: string): Promise<FolderLo
     async release() {
       clearInterval(heartbeat);
       await rm(path, { force: true });
+      // It fails where something was put into it.
+      if (made !== undefined) await rmdir(folder).catch(() => {});
     },
   };
 }

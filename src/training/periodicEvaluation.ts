@@ -1,6 +1,7 @@
 /** Evaluations of the network while it trains. */
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
+import { UnknownSplitError } from '../../datasets/unknownSplitError.ts';
 import type { Session } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { EventWriter } from '../events/eventWriter.ts';
@@ -10,16 +11,36 @@ import { type Evaluation, evaluate } from './evaluator.ts';
 import { type FolderLock, lockFolder } from './folderLock.ts';
 import { averagedValues } from './movingAverages.ts';
 import type { RunOptions } from './runOptions.ts';
-import { decodedChannels, loadSplit, recordSkipped } from './splits.ts';
+import { decodedChannels, loadSplit, recordSkipped, type Split } from './splits.ts';
 
-/** @throws UsageError  when a split has other classes than the network is trained for */
-function expectClasses({ split, classNames }: Dataset, trained: Dataset): void {
+/**
+ * Loads the split that --eval_interval_epochs evaluates.
+ *
+ * @param trained  what the network is trained on
+ * @throws UserError  when the split cannot be read, or has other classes
+ */
+export async function loadEvaluationSplit(
+  options: RunOptions,
+  { preprocessingName, input }: Pick<BatchPipelineOptions, 'preprocessingName' | 'input'>,
+  trained: Dataset,
+): Promise<Split> {
+  const split = await loadSplit(
+    options,
+    options.eval_split_name,
+    preprocessingName,
+    input.kind === 'images' ? input.shape[0] : null,
+    trained.kind === 'images' ? decodedChannels(trained.imageShape[2]) : undefined,
+  ).catch((error: Error) => {
+    throw error instanceof UnknownSplitError ? error.askedForBy('--eval_split_name') : error;
+  });
+  const { classNames } = split.dataset;
   const known = trained.classNames;
-  if (classNames.length === known.length && classNames.every((name, i) => name === known[i]))
-    return;
-  throw new UsageError(
-    `--eval_split_name: ${split} has the classes ${classNames.join(', ')}; the network is trained for ${known.join(', ')}. Name the classes of both in labels.txt.`,
-  );
+  if (classNames.length !== known.length || classNames.some((name, i) => name !== known[i])) {
+    throw new UsageError(
+      `--eval_split_name: ${split.dataset.split} has the classes ${classNames.join(', ')}; the network is trained for ${known.join(', ')}. Name the classes of both in labels.txt.`,
+    );
+  }
+  return split;
 }
 
 /** Evaluates the network in training on another split, now and then. */
@@ -48,29 +69,19 @@ export class PeriodicEvaluation {
   }
 
   /**
-   * Loads the split; its summaries go to `train_dir/eval`, a run of its own.
+   * Opens `train_dir/eval`, a run of its own, for the summaries.
    *
-   * @param trained    what the network is trained on
+   * @param split      from `loadEvaluationSplit`
    * @param firstStep  first step that may be logged
-   * @throws UserError  when the split cannot be read, or has other classes
    */
   static async create(
     options: RunOptions,
     session: Session,
     pipelineOptions: Pick<BatchPipelineOptions, 'preprocessingName' | 'input' | 'seed'>,
-    trained: Dataset,
+    split: Split,
     firstStep: number,
   ): Promise<PeriodicEvaluation> {
-    const { preprocessingName, input } = pipelineOptions;
-    const split = await loadSplit(
-      options,
-      options.eval_split_name,
-      preprocessingName,
-      input.kind === 'images' ? input.shape[0] : null,
-      trained.kind === 'images' ? decodedChannels(trained.imageShape[2]) : undefined,
-    );
     const { dataset } = split;
-    expectClasses(dataset, trained);
     const folder = join(options.train_dir, 'eval');
     const lock = await lockFolder(folder, '--eval_interval_epochs');
     try {
@@ -100,7 +111,7 @@ export class PeriodicEvaluation {
     const evaluation = this.#ofAverages
       ? await this.#withAverages(() => this.#evaluate())
       : await this.#evaluate();
-    await this.#writer.write({ step, values: evaluationSummaries(evaluation, step) });
+    await this.#writer.write({ step, values: await evaluationSummaries(evaluation, step) });
     await this.#writer.sync();
     return evaluation;
   }

@@ -27,7 +27,7 @@ import { monitoringFile } from './itemMonitor.ts';
 import { dropLinesAfter } from './jsonLines.ts';
 import { networkInput, trainingVocabulary } from './networkInput.ts';
 import { epsilonOf } from './optimizers.ts';
-import { PeriodicEvaluation } from './periodicEvaluation.ts';
+import { loadEvaluationSplit, PeriodicEvaluation } from './periodicEvaluation.ts';
 import { choosePrecision, type Precision } from './precision.ts';
 import { createProgress } from './progress.ts';
 import type { RunOptions } from './runOptions.ts';
@@ -109,6 +109,11 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const { engine, reason } = await selectEngine(options.engine, options.clone_on_cpu);
   const precision = choosePrecision(options.precision, engine);
   const input = await inputOf(options, network, dataset);
+  const pipelineOptions = { preprocessingName, input, seed: options.seed };
+  const evaluationSplit =
+    options.eval_interval_epochs === 0
+      ? null
+      : await loadEvaluationSplit(options, pipelineOptions, dataset);
   const training = buildGraph(options, network, dataset, input, precision);
   const { selectionLayer, monitoredLayers } = training;
   const start = await findStartingPoint(options, training, dataset);
@@ -160,7 +165,6 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
       ...(dataset.kind === 'images' ? { channels: dataset.imageShape[2] } : {}),
     },
   });
-  const pipelineOptions = { preprocessingName, input, seed: options.seed };
   const pipeline = new BatchPipeline(dataset, {
     ...pipelineOptions,
     isTraining: true,
@@ -205,9 +209,14 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
           start.state?.inSitu ?? undefined,
         );
   const evaluation =
-    options.eval_interval_epochs === 0
-      ? null
-      : await PeriodicEvaluation.create(options, session, pipelineOptions, dataset, firstLogged);
+    evaluationSplit &&
+    (await PeriodicEvaluation.create(
+      options,
+      session,
+      pipelineOptions,
+      evaluationSplit,
+      firstLogged,
+    ));
   cleanup.add(() => evaluation?.close());
 
   const onEpochEnd = async (epoch: number, step: number, selection: Selection | null) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
@@ -65,6 +65,11 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
     2,
     /--dataset_split_name: got "val"; mnist has train and test/,
   ],
+  'an unknown split to evaluate': [
+    train('--eval_interval_epochs=1', '--eval_split_name=val'),
+    2,
+    /--eval_split_name: got "val"; mnist has train and test/,
+  ],
   'an unknown preprocessing': [train('--preprocessing_name=x'), 2, /--preprocessing_name: got "x"/],
   'an unknown flag': [
     train('--learnin_rate=1'),
@@ -116,12 +121,13 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
 };
 
 for (const [mistake, [args, code, message]] of Object.entries(mistakes)) {
-  test(`${mistake} gets one clear line and exit code ${code}`, async () => {
+  test(`${mistake} gets one clear line and exit code ${code}, and leaves nothing behind`, async () => {
     const result = await losslens(args, { LOSSLENS_HOME: '/nowhere' });
     assert.equal(result.code, code, result.stderr);
     assert.match(result.stderr, message);
     assert.equal(result.stderr.trimEnd().split('\n').length, 1, result.stderr);
     assert.match(result.stderr, /^losslens: /);
+    assert.equal(existsSync(trainDir), false);
   });
 }
 

@@ -27,7 +27,17 @@ test('a folder is locked by one at a time, and free again afterwards', async () 
   );
   await lock.release();
   await (await lockFolder(folder, '--train_dir')).release();
-  assert.deepEqual(readdirSync(folder), []);
+  assert.equal(existsSync(folder), false);
+});
+
+test('a folder that was there, or that something was put into, stays', async () => {
+  const folder = temporaryFolder();
+  await (await lockFolder(folder, '--train_dir')).release();
+  const used = join(folder, 'used');
+  const lock = await lockFolder(used, '--train_dir');
+  writeFileSync(join(used, 'model'), '');
+  await lock.release();
+  assert.deepEqual(readdirSync(used), ['model']);
 });
 
 test('the lock of a killed process is taken over', async () => {
