@@ -3,17 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { dataCommand } from '../src/commands/data.ts';
-import { engineCommand } from '../src/commands/engine.ts';
-import { evaluateCommand } from '../src/commands/evaluate.ts';
-import { exportCommand } from '../src/commands/export.ts';
 import { normalizeArguments } from '../src/commands/flags.ts';
-import { inspectCommand } from '../src/commands/inspect.ts';
-import { layersCommand } from '../src/commands/layers.ts';
-import { predictCommand } from '../src/commands/predict.ts';
-import { reviewCommand } from '../src/commands/review.ts';
-import { trainCommand } from '../src/commands/train.ts';
-import { verifyCommand } from '../src/commands/verify.ts';
 import { UserError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 
@@ -28,19 +18,24 @@ const program = new Command('losslens')
   )
   .version(version)
   .option('--debug', 'print stack traces of errors');
-for (const command of [
-  trainCommand(),
-  evaluateCommand(),
-  engineCommand(),
-  dataCommand(),
-  layersCommand(),
-  predictCommand(),
-  exportCommand(),
-  inspectCommand(),
-  verifyCommand(),
-  reviewCommand(),
-]) {
-  program.addCommand(command);
+/** In the order of the help text. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import('../src/commands/train.ts')).trainCommand(),
+  evaluate: async () => (await import('../src/commands/evaluate.ts')).evaluateCommand(),
+  engine: async () => (await import('../src/commands/engine.ts')).engineCommand(),
+  data: async () => (await import('../src/commands/data.ts')).dataCommand(),
+  layers: async () => (await import('../src/commands/layers.ts')).layersCommand(),
+  predict: async () => (await import('../src/commands/predict.ts')).predictCommand(),
+  export: async () => (await import('../src/commands/export.ts')).exportCommand(),
+  inspect: async () => (await import('../src/commands/inspect.ts')).inspectCommand(),
+  verify: async () => (await import('../src/commands/verify.ts')).verifyCommand(),
+  review: async () => (await import('../src/commands/review.ts')).reviewCommand(),
+};
+const args = process.argv.slice(2).filter((argument) => argument !== '--debug');
+const [name = ''] = args;
+// A command is loaded alone: the others take as long as a short run.
+for (const load of Object.hasOwn(commands, name) ? [commands[name]!] : Object.values(commands)) {
+  program.addCommand(await load());
 }
 for (const command of [
   program,
@@ -72,7 +67,6 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-const args = process.argv.slice(2).filter((argument) => argument !== '--debug');
 const options = optionsOf(args);
 const debug = process.argv.includes('--debug');
 try {

@@ -2,7 +2,6 @@
  * Decodes image files to samples: PNG, JPEG, WebP, GIF by libvips (sharp), BMP by Skia, and the plain
  * PNG of small images by pngjs, in a fifth of the time that libvips takes to set itself up.
  */
-import { createCanvas, loadImage } from '@napi-rs/canvas';
 import { PNG } from 'pngjs';
 import sharp from 'sharp';
 import { UserError } from '../src/errors.ts';
@@ -35,6 +34,8 @@ function isBmp(bytes: Buffer): boolean {
 
 /** Rewrites a BMP, which libvips does not read, as PNG. */
 async function bmpToPng(bytes: Buffer): Promise<Buffer> {
+  // Loaded for it alone: few images are BMP.
+  const { createCanvas, loadImage } = await import('@napi-rs/canvas');
   const bmp = await loadImage(bytes);
   if (bmp.width * bmp.height > maxPixels) throw new Error('Input image exceeds pixel limit');
   const canvas = createCanvas(bmp.width, bmp.height);

@@ -5,7 +5,8 @@ import { readClassNames } from './classNames.ts';
 import { type Dataset, expectImages, type ImageDataset } from './dataset.ts';
 import type { DecodedSize } from './decodeImage.ts';
 import { makeDigits } from './digits.ts';
-import { type EncodedSplit, encodedDataset, type SkippedItem } from './encodedImages.ts';
+import type { SkippedItem } from './encodedDataset.ts';
+import type { EncodedSplit } from './encodedImages.ts';
 import { imageFolderSplits, listImageFolder } from './imageFolder.ts';
 import { loadMnist, mnistSplits } from './mnist.ts';
 import { makePhrases } from './phrases.ts';
@@ -70,6 +71,8 @@ function inFolder(name: string, splits: readonly string[], load: typeof loadMnis
 }
 
 async function loadEncoded(split: EncodedSplit, options: DatasetOptions): Promise<ImageDataset> {
+  // Only who decodes loads the decoders.
+  const { encodedDataset } = await import('./encodedDataset.ts');
   const { dataset, skipped } = await encodedDataset(split, {
     size: options.size ?? null,
     channels: options.channels ?? null,

@@ -39,6 +39,6 @@ export async function openImages(store: ImageStore): Promise<ImageReader> {
     return { read: (itemIndex) => imageAt(store, itemIndex), close: () => {} };
   }
   // Only who decodes loads the decoders.
-  const { EncodedReader } = await import('./encodedImages.ts');
+  const { EncodedReader } = await import('./encodedReader.ts');
   return new EncodedReader(store);
 }

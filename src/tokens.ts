@@ -19,15 +19,21 @@ export interface Token {
 const spaceless = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}`;
 const letters = String.raw`[[\p{L}\p{M}\p{N}]--[${spaceless}]]+`;
 const visible = String.raw`[^\p{White_Space}\p{Cc}\p{Cf}]`;
-// Twenty times as fast as Intl.Segmenter.
-const token = new RegExp(
-  String.raw`${letters}(?:['’]${letters})*|[${spaceless}]\p{M}*|\p{RGI_Emoji}|${visible}`,
-  'gv',
-);
+
+let compiled: RegExp | undefined;
+
+/** Twenty times as fast as Intl.Segmenter; compiled, for a while, when the first text comes. */
+function tokenPattern(): RegExp {
+  compiled ??= new RegExp(
+    String.raw`${letters}(?:['’]${letters})*|[${spaceless}]\p{M}*|\p{RGI_Emoji}|${visible}`,
+    'gv',
+  );
+  return compiled;
+}
 
 /** Splits a text into words, apostrophes inside of them included, and single signs; no white space. */
 export function tokenize(text: string): Token[] {
-  return Array.from(text.matchAll(token), ({ 0: found, index }) => ({
+  return Array.from(text.matchAll(tokenPattern()), ({ 0: found, index }) => ({
     word: found.normalize('NFKC').toLowerCase(),
     start: index,
     end: index + found.length,

@@ -10,7 +10,7 @@ import { resolveCheckpoint, stepOfCheckpoint } from '../training/checkpoint/chec
 import { type Inspected, Inspector } from '../training/inspector.ts';
 import { stepsPerEpoch } from '../training/trainer.ts';
 import { loadTrainingData } from '../training/trainingData.ts';
-import type { MonitoredLayer } from '../views/monitoringView.ts';
+import type { MonitoredLayer } from '../views/contributionMaps.ts';
 import { valueText } from '../views/numberText.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { addFlags, boolean, type FlagValues, list, optionalText, text } from './flags.ts';

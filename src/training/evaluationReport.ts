@@ -7,8 +7,6 @@ import {
   textSummary,
 } from '../events/summaries.ts';
 import { type Column, markdownTable, textTable } from '../textTable.ts';
-import { drawConfusionMatrix, maxDrawnClasses } from '../views/confusionMatrix.ts';
-import { toPng } from '../views/drawing.ts';
 import { classMetrics } from './classMetrics.ts';
 import type { Evaluation } from './evaluator.ts';
 
@@ -54,7 +52,13 @@ function classRows({
  *
  * @param step  that the network was trained for, for the title of the picture
  */
-export function evaluationSummaries(evaluation: Evaluation, step: number): SummaryValue[] {
+export async function evaluationSummaries(
+  evaluation: Evaluation,
+  step: number,
+): Promise<SummaryValue[]> {
+  // Most runs never evaluate, and the canvas takes longer to load than all of this.
+  const { drawConfusionMatrix, maxDrawnClasses } = await import('../views/confusionMatrix.ts');
+  const { toPng } = await import('../views/drawing.ts');
   const { classNames, accuracy, recallAt5, crossEntropy, confusion, prCurves } = evaluation;
   const rows = classRows(evaluation).map(({ cells }) => cells);
   const summaries = [

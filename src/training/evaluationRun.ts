@@ -202,7 +202,7 @@ async function evaluateCheckpoint(evaluator: Evaluator, checkpoint: string): Pro
     signal,
   });
   const step = stepOfCheckpoint(checkpoint);
-  await insertSummaries(folder, { step, values: evaluationSummaries(evaluation, step) });
+  await insertSummaries(folder, { step, values: await evaluationSummaries(evaluation, step) });
   const { name, split } = dataset;
   const record = { step, dataset: name, split, ...evaluationRecord(evaluation) };
   await log.add(saved, record);

@@ -6,7 +6,7 @@ import type { Engine, Session } from '../engines/engine.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { prepareItems } from '../preprocessing/prepareItems.ts';
-import type { MonitoredLayer } from '../views/monitoringView.ts';
+import type { MonitoredLayer } from '../views/contributionMaps.ts';
 import type { AnyMonitoringView } from '../views/viewWorker.ts';
 import { readVariables } from './checkpointing.ts';
 import { buildInspectionGraph } from './inspectionGraph.ts';

@@ -1,6 +1,6 @@
 /** What the graph returns of a monitored layer, item by item. */
 import type { HostTensor } from '../engines/engine.ts';
-import type { MonitoredLayer } from '../views/monitoringView.ts';
+import type { MonitoredLayer } from '../views/contributionMaps.ts';
 
 /** The part of an output [m, …] that belongs to one of its rows. */
 export function rowOf<Values extends HostTensor['data']>(

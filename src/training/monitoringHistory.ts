@@ -1,9 +1,9 @@
 /** What monitored items went through: S at every layer at each encounter, and ten of them in full. */
 import type { Image } from '../../datasets/dataset.ts';
+import type { ContributionMaps, MonitoredLayer } from '../views/contributionMaps.ts';
+import { largestMapValue } from '../views/contributionMaps.ts';
 import type { Encounter, StoredMaps } from '../views/evolutionView.ts';
 import type { ContributionSeries } from '../views/linePlot.ts';
-import type { ContributionMaps, MonitoredLayer } from '../views/monitoringView.ts';
-import { largestMapValue } from '../views/monitoringView.ts';
 import { roundUp } from '../views/numberText.ts';
 import { averageAreas, inputImage, type Size, sizeInBox } from '../views/pixels.ts';
 

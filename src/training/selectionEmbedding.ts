@@ -8,7 +8,7 @@ import { textSummary } from '../events/summaries.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
 import { permutation, random } from '../random.ts';
 import { probabilityText } from '../views/numberText.ts';
-import { drawSprite, type Sprite } from '../views/sprite.ts';
+import type { Sprite } from '../views/sprite.ts';
 
 /** What an embedding is made of. */
 export interface SelectionEmbeddingOptions {
@@ -48,6 +48,8 @@ function pooled({ data, shape }: HostTensor): { vectors: Float32Array; dimension
 }
 
 async function spriteOf(dataset: ImageDataset, items: Uint32Array): Promise<Sprite> {
+  // Here, not above: with it the canvas is loaded, and most of a run needs none on this thread.
+  const { drawSprite } = await import('../views/sprite.ts');
   const pictures: Image[] = [];
   for await (const { image } of imagesOf(dataset, items)) pictures.push(image);
   return drawSprite(pictures, maxSpriteSide);

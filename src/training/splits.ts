@@ -1,7 +1,7 @@
 /** Loads the splits that the flags of a command name. */
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
-import type { SkippedItem } from '../../datasets/encodedImages.ts';
+import type { SkippedItem } from '../../datasets/encodedDataset.ts';
 import { loadDataset } from '../../datasets/factory.ts';
 import { withLabelsOffset } from '../../datasets/labelsOffset.ts';
 import { toCsv } from '../csv.ts';

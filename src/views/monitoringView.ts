@@ -3,6 +3,7 @@ import type { Image } from '../../datasets/dataset.ts';
 import { drawChannelBars } from './channelBars.ts';
 import { drawColorBar } from './colorBar.ts';
 import { type ColormapName, colormapNames } from './colormap.ts';
+import { largestMapValue, type MonitoredLayer } from './contributionMaps.ts';
 import { createDrawing, type Drawing, drawText, drawTile, ink } from './drawing.ts';
 import {
   type ContributionSeries,
@@ -12,24 +13,7 @@ import {
   maxSeries,
 } from './linePlot.ts';
 import { probabilityText } from './numberText.ts';
-import { inputImage, mapPixels, overlay, type Size, sizeInBox, toPixels } from './pixels.ts';
-
-/** C and R of one item at a layer [height, width] in nats (Equ. 6, 7); over time the height is 1. */
-export interface ContributionMaps extends Size {
-  readonly contributionMap: Float32Array;
-  readonly reductionMap: Float32Array;
-}
-
-/** One monitored layer. */
-export interface MonitoredLayer {
-  readonly name: string;
-  /** Loss contribution of the item at this layer in nats (Equ. 5). */
-  readonly contribution: number;
-  /** For a layer with height and width, or time. */
-  readonly maps?: ContributionMaps;
-  /** Contribution per channel in nats, for a layer without. */
-  readonly channels?: Float32Array;
-}
+import { inputImage, mapPixels, overlay, sizeInBox, toPixels } from './pixels.ts';
 
 /** What a Monitoring View shows. */
 export interface MonitoringView {
@@ -87,18 +71,6 @@ const layersPerRow = 3;
 
 const caption = { size: 10 } as const;
 const small = { size: 9, color: ink.faint } as const;
-
-/** The largest finite value of all maps, the upper end of their common colour scale; 0 for none. */
-export function largestMapValue(layers: readonly MonitoredLayer[]): number {
-  let largest = 0;
-  for (const { maps } of layers) {
-    if (maps === undefined) continue;
-    for (const map of [maps.contributionMap, maps.reductionMap]) {
-      for (const value of map) if (value > largest && Number.isFinite(value)) largest = value;
-    }
-  }
-  return largest;
-}
 
 /** Where the column of a layer is: its left side and that of its maps' top. */
 function placeOf(layer: number): { x: number; top: number; isFirstInRow: boolean } {

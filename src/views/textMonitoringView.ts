@@ -2,11 +2,11 @@
 import { tokenize, unknownId } from '../tokens.ts';
 import { drawChannelBars } from './channelBars.ts';
 import { notANumber, type Rgb } from './colormap.ts';
+import { largestMapValue } from './contributionMaps.ts';
 import { createDrawing, type Drawing, drawPixels, drawText, ink } from './drawing.ts';
 import {
   drawFooter,
   footerHeight,
-  largestMapValue,
   type MonitoringView,
   seriesOf,
   type ViewOptions,

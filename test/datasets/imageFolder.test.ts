@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { loadCifar10 } from '../../datasets/cifar10.ts';
 import { type ImageDataset, imagesOf } from '../../datasets/dataset.ts';
-import type { SkippedItem } from '../../datasets/encodedImages.ts';
+import type { SkippedItem } from '../../datasets/encodedDataset.ts';
 import { type DatasetOptions, loadImages } from '../../datasets/factory.ts';
 import { UsageError, UserError } from '../../src/errors.ts';
 import { bmp } from './makeFiles.ts';

@@ -134,7 +134,7 @@ test('the record for programs holds the same numbers', async () => {
 });
 
 test('the summaries are those of TF-Slim, a table, a picture and a curve for each class', async () => {
-  const summaries = evaluationSummaries(await evaluateRows(labels, rows), 7);
+  const summaries = await evaluationSummaries(await evaluateRows(labels, rows), 7);
   const plugin = ({ metadata }: (typeof summaries)[number]) =>
     (metadata['plugin_data'] as { plugin_name: string }).plugin_name;
   assert.deepEqual(
@@ -160,7 +160,7 @@ test('precision–recall curves are those of TensorBoard', {
     const total = scores.reduce((sum, score) => sum + score, 0);
     return scores.map((score) => score / total);
   });
-  const summaries = evaluationSummaries(await evaluateRows(many, drawn), 1);
+  const summaries = await evaluationSummaries(await evaluateRows(many, drawn), 1);
   const { tensor } = summaries.find(({ tag }) => tag === 'eval/PR/dog')!;
   const expected = runPython(
     'pr_curve_reference.py',

@@ -3,12 +3,9 @@ import type { Image } from '../../datasets/dataset.ts';
 import { makeDigits } from '../../datasets/digits.ts';
 import { random } from '../../src/random.ts';
 import { MonitoringHistory } from '../../src/training/monitoringHistory.ts';
+import type { ContributionMaps, MonitoredLayer } from '../../src/views/contributionMaps.ts';
 import type { EvolutionView } from '../../src/views/evolutionView.ts';
-import type {
-  ContributionMaps,
-  MonitoredLayer,
-  MonitoringView,
-} from '../../src/views/monitoringView.ts';
+import type { MonitoringView } from '../../src/views/monitoringView.ts';
 import type { SelectedItem, SelectionView } from '../../src/views/selectionView.ts';
 
 const digitNames = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
