@@ -19,9 +19,10 @@ import { makeDigits } from '../datasets/digits.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { random } from '../src/random.ts';
 import { MonitoringHistory } from '../src/training/monitoringHistory.ts';
+import type { MonitoredLayer } from '../src/views/contributionMaps.ts';
 import { toPng } from '../src/views/drawing.ts';
 import { drawEvolutionView } from '../src/views/evolutionView.ts';
-import { drawMonitoringView, type MonitoredLayer } from '../src/views/monitoringView.ts';
+import { drawMonitoringView } from '../src/views/monitoringView.ts';
 import { drawSelectionView } from '../src/views/selectionView.ts';
 import { median } from './measure.ts';
 
@@ -162,10 +163,16 @@ async function secondEpochRate(data: string, monitoredItems: number): Promise<nu
 if (flags.data !== undefined) {
   const rates: Record<'monitored' | 'unmonitored', number[]> = { monitored: [], unmonitored: [] };
   for (let round = 0; round < Number(flags.rounds); round++) {
-    rates.unmonitored.push(await secondEpochRate(flags.data, 0));
-    rates.monitored.push(await secondEpochRate(flags.data, 43));
+    const turns = [
+      ['unmonitored', 0],
+      ['monitored', 43],
+    ] as const;
+    // In either order, so that a machine that slows down favours neither.
+    for (const [name, items] of round % 2 === 0 ? turns : turns.toReversed()) {
+      rates[name].push(await secondEpochRate(flags.data, items));
+    }
   }
-  const ratio = median(rates.monitored) / median(rates.unmonitored);
+  const ratio = median(rates.monitored.map((rate, i) => rate / rates.unmonitored[i]!));
   console.log(`items/s with monitored items ÷ without: ${ratio.toFixed(3)}`);
   for (const [name, all] of Object.entries(rates)) {
     console.log(`  ${name}: ${all.map(Math.round).join(', ')} items/s`);
