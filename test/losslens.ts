@@ -46,6 +46,12 @@ export function losslens(
   return startLosslens(args, env)[1];
 }
 
+/**
+ * Flags of runs that are about something else: threads and the projector take most of the time of a
+ * run of a few steps.
+ */
+export const briefly = ['--num_preprocessing_threads=1', '--projector_items=0'] as const;
+
 /** A folder that is deleted after the tests of the file. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'losslens-test-'));

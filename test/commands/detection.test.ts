@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { scores } from '../../src/insitu/scores.ts';
-import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { briefly, losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { skipWithoutPython } from '../python.ts';
 import { readWithTensorFlow } from '../tensorboard/readers.ts';
 
@@ -13,6 +13,7 @@ const trainDir = join(temporaryFolder(), 'run');
 const { code, stderr } = await losslens([
   'train',
   '--engine=wasm',
+  ...briefly,
   `--train_dir=${trainDir}`,
   '--dataset_name=mnist',
   `--dataset_dir=${data}`,

@@ -11,7 +11,7 @@ import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { saveCheckpoint } from '../../src/training/checkpoint/checkpoints.ts';
 import { buildPredictionGraph } from '../../src/training/predictionGraph.ts';
 import { hashed } from '../insitu/reference.ts';
-import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { briefly, losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 import { writeResidualNetwork } from '../residualNetwork.ts';
 
@@ -170,6 +170,7 @@ test('a run’s own data, network and layers need not be named again', async () 
   const trained = await losslens([
     'train',
     '--engine=wasm',
+    ...briefly,
     `--train_dir=${trainDir}`,
     '--dataset_name=mnist',
     `--dataset_dir=${data}`,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { makePhrases } from '../../datasets/phrases.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
-import { losslens, temporaryFolder } from '../losslens.ts';
+import { briefly, losslens, temporaryFolder } from '../losslens.ts';
 import { skipWithoutPython } from '../python.ts';
 import { readWithTensorFlow } from '../tensorboard/readers.ts';
 
@@ -31,6 +31,7 @@ const trainDir = join(temporaryFolder(), 'run');
 const run = await losslens([
   'train',
   '--engine=wasm',
+  ...briefly,
   `--train_dir=${trainDir}`,
   ...tsv,
   ...model,
@@ -123,6 +124,7 @@ test('nearly all selected texts carry a planted wrong label', { skip }, async ()
   const { code, stderr } = await losslens([
     'train',
     '--engine=tensorflow',
+    ...briefly,
     `--train_dir=${join(temporaryFolder(), 'run')}`,
     '--dataset_name=phrases',
     ...model,

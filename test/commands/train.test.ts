@@ -3,15 +3,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openTensorBundle } from '../../src/training/checkpoint/tensorBundle.ts';
-import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { briefly, losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { skipWithoutPython } from '../python.ts';
 import { readWithTensorFlow } from '../tensorboard/readers.ts';
 
 const data = temporaryFolder();
 // Not a multiple of the batch size: the last batch of an epoch is smaller, and trained on.
-const items = 210;
+const items = 105;
 writeSmallMnist(data, items, 50);
-const stepsPerEpoch = Math.ceil(items / 20);
+const stepsPerEpoch = Math.ceil(items / 10);
 
 function trainArguments(trainDir: string, ...more: readonly string[]): string[] {
   return [
@@ -21,7 +21,8 @@ function trainArguments(trainDir: string, ...more: readonly string[]): string[] 
     '--dataset_name=mnist',
     `--dataset_dir=${data}`,
     '--model_name=lenet',
-    '--batch_size=20',
+    '--batch_size=10',
+    '--num_preprocessing_threads=1',
     '--max_number_of_epochs=3',
     '--optimizer=momentum',
     '--learning_rate=0.01',
@@ -58,7 +59,7 @@ test('a run ends with exit code 0, its record, a checkpoint and both selection f
   assert.match(wholeRun.stderr, /epoch 3: selected 8 items/);
   assert.match(wholeRun.stderr, /tensorboard --logdir/);
   const { flags, engine, versions } = JSON.parse(readFileSync(join(whole, 'run.json'), 'utf8'));
-  assert.equal(flags.batch_size, 20);
+  assert.equal(flags.batch_size, 10);
   assert.equal(flags.hs, 'Logits');
   assert.match(engine.name, /^wasm/);
   assert.equal(versions.node, process.versions.node);
@@ -179,7 +180,7 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
 
 test('the same seed gives the same selection, byte for byte', async () => {
   const again = join(temporaryFolder(), 'again');
-  await losslens(trainArguments(again, '--max_number_of_epochs=2'));
+  await losslens(trainArguments(again, ...briefly, '--max_number_of_epochs=2'));
   const upTo2 = (file: string) =>
     readFileSync(join(whole, file), 'utf8').replace(/^\{"epoch":3,.*\n/gm, '');
   for (const file of ['selections.jsonl', 'monitoring.jsonl']) {
@@ -197,7 +198,7 @@ async function weightsOf(trainDir: string): Promise<Record<string, unknown>> {
 
 test('Ctrl-C ends a run cleanly, and a resumed run equals an uninterrupted one', async () => {
   const trainDir = join(temporaryFolder(), 'interrupted');
-  const [child, ended] = startLosslens(trainArguments(trainDir));
+  const [child, ended] = startLosslens(trainArguments(trainDir, ...briefly));
   child.stderr!.on('data', (text: Buffer) => {
     // In the middle of epoch 2.
     if (text.includes('step 15 of 33')) child.kill('SIGINT');
@@ -208,7 +209,7 @@ test('Ctrl-C ends a run cleanly, and a resumed run equals an uninterrupted one',
   assert.ok(existsSync(join(trainDir, 'selection.csv')));
   assert.ok(existsSync(join(trainDir, 'items.csv')));
   assert.ok(readdirSync(trainDir).some((file) => /^model\.ckpt-\d+\.index$/.test(file)));
-  const resumed = await losslens(trainArguments(trainDir));
+  const resumed = await losslens(trainArguments(trainDir, ...briefly));
   assert.equal(resumed.code, 0, resumed.stderr);
   assert.match(resumed.stderr, /resuming .*model\.ckpt-\d+/);
   for (const file of ['selection.csv', 'selections.jsonl', 'monitoring.jsonl', 'items.csv']) {
@@ -238,7 +239,7 @@ test('a run does not go on with other labels, and keeps its files', async () => 
 test('a run that monitors no layers selects items all the same', async () => {
   const trainDir = join(temporaryFolder(), 'unmonitored');
   const { code, stderr } = await losslens(
-    trainArguments(trainDir, '--hm=', '--max_number_of_epochs=1'),
+    trainArguments(trainDir, ...briefly, '--hm=', '--max_number_of_epochs=1'),
   );
   assert.equal(code, 0, stderr);
   assert.equal(readSelections(trainDir).length, 8);

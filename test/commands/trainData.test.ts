@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { writeImageFolder } from '../../datasets/convert.ts';
 import { makeDigits } from '../../datasets/digits.ts';
-import { losslens, temporaryFolder } from '../losslens.ts';
+import { briefly, losslens, temporaryFolder } from '../losslens.ts';
 
 /** 60 digits as DIR/CLASS/NUMBER.png, one of them damaged. */
 const digits = makeDigits('train', 60);
@@ -29,7 +29,7 @@ function trainArguments(trainDir: string, ...more: readonly string[]): string[] 
     '--batch_size=16',
     '--ns=60',
     '--hm=pool1',
-    '--num_preprocessing_threads=1',
+    ...briefly,
     ...more,
   ];
 }

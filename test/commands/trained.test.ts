@@ -13,19 +13,20 @@ import { test } from 'node:test';
 import { makeDigits } from '../../datasets/digits.ts';
 import { encodePng } from '../../datasets/encodePng.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
-import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { briefly, losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 
 const data = temporaryFolder();
-writeSmallMnist(data, 200, 45);
+writeSmallMnist(data, 100, 45);
 const run = join(temporaryFolder(), 'run');
 const trained = await losslens([
   'train',
   '--engine=wasm',
+  ...briefly,
   `--train_dir=${run}`,
   '--dataset_name=mnist',
   `--dataset_dir=${data}`,
-  '--batch_size=20',
+  '--batch_size=10',
   '--max_number_of_epochs=2',
   '--optimizer=momentum',
   '--learning_rate_decay_type=fixed',

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { engine as tfjsEngine } from '@tensorflow/tfjs-core';
@@ -12,6 +11,7 @@ import { Graph } from '../../src/graph/graph.ts';
 import { gather, identity, placeholder } from '../../src/graph/ops/array.ts';
 import { add, matMul, sum } from '../../src/graph/ops/math.ts';
 import { applyGradientDescent, assign, getVariable } from '../../src/graph/ops/variables.ts';
+import { temporaryFolder } from '../losslens.ts';
 
 async function loadEngine(): Promise<Engine | undefined> {
   try {
@@ -147,11 +147,16 @@ test('a wrong feed is named with what was expected', { skip }, async () => {
   assert.throws(() => session.run('read', {}), /closed/);
 });
 
-test('loading leaves no file behind', { skip }, async () => {
-  const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('losslens-graph-'));
-  const before = folders();
+test('loading leaves no file behind', { skip }, async (t) => {
+  const folder = temporaryFolder();
+  const { TMPDIR } = process.env;
+  t.after(() => {
+    if (TMPDIR === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = TMPDIR;
+  });
+  process.env['TMPDIR'] = folder;
   (await loadLine()).close();
-  assert.deepEqual(folders(), before);
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test('the fastest engine is chosen by itself, with the reason', { skip }, async () => {
@@ -163,7 +168,7 @@ test('the fastest engine is chosen by itself, with the reason', { skip }, async 
 });
 
 test('an engine that does not load is said to be so, with what mends it', async () => {
-  const home = mkdtempSync(join(tmpdir(), 'losslens-home-'));
+  const home = temporaryFolder();
   const { LOSSLENS_HOME } = process.env;
   process.env['LOSSLENS_HOME'] = home;
   try {
@@ -183,6 +188,5 @@ test('an engine that does not load is said to be so, with what mends it', async 
   } finally {
     if (LOSSLENS_HOME === undefined) delete process.env['LOSSLENS_HOME'];
     else process.env['LOSSLENS_HOME'] = LOSSLENS_HOME;
-    rmSync(home, { recursive: true });
   }
 });

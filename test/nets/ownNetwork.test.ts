@@ -7,7 +7,7 @@ import { placeholder } from '../../src/graph/ops/array.ts';
 import { loadNetwork } from '../../src/nets/factory.ts';
 import { absoluteNetworkName, networkTitle } from '../../src/nets/ownNetwork.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { losslens, temporaryFolder } from '../losslens.ts';
+import { briefly, losslens, temporaryFolder } from '../losslens.ts';
 
 const folder = temporaryFolder();
 
@@ -30,6 +30,7 @@ test('the documented network trains, and its checkpoint is evaluated', async () 
   const trained = await losslens([
     'train',
     ...model,
+    ...briefly,
     `--train_dir=${trainDir}`,
     '--dataset_name=digits',
     '--batch_size=20',
@@ -162,6 +163,7 @@ test('the network of texts of the documentation is trained on texts', async () =
   const { code, stderr } = await losslens([
     'train',
     '--engine=wasm',
+    ...briefly,
     `--train_dir=${join(folder, 'words')}`,
     '--dataset_name=phrases',
     `--model_name=${path}`,

@@ -7,7 +7,7 @@ import { applyLabelsFile } from '../../datasets/labelsFile.ts';
 import { loadMnist } from '../../datasets/mnist.ts';
 import { csvFields } from '../../src/csv.ts';
 import { type PageItem, type ReviewPage, renderReviewPage } from '../../src/review/reviewPage.ts';
-import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { briefly, losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { launchBrowser, skipWithoutBrowser } from '../tensorboard/browser.ts';
 
 const data = temporaryFolder();
@@ -16,6 +16,7 @@ const trainDir = temporaryFolder();
 const trainArguments = (folder: string, ...more: readonly string[]) => [
   'train',
   '--engine=wasm',
+  ...briefly,
   `--train_dir=${folder}`,
   '--dataset_name=mnist',
   `--dataset_dir=${data}`,

@@ -23,7 +23,8 @@ export function shortRunArguments(
       '--seed=1',
       '--label_noise=0.1',
     ],
-    ...['--ns=4', '--hm=pool1,pool2', '--eval_interval_epochs=3', ...more],
+    ...['--ns=4', '--hm=pool1,pool2', '--eval_interval_epochs=3'],
+    ...['--num_preprocessing_threads=1', ...more],
   ];
 }
 
