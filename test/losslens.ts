@@ -52,6 +52,9 @@ export function losslens(
  */
 export const briefly = ['--num_preprocessing_threads=1', '--projector_items=0'] as const;
 
+/** Module of a network that takes a fraction of LeNet's time, for --model_name. */
+export const smallNetwork = join(packageRoot, 'dist/test/smallNetwork.js');
+
 /** A folder that is deleted after the tests of the file. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'losslens-test-'));

@@ -6,7 +6,14 @@ import { test } from 'node:test';
 import { eventFiles, readEvents } from '../../src/events/readEvents.ts';
 import { readRecords } from '../../src/events/recordReader.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { briefly, losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import {
+  briefly,
+  losslens,
+  smallNetwork,
+  startLosslens,
+  temporaryFolder,
+  writeSmallMnist,
+} from '../losslens.ts';
 
 const data = temporaryFolder();
 writeSmallMnist(data, 20, 10);
@@ -15,7 +22,13 @@ const epochs = 4;
 
 function trainArguments(trainDir: string): string[] {
   return [
-    ...['train', '--engine=wasm', `--train_dir=${trainDir}`, '--model_name=lenet', '--seed=1'],
+    ...[
+      'train',
+      '--engine=wasm',
+      `--train_dir=${trainDir}`,
+      `--model_name=${smallNetwork}`,
+      '--seed=1',
+    ],
     ...['--dataset_name=mnist', `--dataset_dir=${data}`, '--batch_size=10', '--optimizer=sgd'],
     ...[`--max_number_of_epochs=${epochs}`, '--log_every_n_steps=1', '--ns=16', '--hm=pool1'],
     ...briefly,

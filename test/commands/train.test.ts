@@ -3,7 +3,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openTensorBundle } from '../../src/training/checkpoint/tensorBundle.ts';
-import { briefly, losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import {
+  briefly,
+  losslens,
+  smallNetwork,
+  startLosslens,
+  temporaryFolder,
+  writeSmallMnist,
+} from '../losslens.ts';
 import { skipWithoutPython } from '../python.ts';
 import { readWithTensorFlow } from '../tensorboard/readers.ts';
 
@@ -20,7 +27,7 @@ function trainArguments(trainDir: string, ...more: readonly string[]): string[] 
     `--train_dir=${trainDir}`,
     '--dataset_name=mnist',
     `--dataset_dir=${data}`,
-    '--model_name=lenet',
+    `--model_name=${smallNetwork}`,
     '--batch_size=10',
     '--num_preprocessing_threads=1',
     '--max_number_of_epochs=3',
@@ -160,7 +167,7 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
   assert.equal(kept['selection/items'], 3);
   // Every five steps, at the first and at the end of each epoch.
   assert.equal(kept['total_loss'], new Set([1, 5, 10, 11, 15, 20, 22, 25, 30, 33]).size);
-  for (const tag of ['activations/Logits', 'sparsity/conv1', 'variables/LeNet/fc4/biases']) {
+  for (const tag of ['activations/Logits', 'sparsity/conv1', 'variables/Small/fc3/biases']) {
     assert.equal(kept[tag], 1 + 3, tag);
   }
   assert.equal(kept['_hparams_/session_start_info'], 1);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { writeImageFolder } from '../../datasets/convert.ts';
 import { makeDigits } from '../../datasets/digits.ts';
-import { briefly, losslens, temporaryFolder } from '../losslens.ts';
+import { briefly, losslens, smallNetwork, temporaryFolder } from '../losslens.ts';
 
 /** 60 digits as DIR/CLASS/NUMBER.png, one of them damaged. */
 const digits = makeDigits('train', 60);
@@ -30,6 +30,7 @@ function trainArguments(trainDir: string, ...more: readonly string[]): string[] 
     '--ns=60',
     '--hm=pool1',
     ...briefly,
+    `--model_name=${smallNetwork}`,
     ...more,
   ];
 }

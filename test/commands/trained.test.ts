@@ -13,7 +13,14 @@ import { test } from 'node:test';
 import { makeDigits } from '../../datasets/digits.ts';
 import { encodePng } from '../../datasets/encodePng.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
-import { briefly, losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import {
+  briefly,
+  losslens,
+  smallNetwork,
+  startLosslens,
+  temporaryFolder,
+  writeSmallMnist,
+} from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 
 const data = temporaryFolder();
@@ -23,6 +30,7 @@ const trained = await losslens([
   'train',
   '--engine=wasm',
   ...briefly,
+  `--model_name=${smallNetwork}`,
   `--train_dir=${run}`,
   '--dataset_name=mnist',
   `--dataset_dir=${data}`,
@@ -251,6 +259,7 @@ test('a checkpoint without the record of its run asks for what it lacks', async 
   const { code, stderr } = await losslens(args);
   assert.equal(code, 1);
   assert.match(stderr, /holds no run\.json, which names the classes; expected .*--dataset_name/);
-  const named = await losslens([...args, '--dataset_name=mnist', `--dataset_dir=${data}`]);
+  const model = `--model_name=${smallNetwork}`;
+  const named = await losslens([...args, model, '--dataset_name=mnist', `--dataset_dir=${data}`]);
   assert.equal(named.code, 0, named.stderr);
 });

@@ -7,7 +7,7 @@ import { applyLabelsFile } from '../../datasets/labelsFile.ts';
 import { loadMnist } from '../../datasets/mnist.ts';
 import { csvFields } from '../../src/csv.ts';
 import { type PageItem, type ReviewPage, renderReviewPage } from '../../src/review/reviewPage.ts';
-import { briefly, losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { launchBrowser, skipWithoutBrowser } from '../tensorboard/browser.ts';
 
 const data = temporaryFolder();
@@ -20,7 +20,7 @@ const trainArguments = (folder: string, ...more: readonly string[]) => [
   `--train_dir=${folder}`,
   '--dataset_name=mnist',
   `--dataset_dir=${data}`,
-  '--model_name=lenet',
+  `--model_name=${smallNetwork}`,
   '--batch_size=20',
   '--max_number_of_epochs=1',
   '--ns=8',

@@ -119,7 +119,7 @@ async function testPages(): Promise<void> {
       await t.test('Graphs: the network, its gradients, the loss contributions', async () => {
         const nodes = await board.goTo('graphs', 'tf-graph-scene .nodelabel');
         const names = await nodes.allTextContents();
-        for (const name of ['LeNet', 'gradients', 'in_situ', 'losses', 'optimizer']) {
+        for (const name of ['Small', 'gradients', 'in_situ', 'losses', 'optimizer']) {
           assert.ok(
             names.some((text) => text.startsWith(name)),
             `${name} among ${names.join(', ')}`,

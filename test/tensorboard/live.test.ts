@@ -45,11 +45,11 @@ function assertOrdered(steps: readonly number[], what: string): void {
 
 /** Asks for a series; empty where TensorBoard does not know the tag yet. */
 async function scalarSteps(board: TensorBoard, tag: string): Promise<number[]> {
-  const points = await board.scalars('lenet', tag).catch(() => []);
+  const points = await board.scalars('run', tag).catch(() => []);
   return points.map(([, step]) => step);
 }
 async function imageSteps(board: TensorBoard, tag: string): Promise<number[]> {
-  const images = await board.images('lenet', tag).catch(() => []);
+  const images = await board.images('run', tag).catch(() => []);
   return images.map(({ step }) => step);
 }
 
@@ -58,7 +58,7 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
   timeout: 240_000,
 }, async () => {
   const logdir = temporaryFolder();
-  const trainDir = join(logdir, 'lenet');
+  const trainDir = join(logdir, 'run');
   const args = shortRunArguments(shortRunData(), trainDir);
   const samples = `images=${lastStep},text=${lastStep}`;
   const starting = modes.map((mode) => TensorBoard.start(logdir, mode, samples));
@@ -98,7 +98,7 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
   assert.equal(other.code, 1);
   assert.match(
     other.stderr,
-    new RegExp(`^losslens: --train_dir: ".*lenet" is in use by process ${second.pid};.*\\n$`),
+    new RegExp(`^losslens: --train_dir: ".*run" is in use by process ${second.pid};.*\\n$`),
   );
   second.kill('SIGKILL');
   await secondEnded;
@@ -148,7 +148,7 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
       const tag = key.slice('scalars '.length);
       const expected = [...values].sort(([a], [b]) => a - b);
       const got = await until(
-        () => board.scalars('lenet', tag),
+        () => board.scalars('run', tag),
         (points) => points.length >= expected.length && points.at(-1)![1] === expected.at(-1)![0],
         what(tag),
       );
@@ -162,7 +162,7 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
       const tag = key.slice('images '.length);
       const expected = [...values].sort(([a], [b]) => a - b);
       const got = await until(
-        () => board.images('lenet', tag),
+        () => board.images('run', tag),
         (points) => points.length >= expected.length && points.at(-1)!.step === expected.at(-1)![0],
         what(tag),
       );

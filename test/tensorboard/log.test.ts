@@ -167,8 +167,8 @@ async function testLog(): Promise<void> {
       const { debug } = await board.json<{ debug: { data_provider: string } }>('environment');
       assert.match(debug.data_provider, loadingModes[mode]);
       const runs = [
-        ['lenet', seriesOf(training)],
-        ['lenet/eval', seriesOf(evaluation)],
+        ['run', seriesOf(training)],
+        ['run/eval', seriesOf(evaluation)],
       ] as const;
       for (const [name, plugins] of runs) {
         for (const plugin of ['scalars', 'images', 'histograms', 'text', 'pr_curves']) {
@@ -176,13 +176,13 @@ async function testLog(): Promise<void> {
         }
       }
       for (const tag of seriesOf(training).get('images')!.keys()) {
-        for (const { step, query } of await board.images('lenet', tag)) {
+        for (const { step, query } of await board.images('run', tag)) {
           const png = await board.image(query);
           assert.ok(png.equals(pngs.get(`${tag}@${step}`)!), `${tag} at ${step}`);
         }
       }
-      const graph = (await board.bytes('plugin/graphs/graph', { run: 'lenet' })).toString();
-      assert.match(graph, /name: "LeNet\/conv1/);
+      const graph = (await board.bytes('plugin/graphs/graph', { run: 'run' })).toString();
+      assert.match(graph, /name: "Small\/conv1/);
       assert.deepEqual(board.warnings, []);
       // `losslens evaluate` took the place of the last evaluation in the run.
       assert.equal(board.replacements.length, mode === 'slow' ? 1 : 0);

@@ -1,7 +1,7 @@
 /** A short run with everything in its log, on the engine and the data that are there everywhere. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 
 /** Items that are trained on: two steps an epoch. */
 export const items = 20;
@@ -14,7 +14,7 @@ export function shortRunArguments(
   ...more: readonly string[]
 ): string[] {
   return [
-    ...['train', '--engine=wasm', `--train_dir=${trainDir}`, '--model_name=lenet'],
+    ...['train', '--engine=wasm', `--train_dir=${trainDir}`, `--model_name=${smallNetwork}`],
     ...['--dataset_name=mnist', `--dataset_dir=${dataDir}`, '--batch_size=10'],
     ...[`--max_number_of_epochs=${epochs}`, '--optimizer=momentum', '--learning_rate=0.01'],
     ...[
@@ -48,7 +48,7 @@ export function shortRunData(): string {
 /** Makes the run. */
 export async function shortRun(...more: readonly string[]): Promise<ShortRun> {
   const logdir = temporaryFolder();
-  const trainDir = join(logdir, 'lenet');
+  const trainDir = join(logdir, 'run');
   const dataDir = shortRunData();
   const { code, stderr } = await losslens(shortRunArguments(dataDir, trainDir, ...more));
   assert.equal(code, 0, stderr);
