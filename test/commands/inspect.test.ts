@@ -11,7 +11,7 @@ import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { saveCheckpoint } from '../../src/training/checkpoint/checkpoints.ts';
 import { buildPredictionGraph } from '../../src/training/predictionGraph.ts';
 import { hashed } from '../insitu/reference.ts';
-import { briefly, losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 import { writeResidualNetwork } from '../residualNetwork.ts';
 
@@ -171,6 +171,7 @@ test('a run’s own data, network and layers need not be named again', async () 
     'train',
     '--engine=wasm',
     ...briefly,
+    `--model_name=${smallNetwork}`,
     `--train_dir=${trainDir}`,
     '--dataset_name=mnist',
     `--dataset_dir=${data}`,

@@ -10,6 +10,7 @@ import * as nn from '../../src/graph/ops/nn.ts';
 import { statelessRandomUniform } from '../../src/graph/ops/random.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { random } from '../../src/random.ts';
+import { initialValues } from '../../src/training/initialValues.ts';
 import { optimizers } from '../../src/training/optimizers.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { someFeeds, startSession, trainingGraph } from '../training/trainingSession.ts';
@@ -291,7 +292,11 @@ async function trainingDifferences(
   seed: number,
 ): Promise<Record<string, number>> {
   const graph = trainingGraph(modelName, imageShape, monitoredLayers, optimizer);
-  const sessions = [await startSession(tensorflow!, graph), await startSession(wasm, graph)];
+  const values = initialValues(graph.variables, 1);
+  const sessions = [
+    await startSession(tensorflow!, graph, values),
+    await startSession(wasm, graph, values),
+  ];
   const largest: Record<string, number> = {};
   const compare = (signature: string, feeds: Record<string, HostTensor>) => {
     const [expected, actual] = sessions.map((session) => session.run(signature, feeds));

@@ -40,10 +40,14 @@ export function trainingGraph(
   });
 }
 
-/** A session of the graph with its initial values assigned. */
-export async function startSession(engine: Engine, graph: TrainingGraph): Promise<Session> {
+/** A session of the graph with values assigned, by default its initial ones. */
+export async function startSession(
+  engine: Engine,
+  graph: TrainingGraph,
+  values = initialValues(graph.variables, 1),
+): Promise<Session> {
   const session = await engine.load(graph.graph, graph.signatures);
-  session.run('assign', initialValues(graph.variables, 1));
+  session.run('assign', values);
   return session;
 }
 
