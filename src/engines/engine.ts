@@ -20,7 +20,7 @@ export type Signatures = Readonly<Record<string, Signature>>;
 
 /** What an engine makes of bfloat16 in convolutions and matrix products. */
 export interface Bfloat16Support {
-  readonly support: 'none' | 'slow' | 'fast';
+  readonly support: 'none' | 'slow' | 'untried' | 'fast';
   /** For people, such as 'the processor has amx_bf16'. */
   readonly reason: string;
 }

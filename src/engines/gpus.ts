@@ -23,21 +23,6 @@ export function askDriver(): DriverReport {
   return status === 0 ? { gpus: lines } : { gpus: [], failure: lines.join(' ') };
 }
 
-/**
- * The compute capability of the machine's GPUs, such as 8.0 for Ampere; the lowest where there are
- * several.
- *
- * @returns  undefined where nvidia-smi is missing or too old to tell
- */
-export function computeCapability(): number | undefined {
-  const query = ['--query-gpu=compute_cap', '--format=csv,noheader'];
-  const { status, stdout } = spawnSync('nvidia-smi', query, { encoding: 'utf8' });
-  const capabilities = status === 0 ? stdout.trim().split('\n').map(Number) : [];
-  return capabilities.every((capability) => capability > 0) && capabilities.length > 0
-    ? Math.min(...capabilities)
-    : undefined;
-}
-
 function readProc(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder).map((gpu) => {

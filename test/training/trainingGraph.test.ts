@@ -248,10 +248,11 @@ test('a frozen scope that no variable is in is an error that lists those that th
 });
 
 test('auto takes bfloat16 where the engine is fast at it, and only float32 works everywhere', () => {
-  const withSupport = (support: 'none' | 'slow' | 'fast') =>
+  const withSupport = (support: 'none' | 'slow' | 'untried' | 'fast') =>
     ({ bfloat16: { support, reason: 'because' } }) as Engine;
   assert.equal(choosePrecision('auto', withSupport('fast')).computeType, 'bfloat16');
   assert.equal(choosePrecision('auto', withSupport('slow')).computeType, 'float32');
+  assert.equal(choosePrecision('auto', withSupport('untried')).computeType, 'float32');
   assert.equal(choosePrecision('auto', withSupport('none')).computeType, 'float32');
   assert.equal(choosePrecision('bfloat16', withSupport('slow')).computeType, 'bfloat16');
   assert.equal(choosePrecision('float32', withSupport('fast')).computeType, 'float32');
