@@ -186,7 +186,7 @@ export function drawUpwards(drawing: Drawing, x: number, y: number, draw: () => 
   drawing.rotate(-Math.PI / 2);
   draw();
   drawing.restore();
-  // It is that of before again.
+  // `restore` has brought back the font of before.
   fonts.delete(drawing);
 }
 

@@ -54,8 +54,8 @@ export function encodeOpaquePng(rgba: Uint8ClampedArray, width: number, height: 
       continue;
     }
     rows[to++] = none;
-    // Four pixels at a time, as three words; red, which comes first, is a word's lowest byte. Past the
-    // end of the row they are of no matter.
+    // Four pixels at a time, as three words; red, which comes first, is a word's lowest byte. What is
+    // packed past the end of the row is not copied.
     for (let pixel = y * width, word = 0; word < packed.length; pixel += 4, word += 3) {
       const second = pixels[pixel + 1]!;
       const third = pixels[pixel + 2]!;

@@ -1,5 +1,6 @@
 /** Draws views in a thread of their own, in order, with a bound on what waits. */
-import { SHARE_ENV, Worker } from 'node:worker_threads';
+import './hugePages.ts';
+import { Worker } from 'node:worker_threads';
 import type { ViewOptions } from './monitoringView.ts';
 import type { ScatterView } from './scatterView.ts';
 import type {
@@ -20,8 +21,7 @@ interface Waiting {
 
 /** Turns views into PNG files. */
 export class ViewRenderer {
-  // With the environment of the process, not a copy: native code is to see what the thread sets.
-  readonly #worker = new Worker(new URL('./viewWorker.js', import.meta.url), { env: SHARE_ENV });
+  readonly #worker = new Worker(new URL('./viewWorker.js', import.meta.url));
   readonly #waiting: Waiting[] = [];
   readonly #options: ViewOptions;
   readonly #maxWaiting: number;
