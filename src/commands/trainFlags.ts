@@ -71,7 +71,7 @@ export const engineFlags = {
   precision: choice(
     precisionChoices,
     'float32',
-    'element type of convolutions and matrix products; auto: bfloat16 where it is fast',
+    'element type of convolutions and matrix products; auto: bfloat16 where it is known to pay',
   ),
 };
 
@@ -221,7 +221,7 @@ export const trainFlags = {
   },
   Engine: {
     ...engineFlags,
-    // As accurate in the end, and a third faster.
+    // Where it takes bfloat16, a step needs two thirds of the time (docs/benchmarks.md).
     precision: { ...engineFlags.precision, defaultValue: 'auto' as const },
     master: unsupported(text('', ''), oneProcess),
     num_clones: unsupported(integer(1, ''), oneProcess),

@@ -123,6 +123,10 @@ export function loadTensorFlowPackage(folder: string): Engine {
 
 /** Intel's AMX multiplies bfloat16 several times as fast as AVX-512 does float32. */
 function bfloat16OnCpu(): Bfloat16Support {
+  // Only oneDNN knows AMX.
+  if (/^(0|false)$/i.test(process.env['TF_ENABLE_ONEDNN_OPTS'] ?? '')) {
+    return { support: 'slow', reason: 'TF_ENABLE_ONEDNN_OPTS turns oneDNN off' };
+  }
   return cpuFeatures().has('amx_bf16')
     ? { support: 'fast', reason: 'the processor has amx_bf16' }
     : { support: 'slow', reason: 'the processor has no amx_bf16' };

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
 
@@ -24,7 +24,7 @@ interface Holder {
 
 /** A lock that is held. */
 export interface FolderLock {
-  /** Gives the folder free; one that was made for it and is empty still is deleted. */
+  /** Gives the folder free; folders that were made for it and are empty still are deleted. */
   release(): Promise<void>;
 }
 
@@ -89,6 +89,19 @@ async function takeOver(path: string, own: Holder): Promise<boolean> {
   return false;
 }
 
+/** Deletes a folder and those above it up to the first that was made with it, as far as they are empty. */
+async function removeEmpty(folder: string, made: string | undefined): Promise<void> {
+  if (made === undefined) return;
+  const top = resolve(made);
+  for (let path = resolve(folder); path.length >= top.length; path = dirname(path)) {
+    try {
+      await rmdir(path);
+    } catch {
+      return;
+    }
+  }
+}
+
 /**
  * Makes a folder where it is missing and locks it for this process. The lock of a process that was
  * killed is taken over: at once on the machine where it ran, elsewhere after three minutes.
@@ -103,17 +116,24 @@ export async function lockFolder(folder: string, flag: string): Promise<FolderLo
     new UserError(
       `${flag}: cannot write to "${folder}" (${message}); expected a folder of one's own.`,
     );
-  const made = await mkdir(folder, { recursive: true }).catch((error: Error) => {
-    throw cannotWrite(error);
-  });
+  /** The first folder on the way that was not there. */
+  let made: string | undefined;
   for (;;) {
+    const first = await mkdir(folder, { recursive: true }).catch((error: Error) => {
+      throw cannotWrite(error);
+    });
+    made ??= first;
     try {
       await writeFile(path, JSON.stringify(own), { flag: 'wx' });
       break;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      const { code } = error as NodeJS.ErrnoException;
+      // Whoever made the folder has just deleted it.
+      if (code === 'ENOENT') continue;
+      if (code !== 'EEXIST') {
         // A full disk leaves it empty.
         await rm(path, { force: true }).catch(() => {});
+        await removeEmpty(folder, made);
         throw cannotWrite(error as Error);
       }
     }
@@ -134,8 +154,7 @@ export async function lockFolder(folder: string, flag: string): Promise<FolderLo
     async release() {
       clearInterval(heartbeat);
       await rm(path, { force: true });
-      // It fails where something was put into it.
-      if (made !== undefined) await rmdir(folder).catch(() => {});
+      await removeEmpty(folder, made);
     },
   };
 }

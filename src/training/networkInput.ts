@@ -17,7 +17,6 @@ import {
   readVocabulary,
   type Vocabulary,
   vocabularyFile,
-  writeVocabulary,
 } from '../preprocessing/vocabulary.ts';
 
 /** The flags that the input depends on. */
@@ -61,13 +60,12 @@ export async function networkInput(
 
 /**
  * The words of a training run: those of the checkpoint that it goes on from, whose vectors are theirs,
- * or else the most frequent ones of the data. They are recorded in the run's folder.
+ * or else the most frequent ones of the data.
  *
  * @param checkpoint  the run's own latest one, or that of --checkpoint_path; undefined for none
  * @param maxSize     words at most
  */
 export async function trainingVocabulary(
-  trainDir: string,
   checkpoint: string | undefined,
   dataset: Dataset,
   maxSize: number,
@@ -76,10 +74,7 @@ export async function trainingVocabulary(
     checkpoint === undefined
       ? null
       : await readVocabulary(join(dirname(checkpoint), vocabularyFile));
-  const vocabulary =
-    known ?? buildVocabulary(dataset.kind === 'texts' ? dataset.texts : [], maxSize);
-  await writeVocabulary(join(trainDir, vocabularyFile), vocabulary);
-  return vocabulary;
+  return known ?? buildVocabulary(dataset.kind === 'texts' ? dataset.texts : [], maxSize);
 }
 
 /**

@@ -73,6 +73,7 @@ export class PeriodicEvaluation {
    *
    * @param split      from `loadEvaluationSplit`
    * @param firstStep  first step that may be logged
+   * @throws UserError  when the folder cannot be written to, or another process writes to it
    */
   static async create(
     options: RunOptions,

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { Cleanup } from '../cleanup.ts';
+import type { Engine } from '../engines/engine.ts';
 import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
 import { EventWriter } from '../events/eventWriter.ts';
@@ -15,6 +16,7 @@ import { networkTitle } from '../nets/ownNetwork.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { checkPreprocessing } from '../preprocessing/factory.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
+import { vocabularyFile, writeVocabulary } from '../preprocessing/vocabulary.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { latestCheckpoint, resolveCheckpoint } from './checkpoint/checkpoints.ts';
 import { saveRun } from './checkpointing.ts';
@@ -31,7 +33,7 @@ import { loadEvaluationSplit, PeriodicEvaluation } from './periodicEvaluation.ts
 import { choosePrecision, type Precision } from './precision.ts';
 import { createProgress } from './progress.ts';
 import type { RunOptions } from './runOptions.ts';
-import { writeRunRecord } from './runRecord.ts';
+import { readRunRecord, writeRunRecord } from './runRecord.ts';
 import { epochLine, followLine, printReport } from './runReport.ts';
 import { writeSelectionEmbedding } from './selectionEmbedding.ts';
 import { selectionsFile } from './selectionFiles.ts';
@@ -50,8 +52,18 @@ function inputOf(
   return networkInput(network, dataset, { ...options, imageSize }, async () => {
     const own = await latestCheckpoint(train_dir);
     const checkpoint = own ?? (checkpoint_path && (await resolveCheckpoint(checkpoint_path)));
-    return trainingVocabulary(train_dir, checkpoint, dataset, vocabulary_size);
+    return trainingVocabulary(checkpoint, dataset, vocabulary_size);
   });
+}
+
+/** What is computed in. A run that goes on keeps to what it began with, unless another is asked for. */
+async function precisionOf(
+  { precision, train_dir }: RunOptions,
+  engine: Engine,
+): Promise<Precision> {
+  const goesOn = (await latestCheckpoint(train_dir)) !== undefined;
+  const begun = goesOn ? (await readRunRecord(train_dir))?.precision.computeType : undefined;
+  return choosePrecision(precision, engine, begun);
 }
 
 /** The graph that the flags ask for. @throws UsageError when they do not fit together */
@@ -107,13 +119,9 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
   const data = await loadTrainingData(options);
   const { dataset, plantedErrors } = data;
   const { engine, reason } = await selectEngine(options.engine, options.clone_on_cpu);
-  const precision = choosePrecision(options.precision, engine);
+  const precision = await precisionOf(options, engine);
   const input = await inputOf(options, network, dataset);
   const pipelineOptions = { preprocessingName, input, seed: options.seed };
-  const evaluationSplit =
-    options.eval_interval_epochs === 0
-      ? null
-      : await loadEvaluationSplit(options, pipelineOptions, dataset);
   const training = buildGraph(options, network, dataset, input, precision);
   const { selectionLayer, monitoredLayers } = training;
   const start = await findStartingPoint(options, training, dataset);
@@ -130,7 +138,15 @@ async function trainWith(options: RunOptions, cleanup: Cleanup): Promise<number>
     );
     return 0;
   }
+  const evaluationSplit =
+    options.eval_interval_epochs === 0
+      ? null
+      : await loadEvaluationSplit(options, pipelineOptions, dataset);
+  // From here on files are written.
   await recordTrainingData(options, data);
+  if (input.kind === 'texts') {
+    await writeVocabulary(join(options.train_dir, vocabularyFile), input.vocabulary);
+  }
   const progress = createProgress(
     process.stderr,
     firstStep,

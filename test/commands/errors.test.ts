@@ -70,6 +70,14 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
     2,
     /--eval_split_name: got "val"; mnist has train and test/,
   ],
+  'an unknown split of texts to evaluate': [
+    train(
+      ...['--dataset_name=phrases', '--model_name=textcnn'],
+      ...['--eval_interval_epochs=1', '--eval_split_name=val'],
+    ),
+    2,
+    /--eval_split_name: got "val"; phrases has train and test/,
+  ],
   'an unknown preprocessing': [train('--preprocessing_name=x'), 2, /--preprocessing_name: got "x"/],
   'an unknown flag': [
     train('--learnin_rate=1'),
@@ -131,9 +139,34 @@ for (const [mistake, [args, code, message]] of Object.entries(mistakes)) {
   });
 }
 
-test('--debug shows where an error comes from', async () => {
-  const { stderr } = await losslens(['--debug', ...train('--hs=pool3')]);
-  assert.match(stderr, /at buildTrainingGraph/);
+test('--debug shows where an error comes from, wherever it stands', async () => {
+  for (const args of [
+    ['--debug', ...train('--hs=pool3')],
+    [...train('--hs=pool3'), '--debug'],
+  ]) {
+    const { stderr } = await losslens(args);
+    assert.match(stderr, /at buildTrainingGraph/);
+  }
+});
+
+test('help lists all commands, and tells of one', async () => {
+  const { code, stdout } = await losslens(['--help']);
+  assert.equal(code, 0);
+  const listed = [...stdout.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name);
+  assert.deepEqual(listed, [
+    ...['train', 'evaluate', 'engine', 'data', 'layers', 'predict', 'export', 'inspect'],
+    ...['verify', 'review', 'help'],
+  ]);
+  for (const args of [
+    ['help', 'train'],
+    ['train', '--help'],
+  ]) {
+    const { stdout: help } = await losslens(args);
+    assert.match(help, /^Usage: losslens train /);
+    assert.match(help, /--precision <NAME>[^-]*\[auto\]/);
+  }
+  const { stdout: evaluate } = await losslens(['evaluate', '--help']);
+  assert.match(evaluate, /--precision <NAME>[^-]*\[float32\]/);
 });
 
 test('a reader who has seen enough of the output is no error', async () => {

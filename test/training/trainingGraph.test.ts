@@ -256,6 +256,10 @@ test('auto takes bfloat16 where the engine is fast at it, and only float32 works
   assert.equal(choosePrecision('auto', withSupport('none')).computeType, 'float32');
   assert.equal(choosePrecision('bfloat16', withSupport('slow')).computeType, 'bfloat16');
   assert.equal(choosePrecision('float32', withSupport('fast')).computeType, 'float32');
+  // A run goes on as it began, where it can.
+  assert.equal(choosePrecision('auto', withSupport('fast'), 'float32').computeType, 'float32');
+  assert.equal(choosePrecision('auto', withSupport('slow'), 'bfloat16').computeType, 'bfloat16');
+  assert.equal(choosePrecision('auto', withSupport('none'), 'bfloat16').computeType, 'float32');
   assert.throws(
     () => choosePrecision('bfloat16', withSupport('none')),
     /--precision: got "bfloat16", but because; expected float32/,
