@@ -28,14 +28,14 @@ export interface DecodeOptions {
   readonly size: DecodedSize;
 }
 
+type Canvas = typeof import('@napi-rs/canvas');
+
 function isBmp(bytes: Buffer): boolean {
   return bytes.toString('latin1', 0, 2) === 'BM';
 }
 
 /** Rewrites a BMP, which libvips does not read, as PNG. */
-async function bmpToPng(bytes: Buffer): Promise<Buffer> {
-  // Loaded for it alone: few images are BMP.
-  const { createCanvas, loadImage } = await import('@napi-rs/canvas');
+async function bmpToPng(bytes: Buffer, { createCanvas, loadImage }: Canvas): Promise<Buffer> {
   const bmp = await loadImage(bytes);
   if (bmp.width * bmp.height > maxPixels) throw new Error('Input image exceeds pixel limit');
   const canvas = createCanvas(bmp.width, bmp.height);
@@ -107,8 +107,10 @@ export async function decodeImage(
 ): Promise<Image> {
   const plain = decodePlainPng(bytes, { channels, size });
   if (plain !== null) return plain;
+  // Loaded for BMP alone, which is rare; outside, for that it does not load is not the image's fault.
+  const canvas = isBmp(bytes) ? await import('@napi-rs/canvas') : undefined;
   try {
-    const image = sharp(isBmp(bytes) ? await bmpToPng(bytes) : bytes, {
+    const image = sharp(canvas === undefined ? bytes : await bmpToPng(bytes, canvas), {
       limitInputPixels: maxPixels,
     })
       .autoOrient()

@@ -1,7 +1,7 @@
 /** A split that a data set does not have. */
 import { UsageError } from '../src/errors.ts';
 
-/** Names the flag that asked for it: by default the one that every command has. */
+/** Names the flag that asked for it: by default the one of all commands that read data. */
 export class UnknownSplitError extends UsageError {
   readonly #problem: string;
 

@@ -22,7 +22,7 @@ const visible = String.raw`[^\p{White_Space}\p{Cc}\p{Cf}]`;
 
 let compiled: RegExp | undefined;
 
-/** Twenty times as fast as Intl.Segmenter; compiled, for a while, when the first text comes. */
+/** Twenty times as fast as Intl.Segmenter. Compiling it takes a while and waits for the first text. */
 function tokenPattern(): RegExp {
   compiled ??= new RegExp(
     String.raw`${letters}(?:['’]${letters})*|[${spaceless}]\p{M}*|\p{RGI_Emoji}|${visible}`,
