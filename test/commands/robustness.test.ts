@@ -18,9 +18,9 @@ import {
 const data = temporaryFolder();
 writeSmallMnist(data, 20, 10);
 /** Two steps an epoch. */
-const epochs = 4;
+const epochs = 12;
 
-function trainArguments(trainDir: string): string[] {
+function trainArguments(trainDir: string, ...more: readonly string[]): string[] {
   return [
     ...[
       'train',
@@ -32,6 +32,7 @@ function trainArguments(trainDir: string): string[] {
     ...['--dataset_name=mnist', `--dataset_dir=${data}`, '--batch_size=10', '--optimizer=sgd'],
     ...[`--max_number_of_epochs=${epochs}`, '--log_every_n_steps=1', '--ns=16', '--hm=pool1'],
     ...briefly,
+    ...more,
   ];
 }
 
@@ -49,8 +50,8 @@ function loggedSteps(trainDir: string): number[] {
   return [...steps].sort((a, b) => a - b);
 }
 
-async function assertResumes(trainDir: string): Promise<void> {
-  const { code, stderr } = await losslens(trainArguments(trainDir));
+async function assertResumes(trainDir: string, ...more: readonly string[]): Promise<void> {
+  const { code, stderr } = await losslens(trainArguments(trainDir, ...more));
   assert.equal(code, 0, stderr);
   assertWhole(trainDir);
   assert.deepEqual(
@@ -126,7 +127,9 @@ test('Ctrl-C leaves a checkpoint even when the console is gone before', async ()
 
 test('Ctrl-C twice ends a run at once, and loses nothing that it had written', async () => {
   const trainDir = join(temporaryFolder(), 'run');
-  const [child, ended] = startLosslens(trainArguments(trainDir));
+  // Its checkpoint takes long enough to be interrupted.
+  const model = '--model_name=lenet';
+  const [child, ended] = startLosslens(trainArguments(trainDir, model));
   let text = '';
   let interrupts = 0;
   child.stderr!.on('data', (chunk) => {
@@ -140,5 +143,5 @@ test('Ctrl-C twice ends a run at once, and loses nothing that it had written', a
   assert.equal(interrupts, 2, stderr);
   assertWhole(trainDir);
   assert.ok(loggedSteps(trainDir).includes(4));
-  await assertResumes(trainDir);
+  await assertResumes(trainDir, model);
 });

@@ -29,7 +29,6 @@ function trainArguments(trainDir: string, ...more: readonly string[]): string[] 
     `--dataset_dir=${data}`,
     `--model_name=${smallNetwork}`,
     '--batch_size=10',
-    '--num_preprocessing_threads=1',
     '--max_number_of_epochs=3',
     '--optimizer=momentum',
     '--learning_rate=0.01',
