@@ -91,6 +91,7 @@ async function run(dataset: string, noise: string, seed: string, folder: string)
       ...settings[dataset]!,
       `--label_noise_type=${noise}`,
       `--seed=${seed}`,
+      '--precision=float32',
       '--log_every_n_steps=200',
     ];
     console.error(`${dataset}, ${noise} noise, seed ${seed}`);

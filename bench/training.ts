@@ -136,6 +136,8 @@ async function trainingRate(
     join(packageRoot, 'dist/bin/losslens.js'),
     'train',
     '--engine=tensorflow',
+    // As the step in Python.
+    '--precision=float32',
     `--train_dir=${trainDir}`,
     ...dataset,
     '--model_name=lenet',

@@ -133,6 +133,7 @@ async function secondEpochRate(data: string, monitoredItems: number): Promise<nu
     join(packageRoot, 'dist/bin/losslens.js'),
     'train',
     '--engine=tensorflow',
+    '--precision=float32',
     `--train_dir=${trainDir}`,
     '--dataset_name=mnist',
     `--dataset_dir=${join(data, 'mnist')}`,
