@@ -59,9 +59,15 @@ test('a contact sheet goes on in a second row', async () => {
 });
 
 test('PNG keeps every sample and the channels', async () => {
-  for (const channels of [1, 3]) {
-    const data = Uint8Array.from({ length: 20 * channels }, (_, i) => i * 4);
-    const png = await encodePng({ width: 5, height: 4, channels, data });
+  // Small and large ones are compressed in different ways.
+  for (const [width, height, channels] of [
+    [5, 4, 1],
+    [5, 4, 3],
+    [300, 260, 1],
+    [300, 260, 3],
+  ] as const) {
+    const data = Uint8Array.from({ length: width * height * channels }, (_, i) => i * 4);
+    const png = await encodePng({ width, height, channels, data });
     assert.equal((await sharp(png).metadata()).channels, channels);
     const image = sharp(png);
     if (channels === 1) image.toColourspace('b-w');
