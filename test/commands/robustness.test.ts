@@ -17,7 +17,8 @@ import {
 
 const data = temporaryFolder();
 writeSmallMnist(data, 20, 10);
-/** Two steps an epoch. */
+const stepsPerEpoch = 2;
+/** So many that a run which is interrupted in the third does not end before it hears of it. */
 const epochs = 12;
 
 function trainArguments(trainDir: string, ...more: readonly string[]): string[] {
@@ -30,7 +31,7 @@ function trainArguments(trainDir: string, ...more: readonly string[]): string[] 
       '--seed=1',
     ],
     ...['--dataset_name=mnist', `--dataset_dir=${data}`, '--batch_size=10', '--optimizer=sgd'],
-    ...[`--max_number_of_epochs=${epochs}`, '--log_every_n_steps=1', '--ns=16', '--hm=pool1'],
+    ...[`--max_number_of_epochs=${epochs}`, '--log_every_n_steps=1', '--ns=4', '--hm=pool1'],
     ...briefly,
     ...more,
   ];
@@ -50,13 +51,17 @@ function loggedSteps(trainDir: string): number[] {
   return [...steps].sort((a, b) => a - b);
 }
 
-async function assertResumes(trainDir: string, ...more: readonly string[]): Promise<void> {
+async function assertResumes(
+  trainDir: string,
+  expectedEpochs = epochs,
+  ...more: readonly string[]
+): Promise<void> {
   const { code, stderr } = await losslens(trainArguments(trainDir, ...more));
   assert.equal(code, 0, stderr);
   assertWhole(trainDir);
   assert.deepEqual(
     loggedSteps(trainDir),
-    Array.from({ length: 2 * epochs }, (_, i) => i + 1),
+    Array.from({ length: stepsPerEpoch * expectedEpochs }, (_, i) => i + 1),
   );
   assert.ok(!existsSync(join(trainDir, 'losslens.lock')));
   assert.deepEqual(
@@ -127,9 +132,9 @@ test('Ctrl-C leaves a checkpoint even when the console is gone before', async ()
 
 test('Ctrl-C twice ends a run at once, and loses nothing that it had written', async () => {
   const trainDir = join(temporaryFolder(), 'run');
-  // Its checkpoint takes long enough to be interrupted.
-  const model = '--model_name=lenet';
-  const [child, ended] = startLosslens(trainArguments(trainDir, model));
+  // Its steps and its checkpoint take long enough to be interrupted.
+  const slow = ['--model_name=lenet', '--max_number_of_epochs=4'];
+  const [child, ended] = startLosslens(trainArguments(trainDir, ...slow));
   let text = '';
   let interrupts = 0;
   child.stderr!.on('data', (chunk) => {
@@ -143,5 +148,5 @@ test('Ctrl-C twice ends a run at once, and loses nothing that it had written', a
   assert.equal(interrupts, 2, stderr);
   assertWhole(trainDir);
   assert.ok(loggedSteps(trainDir).includes(4));
-  await assertResumes(trainDir, model);
+  await assertResumes(trainDir, 4, ...slow);
 });
