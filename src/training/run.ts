@@ -61,9 +61,9 @@ async function precisionOf(
   { precision, train_dir }: RunOptions,
   engine: Engine,
 ): Promise<Precision> {
-  const goesOn = (await latestCheckpoint(train_dir)) !== undefined;
-  const begun = goesOn ? (await readRunRecord(train_dir))?.precision.computeType : undefined;
-  return choosePrecision(precision, engine, begun);
+  const goesOn = precision === 'auto' && (await latestCheckpoint(train_dir)) !== undefined;
+  const record = goesOn ? await readRunRecord(train_dir) : undefined;
+  return choosePrecision(precision, engine, record?.precision.computeType);
 }
 
 /** The graph that the flags ask for. @throws UsageError when they do not fit together */

@@ -46,7 +46,7 @@ export async function writeRunRecord(folder: string, record: RunRecord): Promise
  * Reads the record of the run in a folder.
  *
  * @returns  undefined when the folder holds none
- * @throws UserError  when run.json is damaged
+ * @throws UserError  when run.json is damaged or lacks a part
  */
 export async function readRunRecord(folder: string): Promise<RunRecord | undefined> {
   const path = join(folder, 'run.json');
@@ -57,11 +57,18 @@ export async function readRunRecord(folder: string): Promise<RunRecord | undefin
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
   }
+  const damage = (what: string) =>
+    new UserError(`${path}: is no record of a run (${what}). Delete it to do without.`);
+  let record: RunRecord | null;
   try {
-    return JSON.parse(content) as RunRecord;
+    record = JSON.parse(content) as RunRecord | null;
   } catch (error) {
-    throw new UserError(`${path}: is no record of a run (${(error as Error).message}).`);
+    throw damage((error as Error).message);
   }
+  for (const part of ['flags', 'precision', 'dataset'] as const) {
+    if (!(record?.[part] instanceof Object)) throw damage(`it has no "${part}"`);
+  }
+  return record!;
 }
 
 /** The flags of the run in a folder, by name; undefined when it holds none. */
