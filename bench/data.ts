@@ -18,15 +18,15 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { loadCifar10 } from '../datasets/cifar10.ts';
 import { writeTfrecords } from '../datasets/convert.ts';
 import type { ImageDataset } from '../datasets/dataset.ts';
 import { loadImages } from '../datasets/factory.ts';
+import { loadCifar10 } from '../datasets/formats/cifar10.ts';
 import { type InMemoryDataset, inMemory } from '../datasets/inMemory.ts';
+import { choosePrecision } from '../src/engines/precision.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { imageInput } from '../src/preprocessing/itemInput.ts';
-import { choosePrecision } from '../src/training/precision.ts';
 import { median } from './measure.ts';
 import { TrainingStep } from './trainingStep.ts';
 

@@ -1,13 +1,13 @@
 /** A training step on its own, as the benchmarks time it. */
 import { loadDataset } from '../datasets/factory.ts';
 import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
+import { networkInput } from '../src/input/networkInput.ts';
+import { initialValues } from '../src/model/initialValues.ts';
+import { optimizerDefaults } from '../src/model/optimizers.ts';
+import { buildTrainingGraph } from '../src/model/trainingGraph.ts';
 import { getNetwork } from '../src/nets/factory.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import type { ItemInput } from '../src/preprocessing/itemInput.ts';
-import { initialValues } from '../src/training/initialValues.ts';
-import { networkInput } from '../src/training/networkInput.ts';
-import { optimizerDefaults } from '../src/training/optimizers.ts';
-import { buildTrainingGraph } from '../src/training/trainingGraph.ts';
 
 /** What a step trains. */
 export interface StepOptions {

@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../src/errors.ts';
-import { encodeRecord } from '../src/events/tfrecord.ts';
-import { replaceFile } from '../src/replaceFile.ts';
-import { classNamesFile, formatClassNames } from './classNames.ts';
+import { replaceFile } from '../src/files/replaceFile.ts';
+import { encodeRecord } from '../src/files/tfrecord.ts';
 import { type Image, type ImageDataset, imagesOf } from './dataset.ts';
-import { encodePng } from './encodePng.ts';
-import { encodeExample } from './example.ts';
-import { tfrecordFile } from './tfrecordDataset.ts';
+import { encodeExample } from './formats/example.ts';
+import { tfrecordFile } from './formats/tfrecordDataset.ts';
+import { encodePng } from './images/encodePng.ts';
+import { classNamesFile, formatClassNames } from './labels/classNames.ts';
 
 /** What a split is written as. */
 export interface ConvertOptions {

@@ -1,6 +1,6 @@
 /** What every data set offers, whatever its items are and whatever form its files have. */
 import { UsageError } from '../src/errors.ts';
-import type { ImageStore } from './imageStore.ts';
+import type { ImageStore } from './images/imageStore.ts';
 
 /** One image as its source has it: 8-bit samples, row-major, channels interleaved. */
 export interface Image {

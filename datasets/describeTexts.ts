@@ -1,6 +1,7 @@
 /** What a data set of texts holds, in numbers. */
-import { tokenize } from '../src/tokens.ts';
+
 import type { TextDataset } from './dataset.ts';
+import { tokenize } from './tokens.ts';
 
 /** Numbers about one split of texts. */
 export interface TextDescription {

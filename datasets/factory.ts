@@ -1,18 +1,18 @@
 /** The data sets by the name that --dataset_name takes. */
 import { UsageError } from '../src/errors.ts';
-import { cifar10Splits, loadCifar10 } from './cifar10.ts';
-import { readClassNames } from './classNames.ts';
+import { makeDigits } from './builtIn/digits.ts';
+import { makePhrases } from './builtIn/phrases.ts';
+import { makeShapes } from './builtIn/shapes.ts';
 import { type Dataset, expectImages, type ImageDataset } from './dataset.ts';
-import type { DecodedSize } from './decodeImage.ts';
-import { makeDigits } from './digits.ts';
-import type { SkippedItem } from './encodedDataset.ts';
-import type { EncodedSplit } from './encodedImages.ts';
-import { imageFolderSplits, listImageFolder } from './imageFolder.ts';
-import { loadMnist, mnistSplits } from './mnist.ts';
-import { makePhrases } from './phrases.ts';
-import { makeShapes } from './shapes.ts';
-import { loadTextTsv, textTsvSplits } from './textTsv.ts';
-import { findTfrecords, listTfrecords } from './tfrecordDataset.ts';
+import { cifar10Splits, loadCifar10 } from './formats/cifar10.ts';
+import { imageFolderSplits, listImageFolder } from './formats/imageFolder.ts';
+import { loadMnist, mnistSplits } from './formats/mnist.ts';
+import { loadTextTsv, textTsvSplits } from './formats/textTsv.ts';
+import { findTfrecords, listTfrecords } from './formats/tfrecordDataset.ts';
+import type { DecodedSize } from './images/decodeImage.ts';
+import type { SkippedItem } from './images/encodedDataset.ts';
+import type { EncodedSplit } from './images/encodedImages.ts';
+import { readClassNames } from './labels/classNames.ts';
 import { UnknownSplitError } from './unknownSplitError.ts';
 
 /** Which data to load. */
@@ -72,7 +72,7 @@ function inFolder(name: string, splits: readonly string[], load: typeof loadMnis
 
 async function loadEncoded(split: EncodedSplit, options: DatasetOptions): Promise<ImageDataset> {
   // Only who decodes loads the decoders.
-  const { encodedDataset } = await import('./encodedDataset.ts');
+  const { encodedDataset } = await import('./images/encodedDataset.ts');
   const { dataset, skipped } = await encodedDataset(split, {
     size: options.size ?? null,
     channels: options.channels ?? null,

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { makeDigits } from '../datasets/digits.ts';
+import { makeDigits } from '../datasets/builtIn/digits.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 
 /** How a command ended. */

@@ -7,9 +7,13 @@ import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
 import { type Dataset, expectImages, type ImageDataset } from '../../datasets/dataset.ts';
 import { contactSheet, type Description, describeDataset } from '../../datasets/describe.ts';
 import { describeTexts, type TextDescription } from '../../datasets/describeTexts.ts';
-import { type DownloadName, downloadDataset, downloadNames } from '../../datasets/download.ts';
-import { encodePng } from '../../datasets/encodePng.ts';
+import {
+  type DownloadName,
+  downloadDataset,
+  downloadNames,
+} from '../../datasets/download/download.ts';
 import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
+import { encodePng } from '../../datasets/images/encodePng.ts';
 import { UsageError } from '../errors.ts';
 import {
   addFlags,

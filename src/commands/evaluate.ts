@@ -1,11 +1,11 @@
 /** `losslens evaluate`: how good a checkpoint is on a split. */
 import { Command } from 'commander';
+import { interruptSignal } from '../console/interrupt.ts';
 import {
   type EvaluationOptions,
   runEvaluation,
   waitForCheckpoint,
-} from '../training/evaluationRun.ts';
-import { interruptSignal } from '../training/interrupt.ts';
+} from '../evaluation/evaluationRun.ts';
 import {
   addFlags,
   boolean,

@@ -1,7 +1,7 @@
 /** `losslens export`: writes a trained network as a SavedModel for TensorFlow and its servers. */
 import { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import { exportNetwork, servingSignature } from '../training/exportRun.ts';
+import { exportNetwork, servingSignature } from '../inference/exportRun.ts';
 import { addFlags, type FlagValues, optionalText } from './flags.ts';
 import { resolveTrainedNetwork, trainedNetworkFlags } from './trainedNetworkFlags.ts';
 

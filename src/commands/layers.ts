@@ -1,11 +1,11 @@
 /** `losslens layers`: the end points of a network, which --hs and --hm take. */
 import { Command } from 'commander';
+import { type Column, textTable } from '../console/textTable.ts';
+import { describeLayers, type NetworkDescription } from '../inspection/layerDescriptions.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import { type GraphInput, imageInput } from '../preprocessing/itemInput.ts';
-import { type Column, textTable } from '../textTable.ts';
-import { describeLayers, type NetworkDescription } from '../training/layerDescriptions.ts';
 import { addFlags, boolean, type FlagValues, integer, optionalInteger } from './flags.ts';
 import { modelFlags } from './trainFlags.ts';
 

@@ -1,6 +1,6 @@
 /** `losslens predict`: classifies image files. */
 import { Command } from 'commander';
-import { predictFiles } from '../training/predictionRun.ts';
+import { predictFiles } from '../inference/predictionRun.ts';
 import { addFlags, boolean, type FlagValues, integer } from './flags.ts';
 import { resolveTrainedNetwork, trainedNetworkFlags } from './trainedNetworkFlags.ts';
 import { engineFlags } from './trainFlags.ts';

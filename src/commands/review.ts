@@ -4,24 +4,24 @@ import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Dataset } from '../../datasets/dataset.ts';
-import type { LabelChange } from '../../datasets/labelsFile.ts';
-import { makeThumbnail } from '../../datasets/thumbnail.ts';
+import { makeThumbnail } from '../../datasets/images/thumbnail.ts';
+import type { LabelChange } from '../../datasets/labels/labelsFile.ts';
+import { latestCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
 import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
+import { replaceFile } from '../files/replaceFile.ts';
+import { loadTrainingData } from '../input/trainingData.ts';
 import { scores } from '../insitu/scores.ts';
+import { Inspector } from '../inspection/inspector.ts';
 import { loadNetwork } from '../nets/factory.ts';
-import { replaceFile } from '../replaceFile.ts';
 import {
   type PageItem,
   type PageScore,
   renderReviewPage,
   reviewCsv,
 } from '../review/reviewPage.ts';
-import { rankItems, readScoredItems, type ScoredItem } from '../review/scoredItems.ts';
-import { latestCheckpoint, stepOfCheckpoint } from '../training/checkpoint/checkpoints.ts';
-import { Inspector } from '../training/inspector.ts';
+import { rankItems, readScoredItems, type ScoredItem } from '../runFiles/scoredItems.ts';
 import { stepsPerEpoch } from '../training/trainer.ts';
-import { loadTrainingData } from '../training/trainingData.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { addFlags, type FlagValues, integer, optionalText, text } from './flags.ts';
 import { ofRunFlags, resolveRunFlags } from './runFlags.ts';

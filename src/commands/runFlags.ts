@@ -1,7 +1,7 @@
 /** The flags of a run, for commands that look at it: given ones, else its own from `run.json`. */
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { readRunFlags } from '../training/runRecord.ts';
+import { readRunFlags } from '../runFiles/runRecord.ts';
 import type { Flag, FlagGroups, FlagValues } from './flags.ts';
 import { engineFlags, type TrainFlags, trainFlags } from './trainFlags.ts';
 

@@ -1,13 +1,13 @@
 /** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
-import { labelNoiseTypes } from '../../datasets/labelNoise.ts';
+import { labelNoiseTypes } from '../../datasets/labels/labelNoise.ts';
+import { precisionChoices } from '../engines/precision.ts';
 import { engineChoices } from '../engines/select.ts';
 import { defaultScore, scores } from '../insitu/scores.ts';
+import { defaultEpsilons, optimizerDefaults, optimizers } from '../model/optimizers.ts';
 import { networks } from '../nets/factory.ts';
 import { absoluteNetworkName } from '../nets/ownNetwork.ts';
-import { colorScales } from '../training/monitoringHistory.ts';
-import { defaultEpsilons, optimizerDefaults, optimizers } from '../training/optimizers.ts';
-import { precisionChoices } from '../training/precision.ts';
-import { colormapNames } from '../views/colormap.ts';
+import { colorScales } from '../recording/monitoringHistory.ts';
+import { colormapNames } from '../views/draw/colormap.ts';
 import {
   boolean,
   choice,

@@ -1,5 +1,5 @@
 /** Flags of the commands that use a trained network without its data: predict and export. */
-import { findTrainedNetwork, type TrainedNetwork } from '../training/trainedNetwork.ts';
+import { findTrainedNetwork, type TrainedNetwork } from '../inference/trainedNetwork.ts';
 import { type FlagValues, optionalInteger, optionalReal, text } from './flags.ts';
 import { inherited, resolveRunFlags, runFolder } from './runFlags.ts';
 import { dataFlags, modelFlags, trainFlags } from './trainFlags.ts';

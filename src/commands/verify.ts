@@ -1,20 +1,20 @@
 /** `losslens verify`: whether a network's loss contributions are what theory says they are. */
 import { dirname } from 'node:path';
 import { Command } from 'commander';
+import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
+import { readVariables } from '../checkpoint/variables.ts';
 import { Cleanup } from '../cleanup.ts';
+import { textTable } from '../console/textTable.ts';
 import { selectEngine } from '../engines/select.ts';
+import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
+import { loadTrainingData } from '../input/trainingData.ts';
+import { type Check, type Feeds, passes, verify } from '../inspection/verification.ts';
+import { buildVerificationGraph, type VerifiedLayer } from '../inspection/verificationGraph.ts';
+import { initialValues } from '../model/initialValues.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import { prepareItems } from '../preprocessing/prepareItems.ts';
 import { permutation, random } from '../random.ts';
-import { textTable } from '../textTable.ts';
-import { resolveCheckpoint } from '../training/checkpoint/checkpoints.ts';
-import { readVariables } from '../training/checkpointing.ts';
-import { initialValues } from '../training/initialValues.ts';
-import { networkInput, recordedVocabulary } from '../training/networkInput.ts';
-import { loadTrainingData } from '../training/trainingData.ts';
-import { type Check, type Feeds, passes, verify } from '../training/verification.ts';
-import { buildVerificationGraph, type VerifiedLayer } from '../training/verificationGraph.ts';
 import { addFlags, type FlagValues, integer, list, optionalText } from './flags.ts';
 import { ofRunFlags, resolveRunFlags } from './runFlags.ts';
 

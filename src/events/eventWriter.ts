@@ -3,11 +3,11 @@ import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { encodeRecord } from '../files/tfrecord.ts';
 import { encode, loadProto } from '../protos.ts';
 import { readEvents } from './readEvents.ts';
 import { pluginOf, SeriesOfTags } from './series.ts';
 import type { SummaryValue } from './summaries.ts';
-import { encodeRecord } from './tfrecord.ts';
 
 /** Summaries of one step. */
 export interface SummaryEvent {

@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { readRecords } from '../files/recordReader.ts';
 import { loadProto } from '../protos.ts';
-import { readRecords } from './recordReader.ts';
 import type { SummaryValue } from './summaries.ts';
 
 const eventType = loadProto('event.proto').lookupType('Event');

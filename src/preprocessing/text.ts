@@ -1,6 +1,6 @@
 /** Preprocessing of texts: token ids of one length. */
 import type { TextDataset } from '../../datasets/dataset.ts';
-import { paddingId } from '../tokens.ts';
+import { paddingId } from '../../datasets/tokens.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** The token ids of all texts, as plain data that threads share. */

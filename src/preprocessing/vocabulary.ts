@@ -1,8 +1,8 @@
 /** The words that a network knows, by number. */
 import { readFile } from 'node:fs/promises';
+import { tokenize, unknownId } from '../../datasets/tokens.ts';
 import { UserError } from '../errors.ts';
-import { replaceFile } from '../replaceFile.ts';
-import { tokenize, unknownId } from '../tokens.ts';
+import { replaceFile } from '../files/replaceFile.ts';
 
 const reserved = ['<padding>', '<unknown>'] as const;
 

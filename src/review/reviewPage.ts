@@ -1,11 +1,11 @@
 /** The review page: one HTML file that needs no server and loads nothing. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Thumbnail } from '../../datasets/thumbnail.ts';
-import { toCsv } from '../csv.ts';
+import type { Thumbnail } from '../../datasets/images/thumbnail.ts';
+import { toCsv } from '../files/csv.ts';
 import { packageRoot } from '../packageRoot.ts';
-import { itemColumns } from '../training/itemsFile.ts';
-import type { ScoredItem } from './scoredItems.ts';
+import { itemColumns } from '../runFiles/itemsFile.ts';
+import type { ScoredItem } from '../runFiles/scoredItems.ts';
 
 /** A score as the page explains it. */
 export interface PageScore {

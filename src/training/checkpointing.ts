@@ -1,13 +1,12 @@
 /** What of a run is in its checkpoints: variables, the number of steps, and the in situ state. */
 import { deserialize, serialize } from 'node:v8';
+import { latestCheckpoint, openCheckpoint, saveCheckpoint } from '../checkpoint/checkpoints.ts';
+import type { CheckpointTensor } from '../checkpoint/tensorBundle.ts';
+import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
-import { UserError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
-import { shapeText } from '../graph/shape.ts';
-import { latestCheckpoint, openCheckpoint, saveCheckpoint } from './checkpoint/checkpoints.ts';
-import type { CheckpointTensor } from './checkpoint/tensorBundle.ts';
-import type { InSituState } from './inSituRecorder.ts';
-import type { MonitoringHistoryState } from './monitoringHistory.ts';
+import type { InSituState } from '../recording/inSituRecorder.ts';
+import type { MonitoringHistoryState } from '../recording/monitoringHistory.ts';
 
 const stepName = 'global_step';
 /** losslens' own state, JSON in UTF-8, beside the variables that TensorFlow knows. */
@@ -67,38 +66,6 @@ export async function saveRun(
     tensors.set(itemsPrefix + name, { shape: [data.length], data });
   }
   await saveCheckpoint(trainDir, step, tensors, maxToKeep);
-}
-
-/**
- * Reads the values of variables from a checkpoint.
- *
- * @param path  its prefix
- * @param hint  a sentence for errors: what can be done
- * @throws UserError  when one is missing or has another shape
- */
-export async function readVariables(
-  path: string,
-  variables: readonly Variable[],
-  hint = '',
-): Promise<Record<string, HostTensor>> {
-  const bundle = await openCheckpoint(path);
-  const values: Record<string, HostTensor> = {};
-  for (const { name, shape } of variables) {
-    const found = bundle.shapes.get(name);
-    if (found === undefined) {
-      throw new UserError(
-        `${path}: holds no variable ${name}; expected one of shape ${shapeText(shape)}. ${hint}`.trimEnd(),
-      );
-    }
-    if (found.length !== shape.length || found.some((size, i) => size !== shape[i])) {
-      throw new UserError(
-        `${path}: holds ${name} of ${shapeText(found)}; this network has ${shapeText(shape)}. ${hint}`.trimEnd(),
-      );
-    }
-    const { data } = await bundle.read(name);
-    values[name] = { data: Float32Array.from(data as Float32Array), shape };
-  }
-  return values;
 }
 
 /**

@@ -1,36 +1,28 @@
 /** What a run is asked to do. */
-import type { LabelNoiseType } from '../../datasets/labelNoise.ts';
+import type { PrecisionChoice } from '../engines/precision.ts';
 import type { EngineChoice } from '../engines/select.ts';
-import type { ColormapName } from '../views/colormap.ts';
+import type { TrainingDataOptions } from '../input/trainingData.ts';
+import type { OptimizerOptions } from '../model/optimizers.ts';
+import type { ColorScale } from '../recording/monitoringHistory.ts';
+import type { ColormapName } from '../views/draw/colormap.ts';
 import type { LearningRateOptions } from './learningRate.ts';
-import type { ColorScale } from './monitoringHistory.ts';
-import type { OptimizerOptions } from './optimizers.ts';
-import type { PrecisionChoice } from './precision.ts';
-import type { DataOptions } from './splits.ts';
 import type { StartingPointOptions } from './startingPoint.ts';
 
 /** The flags of `losslens train`. */
 export interface RunOptions
-  extends DataOptions,
+  extends TrainingDataOptions,
     OptimizerOptions,
     StartingPointOptions,
     Omit<LearningRateOptions, 'stepsPerEpoch'> {
-  readonly dataset_split_name: string;
-  readonly model_name: string;
-  readonly preprocessing_name: string | undefined;
   readonly use_grayscale: boolean;
   readonly num_readers: number;
   readonly num_preprocessing_threads: number;
-  readonly labels_file: string | undefined;
-  readonly train_image_size: number | undefined;
   readonly max_sequence_length: number | undefined;
   readonly vocabulary_size: number;
   readonly weight_decay: number;
   readonly label_smoothing: number;
   readonly trainable_scopes: readonly string[];
   readonly moving_average_decay: number | undefined;
-  readonly label_noise: number;
-  readonly label_noise_type: LabelNoiseType;
   readonly eval_interval_epochs: number;
   readonly eval_split_name: string;
   readonly max_number_of_steps: number | undefined;

@@ -1,12 +1,12 @@
 /** What a run says of itself on the console. */
 import { dirname, isAbsolute, join } from 'node:path';
+import { durationText } from '../console/progress.ts';
+import type { Evaluation } from '../evaluation/evaluator.ts';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
-import type { Evaluation } from './evaluator.ts';
-import type { Selection } from './inSituRecorder.ts';
-import { durationText } from './progress.ts';
+import type { TrainingGraph } from '../model/trainingGraph.ts';
+import type { Selection } from '../recording/inSituRecorder.ts';
 import type { RunOptions } from './runOptions.ts';
 import type { TrainingResult } from './trainer.ts';
-import type { TrainingGraph } from './trainingGraph.ts';
 
 /** One line about what an epoch brought. */
 export function epochLine(

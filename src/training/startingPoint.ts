@@ -1,14 +1,15 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
 import { createHash } from 'node:crypto';
 import type { Dataset } from '../../datasets/dataset.ts';
+import { openCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.ts';
+import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
-import { openCheckpoint, resolveCheckpoint } from './checkpoint/checkpoints.ts';
-import { type RestoredRun, type RunState, readVariables, restoreRun } from './checkpointing.ts';
-import { initialValues } from './initialValues.ts';
-import { beginAverages } from './movingAverages.ts';
-import type { TrainingGraph } from './trainingGraph.ts';
+import { initialValues } from '../model/initialValues.ts';
+import { beginAverages } from '../model/movingAverages.ts';
+import type { TrainingGraph } from '../model/trainingGraph.ts';
+import { type RestoredRun, type RunState, restoreRun } from './checkpointing.ts';
 
 /** What a run begins with. */
 export interface StartingPoint {

@@ -1,16 +1,16 @@
 /** The training loop: exact epochs, one step after the other, and what is done once in a while. */
 import { setImmediate } from 'node:timers/promises';
 import type { Dataset } from '../../datasets/dataset.ts';
+import type { Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { EventWriter } from '../events/eventWriter.ts';
 import { type SummaryValue, scalarSummary } from '../events/summaries.ts';
+import { readStepSummaries, variableSummaries } from '../model/layerStatistics.ts';
+import { movingAverageDecayAt } from '../model/movingAverages.ts';
 import type { Batch, BatchPipeline } from '../preprocessing/batchPipeline.ts';
-import type { InSituRecorder, Selection } from './inSituRecorder.ts';
+import type { InSituRecorder, Selection } from '../recording/inSituRecorder.ts';
 import { type LearningRateOptions, learningRateAt } from './learningRate.ts';
-import { movingAverageDecayAt } from './movingAverages.ts';
-import type { Progress } from './progress.ts';
-import { readStepSummaries, variableSummaries } from './stepSummaries.ts';
 
 /** What the loop depends on; the names in snake case are those of the flags. */
 export interface TrainerOptions {

@@ -1,6 +1,6 @@
 /** The confusion matrix as a picture: which classes are taken for which. */
-import { colormap, type Rgb } from './colormap.ts';
-import { inkOn } from './contrast.ts';
+import { colormap, type Rgb } from './draw/colormap.ts';
+import { inkOn } from './draw/contrast.ts';
 import {
   createDrawing,
   type Drawing,
@@ -9,7 +9,7 @@ import {
   drawUpwards,
   ink,
   textWidth,
-} from './drawing.ts';
+} from './draw/drawing.ts';
 
 /** What is drawn. */
 export interface ConfusionMatrix {

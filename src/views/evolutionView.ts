@@ -1,18 +1,18 @@
 /** The Evolution View: how the handling of one item changed over the training, in one picture. */
 import type { Image } from '../../datasets/dataset.ts';
-import { drawFlatColorBar } from './colorBar.ts';
-import { colormapNames } from './colormap.ts';
-import { createDrawing, type Drawing, drawText, drawTile, ink } from './drawing.ts';
+import { drawFlatColorBar } from './draw/colorBar.ts';
+import { colormapNames } from './draw/colormap.ts';
+import { createDrawing, type Drawing, drawText, drawTile, ink } from './draw/drawing.ts';
 import {
   type ContributionSeries,
   drawLegend,
   drawLines,
   legendLineHeight,
   maxSeries,
-} from './linePlot.ts';
+} from './draw/linePlot.ts';
+import { probabilityText, signedText, valueText } from './draw/numberText.ts';
+import { mapPixels, type Size, toPixels } from './draw/pixels.ts';
 import type { ViewOptions } from './monitoringView.ts';
-import { probabilityText, signedText, valueText } from './numberText.ts';
-import { mapPixels, type Size, toPixels } from './pixels.ts';
 
 /** C and R at a layer in bytes: 255 stands for `maximum`. */
 export interface StoredMaps extends Size {

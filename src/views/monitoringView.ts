@@ -1,19 +1,19 @@
 /** The Monitoring View (Lee 2021, Fig. 4): how each layer handles one item at one step. */
 import type { Image } from '../../datasets/dataset.ts';
-import { drawChannelBars } from './channelBars.ts';
-import { drawColorBar } from './colorBar.ts';
-import { type ColormapName, colormapNames } from './colormap.ts';
-import { largestMapValue, type MonitoredLayer } from './contributionMaps.ts';
-import { createDrawing, type Drawing, drawText, drawTile, ink } from './drawing.ts';
+import { largestMapValue, type MonitoredLayer } from '../insitu/contributionMaps.ts';
+import { drawChannelBars } from './draw/channelBars.ts';
+import { drawColorBar } from './draw/colorBar.ts';
+import { type ColormapName, colormapNames } from './draw/colormap.ts';
+import { createDrawing, type Drawing, drawText, drawTile, ink } from './draw/drawing.ts';
 import {
   type ContributionSeries,
   drawLegend,
   drawLines,
   legendLineHeight,
   maxSeries,
-} from './linePlot.ts';
-import { probabilityText } from './numberText.ts';
-import { inputImage, mapPixels, overlay, sizeInBox, toPixels } from './pixels.ts';
+} from './draw/linePlot.ts';
+import { probabilityText } from './draw/numberText.ts';
+import { inputImage, mapPixels, overlay, sizeInBox, toPixels } from './draw/pixels.ts';
 
 /** What a Monitoring View shows. */
 export interface MonitoringView {

@@ -1,6 +1,13 @@
 /** Every item of an epoch in the plane of two axes: how contradicted it is, and how unsure. */
-import { createDrawing, type Drawing, drawText, drawUpwards, fillRect, ink } from './drawing.ts';
-import { ticks, tickText } from './numberText.ts';
+import {
+  createDrawing,
+  type Drawing,
+  drawText,
+  drawUpwards,
+  fillRect,
+  ink,
+} from './draw/drawing.ts';
+import { ticks, tickText } from './draw/numberText.ts';
 
 /** What a scatter view shows: columns of the items that were seen, all of one length. */
 export interface ScatterView {

@@ -8,9 +8,9 @@ import {
   fillRect,
   ink,
   textWidth,
-} from './drawing.ts';
-import { probabilityText, signedText } from './numberText.ts';
-import { type Size, sizeInBox, toPixels } from './pixels.ts';
+} from './draw/drawing.ts';
+import { probabilityText, signedText } from './draw/numberText.ts';
+import { type Size, sizeInBox, toPixels } from './draw/pixels.ts';
 
 /** One selected item. */
 export interface SelectedItem {

@@ -1,9 +1,9 @@
 /** The Evolution View of a text: how the handling of its words changed over the training. */
-import { tokenize } from '../tokens.ts';
-import { createDrawing, type Drawing, drawText, fillRect, ink } from './drawing.ts';
+import { tokenize } from '../../datasets/tokens.ts';
+import { createDrawing, type Drawing, drawText, fillRect, ink } from './draw/drawing.ts';
+import { valueText } from './draw/numberText.ts';
 import { drawHistory, type EvolutionView, type StoredMaps } from './evolutionView.ts';
 import type { ViewOptions } from './monitoringView.ts';
-import { valueText } from './numberText.ts';
 import { fullColors, shade } from './textMonitoringView.ts';
 
 /** What the Evolution View of a text shows. */

@@ -1,9 +1,11 @@
 /** The Monitoring View of a text: how each layer handles its words at one step. */
-import { tokenize, unknownId } from '../tokens.ts';
-import { drawChannelBars } from './channelBars.ts';
-import { notANumber, type Rgb } from './colormap.ts';
-import { largestMapValue } from './contributionMaps.ts';
-import { createDrawing, type Drawing, drawPixels, drawText, ink } from './drawing.ts';
+import { tokenize, unknownId } from '../../datasets/tokens.ts';
+import { largestMapValue } from '../insitu/contributionMaps.ts';
+import { drawChannelBars } from './draw/channelBars.ts';
+import { notANumber, type Rgb } from './draw/colormap.ts';
+import { createDrawing, type Drawing, drawPixels, drawText, ink } from './draw/drawing.ts';
+import { valueText } from './draw/numberText.ts';
+import { drawShadedText, layOutText, lineHeight } from './draw/shadedText.ts';
 import {
   drawFooter,
   footerHeight,
@@ -11,8 +13,6 @@ import {
   seriesOf,
   type ViewOptions,
 } from './monitoringView.ts';
-import { valueText } from './numberText.ts';
-import { drawShadedText, layOutText, lineHeight } from './shadedText.ts';
 
 /** What the Monitoring View of a text shows. */
 export interface TextMonitoringView extends Omit<MonitoringView, 'input' | 'original'> {

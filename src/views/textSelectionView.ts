@@ -1,9 +1,9 @@
 /** The Selection View of texts: a list in rank order. */
-import { tokenize } from '../tokens.ts';
-import { createDrawing, type Drawing, drawText, fillRect, ink } from './drawing.ts';
-import { probabilityText, signedText } from './numberText.ts';
+import { tokenize } from '../../datasets/tokens.ts';
+import { createDrawing, type Drawing, drawText, fillRect, ink } from './draw/drawing.ts';
+import { probabilityText, signedText } from './draw/numberText.ts';
+import { drawShadedText, layOutText, lineHeight, type TextLayout } from './draw/shadedText.ts';
 import { highestContribution, type SelectedItem, type SelectionView } from './selectionView.ts';
-import { drawShadedText, layOutText, lineHeight, type TextLayout } from './shadedText.ts';
 
 /** One selected text. */
 export interface SelectedText extends Omit<SelectedItem, 'image'> {

@@ -1,5 +1,5 @@
 /** Draws views in a thread of their own, in order, with a bound on what waits. */
-import './hugePages.ts';
+import './draw/hugePages.ts';
 import { Worker } from 'node:worker_threads';
 import type { ViewOptions } from './monitoringView.ts';
 import type { ScatterView } from './scatterView.ts';

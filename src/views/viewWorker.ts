@@ -1,7 +1,7 @@
 /** The thread that draws views. */
 import { parentPort } from 'node:worker_threads';
 import type { Item } from '../../datasets/dataset.ts';
-import { type Drawing, toPng } from './drawing.ts';
+import { type Drawing, toPng } from './draw/drawing.ts';
 import { drawEvolutionView, type EvolutionView } from './evolutionView.ts';
 import { drawMonitoringView, type MonitoringView, type ViewOptions } from './monitoringView.ts';
 import { drawScatterView, type ScatterView } from './scatterView.ts';

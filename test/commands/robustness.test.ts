@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventFiles, readEvents } from '../../src/events/readEvents.ts';
-import { readRecords } from '../../src/events/recordReader.ts';
+import { readRecords } from '../../src/files/recordReader.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import {
   briefly,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { makePhrases } from '../../datasets/phrases.ts';
+import { makePhrases } from '../../datasets/builtIn/phrases.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { briefly, losslens, temporaryFolder } from '../losslens.ts';
 import { skipWithoutPython } from '../python.ts';

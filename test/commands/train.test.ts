@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openTensorBundle } from '../../src/training/checkpoint/tensorBundle.ts';
+import { openTensorBundle } from '../../src/checkpoint/tensorBundle.ts';
 import {
   briefly,
   losslens,

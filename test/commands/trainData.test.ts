@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeDigits } from '../../datasets/builtIn/digits.ts';
 import { writeImageFolder } from '../../datasets/convert.ts';
-import { makeDigits } from '../../datasets/digits.ts';
 import { briefly, losslens, smallNetwork, temporaryFolder } from '../losslens.ts';
 
 /** 60 digits as DIR/CLASS/NUMBER.png, one of them damaged. */

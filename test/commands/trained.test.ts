@@ -10,8 +10,8 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
-import { makeDigits } from '../../datasets/digits.ts';
-import { encodePng } from '../../datasets/encodePng.ts';
+import { makeDigits } from '../../datasets/builtIn/digits.ts';
+import { encodePng } from '../../datasets/images/encodePng.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
 import {
   briefly,

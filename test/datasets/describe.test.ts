@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { contactSheet, describeDataset } from '../../datasets/describe.ts';
-import { encodePng } from '../../datasets/encodePng.ts';
+import { encodePng } from '../../datasets/images/encodePng.ts';
 import { inMemory } from '../../datasets/inMemory.ts';
 
 /** Five images of 1×2 pixels in colour; the second and the last are equal. */

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makePhrases } from '../../datasets/builtIn/phrases.ts';
 import { describeTexts } from '../../datasets/describeTexts.ts';
 import { listSplits, loadDataset } from '../../datasets/factory.ts';
-import { plantLabelErrors } from '../../datasets/labelNoise.ts';
-import { makePhrases } from '../../datasets/phrases.ts';
-import { loadTextTsv } from '../../datasets/textTsv.ts';
+import { loadTextTsv } from '../../datasets/formats/textTsv.ts';
+import { plantLabelErrors } from '../../datasets/labels/labelNoise.ts';
 import { losslens, temporaryFolder } from '../losslens.ts';
 
 function writeFolder(files: Readonly<Record<string, string | Uint8Array>>): string {

@@ -9,11 +9,11 @@ import * as math from '../../src/graph/ops/math.ts';
 import * as nn from '../../src/graph/ops/nn.ts';
 import { statelessRandomUniform } from '../../src/graph/ops/random.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
+import { initialValues } from '../../src/model/initialValues.ts';
+import { optimizers } from '../../src/model/optimizers.ts';
 import { random } from '../../src/random.ts';
-import { initialValues } from '../../src/training/initialValues.ts';
-import { optimizers } from '../../src/training/optimizers.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
-import { someFeeds, startSession, trainingGraph } from '../training/trainingSession.ts';
+import { someFeeds, startSession, trainingGraph } from '../model/trainingSession.ts';
 
 const wasm = await createWasmEngine();
 const { engine: tensorflow, skip } = await tensorFlowOrSkip();

@@ -6,9 +6,9 @@ import { test } from 'node:test';
 import { EventWriter } from '../../src/events/eventWriter.ts';
 import { insertSummaries } from '../../src/events/insertSummaries.ts';
 import { eventFiles, readEvents } from '../../src/events/readEvents.ts';
-import { readRecords } from '../../src/events/recordReader.ts';
 import { scalarSummary, textSummary } from '../../src/events/summaries.ts';
 import { tensorboardCommand } from '../../src/events/tensorboardCommand.ts';
+import { readRecords } from '../../src/files/recordReader.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { temporaryFolder } from '../losslens.ts';
 

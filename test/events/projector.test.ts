@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { PNG } from 'pngjs';
 import { maxSpriteSide, writeEmbedding } from '../../src/events/projector.ts';
-import { drawSprite } from '../../src/views/sprite.ts';
+import { drawSprite } from '../../src/views/draw/sprite.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { colorImage, digitImage } from '../views/someViews.ts';
 

@@ -5,11 +5,11 @@ import type { Tensor } from '../../src/graph/graph.ts';
 import { add, mean } from '../../src/graph/ops/math.ts';
 import { relu } from '../../src/graph/ops/nn.ts';
 import { type ItemSums, itemSumsOf } from '../../src/insitu/itemSums.ts';
+import { buildTrainingGraph } from '../../src/model/trainingGraph.ts';
 import { conv2d, fullyConnected, softmax, type WeightLayerOptions } from '../../src/nets/layers.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
 import { imageInput } from '../../src/preprocessing/itemInput.ts';
-import { buildTrainingGraph } from '../../src/training/trainingGraph.ts';
-import { plainSgd, someFeeds, startSession, trainingGraph } from '../training/trainingSession.ts';
+import { plainSgd, someFeeds, startSession, trainingGraph } from '../model/trainingSession.ts';
 
 const normalized: WeightLayerOptions = { batchNorm: { decay: 0.9, epsilon: 1e-12 } };
 

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { HostTensor, Session } from '../../src/engines/engine.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
+import { optimizerDefaults } from '../../src/model/optimizers.ts';
+import { buildTrainingGraph, type TrainingGraph } from '../../src/model/trainingGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { imageInput } from '../../src/preprocessing/itemInput.ts';
-import { optimizerDefaults } from '../../src/training/optimizers.ts';
-import { buildTrainingGraph, type TrainingGraph } from '../../src/training/trainingGraph.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import {
   batchSize,

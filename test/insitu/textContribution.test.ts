@@ -5,11 +5,11 @@ import { test } from 'node:test';
 import type { Engine, HostTensor, Session } from '../../src/engines/engine.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
+import { buildTrainingGraph, type TrainingGraph } from '../../src/model/trainingGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { buildTrainingGraph, type TrainingGraph } from '../../src/training/trainingGraph.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
-import { plainSgd } from '../training/trainingSession.ts';
+import { plainSgd } from '../model/trainingSession.ts';
 import { hashed } from './reference.ts';
 
 interface Reference {

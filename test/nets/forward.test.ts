@@ -8,9 +8,9 @@ import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { constant, placeholder } from '../../src/graph/ops/array.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
+import { variableSignatures } from '../../src/model/predictionGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { variableSignatures } from '../../src/training/predictionGraph.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { hashed } from '../insitu/reference.ts';
 

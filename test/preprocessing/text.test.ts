@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { makePhrases } from '../../datasets/phrases.ts';
-import { makeShapes } from '../../datasets/shapes.ts';
+import { makePhrases } from '../../datasets/builtIn/phrases.ts';
+import { makeShapes } from '../../datasets/builtIn/shapes.ts';
+import { tokenize } from '../../datasets/tokens.ts';
+import { trainingVocabulary } from '../../src/input/networkInput.ts';
 import { BatchPipeline } from '../../src/preprocessing/batchPipeline.ts';
 import { checkPreprocessing } from '../../src/preprocessing/factory.ts';
 import { prepareItems } from '../../src/preprocessing/prepareItems.ts';
@@ -12,8 +14,6 @@ import {
   readVocabulary,
   writeVocabulary,
 } from '../../src/preprocessing/vocabulary.ts';
-import { tokenize } from '../../src/tokens.ts';
-import { trainingVocabulary } from '../../src/training/networkInput.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 const wordsOf = (text: string) => tokenize(text).map(({ word }) => word);

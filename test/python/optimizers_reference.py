@@ -1,6 +1,6 @@
 """Ten steps of each of TF-Slim's optimizers on a small problem, as TensorFlow takes them.
 
-    python test/python/optimizers_reference.py > test/training/optimizers.golden.json
+    python test/python/optimizers_reference.py > test/model/optimizers.golden.json
 
 The problem: w [3, 2] is to make x·w equal to y [4, 2]; the loss is the sum of squares. Prints
 JSON with the problem and, for each case, the optimizer's settings by losslens' flags, w after each

@@ -2,21 +2,21 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { saveCheckpoint } from '../../src/checkpoint/checkpoints.ts';
+import type { CheckpointTensor } from '../../src/checkpoint/tensorBundle.ts';
 import { UserError } from '../../src/errors.ts';
-import { saveCheckpoint } from '../../src/training/checkpoint/checkpoints.ts';
-import type { CheckpointTensor } from '../../src/training/checkpoint/tensorBundle.ts';
+import { initialValues } from '../../src/model/initialValues.ts';
+import { averageName } from '../../src/model/movingAverages.ts';
 import type { RunState } from '../../src/training/checkpointing.ts';
-import { initialValues } from '../../src/training/initialValues.ts';
-import { averageName } from '../../src/training/movingAverages.ts';
 import {
   digestOf,
   findStartingPoint,
   type StartingPointOptions,
 } from '../../src/training/startingPoint.ts';
 import { temporaryFolder } from '../losslens.ts';
+import { plainSgd } from '../model/trainingSession.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 import { tinyTrainingGraph } from './tinyNetwork.ts';
-import { plainSgd } from './trainingSession.ts';
 
 const graph = tinyTrainingGraph({
   optimizer: { ...plainSgd, optimizer: 'momentum' },

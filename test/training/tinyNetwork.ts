@@ -1,13 +1,14 @@
 /** A network small enough for many steps in a test and quick to differentiate, with batch normalisation. */
-import { conv2d, flatten, fullyConnected, maxPool2d, softmax } from '../../src/nets/layers.ts';
-import type { NetworkDefinition } from '../../src/nets/network.ts';
-import { imageInput } from '../../src/preprocessing/itemInput.ts';
+
 import {
   buildTrainingGraph,
   type TrainingGraph,
   type TrainingGraphOptions,
-} from '../../src/training/trainingGraph.ts';
-import { plainSgd } from './trainingSession.ts';
+} from '../../src/model/trainingGraph.ts';
+import { conv2d, flatten, fullyConnected, maxPool2d, softmax } from '../../src/nets/layers.ts';
+import type { NetworkDefinition } from '../../src/nets/network.ts';
+import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { plainSgd } from '../model/trainingSession.ts';
 
 /** [height, width, channels] that it is built for here. */
 export const tinyImageShape = [8, 8, 1] as const;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PNG } from 'pngjs';
-import { colormap } from '../../src/views/colormap.ts';
 import { drawConfusionMatrix } from '../../src/views/confusionMatrix.ts';
-import { toPng } from '../../src/views/drawing.ts';
+import { colormap } from '../../src/views/draw/colormap.ts';
+import { toPng } from '../../src/views/draw/drawing.ts';
 
 function draw(counts: readonly (readonly number[])[]): PNG {
   const classNames = counts.map((_, label) => `class ${label}`);

@@ -1,10 +1,16 @@
 import './withoutSystemFonts.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createDrawing, drawText, printable, textWidth } from '../../src/views/drawing.ts';
+import { createDrawing, drawText, printable, textWidth } from '../../src/views/draw/drawing.ts';
+import {
+  roundUp,
+  signedText,
+  ticks,
+  tickText,
+  valueText,
+} from '../../src/views/draw/numberText.ts';
+import { resample } from '../../src/views/draw/pixels.ts';
 import { drawMonitoringView } from '../../src/views/monitoringView.ts';
-import { roundUp, signedText, ticks, tickText, valueText } from '../../src/views/numberText.ts';
-import { resample } from '../../src/views/pixels.ts';
 import { drawSelectionView, sheetLayout } from '../../src/views/selectionView.ts';
 import { digitImage, paperView, selectionOf } from './someViews.ts';
 

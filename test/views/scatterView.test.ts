@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PNG } from 'pngjs';
-import { toPng } from '../../src/views/drawing.ts';
+import { toPng } from '../../src/views/draw/drawing.ts';
 import { drawScatterView, type ScatterView } from '../../src/views/scatterView.ts';
 
 const nothing: ScatterView = {

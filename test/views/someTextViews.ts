@@ -1,9 +1,9 @@
 /** Views of texts, the same on every machine, for the golden pictures. */
-import { makePhrases } from '../../datasets/phrases.ts';
+import { makePhrases } from '../../datasets/builtIn/phrases.ts';
+import type { MonitoredLayer } from '../../src/insitu/contributionMaps.ts';
 import { random } from '../../src/random.ts';
-import type { MonitoredLayer } from '../../src/views/contributionMaps.ts';
-import type { Drawing } from '../../src/views/drawing.ts';
-import type { ContributionSeries } from '../../src/views/linePlot.ts';
+import type { Drawing } from '../../src/views/draw/drawing.ts';
+import type { ContributionSeries } from '../../src/views/draw/linePlot.ts';
 import { drawTextEvolutionView } from '../../src/views/textEvolutionView.ts';
 import {
   drawTextMonitoringView,

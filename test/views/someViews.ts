@@ -1,9 +1,10 @@
 /** Views of every kind, the same on every machine, for the golden pictures and the other tests. */
+
+import { makeDigits } from '../../datasets/builtIn/digits.ts';
 import type { Image } from '../../datasets/dataset.ts';
-import { makeDigits } from '../../datasets/digits.ts';
+import type { ContributionMaps, MonitoredLayer } from '../../src/insitu/contributionMaps.ts';
 import { random } from '../../src/random.ts';
-import { MonitoringHistory } from '../../src/training/monitoringHistory.ts';
-import type { ContributionMaps, MonitoredLayer } from '../../src/views/contributionMaps.ts';
+import { MonitoringHistory } from '../../src/recording/monitoringHistory.ts';
 import type { EvolutionView } from '../../src/views/evolutionView.ts';
 import type { MonitoringView } from '../../src/views/monitoringView.ts';
 import type { SelectedItem, SelectionView } from '../../src/views/selectionView.ts';

@@ -1,0 +1,141 @@
+/** Downloads the data sets that others publish. */
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { extract } from 'tar';
+import { UserError } from '../../src/errors.ts';
+import { downloadFile, type ExpectedFile, isComplete } from './downloadFile.ts';
+
+/** Whose files can be downloaded. */
+export const downloadNames = ['mnist', 'cifar10'] as const;
+export type DownloadName = (typeof downloadNames)[number];
+
+/** A published data set. */
+interface Publication {
+  /** Folders that have the files: that of its makers, then mirrors. */
+  readonly bases: readonly string[];
+  readonly files: Readonly<Record<string, ExpectedFile>>;
+  /** What an archive has to hold; only this is unpacked, into a folder of this name. */
+  readonly unpacked?: { readonly folder: string; readonly files: readonly string[] };
+}
+
+const publications: Readonly<Record<DownloadName, Publication>> = {
+  mnist: {
+    bases: [
+      'http://yann.lecun.com/exdb/mnist/',
+      'https://storage.googleapis.com/cvdf-datasets/mnist/',
+      'https://ossci-datasets.s3.amazonaws.com/mnist/',
+    ],
+    files: {
+      'train-images-idx3-ubyte.gz': { bytes: 9_912_422, md5: 'f68b3c2dcbeaaa9fbdd348bbdeb94873' },
+      'train-labels-idx1-ubyte.gz': { bytes: 28_881, md5: 'd53e105ee54ea40749a09fcbcd1e9432' },
+      't10k-images-idx3-ubyte.gz': { bytes: 1_648_877, md5: '9fb629c4189551a2d022fa330f9573f3' },
+      't10k-labels-idx1-ubyte.gz': { bytes: 4_542, md5: 'ec29112dd5afa0611ce80d1b7f02629c' },
+    },
+  },
+  cifar10: {
+    bases: [
+      'https://www.cs.toronto.edu/~kriz/',
+      'https://storage.googleapis.com/s4tf-hosted-binaries/datasets/CIFAR10/',
+    ],
+    files: {
+      'cifar-10-binary.tar.gz': { bytes: 170_052_171, md5: 'c32a1d4ab5d03f1284b67883e8d87530' },
+    },
+    unpacked: {
+      folder: 'cifar-10-batches-bin',
+      files: [
+        ...[1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`),
+        'test_batch.bin',
+        'batches.meta.txt',
+      ],
+    },
+  },
+};
+
+/** How a data set is downloaded. */
+export interface DownloadDatasetOptions {
+  readonly folder: string;
+  /** Replaces the addresses: a folder of a server that has the files under their names. */
+  readonly baseUrl: string | undefined;
+  readonly timeoutMs: number;
+  /** Is told of the bytes of a file that are there. */
+  readonly onProgress?: (file: string, bytes: number, ofBytes: number) => void;
+  /** Replaces what files are expected; for tests. */
+  readonly files?: Readonly<Record<string, ExpectedFile>>;
+}
+
+/**
+ * Unpacks the wanted files of an archive. An archive's paths are never followed: only plain files at
+ * exactly the expected places are taken.
+ */
+async function unpack(
+  archive: string,
+  folder: string,
+  { folder: name, files }: NonNullable<Publication['unpacked']>,
+): Promise<void> {
+  const temporary = join(folder, `.${name}.tmp`);
+  const wanted = new Set(files.map((file) => `${name}/${file}`));
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary);
+    const filter = (path: string, entry: object) =>
+      wanted.has(path) && 'type' in entry && entry.type === 'File';
+    await extract({ file: archive, cwd: temporary, strict: true, filter });
+    for (const file of files) {
+      await stat(join(temporary, name, file)).catch(() => {
+        throw new Error(`${name}/${file} is missing`);
+      });
+    }
+    await rename(join(temporary, name), join(folder, name));
+  } catch (error) {
+    throw new UserError(`${archive}: cannot be unpacked (${(error as Error).message}).`);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Downloads a data set into a folder, as `--dataset_dir` takes it. Files that are there are kept; what
+ * broke off before goes on.
+ *
+ * @returns  names of what is new in the folder; empty when all was there
+ * @throws UserError  when no address gives a file, or the folder cannot be written to
+ */
+export async function downloadDataset(
+  name: DownloadName,
+  options: DownloadDatasetOptions,
+): Promise<readonly string[]> {
+  const { folder, baseUrl, timeoutMs, onProgress } = options;
+  const { bases, files: published, unpacked } = publications[name];
+  const files = options.files ?? published;
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new UserError(`${folder}: cannot be made (${(error as Error).message}).`);
+  }
+  if (unpacked !== undefined) {
+    const isThere = await stat(join(folder, unpacked.folder)).catch(() => null);
+    if (isThere !== null) return [];
+  }
+  const added: string[] = [];
+  for (const [file, expected] of Object.entries(files)) {
+    const path = join(folder, file);
+    if (await isComplete(path, expected)) continue;
+    await downloadFile({
+      ...expected,
+      urls: (baseUrl === undefined ? bases : [baseUrl]).map((base) => addressOf(base, file)),
+      path,
+      timeoutMs,
+      onProgress: (bytes) => onProgress?.(file, bytes, expected.bytes),
+    });
+    added.push(file);
+  }
+  if (unpacked === undefined) return added;
+  const [archive] = Object.keys(files).map((file) => join(folder, file));
+  await unpack(archive!, folder, unpacked);
+  await rm(archive!);
+  return [unpacked.folder];
+}
+
+function addressOf(base: string, file: string): string {
+  return `${base.endsWith('/') ? base : `${base}/`}${file}`;
+}

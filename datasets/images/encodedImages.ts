@@ -1,0 +1,79 @@
+/** Images as their files have them, compressed: where they lie. */
+import type { ImageDataset } from '../dataset.ts';
+import type { DecodedCache } from './decodedCache.ts';
+import type { DecodeOptions } from './decodeImage.ts';
+
+/** Texts one after the other in shared memory: a million file names are not copied to each thread. */
+export interface TextTable {
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** First byte of each text, and the end of the last. */
+  readonly starts: Float64Array<SharedArrayBuffer>;
+}
+
+/** Where the compressed image of each item lies, in shared memory. */
+export interface EncodedImages {
+  readonly files: TextTable;
+  /** Index into files, by item. */
+  readonly file: Uint32Array<SharedArrayBuffer>;
+  /** First byte in the file, by item. */
+  readonly offset: Float64Array<SharedArrayBuffer>;
+  /** Bytes, by item; of an image that is a file of its own, 0. */
+  readonly length: Uint32Array<SharedArrayBuffer>;
+}
+
+/** Compressed images with all that threads need to read them. */
+export interface EncodedStore {
+  readonly kind: 'encoded';
+  readonly images: EncodedImages;
+  readonly decoding: DecodeOptions;
+  readonly cache: DecodedCache;
+}
+
+/** One split whose images are compressed. */
+export interface EncodedSplit
+  extends Pick<ImageDataset, 'name' | 'split' | 'classNames' | 'labels' | 'size'> {
+  readonly images: EncodedImages;
+}
+
+function textTable(texts: readonly string[]): TextTable {
+  const encoded = texts.map((text) => Buffer.from(text));
+  const starts = new Float64Array(new SharedArrayBuffer(8 * (texts.length + 1)));
+  encoded.forEach(({ length }, i) => {
+    starts[i + 1] = starts[i]! + length;
+  });
+  const bytes = new Uint8Array(new SharedArrayBuffer(starts[texts.length]!));
+  encoded.forEach((text, i) => {
+    bytes.set(text, starts[i]!);
+  });
+  return { bytes, starts };
+}
+
+/** One text of a table. */
+export function textAt({ bytes, starts }: TextTable, index: number): string {
+  return Buffer.from(bytes.buffer, starts[index]!, starts[index + 1]! - starts[index]!).toString();
+}
+
+/** Puts together where images lie. @param places  by item, as EncodedImages has them */
+export function encodedImages(
+  files: readonly string[],
+  places: {
+    readonly file: ArrayLike<number>;
+    readonly offset: ArrayLike<number>;
+    readonly length: ArrayLike<number>;
+  },
+): EncodedImages {
+  const size = places.file.length;
+  const file = new Uint32Array(new SharedArrayBuffer(4 * size));
+  const offset = new Float64Array(new SharedArrayBuffer(8 * size));
+  const length = new Uint32Array(new SharedArrayBuffer(4 * size));
+  file.set(places.file);
+  offset.set(places.offset);
+  length.set(places.length);
+  return { files: textTable(files), file, offset, length };
+}
+
+/** What names an item in errors: its file, and its place when the file holds several. */
+export function describeItem({ files, file, offset }: EncodedImages, itemIndex: number): string {
+  const path = textAt(files, file[itemIndex]!);
+  return offset[itemIndex] === 0 ? path : `${path}, byte ${offset[itemIndex]}`;
+}

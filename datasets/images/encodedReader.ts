@@ -1,0 +1,63 @@
+/** Reads images as their files have them, and decodes them. */
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { UserError } from '../../src/errors.ts';
+import type { Image } from '../dataset.ts';
+import { cached, keep } from './decodedCache.ts';
+import { decodeImage } from './decodeImage.ts';
+import { describeItem, type EncodedStore, textAt } from './encodedImages.ts';
+import type { ImageReader } from './imageStore.ts';
+
+/** Reads and decodes images on one thread. */
+export class EncodedReader implements ImageReader {
+  readonly #store: EncodedStore;
+  readonly #descriptors = new Map<number, number>();
+
+  constructor(store: EncodedStore) {
+    this.#store = store;
+  }
+
+  /**
+   * The image of one item, decoded unless that was done before and it was kept.
+   *
+   * @throws UserError  when the file cannot be read, or has become shorter, or the image is damaged
+   */
+  read(itemIndex: number): Image | Promise<Image> {
+    return cached(this.#store.cache, itemIndex) ?? this.#decode(itemIndex);
+  }
+
+  /** The compressed bytes of one item. @throws UserError  when they cannot be read */
+  readEncoded(itemIndex: number): Buffer {
+    const { files, file, offset, length } = this.#store.images;
+    const index = file[itemIndex]!;
+    const start = offset[itemIndex]!;
+    const bytes = Buffer.allocUnsafe(length[itemIndex]!);
+    let bytesRead: number;
+    try {
+      if (bytes.length === 0) return readFileSync(textAt(files, index));
+      const descriptor = this.#descriptors.get(index) ?? openSync(textAt(files, index), 'r');
+      this.#descriptors.set(index, descriptor);
+      bytesRead = readSync(descriptor, bytes, 0, bytes.length, start);
+    } catch (error) {
+      throw new UserError(`${textAt(files, index)}: cannot be read (${(error as Error).message}).`);
+    }
+    if (bytesRead < bytes.length) {
+      throw new UserError(
+        `${textAt(files, index)}, byte ${start + bytesRead}: the file ends; expected an image of ${bytes.length} bytes.`,
+      );
+    }
+    return bytes;
+  }
+
+  close(): void {
+    for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
+    this.#descriptors.clear();
+  }
+
+  async #decode(itemIndex: number): Promise<Image> {
+    const { images, decoding, cache } = this.#store;
+    const bytes = this.readEncoded(itemIndex);
+    const image = await decodeImage(bytes, describeItem(images, itemIndex), decoding);
+    keep(cache, itemIndex, image);
+    return image;
+  }
+}

@@ -1,0 +1,45 @@
+/** Class names in `labels.txt`, as TF-Slim has them: a line `label:name` for each class. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../../src/errors.ts';
+
+/** Beside the data of a data set. */
+export const classNamesFile = 'labels.txt';
+
+/** The content of `labels.txt`. */
+export function formatClassNames(classNames: readonly string[]): string {
+  return classNames.map((name, label) => `${label}:${name}\n`).join('');
+}
+
+/**
+ * Reads DIR/labels.txt.
+ *
+ * @returns  names by label, or null when there is no such file
+ * @throws UserError  naming the line that is wrong, or the label that is missing
+ */
+export async function readClassNames(folder: string): Promise<readonly string[] | null> {
+  const path = join(folder, classNamesFile);
+  let content: string;
+  try {
+    content = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+  }
+  const names = new Map<number, string>();
+  for (const [i, line] of content.split(/\r?\n/).entries()) {
+    if (line === '') continue;
+    const [, label, name] = /^(\d+):(.+)$/.exec(line) ?? [];
+    if (label === undefined || name === undefined || names.has(Number(label))) {
+      throw new UserError(
+        `${path}, line ${i + 1}: got "${line}"; expected label:name with each label once.`,
+      );
+    }
+    names.set(Number(label), name);
+  }
+  return Array.from({ length: names.size }, (_, label) => {
+    const name = names.get(label);
+    if (name !== undefined) return name;
+    throw new UserError(`${path}: label ${label} is missing; expected 0 to ${names.size - 1}.`);
+  });
+}

@@ -1,0 +1,186 @@
+/** The checkpoints of a run: which there are, which is the latest, and how a new one takes its place. */
+import { existsSync, statSync } from 'node:fs';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import textformat from 'protobufjs/ext/textformat.js';
+import { UserError } from '../errors.ts';
+import { replaceFile } from '../files/replaceFile.ts';
+import { loadProto } from '../protos.ts';
+import { openCheckpointV1 } from './checkpointV1.ts';
+import {
+  bundleFiles,
+  type CheckpointTensor,
+  openTensorBundle,
+  type TensorBundle,
+  writeTensorBundle,
+} from './tensorBundle.ts';
+
+/** Name of the text file that tells which checkpoints there are. */
+const stateFile = 'checkpoint';
+const stateType = loadProto('checkpoint_state.proto').lookupType('CheckpointState');
+/** What files are called while they are written. */
+const temporarySuffix = '.tmp';
+
+/** A CheckpointState. */
+interface State {
+  readonly model_checkpoint_path?: string;
+  readonly all_model_checkpoint_paths?: readonly string[];
+}
+
+/**
+ * Paths of the checkpoints that a folder's state file lists, the latest last.
+ *
+ * @throws UserError  when the file cannot be read or understood
+ */
+export async function listCheckpoints(folder: string): Promise<string[]> {
+  const path = join(folder, stateFile);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+  }
+  let state: State;
+  try {
+    state = textformat.fromText(stateType, text) as unknown as State;
+  } catch (error) {
+    throw new UserError(`${path}: is no checkpoint state (${(error as Error).message}).`);
+  }
+  const latest = state.model_checkpoint_path;
+  if (!latest) {
+    throw new UserError(`${path}: names no checkpoint; expected model_checkpoint_path: "…".`);
+  }
+  const others = (state.all_model_checkpoint_paths ?? []).filter((other) => other !== latest);
+  return [...others, latest].map((name) => (isAbsolute(name) ? name : join(folder, name)));
+}
+
+/**
+ * The latest complete checkpoint of a folder.
+ *
+ * @returns  its prefix, such as `DIR/model.ckpt-100`, or undefined when there is none
+ */
+export async function latestCheckpoint(folder: string): Promise<string | undefined> {
+  const checkpoints = await listCheckpoints(folder);
+  return checkpoints.findLast((prefix) => isV2(prefix) || isV1(prefix));
+}
+
+/** Whether a prefix is that of a checkpoint of format V2: it has an index. */
+function isV2(prefix: string): boolean {
+  return existsSync(`${prefix}.index`);
+}
+
+/** Whether a prefix is that of a checkpoint of format V1: it is the whole file itself. */
+function isV1(prefix: string): boolean {
+  return statSync(prefix, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+/**
+ * Opens a checkpoint of either format of TensorFlow's.
+ *
+ * @throws UserError  naming file and byte offset, when it is missing or damaged
+ */
+export async function openCheckpoint(prefix: string): Promise<TensorBundle> {
+  return !isV2(prefix) && isV1(prefix) ? openCheckpointV1(prefix) : openTensorBundle(prefix);
+}
+
+/** The number of steps in a checkpoint's name, or 0: `model.ckpt-100` → 100. */
+export function stepOfCheckpoint(prefix: string): number {
+  return Number(/-(\d+)$/.exec(prefix)?.[1] ?? 0);
+}
+
+/**
+ * Resolves what --checkpoint_path was given: a folder stands for its latest checkpoint.
+ *
+ * @returns  the checkpoint's prefix
+ * @throws UserError  when there is none
+ */
+export async function resolveCheckpoint(path: string): Promise<string> {
+  if (isV2(path) || isV1(path)) return path;
+  const latest = await latestCheckpoint(path);
+  if (latest !== undefined) return latest;
+  throw new UserError(
+    `--checkpoint_path: got "${path}"; expected a folder with a checkpoint, or a prefix such as ${join(path, 'model.ckpt-100')}.`,
+  );
+}
+
+/** Makes sure that renamed files have reached the disk under their new names. */
+async function syncFolder(folder: string): Promise<void> {
+  // Windows cannot open folders; its renames are durable enough.
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Saves a checkpoint `folder/model.ckpt-STEP`. A crash at any moment leaves a usable one: files get
+ * their names only when they are complete, the index after the data, `checkpoint` names the new one
+ * last, and a checkpoint without an index does not count.
+ *
+ * @param tensors    by name
+ * @param maxToKeep  listed ones beyond it are deleted, oldest first
+ * @throws UserError  when the folder cannot be written to
+ */
+export async function saveCheckpoint(
+  folder: string,
+  step: number,
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+  maxToKeep: number,
+): Promise<void> {
+  const name = `model.ckpt-${step}`;
+  const prefix = join(folder, name);
+  const listed = (await listCheckpoints(folder)).filter((other) => other !== prefix);
+  const kept = [...listed, prefix].slice(-maxToKeep);
+  try {
+    const final = bundleFiles(prefix);
+    const temporary = { data: final.data + temporarySuffix, index: final.index + temporarySuffix };
+    await writeTensorBundle(temporary, tensors);
+    // An older one of the same step must not be taken for complete with the new data.
+    await rm(final.index, { force: true });
+    await rename(temporary.data, final.data);
+    await rename(temporary.index, final.index);
+    await syncFolder(folder);
+    await replaceFile(
+      join(folder, stateFile),
+      [
+        `model_checkpoint_path: ${JSON.stringify(name)}`,
+        ...kept.map(
+          (path) =>
+            `all_model_checkpoint_paths: ${JSON.stringify(dirname(path) === dirname(prefix) ? basename(path) : path)}`,
+        ),
+        '',
+      ].join('\n'),
+    );
+    await syncFolder(folder);
+    // A copied folder may list the checkpoints of the one that it was copied from.
+    const isOurs = (path: string) => dirname(path) === dirname(prefix);
+    for (const old of listed.filter((path) => !kept.includes(path) && isOurs(path))) {
+      await removeCheckpoint(old);
+    }
+    await removeLeftovers(folder);
+  } catch (error) {
+    // On a full disk what is half-written would keep it full.
+    await removeLeftovers(folder).catch(() => {});
+    throw new UserError(`${prefix}: cannot be saved (${(error as Error).message}).`);
+  }
+}
+
+/** Deletes the files of one checkpoint. */
+async function removeCheckpoint(prefix: string): Promise<void> {
+  const { index, data } = bundleFiles(prefix);
+  await rm(index, { force: true });
+  await rm(data, { force: true });
+}
+
+/** Deletes what a killed run left half-written. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const file of await readdir(folder)) {
+    if (file.startsWith('model.ckpt-') && file.endsWith(temporarySuffix)) {
+      await rm(join(folder, file), { force: true });
+    }
+  }
+}

@@ -1,0 +1,312 @@
+/** TensorFlow's checkpoint format V2, the "tensor bundle": PREFIX.index and PREFIX.data-0000i-of-0000n. */
+import { open, readFile } from 'node:fs/promises';
+import { UserError } from '../errors.ts';
+import { maskedCrc32c } from '../files/crc32c.ts';
+import { encode, loadProto } from '../protos.ts';
+import { type Extent, encodeSliceKey } from './sliceKey.ts';
+import { decodeTable, encodeTable } from './sortedTable.ts';
+
+/** Values of a tensor in a checkpoint, by their type. */
+export type CheckpointData = Float32Array | Float64Array | Int32Array | Uint8Array | BigInt64Array;
+
+/** One tensor of a checkpoint. */
+export interface CheckpointTensor {
+  readonly shape: readonly number[];
+  readonly data: CheckpointData;
+}
+
+/** Element types that are read and written, by the name in graph.proto. */
+const arrayTypes = {
+  DT_FLOAT: Float32Array,
+  DT_DOUBLE: Float64Array,
+  DT_INT32: Int32Array,
+  DT_UINT8: Uint8Array,
+  DT_INT64: BigInt64Array,
+} as const;
+type DataTypeName = keyof typeof arrayTypes;
+
+const messages = loadProto('tensor_bundle.proto');
+const headerType = messages.lookupType('BundleHeaderProto');
+const entryType = messages.lookupType('BundleEntryProto');
+/** Messages as plain objects: enumerations by name, int64 as numbers, absent fields as defaults. */
+const conversion = { enums: String, longs: Number, defaults: true, oneofs: true };
+
+/** A BundleEntryProto. */
+interface Entry {
+  readonly dtype: string;
+  readonly shape: { readonly dim?: readonly { readonly size: number }[] } | null;
+  readonly shard_id: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly crc32c: number;
+  readonly slices?: readonly TensorSlice[];
+}
+
+/** A TensorSliceProto. */
+export interface TensorSlice {
+  readonly extent?: readonly {
+    readonly start: number;
+    readonly length?: number;
+    readonly has_length?: string;
+  }[];
+}
+
+/** A slice of a partitioned variable with its place in the whole, axis by axis. */
+export interface PlacedSlice {
+  readonly extents: readonly Extent[];
+  readonly part: CheckpointTensor;
+}
+
+/** The place of a slice in a tensor of so many axes. */
+export function extentsOf({ extent = [] }: TensorSlice, rank: number): Extent[] {
+  return Array.from({ length: rank }, (_, axis) => {
+    const { start = 0, length, has_length } = extent[axis] ?? {};
+    return { start, length: has_length === 'length' ? length : undefined };
+  });
+}
+
+function dataTypeOf(data: CheckpointData): DataTypeName {
+  const names = Object.keys(arrayTypes) as DataTypeName[];
+  return names.find((name) => data.constructor === arrayTypes[name])!;
+}
+
+function bytesOf(data: CheckpointData): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function shardPath(prefix: string, shard: number, shards: number): string {
+  const digits = (value: number) => String(value).padStart(5, '0');
+  return `${prefix}.data-${digits(shard)}-of-${digits(shards)}`;
+}
+
+/** Writes a new file and makes sure that it has reached the disk. */
+async function writeDurably(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    for (const part of parts) await file.writeFile(part);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The files that hold a bundle of one shard. */
+export function bundleFiles(prefix: string): { readonly data: string; readonly index: string } {
+  return { data: shardPath(prefix, 0, 1), index: `${prefix}.index` };
+}
+
+/**
+ * Writes tensors as a bundle of one shard.
+ *
+ * @param files    where to; a reader finds them under the names of bundleFiles
+ * @param tensors  by name
+ */
+export async function writeTensorBundle(
+  files: { readonly data: string; readonly index: string },
+  tensors: ReadonlyMap<string, CheckpointTensor>,
+): Promise<void> {
+  const header = { num_shards: 1, endianness: 'LITTLE', version: { producer: 1 } };
+  const entries: [Buffer, Uint8Array][] = [[Buffer.alloc(0), encode(headerType, header)]];
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  const byName = [...tensors].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  for (const [name, { shape, data }] of byName) {
+    const bytes = bytesOf(data);
+    const entry = {
+      dtype: dataTypeOf(data),
+      shape: { dim: shape.map((size) => ({ size })) },
+      offset,
+      size: bytes.length,
+      crc32c: maskedCrc32c(bytes),
+    };
+    entries.push([Buffer.from(name), encode(entryType, entry)]);
+    parts.push(bytes);
+    offset += bytes.length;
+  }
+  await writeDurably(files.data, parts);
+  await writeDurably(files.index, [encodeTable(entries)]);
+}
+
+/** A checkpoint that is open for reading. */
+export interface TensorBundle {
+  /** Shapes by tensor name. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /**
+   * Reads one tensor; the slices of a partitioned variable are put together.
+   *
+   * @throws UserError  when there is none of this name, its type is not supported or bytes are damaged
+   */
+  read(name: string): Promise<CheckpointTensor>;
+}
+
+async function readIndex(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+  }
+}
+
+function shapeOf({ shape }: Entry): number[] {
+  return (shape?.dim ?? []).map(({ size }) => size);
+}
+
+/**
+ * Opens a bundle of any number of shards.
+ *
+ * @param prefix  such as `DIR/model.ckpt-100`
+ * @throws UserError  naming file and byte offset, when the index is missing or damaged
+ */
+export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
+  const path = `${prefix}.index`;
+  const table = decodeTable(path, await readIndex(path));
+  const decode = (key: string, type: typeof entryType): Record<string, unknown> => {
+    const bytes = table.get(key);
+    if (bytes === undefined) throw new UserError(`${path}: holds no entry "${key}".`);
+    try {
+      return type.toObject(type.decode(bytes), conversion);
+    } catch (error) {
+      throw new UserError(`${path}: the entry "${key}" is damaged (${(error as Error).message}).`);
+    }
+  };
+  const header = decode('', headerType) as { num_shards: number; endianness: string };
+  if (header.endianness !== 'LITTLE') {
+    throw new UserError(`${path}: found ${header.endianness} endian tensors; expected LITTLE.`);
+  }
+
+  const readEntry = async (name: string, entry: Entry): Promise<CheckpointTensor> => {
+    const arrayType = arrayTypes[entry.dtype as DataTypeName];
+    if (arrayType === undefined) {
+      const known = Object.keys(arrayTypes).join(', ');
+      throw new UserError(`${path}: "${name}" is ${entry.dtype}; expected one of ${known}.`);
+    }
+    const shape = shapeOf(entry);
+    const size = shape.reduce((a, b) => a * b, arrayType.BYTES_PER_ELEMENT);
+    if (size !== entry.size) {
+      throw new UserError(
+        `${path}: "${name}" has ${entry.size} bytes; its shape [${shape}] takes ${size}.`,
+      );
+    }
+    const bytes = await readBytes(shardPath(prefix, entry.shard_id, header.num_shards), entry);
+    return {
+      shape,
+      data: new arrayType(bytes.buffer, bytes.byteOffset, size / arrayType.BYTES_PER_ELEMENT),
+    };
+  };
+
+  const read = async (name: string): Promise<CheckpointTensor> => {
+    const entry = decode(name, entryType) as unknown as Entry;
+    const slices = entry.slices ?? [];
+    if (slices.length === 0) return readEntry(name, entry);
+    const shape = shapeOf(entry);
+    const parts: PlacedSlice[] = [];
+    for (const slice of slices) {
+      const extents = extentsOf(slice, shape.length);
+      const key = encodeSliceKey(name, extents);
+      const part = await readEntry(name, decode(key, entryType) as unknown as Entry);
+      parts.push({ extents, part });
+    }
+    return assembleSlices(path, name, shape, parts);
+  };
+
+  const names = [...table.keys()].filter((key) => key !== '' && !key.startsWith('\0'));
+  const shapes = new Map(
+    names.map((key) => [
+      Buffer.from(key, 'latin1').toString(),
+      shapeOf(decode(key, entryType) as unknown as Entry),
+    ]),
+  );
+  return {
+    shapes,
+    read: (name) => {
+      if (!shapes.has(name)) throw new UserError(`${prefix}: holds no tensor "${name}".`);
+      return read(Buffer.from(name).toString('latin1'));
+    },
+  };
+}
+
+async function readBytes(
+  path: string,
+  { offset, size, crc32c }: Entry,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+  }
+  // Own memory at offset 0: typed arrays need their elements aligned.
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    const { size: fileSize } = await file.stat();
+    if (offset < 0 || size < 0 || offset + size > fileSize) {
+      throw new UserError(
+        `${path}, byte ${fileSize}: the file ends; expected ${size} bytes from byte ${offset} on.`,
+      );
+    }
+    bytes = new Uint8Array(new ArrayBuffer(size));
+    let done = 0;
+    while (done < size) {
+      const { bytesRead } = await file.read(bytes, done, size - done, offset + done);
+      if (bytesRead === 0) {
+        throw new UserError(
+          `${path}, byte ${offset + done}: the file ends; expected ${size - done} more bytes.`,
+        );
+      }
+      done += bytesRead;
+    }
+  } finally {
+    await file.close();
+  }
+  if (maskedCrc32c(bytes) !== crc32c) {
+    throw new UserError(
+      `${path}, byte ${offset}: the checksum of ${size} bytes does not match; expected an intact checkpoint.`,
+    );
+  }
+  return bytes;
+}
+
+/**
+ * Copies slices to their places in the whole tensor.
+ *
+ * @param path  of the checkpoint, for errors
+ * @throws UserError  when they do not fill it
+ */
+export function assembleSlices(
+  path: string,
+  name: string,
+  shape: readonly number[],
+  parts: readonly PlacedSlice[],
+): CheckpointTensor {
+  const total = shape.reduce((a, b) => a * b, 1);
+  const covered = parts.reduce((sum, { part }) => sum + part.data.length, 0);
+  const fits = parts.every(({ extents, part }) =>
+    extents.every(({ start }, axis) => start + part.shape[axis]! <= shape[axis]!),
+  );
+  if (!fits || covered !== total) {
+    throw new UserError(
+      `${path}: the ${parts.length} slices of "${name}" hold ${covered} elements; expected to fill [${shape}].`,
+    );
+  }
+  const first = parts[0]!.part.data;
+  const data = new (first.constructor as new (size: number) => CheckpointData)(total);
+  for (const { extents, part } of parts) {
+    const inner = part.shape;
+    const rowLength = inner.at(-1) ?? 1;
+    const rows = part.data.length / Math.max(1, rowLength);
+    for (let row = 0; row < rows; row++) {
+      // The position of the row in the slice, dimension by dimension, gives that in the whole.
+      let rest = row;
+      let target = extents.at(-1)?.start ?? 0;
+      let stride = shape.at(-1) ?? 1;
+      for (let axis = inner.length - 2; axis >= 0; axis--) {
+        const position = rest % inner[axis]!;
+        rest = Math.floor(rest / inner[axis]!);
+        target += (extents[axis]!.start + position) * stride;
+        stride *= shape[axis]!;
+      }
+      data.set(part.data.subarray(row * rowLength, (row + 1) * rowLength) as never, target);
+    }
+  }
+  return { shape, data };
+}

@@ -1,0 +1,70 @@
+/** `evaluations.jsonl`: what was evaluated when with which result; --watch goes on from it. */
+import { existsSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { appendJsonLines, dropLinesAfter } from '../files/jsonLines.ts';
+
+const fileName = 'evaluations.jsonl';
+
+/** A checkpoint with the time of its file: another run may save one of the same step again. */
+export interface SavedCheckpoint {
+  /** Its prefix. */
+  readonly checkpoint: string;
+  /** Milliseconds since 1970. */
+  readonly savedMs: number;
+}
+
+/**
+ * Looks at a checkpoint of format V2, whose index has its time, or V1, which is one file.
+ *
+ * @returns  null when it is gone
+ */
+export function savedCheckpoint(checkpoint: string): SavedCheckpoint | null {
+  const stats =
+    statSync(`${checkpoint}.index`, { throwIfNoEntry: false }) ??
+    statSync(checkpoint, { throwIfNoEntry: false });
+  return stats === undefined ? null : { checkpoint, savedMs: Math.round(stats.mtimeMs) };
+}
+
+/** The evaluations that a folder holds. */
+export class EvaluationLog {
+  readonly #path: string;
+  readonly #done: Set<string>;
+
+  private constructor(path: string, done: Set<string>) {
+    this.#path = path;
+    this.#done = done;
+  }
+
+  /** Opens the log of a folder, which need not have one. */
+  static async open(folder: string): Promise<EvaluationLog> {
+    const path = join(folder, fileName);
+    // The line of a process that was killed goes: its checkpoint is evaluated again.
+    await dropLinesAfter(path, Number.POSITIVE_INFINITY);
+    const content = existsSync(path) ? await readFile(path, 'utf8') : '';
+    const lines = content.split('\n').filter((line) => line !== '');
+    const done = new Set(
+      lines.map((line) => EvaluationLog.#key(JSON.parse(line) as SavedCheckpoint)),
+    );
+    return new EvaluationLog(path, done);
+  }
+
+  static #key({ checkpoint, savedMs }: SavedCheckpoint): string {
+    // Its folder may be named from another working directory.
+    return `${savedMs} ${basename(checkpoint)}`;
+  }
+
+  /** Whether a checkpoint was evaluated as it is. */
+  holds(saved: SavedCheckpoint): boolean {
+    return this.#done.has(EvaluationLog.#key(saved));
+  }
+
+  /** Adds an evaluation. */
+  async add(
+    saved: SavedCheckpoint,
+    record: Readonly<Record<string, unknown>> & { readonly step: number },
+  ): Promise<void> {
+    this.#done.add(EvaluationLog.#key(saved));
+    await appendJsonLines(this.#path, [{ ...saved, ...record }]);
+  }
+}

@@ -1,0 +1,157 @@
+/** Evaluations of the network while it trains. */
+import { join } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
+import { UnknownSplitError } from '../../datasets/unknownSplitError.ts';
+import type { Session } from '../engines/engine.ts';
+import { UsageError } from '../errors.ts';
+import { EventWriter } from '../events/eventWriter.ts';
+import { type FolderLock, lockFolder } from '../files/folderLock.ts';
+import {
+  type DataOptions,
+  decodedChannels,
+  loadSplit,
+  recordSkipped,
+  type Split,
+} from '../input/splits.ts';
+import { averagedValues } from '../model/movingAverages.ts';
+import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
+import { evaluationSummaries } from './evaluationReport.ts';
+import { type Evaluation, evaluate } from './evaluator.ts';
+
+/** The flags that decide on it. */
+export interface PeriodicEvaluationOptions extends DataOptions {
+  readonly train_dir: string;
+  readonly eval_split_name: string;
+  readonly num_readers: number;
+  /** undefined when no averages are kept; they are evaluated where they are. */
+  readonly moving_average_decay: number | undefined;
+}
+
+/**
+ * Loads the split that --eval_interval_epochs evaluates.
+ *
+ * @param trained  what the network is trained on
+ * @throws UserError  when the split cannot be read, or has other classes
+ */
+export async function loadEvaluationSplit(
+  options: PeriodicEvaluationOptions,
+  { preprocessingName, input }: Pick<BatchPipelineOptions, 'preprocessingName' | 'input'>,
+  trained: Dataset,
+): Promise<Split> {
+  const split = await loadSplit(
+    options,
+    options.eval_split_name,
+    preprocessingName,
+    input.kind === 'images' ? input.shape[0] : null,
+    trained.kind === 'images' ? decodedChannels(trained.imageShape[2]) : undefined,
+  ).catch((error: Error) => {
+    throw error instanceof UnknownSplitError ? error.askedForBy('--eval_split_name') : error;
+  });
+  const { classNames } = split.dataset;
+  const known = trained.classNames;
+  if (classNames.length !== known.length || classNames.some((name, i) => name !== known[i])) {
+    throw new UsageError(
+      `--eval_split_name: ${split.dataset.split} has the classes ${classNames.join(', ')}; the network is trained for ${known.join(', ')}. Name the classes of both in labels.txt.`,
+    );
+  }
+  return split;
+}
+
+/** Evaluates the network in training on another split, now and then. */
+export class PeriodicEvaluation {
+  readonly #session: Session;
+  readonly #dataset: Dataset;
+  readonly #pipeline: BatchPipeline;
+  readonly #writer: EventWriter;
+  readonly #lock: FolderLock;
+  readonly #ofAverages: boolean;
+
+  private constructor(
+    session: Session,
+    dataset: Dataset,
+    pipeline: BatchPipeline,
+    writer: EventWriter,
+    lock: FolderLock,
+    ofAverages: boolean,
+  ) {
+    this.#session = session;
+    this.#dataset = dataset;
+    this.#pipeline = pipeline;
+    this.#writer = writer;
+    this.#lock = lock;
+    this.#ofAverages = ofAverages;
+  }
+
+  /**
+   * Opens `train_dir/eval`, a run of its own, for the summaries.
+   *
+   * @param split      from `loadEvaluationSplit`
+   * @param firstStep  first step that may be logged
+   * @throws UserError  when the folder cannot be written to, or another process writes to it
+   */
+  static async create(
+    options: PeriodicEvaluationOptions,
+    session: Session,
+    pipelineOptions: Pick<BatchPipelineOptions, 'preprocessingName' | 'input' | 'seed'>,
+    split: Split,
+    firstStep: number,
+  ): Promise<PeriodicEvaluation> {
+    const { dataset } = split;
+    const folder = join(options.train_dir, 'eval');
+    const lock = await lockFolder(folder, '--eval_interval_epochs');
+    try {
+      await recordSkipped(folder, split);
+      const pipeline = new BatchPipeline(dataset, {
+        ...pipelineOptions,
+        isTraining: false,
+        batchSize: 100,
+        numThreads: 1,
+        numReaders: options.num_readers,
+      });
+      const writer = await EventWriter.create(folder, firstStep);
+      const ofAverages = options.moving_average_decay !== undefined;
+      return new PeriodicEvaluation(session, dataset, pipeline, writer, lock, ofAverages);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /** Values of the tag that has most, by plugin. */
+  get longestSeries(): Readonly<Record<string, number>> {
+    return this.#writer.longestSeries;
+  }
+
+  async run(step: number): Promise<Evaluation> {
+    const evaluation = this.#ofAverages
+      ? await this.#withAverages(() => this.#evaluate())
+      : await this.#evaluate();
+    await this.#writer.write({ step, values: await evaluationSummaries(evaluation, step) });
+    await this.#writer.sync();
+    return evaluation;
+  }
+
+  #evaluate(): Promise<Evaluation> {
+    return evaluate(this.#session, this.#dataset, this.#pipeline);
+  }
+
+  /** Has the moving averages stand in for the variables meanwhile. */
+  async #withAverages<T>(action: () => Promise<T>): Promise<T> {
+    const current = this.#session.run('read', {});
+    this.#session.run('assign', averagedValues(current));
+    try {
+      return await action();
+    } finally {
+      this.#session.run('assign', current);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pipeline.close();
+    try {
+      await this.#writer.close();
+    } finally {
+      await this.#lock.release();
+    }
+  }
+}

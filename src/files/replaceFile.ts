@@ -1,0 +1,30 @@
+/** Replaces files as a whole. */
+import { open, rename, rm } from 'node:fs/promises';
+import { writeError } from '../errors.ts';
+
+/**
+ * Writes a file under a temporary name first, so that readers and crashes never see half of it.
+ *
+ * @throws UserError  when it cannot be written; what was there before stays
+ */
+export async function replaceFile(path: string, content: string): Promise<void> {
+  await replaceFileByParts(path, [content]);
+}
+
+/** The same for a file that is made part by part, so that it need not fit into one string. */
+export async function replaceFileByParts(path: string, parts: Iterable<string>): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      for (const part of parts) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw writeError(path, error);
+  }
+}

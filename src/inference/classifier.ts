@@ -1,0 +1,68 @@
+/** A trained network that classifies: its graph on an engine, and checkpoints to fill it with. */
+
+import { readVariables } from '../checkpoint/variables.ts';
+import type { Engine, HostTensor, Session } from '../engines/engine.ts';
+import type { Variable } from '../graph/graph.ts';
+import { averageName } from '../model/movingAverages.ts';
+import { buildPredictionGraph, type PredictionGraphOptions } from '../model/predictionGraph.ts';
+
+/**
+ * Reads the values that a network classifies with.
+ *
+ * @param checkpoint  its prefix
+ * @param ofAverages  whether the moving averages stand in for the variables
+ * @returns           values by variable name
+ * @throws UserError  when one is missing or has another shape
+ */
+export async function readNetwork(
+  checkpoint: string,
+  variables: readonly Variable[],
+  ofAverages: boolean,
+): Promise<Record<string, HostTensor>> {
+  if (!ofAverages) return readVariables(checkpoint, variables);
+  const averages = variables.map((variable) => ({
+    ...variable,
+    name: averageName(variable.name),
+  }));
+  const hint = 'Moving averages are kept by a run with --moving_average_decay; leave it out here.';
+  const values = await readVariables(checkpoint, averages, hint);
+  return Object.fromEntries(
+    variables.map(({ name }) => [name, values[averageName(name)]!] as const),
+  );
+}
+
+/** A network outside of training on an engine. */
+export class Classifier {
+  readonly session: Session;
+  readonly #variables: readonly Variable[];
+
+  private constructor(session: Session, variables: readonly Variable[]) {
+    this.session = session;
+    this.#variables = variables;
+  }
+
+  /** Loads the graph; it has no values yet. */
+  static async load(engine: Engine, options: PredictionGraphOptions): Promise<Classifier> {
+    const { graph, signatures, variables } = buildPredictionGraph(options);
+    return new Classifier(await engine.load(graph, signatures), variables);
+  }
+
+  /** Takes the values of a checkpoint. @throws UserError as readNetwork does */
+  async restore(checkpoint: string, ofAverages: boolean): Promise<void> {
+    this.session.run('assign', await readNetwork(checkpoint, this.#variables, ofAverages));
+  }
+
+  /**
+   * Class probabilities.
+   *
+   * @param images  preprocessed, float32 [n, h, w, c]
+   * @returns       float32 [n, classes]
+   */
+  probabilities(images: HostTensor): HostTensor {
+    return this.session.run('predict', { images })['probabilities']!;
+  }
+
+  close(): void {
+    this.session.close();
+  }
+}

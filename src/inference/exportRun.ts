@@ -1,0 +1,69 @@
+/** One run of `losslens export`: writes a trained network as a SavedModel. */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { classNamesFile, formatClassNames } from '../../datasets/labels/classNames.ts';
+import { UserError } from '../errors.ts';
+import { replaceFile } from '../files/replaceFile.ts';
+import { freeze } from '../graph/freeze.ts';
+import { writeSavedModel } from '../graph/savedModel.ts';
+import { buildPredictionGraph } from '../model/predictionGraph.ts';
+import { imageInput } from '../preprocessing/itemInput.ts';
+import { readNetwork } from './classifier.ts';
+import type { TrainedNetwork } from './trainedNetwork.ts';
+
+/** What an export is asked to do: flags of `losslens export`. */
+export interface ExportOptions {
+  readonly export_dir: string;
+  /** Set to anything, the moving averages are exported. */
+  readonly moving_average_decay: number | undefined;
+}
+
+/** The name that TensorFlow's tools look for first. */
+export const servingSignature = 'serving_default';
+
+/**
+ * Writes `saved_model.pb` and, for people, `assets.extra/labels.txt`.
+ *
+ * The signature `serving_default` takes images float32 [n, height, width, channels] with samples
+ * 0..255 at the network's size and gives probabilities [n, classes]. The variables are constants of
+ * the graph: there is nothing to restore or initialise, which every reader of SavedModels manages.
+ *
+ * @throws UserError  when the folder holds a model already or cannot be written to
+ */
+export async function exportNetwork(
+  { export_dir, moving_average_decay }: ExportOptions,
+  { checkpoint, network, preprocessing, imageShape, classNames }: TrainedNetwork,
+): Promise<void> {
+  if (existsSync(join(export_dir, 'saved_model.pb'))) {
+    throw new UserError(
+      `--export_dir: "${export_dir}" holds a model already; expected a folder without, such as the next version.`,
+    );
+  }
+  const { graph, variables, signatures } = buildPredictionGraph({
+    network,
+    numClasses: classNames.length,
+    input: imageInput(imageShape),
+    normalize: preprocessing.normalize,
+  });
+  const { inputs, outputs } = signatures['predict']!;
+  const values = await readNetwork(checkpoint, variables, moving_average_decay !== undefined);
+  const frozen = freeze(graph, { ...inputs, ...outputs }, values);
+  const { images, probabilities } = frozen.tensors;
+  try {
+    const extra = join(export_dir, 'assets.extra');
+    await mkdir(extra, { recursive: true });
+    await replaceFile(join(extra, classNamesFile), formatClassNames(classNames));
+    // The model comes last: servers that watch the folder take it then.
+    await writeSavedModel(export_dir, frozen.graph, {
+      [servingSignature]: {
+        inputs: { images: images! },
+        outputs: { probabilities: probabilities! },
+      },
+    });
+  } catch (error) {
+    throw new UserError(
+      `--export_dir: cannot write to "${export_dir}" (${(error as Error).message}).`,
+    );
+  }
+}

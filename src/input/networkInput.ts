@@ -1,0 +1,83 @@
+/** What the network of a run takes of each item. */
+import { dirname, join } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
+import { UserError } from '../errors.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
+import { type ItemInput, imageInput, wrongKind } from '../preprocessing/itemInput.ts';
+import {
+  buildVocabulary,
+  readVocabulary,
+  type Vocabulary,
+  vocabularyFile,
+} from '../preprocessing/vocabulary.ts';
+
+/** The flags that the input depends on. */
+export interface InputOptions {
+  /** Side of square images in pixels; by default that of the network. */
+  readonly imageSize?: number | undefined;
+  readonly use_grayscale?: boolean;
+  /** Tokens of a text at most; by default those of the network. */
+  readonly max_sequence_length?: number | undefined;
+}
+
+/** Side in pixels of the images that a network is given; null for a network of texts. */
+export function imageSideOf(network: NetworkDefinition, side: number | undefined): number | null {
+  return network.takes === 'texts' ? null : (side ?? network.defaultImageSize);
+}
+
+/**
+ * What a network takes of the items of a data set: square images, grey with --use_grayscale, or
+ * token ids.
+ *
+ * @param vocabulary  gives the words of the run, for texts; by default those of the data set
+ * @throws UsageError  when the network takes items of another kind
+ */
+export async function networkInput(
+  network: NetworkDefinition,
+  dataset: Dataset,
+  options: InputOptions = {},
+  vocabulary?: () => Promise<Vocabulary>,
+): Promise<ItemInput> {
+  if (network.takes === 'texts' && dataset.kind === 'texts') {
+    const length = options.max_sequence_length ?? network.defaultSequenceLength;
+    const words = await (vocabulary?.() ?? buildVocabulary(dataset.texts));
+    return { kind: 'texts', shape: [length], vocabulary: words };
+  }
+  if (network.takes !== 'texts' && dataset.kind === 'images') {
+    const side = options.imageSize ?? network.defaultImageSize;
+    return imageInput([side, side, options.use_grayscale ? 1 : dataset.imageShape[2]]);
+  }
+  throw wrongKind(dataset, { kind: network.takes ?? 'images' });
+}
+
+/**
+ * The words of a training run: those of the checkpoint that it goes on from, whose vectors are theirs,
+ * or else the most frequent ones of the data.
+ *
+ * @param checkpoint  the run's own latest one, or that of --checkpoint_path; undefined for none
+ * @param maxSize     words at most
+ */
+export async function trainingVocabulary(
+  checkpoint: string | undefined,
+  dataset: Dataset,
+  maxSize: number,
+): Promise<Vocabulary> {
+  const known =
+    checkpoint === undefined
+      ? null
+      : await readVocabulary(join(dirname(checkpoint), vocabularyFile));
+  return known ?? buildVocabulary(dataset.kind === 'texts' ? dataset.texts : [], maxSize);
+}
+
+/**
+ * The words of the run that a checkpoint is of.
+ *
+ * @param folder  of the checkpoint
+ * @throws UserError  when they are not beside it
+ */
+export async function recordedVocabulary(folder: string): Promise<Vocabulary> {
+  const path = join(folder, vocabularyFile);
+  const known = await readVocabulary(path);
+  if (known !== null) return known;
+  throw new UserError(`${path}: is missing; expected the words of the run beside its checkpoint.`);
+}

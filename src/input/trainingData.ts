@@ -1,0 +1,87 @@
+/** The data that a run trains on. */
+import { join } from 'node:path';
+import {
+  type LabelNoiseType,
+  type PlantedError,
+  plantLabelErrors,
+  writeLabelNoise,
+} from '../../datasets/labels/labelNoise.ts';
+import { applyLabelsFile, type LabelChange } from '../../datasets/labels/labelsFile.ts';
+import { loadNetwork } from '../nets/factory.ts';
+import { appendLabelChanges } from '../runFiles/labelChanges.ts';
+import { imageSideOf } from './networkInput.ts';
+import { type DataOptions, loadSplit, recordSkipped, type Split } from './splits.ts';
+
+/** The flags that decide on them. */
+export interface TrainingDataOptions extends DataOptions {
+  readonly train_dir: string;
+  readonly dataset_split_name: string;
+  readonly model_name: string;
+  readonly preprocessing_name: string | undefined;
+  readonly train_image_size: number | undefined;
+  readonly labels_file: string | undefined;
+  readonly label_noise: number;
+  readonly label_noise_type: LabelNoiseType;
+  readonly seed: number;
+}
+
+/** A split with the labels that the run trains on. */
+export interface TrainingData extends Split {
+  /** Labels that were changed on purpose, in order of the items; undefined without --label_noise. */
+  readonly plantedErrors: readonly PlantedError[] | undefined;
+  /** What --labels_file changes; empty without one. */
+  readonly labelChanges: readonly LabelChange[];
+}
+
+/**
+ * Loads the training split, replaces labels by those of --labels_file, and plants wrong labels where
+ * --label_noise asks for some.
+ *
+ * @throws UserError  when there is no such data
+ */
+export async function loadTrainingData(options: TrainingDataOptions): Promise<TrainingData> {
+  const network = await loadNetwork(options.model_name);
+  const split = await loadSplit(
+    options,
+    options.dataset_split_name,
+    options.preprocessing_name ?? network.preprocessingName,
+    imageSideOf(network, options.train_image_size),
+  );
+  const relabeled =
+    options.labels_file === undefined
+      ? { dataset: split.dataset, changes: [] }
+      : await applyLabelsFile(split.dataset, options.labels_file);
+  const data = { ...split, dataset: relabeled.dataset, labelChanges: relabeled.changes };
+  if (options.label_noise === 0) return { ...data, plantedErrors: undefined };
+  const { dataset, errors } = await plantLabelErrors(
+    data.dataset,
+    options.label_noise,
+    options.seed,
+    options.label_noise_type,
+  );
+  return { ...data, dataset, plantedErrors: errors };
+}
+
+/**
+ * Records in the run's folder how its data differs from its source: items that are left out
+ * (`skipped.csv`), labels of --labels_file (`label_changes.csv`), and planted wrong ones
+ * (`label_noise.csv`).
+ */
+export async function recordTrainingData(
+  options: TrainingDataOptions,
+  data: TrainingData,
+): Promise<void> {
+  const { train_dir: trainDir, labels_file: labelsFile } = options;
+  const { dataset, plantedErrors, labelChanges } = data;
+  await recordSkipped(trainDir, data);
+  if (labelsFile !== undefined) {
+    await appendLabelChanges(trainDir, labelsFile, labelChanges, dataset.classNames);
+    const dropped = labelChanges.filter(({ label }) => label === null).length;
+    process.stderr.write(
+      `${labelsFile}: changes ${labelChanges.length - dropped} labels, drops ${dropped} of ${dataset.size} items\n`,
+    );
+  }
+  if (plantedErrors !== undefined) {
+    await writeLabelNoise(join(trainDir, 'label_noise.csv'), plantedErrors, dataset.classNames);
+  }
+}

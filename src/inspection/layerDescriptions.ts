@@ -1,0 +1,82 @@
+/** What a network's layers are, for people who choose Hs and Hm. */
+import { Graph, type Shape, type Tensor, type Variable } from '../graph/graph.ts';
+import { placeholder } from '../graph/ops/array.ts';
+import { sizeOf } from '../graph/shape.ts';
+import { type ItemSums, itemSumsOf } from '../insitu/itemSums.ts';
+import { inputPlaceholder, vocabularySizeOf } from '../model/inputPlaceholder.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
+import type { GraphInput } from '../preprocessing/itemInput.ts';
+
+/** One end point. */
+export interface LayerDescription {
+  /** As --hs and --hm take it. */
+  readonly name: string;
+  /** Of one item, such as [28, 28, 32]. */
+  readonly shape: Shape;
+  /** Whether it has height and width, or time, and so the maps C and R. */
+  readonly isSpatial: boolean;
+  /** Trained parameters that it depends on and no end point before it does. */
+  readonly parameters: number;
+  readonly itemSums: ItemSums;
+}
+
+/** A network's end points and parameters. */
+export interface NetworkDescription {
+  readonly layers: readonly LayerDescription[];
+  /** All trained parameters. */
+  readonly parameters: number;
+  /** Elements of variables that no gradient moves: moving statistics. */
+  readonly untrained: number;
+}
+
+const countElements = (variables: readonly Variable[]) =>
+  variables.reduce((total, { shape }) => total + sizeOf(shape), 0);
+
+/** Adds to `found` what a tensor depends on. @returns what was not in it before */
+function addDependencies(found: Set<Tensor>, tensor: Tensor): ReadonlySet<Tensor> {
+  const added = new Set<Tensor>(found.has(tensor) ? [] : [tensor]);
+  // A set hands out what is added to it meanwhile.
+  for (const { node } of added) {
+    for (const input of node.inputs) if (!found.has(input)) added.add(input);
+  }
+  for (const each of added) found.add(each);
+  return added;
+}
+
+/**
+ * Builds a network as it is trained and describes it.
+ *
+ * @throws UserError  when items of this shape do not go through it
+ */
+export function describeLayers(
+  network: NetworkDefinition,
+  numClasses: number,
+  input: GraphInput,
+): NetworkDescription {
+  const graph = new Graph();
+  const { logits, endPoints } = network.build(inputPlaceholder(graph, input), {
+    numClasses,
+    vocabularySize: vocabularySizeOf(input),
+    isTraining: true,
+    weightDecay: 0,
+    dropoutSeed: placeholder(graph, 'int32', [2], 'dropout_seed'),
+    computeType: 'float32',
+    updates: [],
+  });
+  const variables = [...graph.variables.values()];
+  const trained = variables.filter(({ trainable }) => trainable);
+  const itemSums = itemSumsOf(endPoints, logits);
+  const found = new Set<Tensor>();
+  const layers = [...endPoints].map(([name, tensor]): LayerDescription => {
+    const added = addDependencies(found, tensor);
+    return {
+      name,
+      shape: tensor.shape.slice(1),
+      isSpatial: tensor.shape.length > 2,
+      parameters: countElements(trained.filter(({ value }) => added.has(value))),
+      itemSums: itemSums.get(name)!,
+    };
+  });
+  const parameters = countElements(trained);
+  return { layers, parameters, untrained: countElements(variables) - parameters };
+}

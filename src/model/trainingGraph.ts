@@ -1,0 +1,240 @@
+/** The one graph of a run: forward, backward, update, loss contribution, and the entry points. */
+import type { Signatures } from '../engines/engine.ts';
+import { UsageError } from '../errors.ts';
+import { gradients } from '../graph/gradients.ts';
+import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
+import { cast, identity, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
+import { argMax, max } from '../graph/ops/math.ts';
+import { softmax } from '../graph/ops/nn.ts';
+import { itemScores } from '../insitu/itemScores.ts';
+import { monitoredContributions, type TappedLayer } from '../insitu/lossContribution.ts';
+import { pickEndPoints } from '../nets/endPoints.ts';
+import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
+import type { GraphInput } from '../preprocessing/itemInput.ts';
+import { inputPlaceholder, vocabularySizeOf } from './inputPlaceholder.ts';
+import { addStepSummaries } from './layerStatistics.ts';
+import { addLoss } from './loss.ts';
+import { addMovingAverages } from './movingAverages.ts';
+import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
+import { predictSignatures, variableSignatures } from './predictionGraph.ts';
+
+/** What the graph of a run depends on. */
+export interface TrainingGraphOptions {
+  readonly network: NetworkDefinition;
+  readonly numClasses: number;
+  readonly input: GraphInput;
+  readonly weightDecay: number;
+  readonly labelSmoothing: number;
+  readonly computeType: 'float32' | 'bfloat16';
+  readonly optimizer: OptimizerOptions;
+  /** Beginnings of the names of the variables to train, as regular expressions; all by default. */
+  readonly trainableScopes?: readonly string[];
+  /** Whether moving averages of the network's variables are kept; not by default. */
+  readonly movingAverages?: boolean;
+  /** Hs; undefined for the logits, empty to select nothing. */
+  readonly selectionLayer: string | undefined;
+  /** Hm, in any order. */
+  readonly monitoredLayers: readonly string[];
+}
+
+/** The graph with its entry points:
+ *
+ * - `assign`  feeds every variable by its name; output `done`
+ * - `read`    outputs every variable by its name
+ * - `train`   feeds images [n, h, w, c] or token_ids int32 [n, time], labels int32 [n],
+ *             learning_rate [], dropout_seed int32 [2] and, with monitored layers, monitor_rows
+ *             int32 [m], with moving averages moving_average_decay []. Outputs total_loss [],
+ *             cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
+ *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
+ *             monitored layer LAYER/contribution [m] and either
+ *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]
+ * - `train_with_summaries`  as `train`, with the outputs that `readStepSummaries` understands besides
+ * - `predict` feeds images or token_ids; outputs probabilities [n, classes]
+ * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
+ */
+export interface TrainingGraph {
+  readonly graph: Graph;
+  readonly signatures: Signatures;
+  /** End points of the training network in network order. */
+  readonly endPoints: ReadonlyMap<string, Tensor>;
+  /** Hs, or null when nothing is selected. */
+  readonly selectionLayer: string | null;
+  /** Hm in network order. */
+  readonly monitoredLayers: readonly string[];
+  readonly variables: readonly Variable[];
+  /** Those of the network; the others are the optimizer's and the moving averages. */
+  readonly modelVariables: readonly Variable[];
+}
+
+/** The name of Hs: by default the end point that holds the logits; null for an empty name. */
+function resolveSelectionLayer(
+  name: string | undefined,
+  logits: Tensor,
+  endPoints: ReadonlyMap<string, Tensor>,
+): string | null {
+  if (name !== undefined) return name === '' ? null : name;
+  return [...endPoints].find(([, tensor]) => tensor === logits)?.[0] ?? null;
+}
+
+/**
+ * Variables whose names begin with one of the scopes (TensorFlow's get_collection with a scope).
+ *
+ * @throws UsageError  for a scope that is no regular expression, or that no variable is in
+ */
+function inScopes(
+  variables: readonly Variable[],
+  scopes: readonly string[] = [],
+): readonly Variable[] {
+  if (scopes.length === 0) return variables;
+  const chosen = new Set<Variable>();
+  for (const scope of scopes) {
+    let pattern: RegExp;
+    try {
+      pattern = new RegExp(`^(?:${scope})`);
+    } catch (error) {
+      throw new UsageError(`--trainable_scopes: got "${scope}" (${(error as Error).message}).`);
+    }
+    const matching = variables.filter(({ name }) => pattern.test(name));
+    if (matching.length === 0) {
+      const known = [...new Set(variables.map(({ name }) => name.replace(/\/[^/]*$/, '')))];
+      throw new UsageError(
+        `--trainable_scopes: got "${scope}"; expected the beginning of one of ${known.join(', ')}.`,
+      );
+    }
+    for (const variable of matching) chosen.add(variable);
+  }
+  return variables.filter((variable) => chosen.has(variable));
+}
+
+/**
+ * Builds the graph of a run.
+ *
+ * @throws UsageError  for a layer or optimizer that does not exist, or a layer that the loss does
+ *                     not depend on
+ */
+export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph {
+  const { network, numClasses, weightDecay, computeType } = options;
+  const graph = new Graph();
+  const input = inputPlaceholder(graph, options.input);
+  const labels = placeholder(graph, 'int32', [-1], 'labels');
+  const learningRate = placeholder(graph, 'float32', [], 'learning_rate');
+  const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
+  const monitorRows = placeholder(graph, 'int32', [-1], 'monitor_rows');
+  const averageDecay = placeholder(graph, 'float32', [], 'moving_average_decay');
+
+  const context: NetworkContext = {
+    numClasses,
+    vocabularySize: vocabularySizeOf(options.input),
+    isTraining: true,
+    weightDecay,
+    dropoutSeed,
+    computeType,
+    updates: [],
+  };
+  const { logits, endPoints } = network.build(input, context);
+  const modelVariables = [...graph.variables.values()];
+  const loss = addLoss(graph, logits, labels, options.labelSmoothing);
+
+  const selectionLayer = resolveSelectionLayer(options.selectionLayer, logits, endPoints);
+  const selecting = selectionLayer === null ? [] : [selectionLayer];
+  const monitored = pickEndPoints('--hm', options.monitoredLayers, endPoints);
+  const monitoredLayers = [...monitored.keys()];
+  const tapped = new Map([...pickEndPoints('--hs', selecting, endPoints), ...monitored]);
+
+  // Asked for once: a second call would add the whole backward pass again. Label smoothing needs
+  // it, for contributions of the labels as they are, but only from the loss to the tapped layers.
+  const trainable = inScopes(
+    modelVariables.filter(({ trainable }) => trainable),
+    options.trainableScopes,
+  );
+  const isSmoothed = loss.labelCrossEntropy !== loss.crossEntropy;
+  const taps = [...tapped.values()];
+  const derivatives = gradients(loss.total, [
+    ...trainable.map(({ value }) => value),
+    ...(isSmoothed ? [] : taps),
+  ]);
+  const tapDerivatives = isSmoothed
+    ? gradients(loss.labelCrossEntropy, taps)
+    : derivatives.slice(trainable.length);
+  const variableGradients = trainable.flatMap((variable, i) => {
+    const gradient = derivatives[i];
+    return gradient ? [{ variable, gradient }] : [];
+  });
+  const changes = [
+    ...addOptimizer(variableGradients, learningRate, options.optimizer),
+    ...context.updates,
+  ];
+  const updates = options.movingAverages
+    ? [...changes, ...addMovingAverages(modelVariables, averageDecay, changes)]
+    : changes;
+
+  const outputs: Record<string, Tensor> = {
+    total_loss: identity(loss.total, { name: 'train/total_loss', after: updates }),
+    cross_entropy: loss.crossEntropy,
+    output: graph.withRootScope('outputs', () => argMax(logits, { name: 'output' })),
+  };
+  const probabilities = graph.withRootScope('outputs', () => softmax(logits));
+  outputs['output_probability'] = graph.withRootScope('outputs', () =>
+    max(probabilities, [1], { name: 'output_probability' }),
+  );
+
+  graph.withRootScope('in_situ', () => {
+    const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32', {
+      name: 'batch_size',
+    });
+    const layers = new Map<string, TappedLayer>();
+    [...tapped].forEach(([name, activation], i) => {
+      const gradient = tapDerivatives[i];
+      if (!gradient) {
+        const flag = name === selectionLayer ? '--hs' : '--hm';
+        throw new UsageError(
+          `${flag}: the loss does not depend on "${name}"; expected a layer on the way from the image to the logits.`,
+        );
+      }
+      layers.set(name, { name, activation, gradient, batchSize });
+    });
+    if (selectionLayer !== null) {
+      const layer = layers.get(selectionLayer)!;
+      outputs['probabilities'] = probabilities;
+      outputs['scores'] = graph.withScope('scores', () =>
+        itemScores(logits, probabilities, labels, layer.activation === logits ? null : layer),
+      );
+    }
+    for (const name of monitoredLayers) {
+      graph.withScope(name, () => {
+        const monitored = monitoredContributions(layers.get(name)!, monitorRows);
+        outputs[`${name}/contribution`] = monitored.contribution;
+        if (monitored.maps !== undefined) {
+          outputs[`${name}/C`] = monitored.maps.contributionMap;
+          outputs[`${name}/R`] = monitored.maps.reductionMap;
+        }
+        if (monitored.channels !== undefined) outputs[`${name}/channels`] = monitored.channels;
+      });
+    }
+  });
+
+  const variables = [...graph.variables.values()];
+  const inputs = {
+    [input.node.name]: input,
+    labels,
+    learning_rate: learningRate,
+    dropout_seed: dropoutSeed,
+    ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
+    ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
+  };
+  const summaries = addStepSummaries(graph, endPoints, loss.regularization);
+  return {
+    graph,
+    endPoints,
+    selectionLayer,
+    monitoredLayers,
+    variables,
+    modelVariables,
+    signatures: {
+      ...variableSignatures(graph, variables),
+      train: { inputs, outputs },
+      train_with_summaries: { inputs, outputs: { ...outputs, ...summaries } },
+      ...predictSignatures(input, network, { ...context, isTraining: false }, selectionLayer),
+    },
+  };
+}

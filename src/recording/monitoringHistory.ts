@@ -1,0 +1,221 @@
+/** What monitored items went through: S at every layer at each encounter, and ten of them in full. */
+import type { Image } from '../../datasets/dataset.ts';
+import type { ContributionMaps, MonitoredLayer } from '../insitu/contributionMaps.ts';
+import { largestMapValue } from '../insitu/contributionMaps.ts';
+import type { ContributionSeries } from '../views/draw/linePlot.ts';
+import { roundUp } from '../views/draw/numberText.ts';
+import { averageAreas, inputImage, type Size, sizeInBox } from '../views/draw/pixels.ts';
+import type { Encounter, StoredMaps } from '../views/evolutionView.ts';
+
+/** Encounters that are kept in full per item: the rows of an Evolution View. */
+export const maxEncounters = 10;
+/** Points of a line plot per item; once so many are there, every second one is dropped. */
+const maxPoints = 400;
+/** Largest side of what is kept of maps and inputs: that of a tile of the Evolution View. */
+const storedSide = 48;
+
+/** The past of one item. */
+export interface ItemHistory {
+  /** Encounters so far. */
+  count: number;
+  /** Encounters from one point to the next. */
+  stride: number;
+  steps: number[];
+  /** S in nats, [points][Hs, then Hm in network order]. */
+  contributions: number[][];
+  /** The first, the last, and between them as even as can be on a logarithmic scale. */
+  encounters: Encounter[];
+  /** Upper end of the colour scale of this item in nats. */
+  scaleMaximum: number;
+}
+
+/** The past of all monitored items; plain data for the checkpoint. */
+export interface MonitoringHistoryState {
+  /** Hs, then Hm in network order. */
+  readonly layers: readonly string[];
+  readonly items: ReadonlyMap<number, ItemHistory>;
+  /** Upper end of the colour scale of the run in nats. */
+  readonly scaleMaximum: number;
+}
+
+/** What is known of an encounter when it happens. */
+export interface Observation
+  extends Pick<Encounter, 'epoch' | 'step' | 'output' | 'outputProbability'> {
+  readonly itemIndex: number;
+  /** S at Hs in nats. */
+  readonly contribution: number;
+  readonly layers: readonly MonitoredLayer[];
+  /** As the network saw it: an image float32 [height, width, channels], or token ids [time]. */
+  readonly input: { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
+}
+
+/** The size at which something is kept; lines, as maps over time are, stay word by word. */
+function storedSize(size: Size): Size {
+  return size.height === 1 || Math.max(size.width, size.height) <= storedSide
+    ? { width: size.width, height: size.height }
+    : sizeInBox(size, { width: storedSide, height: storedSide });
+}
+
+function storeMaps(maps: ContributionMaps): StoredMaps {
+  const size = storedSize(maps);
+  const [c, r] = [maps.contributionMap, maps.reductionMap].map((map) =>
+    averageAreas(map, maps, 1, size),
+  ) as [Float32Array, Float32Array];
+  let maximum = 0;
+  for (const map of [c, r]) {
+    for (const value of map) if (value > maximum && Number.isFinite(value)) maximum = value;
+  }
+  const toBytes = (map: Float32Array) =>
+    Uint8Array.from(map, (value) => (maximum > 0 ? Math.round((255 * value) / maximum) : 0));
+  return { ...size, maximum, contributionMap: toBytes(c), reductionMap: toBytes(r) };
+}
+
+/** An image as it is kept; null for a text, which the data set holds. */
+function storeInput({ data, shape }: Observation['input']): Image | null {
+  if (!(data instanceof Float32Array)) return null;
+  const [height, width, depth] = shape as [number, number, number];
+  const image = inputImage(data, [height, width, depth]);
+  const size = storedSize(image);
+  const { channels } = image;
+  return {
+    ...size,
+    channels,
+    data: Uint8Array.from(averageAreas(image.data, image, channels, size)),
+  };
+}
+
+/**
+ * Drops one of too many encounters: that whose neighbours are closest on a logarithmic scale. The
+ * first and the last stay.
+ */
+function thinOut(encounters: Encounter[]): void {
+  if (encounters.length <= maxEncounters) return;
+  let closest = 1;
+  let smallest = Number.POSITIVE_INFINITY;
+  for (let i = 1; i < encounters.length - 1; i++) {
+    const ratio = encounters[i + 1]!.number / encounters[i - 1]!.number;
+    if (ratio < smallest) {
+      smallest = ratio;
+      closest = i;
+    }
+  }
+  encounters.splice(closest, 1);
+}
+
+/**
+ * The past of all monitored items. Bounded: an item takes at most 400 points, and ten encounters of
+ * at most 48 × 48 bytes per map and input channel (two layers and a colour image: 160 kB).
+ */
+export class MonitoringHistory {
+  readonly #selectionLayer: string;
+  readonly #layers: readonly string[];
+  readonly #items: Map<number, ItemHistory>;
+  #scaleMaximum: number;
+
+  /**
+   * @param selectionLayer  Hs
+   * @param layers          Hm in network order
+   * @param state           of a run that is gone on with; of other layers it is of no use
+   */
+  constructor(selectionLayer: string, layers: readonly string[], state?: MonitoringHistoryState) {
+    this.#selectionLayer = selectionLayer;
+    this.#layers = layers;
+    const isOfSameLayers = state?.layers.join() === [selectionLayer, ...layers].join();
+    this.#items = new Map(isOfSameLayers ? state?.items : []);
+    this.#scaleMaximum = isOfSameLayers ? (state?.scaleMaximum ?? 0) : 0;
+  }
+
+  /** The state after the last observation. */
+  get state(): MonitoringHistoryState {
+    return {
+      layers: [this.#selectionLayer, ...this.#layers],
+      items: this.#items,
+      scaleMaximum: this.#scaleMaximum,
+    };
+  }
+
+  /** Items with a past. */
+  get itemIndices(): number[] {
+    return [...this.#items.keys()];
+  }
+
+  /** Encounters of an item so far. */
+  countOf(itemIndex: number): number {
+    return this.#items.get(itemIndex)?.count ?? 0;
+  }
+
+  /** Takes an encounter. */
+  add(observation: Observation): void {
+    const { itemIndex, epoch, step, output, outputProbability, contribution } = observation;
+    const { layers, input } = observation;
+    let item = this.#items.get(itemIndex);
+    if (item === undefined) {
+      item = { count: 0, stride: 1, steps: [], contributions: [], encounters: [], scaleMaximum: 0 };
+      this.#items.set(itemIndex, item);
+    }
+    // Scales move to the next of 1, 2, 5 · 10^k and never back: most steps share one.
+    const largest = roundUp(largestMapValue(layers));
+    item.scaleMaximum = Math.max(item.scaleMaximum, largest);
+    this.#scaleMaximum = Math.max(this.#scaleMaximum, largest);
+    this.#addPoint(item, step, [contribution, ...layers.map((layer) => layer.contribution)]);
+    item.count++;
+    item.encounters.push({
+      number: item.count,
+      epoch,
+      step,
+      output,
+      outputProbability,
+      contribution,
+      maps: layers.map(({ maps }) => (maps === undefined ? null : storeMaps(maps))),
+      input: storeInput(input),
+    });
+    thinOut(item.encounters);
+  }
+
+  /** The last encounter is always a point, also one between two strides. */
+  #addPoint(item: ItemHistory, step: number, contributions: number[]): void {
+    if (item.count > 0 && (item.count - 1) % item.stride !== 0) {
+      item.steps.pop();
+      item.contributions.pop();
+    }
+    item.steps.push(step);
+    item.contributions.push(contributions);
+    if (item.steps.length < maxPoints) return;
+    const isKept = (_: unknown, i: number) => i % 2 === 0 || i === maxPoints - 1;
+    item.steps = item.steps.filter(isKept);
+    item.contributions = item.contributions.filter(isKept);
+    item.stride *= 2;
+  }
+
+  /** Encounters of an item that are kept, ascending. */
+  encountersOf(itemIndex: number): readonly Encounter[] {
+    return this.#items.get(itemIndex)?.encounters ?? [];
+  }
+
+  /** S of an item at each layer over the steps, Hs first; a layer that is both comes once. */
+  seriesOf(itemIndex: number): ContributionSeries[] {
+    const item = this.#items.get(itemIndex);
+    if (item === undefined) return [];
+    return [this.#selectionLayer, ...this.#layers].flatMap((layer, i) =>
+      i > 0 && layer === this.#selectionLayer
+        ? []
+        : [{ layer, steps: item.steps, contributions: item.contributions.map((row) => row[i]!) }],
+    );
+  }
+
+  /**
+   * Upper end of the colour scale in nats.
+   *
+   * @param scope  view: that of the view itself (undefined); item: no value of the item so far is
+   *               larger; run: none of the run
+   */
+  scaleMaximumOf(itemIndex: number, scope: ColorScale): number | undefined {
+    if (scope === 'view') return undefined;
+    return scope === 'run' ? this.#scaleMaximum : this.#items.get(itemIndex)?.scaleMaximum;
+  }
+}
+
+/** What shares a colour scale. */
+export type ColorScale = (typeof colorScales)[number];
+/** All of them, the default first. */
+export const colorScales = ['view', 'item', 'run'] as const;

@@ -1,0 +1,216 @@
+/** Pictures as pixels: from images and numbers, enlarged, reduced, blended. */
+import type { Image } from '../../../datasets/dataset.ts';
+import { type ColormapName, colormap, notANumber } from './colormap.ts';
+
+/** Opaque pixels in RGBA order, 0..255, row by row. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly rgba: Uint8ClampedArray;
+}
+
+/** Width and height in pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** An 8-bit image as pixels: grey, grey with alpha, RGB or RGBA; transparent parts become white. */
+export function toPixels({ width, height, channels, data }: Image): Pixels {
+  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
+  const isColor = channels >= 3;
+  const hasAlpha = channels === 2 || channels === 4;
+  for (let i = 0; i < width * height; i++) {
+    const alpha = hasAlpha ? data[(i + 1) * channels - 1]! / 255 : 1;
+    for (let c = 0; c < 3; c++) {
+      const sample = data[i * channels + (isColor ? c : 0)]!;
+      rgba[4 * i + c] = sample * alpha + 255 * (1 - alpha);
+    }
+  }
+  return { width, height, rgba };
+}
+
+/**
+ * What a network is fed, as an image: its smallest value black, its largest white; of more than
+ * four channels the first three.
+ *
+ * @param data  float32 [height, width, channels]
+ */
+export function inputImage(
+  data: Float32Array,
+  [height, width, channels]: readonly [number, number, number],
+): Image {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const value of data) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  const scale = high > low ? 255 / (high - low) : 0;
+  const samples = Uint8Array.from(data, (value) => Math.round((value - low) * scale));
+  return { width, height, channels, data: samples };
+}
+
+/**
+ * Values as colours.
+ *
+ * @param values   [height, width], not negative
+ * @param maximum  value of the map's last colour; what is larger gets that colour too
+ */
+export function mapPixels(
+  values: ArrayLike<number>,
+  { width, height }: Size,
+  maximum: number,
+  name: ColormapName,
+): Pixels {
+  const colors = colormap(name);
+  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let i = 0; i < width * height; i++) {
+    const value = values[i]!;
+    const share = maximum > 0 ? Math.min(1, value / maximum) : 0;
+    const color = Number.isNaN(value) ? notANumber : colors[Math.round(255 * share)]!;
+    for (let c = 0; c < 3; c++) rgba[4 * i + c] = color[c]!;
+  }
+  return { width, height, rgba };
+}
+
+/**
+ * Lays coloured values over a picture in grey. The larger the value, the more its colour covers:
+ * where nothing contributes, the picture shows.
+ *
+ * @param values   [height, width] of the map, not negative
+ * @param picture  of any size; the result has the size `size`, as has the map on it
+ */
+export function overlay(
+  values: ArrayLike<number>,
+  mapSize: Size,
+  maximum: number,
+  name: ColormapName,
+  picture: Pixels,
+  size: Size,
+): Pixels {
+  const below = resample(picture, size);
+  const colors = resample(mapPixels(values, mapSize, maximum, name), size);
+  // The root lets small values be seen at all, as they are in the colour map.
+  const cover = Float32Array.from({ length: mapSize.width * mapSize.height }, (_, i) =>
+    maximum > 0 ? 0.85 * Math.sqrt(Math.min(1, values[i]! / maximum)) : 0,
+  );
+  const alphas = averageAreas(cover, mapSize, 1, size);
+  const rgba = new Uint8ClampedArray(below.rgba.length).fill(255);
+  for (let i = 0; i < rgba.length; i += 4) {
+    const [r, g, b] = [below.rgba[i]!, below.rgba[i + 1]!, below.rgba[i + 2]!];
+    // Luma (ITU-R BT.601), brought into the middle so that dark and bright colours stand out.
+    const grey = 40 + 0.6 * (0.299 * r + 0.587 * g + 0.114 * b);
+    const alpha = alphas[i / 4]!;
+    for (let c = 0; c < 3; c++) {
+      rgba[i + c] = grey * (1 - alpha) + colors.rgba[i + c]! * alpha;
+    }
+  }
+  return { ...size, rgba };
+}
+
+/** The largest size with the proportions of a picture in a box; the longer side fills it. */
+export function sizeInBox({ width, height }: Size, box: Size): Size {
+  const scale = Math.min(box.width / width, box.height / height);
+  return {
+    width: Math.max(1, Math.round(width * scale)),
+    height: Math.max(1, Math.round(height * scale)),
+  };
+}
+
+/** Which source pixels each target pixel covers, and how much of it each of them is. */
+function coverage(source: number, target: number): { first: Int32Array; weights: number[][] } {
+  const first = new Int32Array(target);
+  const weights: number[][] = [];
+  const step = source / target;
+  for (let i = 0; i < target; i++) {
+    const start = i * step;
+    const end = Math.min(source, start + step);
+    first[i] = Math.floor(start);
+    const own: number[] = [];
+    for (let s = Math.floor(start); s < end - 1e-9; s++) {
+      own.push((Math.min(end, s + 1) - Math.max(start, s)) / (end - start));
+    }
+    weights.push(own);
+  }
+  return { first, weights };
+}
+
+/**
+ * Brings samples to a size by averaging over areas.
+ *
+ * @param data      [height, width, channels]
+ * @param size      its width and height
+ * @param channels  samples per pixel
+ * @returns         float32 [target height, target width, channels]
+ */
+export function averageAreas(
+  data: ArrayLike<number>,
+  size: Size,
+  channels: number,
+  { width, height }: Size,
+): Float32Array {
+  if (size.width === width && size.height === height) return Float32Array.from(data);
+  const columns = coverage(size.width, width);
+  const rows = coverage(size.height, height);
+  const rowLength = width * channels;
+  const wide = new Float32Array(rowLength * size.height);
+  for (let y = 0; y < size.height; y++) {
+    for (let x = 0; x < width; x++) {
+      const own = columns.weights[x]!;
+      const from = (y * size.width + columns.first[x]!) * channels;
+      const to = y * rowLength + x * channels;
+      for (let k = 0; k < own.length; k++) {
+        for (let c = 0; c < channels; c++) {
+          wide[to + c]! += own[k]! * data[from + k * channels + c]!;
+        }
+      }
+    }
+  }
+  const result = new Float32Array(rowLength * height);
+  for (let y = 0; y < height; y++) {
+    const own = rows.weights[y]!;
+    for (let k = 0; k < own.length; k++) {
+      const from = (rows.first[y]! + k) * rowLength;
+      for (let i = 0; i < rowLength; i++) result[y * rowLength + i]! += own[k]! * wide[from + i]!;
+    }
+  }
+  return result;
+}
+
+/** Enlarges pixels to blocks of factor × factor pixels. */
+function enlarge({ width, height, rgba }: Pixels, factor: number): Pixels {
+  const source = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
+  const wide = width * factor;
+  const result = new Uint32Array(wide * height * factor);
+  for (let y = 0; y < height; y++) {
+    const row = y * factor * wide;
+    for (let x = 0, to = row; x < width; x++) {
+      const pixel = source[y * width + x]!;
+      // Too few at a time for `fill`.
+      for (let copy = 0; copy < factor; copy++) result[to++] = pixel;
+    }
+    for (let copy = 1; copy < factor; copy++) {
+      result.copyWithin(row + copy * wide, row, row + wide);
+    }
+  }
+  return {
+    width: wide,
+    height: height * factor,
+    rgba: new Uint8ClampedArray(result.buffer),
+  };
+}
+
+/**
+ * Brings pixels to a size by averaging over areas. Reduced pictures are smooth; enlarged ones show
+ * each pixel as an even block, with soft edges where the factor is not whole.
+ */
+export function resample(pixels: Pixels, size: Size): Pixels {
+  if (pixels.width === size.width && pixels.height === size.height) return pixels;
+  const factor = size.width / pixels.width;
+  if (Number.isInteger(factor) && factor * pixels.height === size.height) {
+    return enlarge(pixels, factor);
+  }
+  const rgba = new Uint8ClampedArray(averageAreas(pixels.rgba, pixels, 4, size));
+  return { width: size.width, height: size.height, rgba };
+}

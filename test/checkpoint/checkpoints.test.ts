@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import {
+  latestCheckpoint,
+  resolveCheckpoint,
+  saveCheckpoint,
+} from '../../src/checkpoint/checkpoints.ts';
+import { type CheckpointTensor, openTensorBundle } from '../../src/checkpoint/tensorBundle.ts';
+import { UserError } from '../../src/errors.ts';
+import { packageRoot } from '../../src/packageRoot.ts';
+import { random } from '../../src/random.ts';
+import { temporaryFolder } from '../losslens.ts';
+import { runPython, skipWithoutPython } from '../python.ts';
+
+function someTensors(): Map<string, CheckpointTensor> {
+  const tensors = new Map<string, CheckpointTensor>();
+  // More than the table's restart interval, with shared prefixes.
+  for (let i = 0; i < 40; i++) {
+    const data = Float32Array.from({ length: 6 }, (_, k) => i + k / 8);
+    tensors.set(`LeNet/conv${i}/weights`, { shape: [3, 2], data });
+  }
+  tensors.set('global_step', { shape: [], data: BigInt64Array.of(123n) });
+  tensors.set('losslens/state', { shape: [4], data: Uint8Array.of(1, 2, 3, 255) });
+  tensors.set('größe', { shape: [2], data: Int32Array.of(-1, 2 ** 31 - 1) });
+  tensors.set('empty', { shape: [0, 3], data: new Float32Array(0) });
+  return tensors;
+}
+
+test('what is saved is read back', async () => {
+  const folder = temporaryFolder();
+  const tensors = someTensors();
+  await saveCheckpoint(folder, 5, tensors, 5);
+  const bundle = await openTensorBundle((await latestCheckpoint(folder))!);
+  assert.equal(bundle.shapes.size, tensors.size);
+  for (const [name, tensor] of tensors) assert.deepEqual(await bundle.read(name), tensor);
+});
+
+test('the latest checkpoints are kept, others’ files are left alone', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'model.ckpt-999.index'), 'somebody’s own');
+  for (const step of [1, 2, 3, 4]) await saveCheckpoint(folder, step, someTensors(), 2);
+  const indices = readdirSync(folder).filter((file) => file.endsWith('.index'));
+  assert.deepEqual(indices.sort(), [
+    'model.ckpt-3.index',
+    'model.ckpt-4.index',
+    'model.ckpt-999.index',
+  ]);
+  assert.equal(await latestCheckpoint(folder), join(folder, 'model.ckpt-4'));
+});
+
+test('checkpoints of the folder that this one is a copy of are left alone', async () => {
+  const original = temporaryFolder();
+  await saveCheckpoint(original, 1, someTensors(), 5);
+  const copy = temporaryFolder();
+  const prefix = JSON.stringify(join(original, 'model.ckpt-1'));
+  const state = `model_checkpoint_path: ${prefix}\nall_model_checkpoint_paths: ${prefix}\n`;
+  writeFileSync(join(copy, 'checkpoint'), state);
+  for (const step of [2, 3]) await saveCheckpoint(copy, step, someTensors(), 1);
+  assert.equal(await latestCheckpoint(copy), join(copy, 'model.ckpt-3'));
+  assert.equal(await latestCheckpoint(original), join(original, 'model.ckpt-1'));
+});
+
+test('a folder stands for its latest checkpoint, a prefix for itself', async () => {
+  const folder = temporaryFolder();
+  await saveCheckpoint(folder, 1, someTensors(), 5);
+  await saveCheckpoint(folder, 2, someTensors(), 5);
+  assert.equal(await resolveCheckpoint(folder), join(folder, 'model.ckpt-2'));
+  assert.equal(await resolveCheckpoint(join(folder, 'model.ckpt-1')), join(folder, 'model.ckpt-1'));
+  await assert.rejects(resolveCheckpoint(join(folder, 'model.ckpt-3')), /--checkpoint_path/);
+});
+
+test('a state file that names nothing is an error, not a new run', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'checkpoint'), '');
+  await assert.rejects(latestCheckpoint(folder), /checkpoint: names no checkpoint/);
+  writeFileSync(join(folder, 'checkpoint'), 'model_checkpoint_path: "a');
+  await assert.rejects(latestCheckpoint(folder), /checkpoint: is no checkpoint state/);
+});
+
+test('names with octal escapes and absolute paths are understood, as TensorFlow writes them', async () => {
+  const folder = temporaryFolder();
+  const state = 'model_checkpoint_path: "/somewhere/caf\\303\\251"\n';
+  writeFileSync(join(folder, 'checkpoint'), state);
+  assert.equal(await latestCheckpoint(folder), undefined);
+  writeFileSync(join(folder, 'caf\u00e9.index'), '');
+  writeFileSync(join(folder, 'checkpoint'), 'model_checkpoint_path: "caf\\303\\251"\n');
+  assert.equal(await latestCheckpoint(folder), join(folder, 'café'));
+});
+
+test('changed bytes are noticed wherever a checksum covers them', async () => {
+  const folder = temporaryFolder();
+  await saveCheckpoint(folder, 1, someTensors(), 5);
+  const prefix = join(folder, 'model.ckpt-1');
+  const next = random(3);
+  const expected = someTensors();
+  for (const file of [`${prefix}.index`, `${prefix}.data-00000-of-00001`]) {
+    const intact = readFileSync(file);
+    for (let i = 0; i < 150; i++) {
+      const bytes = Buffer.from(intact);
+      const at = Math.floor(next() * bytes.length);
+      bytes[at] = bytes[at]! ^ (1 << Math.floor(next() * 8));
+      const cut = next() < 0.3 ? bytes.subarray(0, at) : bytes;
+      writeFileSync(file, cut);
+      try {
+        const bundle = await openTensorBundle(prefix);
+        for (const [name, tensor] of expected) assert.deepEqual(await bundle.read(name), tensor);
+        // The padding of the table's footer carries nothing.
+        assert.ok(file.endsWith('.index'), `byte ${at} of the data changed unnoticed`);
+      } catch (error) {
+        assert.ok(error instanceof UserError, `byte ${at} of ${file}: ${error}`);
+        assert.match(error.message, /model\.ckpt-1/);
+      }
+    }
+    writeFileSync(file, intact);
+  }
+});
+
+test('a run that is killed while it saves leaves a usable checkpoint, 20 times of 20', async () => {
+  const folder = temporaryFolder();
+  const next = random(8);
+  let first = 1;
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const script = join(packageRoot, 'dist/test/checkpoint/saveLoop.js');
+    const child = spawn(process.execPath, [script, folder, String(first)]);
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    // The first attempt is given the time to save one; the others are killed in a save of their own.
+    const isSaving = () =>
+      existsSync(join(folder, 'checkpoint')) &&
+      readdirSync(folder).some((file) => file.startsWith(`model.ckpt-${first}.`));
+    while (!isSaving()) await setTimeout(2);
+    await setTimeout(next() * 60);
+    child.kill('SIGKILL');
+    await ended;
+    const latest = await latestCheckpoint(folder);
+    assert.ok(latest);
+    const { data } = await (await openTensorBundle(latest)).read('weights');
+    const step = Number(/-(\d+)$/.exec(latest)![1]);
+    assert.ok((data as Float32Array).every((value) => value === step));
+    first = step + 1;
+  }
+});
+
+const skip = skipWithoutPython('tensorflow');
+
+test('tf.train.load_checkpoint reads names, shapes and values', { skip }, async () => {
+  const folder = temporaryFolder();
+  const tensors = someTensors();
+  await saveCheckpoint(folder, 12, tensors, 5);
+  const { latest, variables } = runPython('checkpoint_read.py', folder) as {
+    latest: string;
+    variables: Record<string, { shape: number[]; sum: number }>;
+  };
+  assert.equal(latest, join(folder, 'model.ckpt-12'));
+  assert.deepEqual(Object.keys(variables).sort(), [...tensors.keys()].sort());
+  for (const [name, { shape, data }] of tensors) {
+    assert.deepEqual(variables[name]!.shape, shape);
+    const sum = Array.from(data as Float32Array, Number).reduce((a, b) => a + b, 0);
+    assert.equal(variables[name]!.sum, sum, name);
+  }
+});
+
+test('checkpoints of TensorFlow’s Saver are read, partitioned variables too', {
+  skip,
+}, async () => {
+  const folder = temporaryFolder();
+  runPython('checkpoint_write.py', folder);
+  const bundle = await openTensorBundle((await latestCheckpoint(folder))!);
+  assert.deepEqual(bundle.shapes.get('LeNet/conv1/weights'), [5, 5, 1, 32]);
+  for (const name of ['rows', 'columns', 'LeNet/conv1/weights']) {
+    const { shape, data } = await bundle.read(name);
+    assert.deepEqual(shape, bundle.shapes.get(name));
+    assert.ok(
+      (data as Float32Array).every((value, i) => value === i),
+      name,
+    );
+  }
+  assert.deepEqual((await bundle.read('global_step')).data, BigInt64Array.of(7n));
+});

@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { create } from 'tar';
+import { downloadDataset } from '../../../datasets/download/download.ts';
+import { downloadFile, type ExpectedFile } from '../../../datasets/download/downloadFile.ts';
+import { UserError } from '../../../src/errors.ts';
+import { losslens } from '../../losslens.ts';
+import { temporaryFolder } from '../temporaryFolder.ts';
+
+const content = randomBytes(300_000);
+const timeoutMs = 300;
+
+function expected(bytes: Buffer): ExpectedFile {
+  return { bytes: bytes.length, md5: createHash('md5').update(bytes).digest('hex') };
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A server on this machine; its requests by path are counted. */
+async function serve(
+  t: TestContext,
+  handlers: Readonly<Record<string, Handler>>,
+): Promise<{ base: string; requests: string[] }> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    requests.push(`${request.url} ${request.headers.range ?? ''}`);
+    const handler = handlers[request.url ?? ''];
+    if (handler === undefined) response.writeHead(404).end();
+    else handler(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+}
+
+/** Gives the part that is asked for, as servers do. */
+function sendPart(bytes: Buffer, request: IncomingMessage, response: ServerResponse, end?: number) {
+  const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+  response.writeHead(206, {
+    'content-length': bytes.length - start,
+    'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}`,
+  });
+  if (end === undefined) response.end(bytes.subarray(start));
+  else response.write(bytes.subarray(start, end), () => response.destroy());
+}
+
+const good: Handler = (request, response) => sendPart(content, request, response);
+const goodWhole: Handler = (_, response) => response.end(content);
+
+async function download(t: TestContext, urls: readonly string[], part?: Buffer) {
+  const path = join(await temporaryFolder(t), 'file');
+  if (part !== undefined) await writeFile(`${path}.part`, part);
+  const progress: number[] = [];
+  const onProgress = (bytes: number) => progress.push(bytes);
+  await downloadFile({ ...expected(content), urls, path, timeoutMs, onProgress });
+  assert.ok((await readFile(path)).equals(content));
+  assert.deepEqual(await readdir(join(path, '..')), ['file']);
+  assert.equal(progress.at(-1), content.length);
+}
+
+test('takes a whole file, by its length or until the connection ends', async (t) => {
+  const { base } = await serve(t, {
+    '/part': good,
+    '/whole': goodWhole,
+    '/chunked': (_, response) => {
+      response.write(content.subarray(0, 1000));
+      response.end(content.subarray(1000));
+    },
+  });
+  for (const path of ['part', 'whole', 'chunked']) await download(t, [`${base}/${path}`]);
+});
+
+test('goes on where the connection broke off', async (t) => {
+  const { base, requests } = await serve(t, {
+    '/file': (request, response) => {
+      const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')![1]);
+      sendPart(content, request, response, start < 200_000 ? start + 100_000 : undefined);
+    },
+  });
+  await download(t, [`${base}/file`]);
+  assert.equal(requests.length, 3);
+  assert.deepEqual(
+    requests.map((request) => Number(/bytes=(\d+)/.exec(request)![1]) > 0),
+    [false, true, true],
+  );
+});
+
+test('goes on with what an earlier call left, or starts again where no parts are given', async (t) => {
+  const { base, requests } = await serve(t, { '/file': good, '/whole': goodWhole });
+  await download(t, [`${base}/file`], content.subarray(0, 1234));
+  assert.deepEqual(requests, ['/file bytes=1234-']);
+  await download(t, [`${base}/whole`], content.subarray(0, 1234));
+});
+
+test('a part that belongs to another file, or is too long, is thrown away', async (t) => {
+  const { base, requests } = await serve(t, { '/file': good });
+  await download(t, [`${base}/file`], Buffer.alloc(1234));
+  assert.deepEqual(requests, ['/file bytes=1234-', '/file bytes=0-']);
+  await download(t, [`${base}/file`], Buffer.alloc(content.length));
+  await download(t, [`${base}/file`], Buffer.alloc(content.length + 1));
+});
+
+const failures: Readonly<Record<string, [handler: Handler, reason: RegExp]>> = {
+  'refuses (403)': [(_, response) => response.writeHead(403).end('no'), /got status 403/],
+  'has another length': [
+    (_, response) => response.writeHead(200, { 'content-length': 5 }).end('short'),
+    /got 5 bytes; expected 300000/,
+  ],
+  'sends more than it should': [
+    (_, response) => {
+      response.write(content);
+      response.end('more');
+    },
+    /got more than 300000 bytes/,
+  ],
+  'promises more than it sends, again and again': [
+    (_, response) => {
+      response.writeHead(200, { 'content-length': content.length });
+      response.write(content.subarray(0, 10), () => response.destroy());
+    },
+    /broke off after \d+ of 300000 bytes/,
+  ],
+  'sends other bytes': [
+    (_, response) => response.end(Buffer.alloc(content.length)),
+    /got other bytes: their MD5 is [0-9a-f]{32}; expected/,
+  ],
+  'gives another part than asked for': [
+    (_, response) =>
+      response.writeHead(206, { 'content-range': 'bytes 7-299999/300000' }).end(content),
+    /got a part from byte 7; asked for byte 0/,
+  ],
+  'redirects in a loop': [
+    (_, response) => response.writeHead(302, { location: '/bad' }).end(),
+    /redirect count exceeded/,
+  ],
+  'never answers': [() => {}, /got nothing for 0\.3 s/],
+  'stalls in the middle': [
+    (_, response) => {
+      response.writeHead(200, { 'content-length': content.length });
+      response.write(content.subarray(0, 1000));
+    },
+    /got nothing for 0\.3 s/,
+  ],
+  'ends the connection at once': [
+    (request) => request.socket.destroy(),
+    /other side closed|socket/,
+  ],
+};
+
+for (const [what, [handler, reason]] of Object.entries(failures)) {
+  test(`an address that ${what} is said, and the next one is taken`, async (t) => {
+    const { base } = await serve(t, { '/bad': handler, '/good': good });
+    await download(t, [`${base}/bad`, `${base}/good`]);
+    await assert.rejects(download(t, [`${base}/bad`]), (error) => {
+      assert.ok(error instanceof UserError, `${error}`);
+      assert.match(error.message, reason);
+      assert.match(error.message, /\/bad /);
+      return true;
+    });
+  });
+}
+
+test('follows redirects', async (t) => {
+  const { base } = await serve(t, {
+    '/from': (_, response) => response.writeHead(302, { location: '/to' }).end(),
+    '/to': good,
+  });
+  await download(t, [`${base}/from`]);
+});
+
+test('an address that nobody listens at is said', async (t) => {
+  await assert.rejects(
+    download(t, ['http://127.0.0.1:9/file']),
+    /http:\/\/127\.0\.0\.1:9\/file \S+/,
+  );
+});
+
+/** An archive like that of CIFAR-10, with a file of another's and a link beside. */
+async function cifarArchive(t: TestContext, leaveOut?: string): Promise<Buffer> {
+  const folder = await temporaryFolder(t);
+  const name = 'cifar-10-batches-bin';
+  await mkdir(join(folder, name));
+  const files = [...[1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`), 'test_batch.bin'];
+  for (const file of [...files, 'batches.meta.txt', 'readme.html']) {
+    if (file !== leaveOut) await writeFile(join(folder, name, file), file);
+  }
+  await writeFile(join(folder, 'outside'), 'not wanted');
+  await symlink('/etc/passwd', join(folder, name, 'link'));
+  await create(
+    { file: join(folder, 'made.tar.gz'), gzip: true, cwd: folder, preservePaths: true },
+    [`${name}/../outside`, join(folder, 'outside'), name],
+  );
+  return readFile(join(folder, 'made.tar.gz'));
+}
+
+test('unpacks what is wanted of an archive, and nothing where its paths lead', async (t) => {
+  const archive = await cifarArchive(t);
+  const file = 'cifar-10-binary.tar.gz';
+  const { base } = await serve(t, {
+    [`/${file}`]: (request, response) => sendPart(archive, request, response),
+  });
+  const folder = join(await temporaryFolder(t), 'made/here');
+  const options = {
+    folder,
+    baseUrl: base,
+    timeoutMs,
+    files: { [file]: expected(archive) },
+  };
+  assert.deepEqual(await downloadDataset('cifar10', options), ['cifar-10-batches-bin']);
+  assert.deepEqual(await readdir(folder), ['cifar-10-batches-bin']);
+  const unpacked = await readdir(join(folder, 'cifar-10-batches-bin'));
+  assert.equal(unpacked.length, 7);
+  assert.ok(!unpacked.includes('link') && !unpacked.includes('readme.html'));
+  assert.deepEqual(await downloadDataset('cifar10', options), []);
+
+  const incomplete = await cifarArchive(t, 'data_batch_3.bin');
+  const { base: other } = await serve(t, {
+    [`/${file}`]: (request, response) => sendPart(incomplete, request, response),
+  });
+  const empty = await temporaryFolder(t);
+  await assert.rejects(
+    downloadDataset('cifar10', {
+      ...options,
+      folder: empty,
+      baseUrl: other,
+      files: { [file]: expected(incomplete) },
+    }),
+    /cannot be unpacked \(cifar-10-batches-bin\/data_batch_3\.bin is missing\)/,
+  );
+  assert.deepEqual(await readdir(empty), [file]);
+});
+
+test('a folder that cannot be written to is said', async (t) => {
+  const { base } = await serve(t, { '/file': good });
+  const folder = await temporaryFolder(t);
+  const options = { folder, baseUrl: base, timeoutMs, files: { file: expected(content) } };
+  await mkdir(join(folder, 'file.part'));
+  await assert.rejects(
+    downloadDataset('mnist', options),
+    (error) =>
+      error instanceof UserError && /file\.part: cannot be written \(E/.test(error.message),
+  );
+  await writeFile(join(folder, 'taken'), '');
+  await assert.rejects(
+    downloadDataset('mnist', { ...options, folder: join(folder, 'taken') }),
+    /taken: cannot be made \(E/,
+  );
+});
+
+test('the command says what went wrong, and takes another address', async (t) => {
+  const { base } = await serve(t, {});
+  const folder = await temporaryFolder(t);
+  const args = ['data', 'download'];
+  const run = await losslens([...args, 'mnist', `--output_dir=${folder}`, `--base_url=${base}`]);
+  assert.equal(run.code, 1);
+  assert.match(
+    run.stderr,
+    /train-images-idx3-ubyte\.gz: no address gives it: http.* got status 404/,
+  );
+  assert.equal((await losslens([...args, 'imagenet'])).code, 2);
+  assert.equal((await losslens([...args, 'mnist'])).code, 2);
+});

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { inMemory } from '../../../datasets/inMemory.ts';
+import { applyLabelsFile } from '../../../datasets/labels/labelsFile.ts';
+import { UserError } from '../../../src/errors.ts';
+import { temporaryFolder } from '../temporaryFolder.ts';
+
+const dataset = inMemory({
+  name: 'made',
+  split: 'train',
+  classNames: ['cat', 'dog', 'a, "b"', '0'],
+  imageShape: [1, 1, 1],
+  labels: Uint8Array.of(0, 1, 2, 0, 1),
+  pixels: new Uint8Array(5),
+});
+
+async function apply(t: TestContext, content: string) {
+  const path = join(await temporaryFolder(t), 'labels.csv');
+  await writeFile(path, content);
+  return applyLabelsFile(dataset, path);
+}
+
+test('replaces the labels of the named items, by name or number', async (t) => {
+  const { dataset: relabeled, changes } = await apply(t, 'item,label\n0,dog\n3,2\n1,dog\n');
+  assert.deepEqual([...relabeled.labels], [1, 1, 2, 2, 1]);
+  assert.deepEqual(changes, [
+    { itemIndex: 0, labelBefore: 0, label: 1, row: { item: '0', label: 'dog' } },
+    { itemIndex: 3, labelBefore: 0, label: 2, row: { item: '3', label: '2' } },
+  ]);
+  assert.deepEqual([...dataset.labels], [0, 1, 2, 0, 1]);
+  assert.equal(relabeled.images, dataset.images);
+});
+
+test('takes quotes, other columns, line ends of Windows, a byte order mark and empty lines', async (t) => {
+  const content = '\uFEFFnote,label,item\r\n"x, y","a, ""b""",0\r\n\r\n,cat,1\r\n';
+  const { dataset: relabeled } = await apply(t, content);
+  assert.deepEqual([...relabeled.labels], [2, 0, 2, 0, 1]);
+});
+
+test('a class whose name is a number is meant by its name', async (t) => {
+  assert.equal((await apply(t, 'item,label\n1,0\n')).dataset.labels[1], 3);
+});
+
+test('a row may say that its item is dropped; then its label does not matter', async (t) => {
+  const content =
+    'item,label,decision,note\n0,dog,relabel,\n1,,drop,blurred\n2,cat,,\n3,cat,keep,\n';
+  const { dataset: relabeled, changes } = await apply(t, content);
+  assert.deepEqual([...relabeled.labels], [1, 1, 0, 0, 1]);
+  assert.deepEqual([...relabeled.items], [0, 2, 3, 4]);
+  assert.deepEqual(
+    changes.map(({ itemIndex, label }) => [itemIndex, label]),
+    [
+      [0, 1],
+      [1, null],
+      [2, 0],
+    ],
+  );
+  assert.equal(changes[1]!.row['note'], 'blurred');
+});
+
+test('errors name the line', async (t) => {
+  const expectError = (content: string, error: RegExp) =>
+    assert.rejects(apply(t, content), (thrown) => {
+      assert.ok(thrown instanceof UserError);
+      assert.match(thrown.message, error);
+      return true;
+    });
+  await expectError(
+    'item;label\n',
+    /line 1: got "item;label"; expected the columns item and label/,
+  );
+  await expectError('', /line 1: got ""/);
+  await expectError('item,label\n0,cat\n5,cat\n', /line 3: got item "5"; expected 0 to 4\./);
+  await expectError('item,label\n-1,cat\n', /line 2: got item "-1"/);
+  await expectError('item,label\n\n0,bird\n', /line 3: got label "bird"; expected one of cat, dog/);
+  await expectError('item,label\n0,4\n', /line 2: got label "4"/);
+  await expectError(
+    'item,label,decision\n0,cat,Drop\n',
+    /line 2: got decision "Drop"; expected keep, relabel, drop or nothing\./,
+  );
+  await expectError('item,label\n0,cat\n0,dog\n', /line 3: item 0 is in line 2 already\./);
+  await expectError('item,label\n0,cat,1\n', /line 2: got "0,cat,1"; expected 2 fields\./);
+  await expectError('item,label\n0,"cat\n', /line 2: got "0,"cat"; expected 2 fields\./);
+});
+
+test('a file that cannot be read is named', async (t) => {
+  const folder = await temporaryFolder(t);
+  await assert.rejects(applyLabelsFile(dataset, folder), /--labels_file: .* cannot be read/);
+});

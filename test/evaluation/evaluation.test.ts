@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Dataset } from '../../datasets/dataset.ts';
+import type { Session } from '../../src/engines/engine.ts';
+import { classMetrics } from '../../src/evaluation/classMetrics.ts';
+import {
+  evaluationRecord,
+  evaluationSummaries,
+  evaluationTables,
+} from '../../src/evaluation/evaluationReport.ts';
+import { type EvaluateOptions, type Evaluation, evaluate } from '../../src/evaluation/evaluator.ts';
+import type { BatchPipeline } from '../../src/preprocessing/batchPipeline.ts';
+import { random } from '../../src/random.ts';
+import { runPython, skipWithoutPython } from '../python.ts';
+
+const classNames = ['cat', 'dog', 'ship', 'car', 'bee', 'owl'];
+
+/** An evaluation of a network whose probabilities are these, fed in batches of at most three items. */
+function evaluateRows(
+  labels: readonly number[],
+  probabilities: readonly (readonly number[])[],
+  options?: EvaluateOptions,
+): Promise<Evaluation> {
+  let first = 0;
+  const session: Session = {
+    run: (_signature, feeds) => {
+      const size = feeds['images']!.shape[0]!;
+      const rows = probabilities.slice(first, first + size);
+      first += size;
+      return {
+        probabilities: { data: Float32Array.from(rows.flat()), shape: [size, classNames.length] },
+      };
+    },
+    close: () => {},
+  };
+  const pipeline = {
+    async *epoch() {
+      for (let i = 0; i < labels.length; i += 3) {
+        const batch = Int32Array.from(labels.slice(i, i + 3));
+        const data = new Float32Array(batch.length);
+        const input = { name: 'images', data, shape: [batch.length, 1, 1, 1] };
+        yield { itemIndices: new Uint32Array(batch.length), labels: batch, input };
+      }
+    },
+  };
+  return evaluate(
+    session,
+    { classNames } as unknown as Dataset,
+    pipeline as unknown as BatchPipeline,
+    options,
+  );
+}
+
+const labels = [0, 1, 1, 2, 5];
+const rows = [
+  [0.5, 0.1, 0.1, 0.1, 0.1, 0.1],
+  [0.4, 0.35, 0.1, 0.05, 0.05, 0.05],
+  [0.1, 0.6, 0.1, 0.1, 0.05, 0.05],
+  [0.2, 0.2, 0.2, 0.15, 0.15, 0.1],
+  [0.3, 0.25, 0.2, 0.15, 0.06, 0.04],
+];
+
+test('counts right items, those among the five most probable, and what is taken for what', async () => {
+  const evaluation = await evaluateRows(labels, rows);
+  assert.equal(evaluation.items, 5);
+  assert.equal(evaluation.accuracy, 2 / 5);
+  // The owl's own probability is the sixth.
+  assert.equal(evaluation.recallAt5, 4 / 5);
+  assert.deepEqual(evaluation.confusion, [
+    [1, 0, 0, 0, 0, 0],
+    [1, 1, 0, 0, 0, 0],
+    [1, 0, 0, 0, 0, 0],
+    [0, 0, 0, 0, 0, 0],
+    [0, 0, 0, 0, 0, 0],
+    [1, 0, 0, 0, 0, 0],
+  ]);
+  const expected = -[0.5, 0.35, 0.6, 0.2, 0.04].reduce((sum, p) => sum + Math.log(p), 0) / 5;
+  assert.ok(Math.abs(evaluation.crossEntropy - expected) < 1e-6);
+});
+
+test('what is not a number is wrong', async () => {
+  const evaluation = await evaluateRows([0, 1], [rows[0]!, new Array(6).fill(Number.NaN)]);
+  assert.equal(evaluation.accuracy, 1 / 2);
+  assert.equal(evaluation.recallAt5, 1 / 2);
+});
+
+test('stops after so many batches, or when it is told to', async () => {
+  assert.equal((await evaluateRows(labels, rows, { maxBatches: 1 })).items, 3);
+  const signal = AbortSignal.abort();
+  await assert.rejects(evaluateRows(labels, rows, { signal }), { name: 'AbortError' });
+});
+
+test('precision, recall and F1 of each class, none where nothing is counted', () => {
+  const metrics = classMetrics([
+    [6, 2, 0],
+    [1, 3, 0],
+    [0, 0, 0],
+  ]);
+  assert.deepEqual(metrics[0], {
+    items: 8,
+    precision: 6 / 7,
+    recall: 6 / 8,
+    f1: 12 / 15,
+    mistakenFor: { label: 1, items: 2 },
+  });
+  assert.deepEqual(metrics[1]!.precision, 3 / 5);
+  assert.deepEqual(metrics[2], {
+    items: 0,
+    precision: null,
+    recall: null,
+    f1: null,
+    mistakenFor: null,
+  });
+});
+
+test('the tables name classes, numbers and mistakes', async () => {
+  const text = evaluationTables(await evaluateRows(labels, rows));
+  assert.match(text, /^class {2}items {2}precision {2}recall +F1 {2}most often taken for\n/);
+  assert.match(text, /\ndog {8}2 {5}1\.0000 {2}0\.5000 {2}0\.6667 {2}cat \(1\)\n/);
+  assert.match(text, /\nbee {8}0 {10}– {7}– {7}–\n/);
+  assert.match(text, /\nlabel \\ output {2}0 {2}1 {2}2 {2}3 {2}4 {2}5\n0 cat {11}1 {2}· /);
+});
+
+test('the record for programs holds the same numbers', async () => {
+  const record = evaluationRecord(await evaluateRows(labels, rows));
+  assert.equal(record['accuracy'], 0.4);
+  assert.deepEqual((record['classes'] as object[])[1], {
+    class: 'dog',
+    items: 2,
+    precision: 1,
+    recall: 0.5,
+    f1: 2 / 3,
+  });
+});
+
+test('the summaries are those of TF-Slim, a table, a picture and a curve for each class', async () => {
+  const summaries = await evaluationSummaries(await evaluateRows(labels, rows), 7);
+  const plugin = ({ metadata }: (typeof summaries)[number]) =>
+    (metadata['plugin_data'] as { plugin_name: string }).plugin_name;
+  assert.deepEqual(
+    summaries.map((summary) => [summary.tag, plugin(summary)]),
+    [
+      ['eval/Accuracy', 'scalars'],
+      ['eval/Recall_5', 'scalars'],
+      ['eval/Cross_entropy', 'scalars'],
+      ['eval/Classes', 'text'],
+      ['eval/Confusion_matrix', 'images'],
+      ...classNames.map((name) => [`eval/PR/${name}`, 'pr_curves']),
+    ],
+  );
+});
+
+test('precision–recall curves are those of TensorBoard', {
+  skip: skipWithoutPython('tensorboard', 'numpy'),
+}, async () => {
+  const next = random(3);
+  const many = Array.from({ length: 60 }, () => Math.floor(next() * classNames.length));
+  const drawn = many.map((label) => {
+    const scores = classNames.map((_, k) => next() + (k === label ? 0.7 : 0));
+    const total = scores.reduce((sum, score) => sum + score, 0);
+    return scores.map((score) => score / total);
+  });
+  const summaries = await evaluationSummaries(await evaluateRows(many, drawn), 1);
+  const { tensor } = summaries.find(({ tag }) => tag === 'eval/PR/dog')!;
+  const expected = runPython(
+    'pr_curve_reference.py',
+    JSON.stringify(many.map((label) => label === 1)),
+    JSON.stringify(drawn.map((row) => Math.fround(row[1]!))),
+    '201',
+  ) as number[][];
+  const actual = tensor['float_val'] as number[];
+  expected.flat().forEach((value, i) => {
+    assert.ok(Math.abs(actual[i]! - value) < 1e-6, `${i}: got ${actual[i]}; expected ${value}`);
+  });
+  assert.equal(actual.length, 6 * 201);
+});
