@@ -22,8 +22,13 @@ export class NoEngineError extends UserError {
   override readonly name = 'NoEngineError';
 }
 
-/** What a user is told when a file cannot be written: a full disk, a folder of somebody else's. */
+/** A file that cannot be written to: a full disk, a folder of somebody else's. */
+export class WriteError extends UserError {
+  override readonly name = 'WriteError';
+}
+
+/** What a user is told when a file cannot be written. */
 export function writeError(path: string, error: unknown): UserError {
   if (error instanceof UserError) return error;
-  return new UserError(`${path}: cannot be written to (${(error as Error).message}).`);
+  return new WriteError(`${path}: cannot be written to (${(error as Error).message}).`);
 }

@@ -10,7 +10,7 @@ import { loadTrainingData } from '../input/trainingData.ts';
 import type { MonitoredLayer } from '../insitu/contributionMaps.ts';
 import { type Inspected, Inspector } from '../inspection/inspector.ts';
 import { loadNetwork } from '../nets/factory.ts';
-import { stepsPerEpoch } from '../training/trainer.ts';
+import { stepsPerEpoch } from '../training/schedule.ts';
 import { valueText } from '../views/draw/numberText.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { addFlags, boolean, type FlagValues, list, optionalText, text } from './flags.ts';

@@ -21,7 +21,7 @@ import {
   reviewCsv,
 } from '../review/reviewPage.ts';
 import { rankItems, readScoredItems, type ScoredItem } from '../runFiles/scoredItems.ts';
-import { stepsPerEpoch } from '../training/trainer.ts';
+import { stepsPerEpoch } from '../training/schedule.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { addFlags, type FlagValues, integer, optionalText, text } from './flags.ts';
 import { ofRunFlags, resolveRunFlags } from './runFlags.ts';

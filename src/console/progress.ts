@@ -24,17 +24,20 @@ export function durationText(seconds: number): string {
 
 /** Speed over the last steps and the time that the rest takes at that speed. */
 class Speed {
+  readonly #now: () => number;
   #step: number;
-  #timeMs = performance.now();
+  #timeMs: number;
   #stepsPerSecond = Number.NaN;
 
-  constructor(step: number) {
+  constructor(step: number, now: () => number) {
+    this.#now = now;
     this.#step = step;
+    this.#timeMs = now();
   }
 
   /** @returns steps per second since the last call, or since the last one that saw time pass */
   measure(step: number): number {
-    const now = performance.now();
+    const now = this.#now();
     if (step > this.#step && now > this.#timeMs) {
       this.#stepsPerSecond = ((step - this.#step) * 1000) / (now - this.#timeMs);
       this.#step = step;
@@ -62,6 +65,7 @@ export interface Progress {
  * @param lastStep   steps of the whole run; Infinity when it has no end
  * @param batchSize  items per step
  * @param logEverySteps  steps between plain lines (--log_every_n_steps)
+ * @param now        milliseconds that went into steps so far
  */
 export function createProgress(
   stream: NodeJS.WriteStream,
@@ -69,8 +73,9 @@ export function createProgress(
   lastStep: number,
   batchSize: number,
   logEverySteps: number,
+  now: () => number,
 ): Progress {
-  const speed = new Speed(firstStep);
+  const speed = new Speed(firstStep, now);
   const describe = ({ step, epoch, loss }: ProgressState) => {
     const stepsPerSecond = speed.measure(step);
     return {

@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { UnknownSplitError } from '../../datasets/unknownSplitError.ts';
+import type { Cleanup } from '../cleanup.ts';
 import type { Session } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { EventWriter } from '../events/eventWriter.ts';
-import { type FolderLock, lockFolder } from '../files/folderLock.ts';
+import { lockFolder } from '../files/folderLock.ts';
 import {
   type DataOptions,
   decodedChannels,
@@ -15,6 +16,8 @@ import {
 } from '../input/splits.ts';
 import { averagedValues } from '../model/movingAverages.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
+import type { LostWrites } from '../recording/lostWrites.ts';
+import { lostEvents, RunLog } from '../recording/runLog.ts';
 import { evaluationSummaries } from './evaluationReport.ts';
 import { type Evaluation, evaluate } from './evaluator.ts';
 
@@ -62,23 +65,20 @@ export class PeriodicEvaluation {
   readonly #session: Session;
   readonly #dataset: Dataset;
   readonly #pipeline: BatchPipeline;
-  readonly #writer: EventWriter;
-  readonly #lock: FolderLock;
+  readonly #log: RunLog;
   readonly #ofAverages: boolean;
 
   private constructor(
     session: Session,
     dataset: Dataset,
     pipeline: BatchPipeline,
-    writer: EventWriter,
-    lock: FolderLock,
+    log: RunLog,
     ofAverages: boolean,
   ) {
     this.#session = session;
     this.#dataset = dataset;
     this.#pipeline = pipeline;
-    this.#writer = writer;
-    this.#lock = lock;
+    this.#log = log;
     this.#ofAverages = ofAverages;
   }
 
@@ -87,47 +87,50 @@ export class PeriodicEvaluation {
    *
    * @param split      from `loadEvaluationSplit`
    * @param firstStep  first step that may be logged
+   * @param lost       gets what cannot be written later
+   * @param cleanup    gets what closes what was opened
    * @throws UserError  when the folder cannot be written to, or another process writes to it
    */
-  static async create(
+  static async open(
     options: PeriodicEvaluationOptions,
     session: Session,
     pipelineOptions: Pick<BatchPipelineOptions, 'preprocessingName' | 'input' | 'seed'>,
     split: Split,
     firstStep: number,
+    lost: LostWrites,
+    cleanup: Cleanup,
   ): Promise<PeriodicEvaluation> {
     const { dataset } = split;
     const folder = join(options.train_dir, 'eval');
     const lock = await lockFolder(folder, '--eval_interval_epochs');
-    try {
-      await recordSkipped(folder, split);
-      const pipeline = new BatchPipeline(dataset, {
-        ...pipelineOptions,
-        isTraining: false,
-        batchSize: 100,
-        numThreads: 1,
-        numReaders: options.num_readers,
-      });
-      const writer = await EventWriter.create(folder, firstStep);
-      const ofAverages = options.moving_average_decay !== undefined;
-      return new PeriodicEvaluation(session, dataset, pipeline, writer, lock, ofAverages);
-    } catch (error) {
-      await lock.release();
-      throw error;
-    }
+    cleanup.add(() => lock.release());
+    await recordSkipped(folder, split);
+    const writer = await EventWriter.create(folder, firstStep, lostEvents(lost));
+    cleanup.add(() => writer.close());
+    const pipeline = new BatchPipeline(dataset, {
+      ...pipelineOptions,
+      isTraining: false,
+      batchSize: 100,
+      numThreads: 1,
+      numReaders: options.num_readers,
+    });
+    cleanup.add(() => pipeline.close());
+    const ofAverages = options.moving_average_decay !== undefined;
+    return new PeriodicEvaluation(session, dataset, pipeline, new RunLog(writer), ofAverages);
   }
 
   /** Values of the tag that has most, by plugin. */
   get longestSeries(): Readonly<Record<string, number>> {
-    return this.#writer.longestSeries;
+    return this.#log.longestSeries;
   }
 
+  /** Evaluates after so many steps. */
   async run(step: number): Promise<Evaluation> {
     const evaluation = this.#ofAverages
       ? await this.#withAverages(() => this.#evaluate())
       : await this.#evaluate();
-    await this.#writer.write({ step, values: await evaluationSummaries(evaluation, step) });
-    await this.#writer.sync();
+    await this.#log.write(step, await evaluationSummaries(evaluation, step));
+    await this.#log.sync();
     return evaluation;
   }
 
@@ -143,15 +146,6 @@ export class PeriodicEvaluation {
       return await action();
     } finally {
       this.#session.run('assign', current);
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#pipeline.close();
-    try {
-      await this.#writer.close();
-    } finally {
-      await this.#lock.release();
     }
   }
 }

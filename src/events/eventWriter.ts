@@ -2,7 +2,7 @@
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { UserError, WriteError } from '../errors.ts';
 import { encodeRecord } from '../files/tfrecord.ts';
 import { encode, loadProto } from '../protos.ts';
 import { readEvents } from './readEvents.ts';
@@ -16,6 +16,12 @@ export interface SummaryEvent {
   /** Seconds since 1970; by default now. */
   readonly wallTime?: number;
 }
+
+/**
+ * Is told of events that the disk had no room for, each time that some could not be written. The
+ * writer then goes on with the next ones.
+ */
+export type OnLostEvents = (error: WriteError, events: number) => void;
 
 /** Bytes that wait for the disk at most before `write` holds its caller back. */
 const maxWaitingBytes = 1 << 20;
@@ -72,7 +78,8 @@ function checkValue(step: number, value: SummaryValue, series: SeriesOfTags): vo
 /**
  * The writer of one event file. Each record goes to the file system as soon as the one before it
  * is there, whole and in the order of the calls: what was logged survives the end of the process,
- * and live readers see it at once. A failed write is reported by the next call.
+ * and live readers see it at once. A failed write is told to `onLost`; without one the next call
+ * reports it.
  */
 export class EventWriter {
   readonly path: string;
@@ -80,6 +87,7 @@ export class EventWriter {
   readonly #eventType = loadProto('event.proto').lookupType('Event');
   /** Over all files of the folder. */
   readonly #series: SeriesOfTags;
+  #onLost: OnLostEvents | undefined;
   #hasGraph: boolean;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
@@ -87,7 +95,7 @@ export class EventWriter {
   #fileBytes = 0;
   /** Settled when nothing waits any more; never rejected. */
   #writing: Promise<void> | undefined;
-  #failure: UserError | undefined;
+  #failure: WriteError | undefined;
 
   private constructor(path: string, file: FileHandle, series: SeriesOfTags, hasGraph: boolean) {
     this.path = path;
@@ -102,9 +110,14 @@ export class EventWriter {
    *
    * @param folder     the run's folder, created where it is missing; it has one writer at a time
    * @param firstStep  first step that will be logged: 0 for a new run, else the checkpoint's plus 1
+   * @param onLost     by default a write that fails is reported by the call after it
    * @throws UserError  when the folder cannot be written to
    */
-  static async create(folder: string, firstStep: number): Promise<EventWriter> {
+  static async create(
+    folder: string,
+    firstStep: number,
+    onLost?: OnLostEvents,
+  ): Promise<EventWriter> {
     try {
       await mkdir(folder, { recursive: true });
       const series = new SeriesOfTags();
@@ -116,9 +129,15 @@ export class EventWriter {
       series.dropFrom(firstStep);
       const { path, file } = await createFile(folder);
       const writer = new EventWriter(path, file, series, hasGraph);
-      writer.#append({ file_version: 'brain.Event:2' });
-      writer.#append({ step: firstStep, session_log: { status: 'START' } });
-      await writer.flush();
+      try {
+        writer.#append({ file_version: 'brain.Event:2' });
+        writer.#append({ step: firstStep, session_log: { status: 'START' } });
+        await writer.flush();
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+      writer.#onLost = onLost;
       return writer;
     } catch (error) {
       if (error instanceof UserError) throw error;
@@ -183,7 +202,7 @@ export class EventWriter {
     try {
       await this.#file.datasync();
     } catch (error) {
-      this.#fail(error as Error);
+      this.#fail(error as Error, 0);
       this.#throwFailure();
     }
   }
@@ -221,23 +240,34 @@ export class EventWriter {
     const bytes = Buffer.concat(records);
     let done = 0;
     try {
-      while (done < bytes.length) done += (await this.#file.write(bytes, done)).bytesWritten;
+      while (done < bytes.length) {
+        const length = bytes.length - done;
+        const at = this.#fileBytes + done;
+        done += (await this.#file.write(bytes, done, length, at)).bytesWritten;
+      }
       this.#fileBytes += done;
     } catch (error) {
-      this.#fail(error as Error);
+      let written = 0;
       for (const { length } of records) {
         if (done < length) break;
         done -= length;
+        written++;
         this.#fileBytes += length;
       }
+      this.#fail(error as Error, records.length - written);
       // What is left of the record that the disk had no room for; a reader waits for its end.
       await this.#file.truncate(this.#fileBytes).catch(() => {});
     }
   }
 
-  #fail({ message }: Error): void {
-    this.#failure ??= new UserError(
-      `${this.path}: cannot be written to (${message}). What it holds is whole; free some space and start the same command again to go on from the latest checkpoint.`,
+  #fail({ message }: Error, lostEvents: number): void {
+    const problem = `${this.path}: cannot be written to (${message}). What it holds is whole`;
+    if (this.#onLost !== undefined) {
+      this.#onLost(new WriteError(`${problem}.`), lostEvents);
+      return;
+    }
+    this.#failure ??= new WriteError(
+      `${problem}; free some space and start the same command again to go on from the latest checkpoint.`,
     );
   }
 

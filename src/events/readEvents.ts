@@ -52,3 +52,12 @@ export function* readEvents(folder: string): Generator<LoggedEvent, void, undefi
     }
   }
 }
+
+/** The last step that a folder's files hold of a tag; undefined before its first. */
+export function lastStepOf(folder: string, tag: string): number | undefined {
+  let last: number | undefined;
+  for (const { step, values } of readEvents(folder)) {
+    if (values.some((value) => value.tag === tag)) last = step;
+  }
+  return last;
+}

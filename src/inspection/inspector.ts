@@ -5,12 +5,11 @@ import { argMax } from '../argMax.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { Engine, Session } from '../engines/engine.ts';
 import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
-import type { MonitoredLayer } from '../insitu/contributionMaps.ts';
 import { monitoredLayerOf, rowOf } from '../insitu/monitoredLayer.ts';
+import type { Sighting } from '../insitu/sighting.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { prepareItems } from '../preprocessing/prepareItems.ts';
-import type { AnyMonitoringView } from '../views/viewWorker.ts';
 import { buildInspectionGraph } from './inspectionGraph.ts';
 
 /** Items that are run at once. */
@@ -34,17 +33,7 @@ export interface InspectorOptions {
 }
 
 /** One item as the network sees it. */
-export interface Inspected {
-  readonly itemIndex: number;
-  readonly label: string;
-  /** The most probable class. */
-  readonly output: string;
-  /** Of that class, 0..1 */
-  readonly outputProbability: number;
-  /** In network order. */
-  readonly layers: readonly MonitoredLayer[];
-  /** As the network took it. */
-  readonly input: AnyMonitoringView['input'];
+export interface Inspected extends Omit<Sighting, 'epoch' | 'step'> {
   readonly original: Item;
 }
 

@@ -1,6 +1,5 @@
-/** What some steps report of the layers and weights in them: TF-Slim's histograms and sparsity. */
+/** What some steps report of the layers in them: TF-Slim's histograms and sparsity. */
 import type { HostTensor } from '../engines/engine.ts';
-import { histogramSummary, type SummaryValue, scalarSummary } from '../events/summaries.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import { cast, concat, constant, reshape } from '../graph/ops/array.ts';
 import {
@@ -17,7 +16,7 @@ import {
 } from '../graph/ops/math.ts';
 
 /** Bins of a histogram, as TensorBoard's own summaries have them. */
-const bins = 30;
+export const histogramBins = 30;
 /** Begin the names of outputs; the tag follows. */
 const histogramPrefix = 'histogram:';
 const scalarPrefix = 'scalar:';
@@ -28,9 +27,9 @@ const scalarPrefix = 'scalar:';
  * loss. Counted where the values are: the layers of a large network would take long to fetch.
  *
  * @param regularization  float32 [], or null when nothing is regularised
- * @returns  outputs for a signature, which `readStepSummaries` understands
+ * @returns  outputs for a signature, which `readLayerStatistics` understands
  */
-export function addStepSummaries(
+export function addLayerStatistics(
   graph: Graph,
   endPoints: ReadonlyMap<string, Tensor>,
   regularization: Tensor | null,
@@ -50,7 +49,7 @@ export function addStepSummaries(
         const isEmpty = cast(equal(low, high), 'float32');
         const end = add(high, mul(isEmpty, add(abs(high), 1)));
         const range = concat([reshape(low, [1]), reshape(end, [1])], 0);
-        outputs[`${key}:counts`] = histogramFixedWidth(values, range, bins);
+        outputs[`${key}:counts`] = histogramFixedWidth(values, range, histogramBins);
         outputs[`${key}:low`] = low;
         outputs[`${key}:high`] = high;
         const isZero = cast(equal(endPoint, zero), 'float32');
@@ -61,49 +60,36 @@ export function addStepSummaries(
   return outputs;
 }
 
-/** The summaries in the outputs of a step that `addStepSummaries` added some to. */
-export function readStepSummaries(outputs: Readonly<Record<string, HostTensor>>): SummaryValue[] {
-  const summaries: SummaryValue[] = [];
-  for (const [key, { data }] of Object.entries(outputs)) {
-    if (key.startsWith(scalarPrefix)) {
-      summaries.push(scalarSummary(key.slice(scalarPrefix.length), data[0]!));
-    } else if (key.startsWith(histogramPrefix) && key.endsWith(':counts')) {
-      const name = key.slice(0, -':counts'.length);
-      const [low, high] = [outputs[`${name}:low`]!.data[0]!, outputs[`${name}:high`]!.data[0]!];
-      summaries.push(histogramSummary(name.slice(histogramPrefix.length), data, low, high));
-    }
-  }
-  return summaries;
+/** What some steps report of a layer, or of themselves: a number or a distribution. */
+export type LayerStatistic = LayerScalar | LayerHistogram;
+
+/** Tag and value, such as `sparsity/conv1` and the share of zeros. */
+interface LayerScalar {
+  readonly tag: string;
+  readonly value: number;
 }
 
-/**
- * The distribution of each variable's values, those that are no numbers left out. The tags begin
- * with `variables/`: a section of the network's own name, LeNet, would come before those of the views.
- *
- * @param values  by name, as the signature 'read' returns them
- * @param names   of the variables to summarise
- */
-export function variableSummaries(
-  values: Readonly<Record<string, HostTensor>>,
-  names: readonly string[],
-): SummaryValue[] {
-  return names.map((name) => {
-    const { data } = values[name]!;
-    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (const value of data) {
-      if (!Number.isFinite(value)) continue;
-      if (value < low) low = value;
-      if (value > high) high = value;
+/** The distribution of a layer's values, such as `activations/conv1`. */
+interface LayerHistogram {
+  readonly tag: string;
+  /** Values in each bin; the bins are equally wide. */
+  readonly counts: HostTensor['data'];
+  /** Lower end of the first bin and upper end of the last. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The statistics in the outputs of a step that `addLayerStatistics` added some to; else none. */
+export function readLayerStatistics(
+  outputs: Readonly<Record<string, HostTensor>>,
+): LayerStatistic[] {
+  return Object.entries(outputs).flatMap(([key, { data }]): LayerStatistic[] => {
+    if (key.startsWith(scalarPrefix)) {
+      return [{ tag: key.slice(scalarPrefix.length), value: data[0]! }];
     }
-    const tag = `variables/${name}`;
-    if (low > high) return histogramSummary(tag, [0], 0, 0);
-    const counts = new Float64Array(bins);
-    const width = (high - low) / bins || 1;
-    for (const value of data) {
-      if (!Number.isFinite(value)) continue;
-      const bin = Math.min(Math.floor((value - low) / width), bins - 1);
-      counts[bin] = counts[bin]! + 1;
-    }
-    return histogramSummary(tag, counts, low, high);
+    if (!key.startsWith(histogramPrefix) || !key.endsWith(':counts')) return [];
+    const name = key.slice(0, -':counts'.length);
+    const [low, high] = [outputs[`${name}:low`]!.data[0]!, outputs[`${name}:high`]!.data[0]!];
+    return [{ tag: name.slice(histogramPrefix.length), counts: data, low, high }];
   });
 }

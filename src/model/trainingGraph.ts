@@ -12,7 +12,7 @@ import { pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { inputPlaceholder, vocabularySizeOf } from './inputPlaceholder.ts';
-import { addStepSummaries } from './layerStatistics.ts';
+import { addLayerStatistics } from './layerStatistics.ts';
 import { addLoss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
 import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
@@ -48,7 +48,7 @@ export interface TrainingGraphOptions {
  *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
  *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]
- * - `train_with_summaries`  as `train`, with the outputs that `readStepSummaries` understands besides
+ * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
  * - `predict` feeds images or token_ids; outputs probabilities [n, classes]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
  */
@@ -222,7 +222,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
   };
-  const summaries = addStepSummaries(graph, endPoints, loss.regularization);
+  const summaries = addLayerStatistics(graph, endPoints, loss.regularization);
   return {
     graph,
     endPoints,

@@ -1,12 +1,13 @@
 /** What a run with planted label errors says of its scores: a table, and what to expect of a list. */
 import { join } from 'node:path';
-import type { EventWriter } from '../events/eventWriter.ts';
 import { textSummary } from '../events/summaries.ts';
 import { toCsv } from '../files/csv.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { averagePrecision, foundAmong, rankItems, wilsonInterval } from '../insitu/detection.ts';
 import { scores, suspicions } from '../insitu/scores.ts';
 import type { ScoreTable } from '../insitu/scoreTable.ts';
+import type { LostWrites } from './lostWrites.ts';
+import type { RunLog } from './runLog.ts';
 
 /** Lengths of lists that people look through, beside the number of planted errors. */
 const listLengths = [10, 64, 100, 1000];
@@ -77,7 +78,8 @@ export interface DetectionReportOptions {
   /** Name of the score that ranks. */
   readonly rankBy: string;
   readonly trainDir: string;
-  readonly writer: EventWriter;
+  readonly log: RunLog;
+  readonly lost: LostWrites;
   /** Steps done. */
   readonly step: number;
 }
@@ -89,7 +91,7 @@ export interface DetectionReportOptions {
  * @returns  what to expect of the items that rank first
  */
 export async function reportDetection(options: DetectionReportOptions): Promise<string> {
-  const { table, plantedErrors, noise, rankBy, trainDir, writer, step } = options;
+  const { table, plantedErrors, noise, rankBy, trainDir, log, lost, step } = options;
   const detections = measureDetection(table, plantedErrors);
   const expectation = promise(detections.find(({ name }) => name === rankBy)!, noise);
   const lengths = [...detections[0]!.found.keys()];
@@ -99,12 +101,14 @@ export async function reportDetection(options: DetectionReportOptions): Promise<
     averagePrecision,
     ...lengths.map((length) => found.get(length)! / length),
   ]);
-  await replaceFile(join(trainDir, 'detection.csv'), toCsv(header, rows));
+  await lost.attempt('detection.csv', () =>
+    replaceFile(join(trainDir, 'detection.csv'), toCsv(header, rows)),
+  );
   const markdown =
     `${capitalized(expectation)}.\n\n${detectionTable(detections)}\n` +
     `${plantedErrors.size} of ${table.size} labels were changed (${noise} noise). ` +
     'AP is the average precision over all items, P@n the share of changed labels among the first n.\n';
-  await writer.write({ step, values: [textSummary('detection/scores', markdown)] });
+  await log.write(step, [textSummary('detection/scores', markdown)]);
   return expectation;
 }
 

@@ -1,22 +1,22 @@
 /** The in situ part of the training loop: selects items, watches them, writes both views. */
 import { type Dataset, type Image, type Item, itemOf } from '../../datasets/dataset.ts';
-import type { HostTensor } from '../engines/engine.ts';
-import type { EventWriter } from '../events/eventWriter.ts';
 import { scalarSummary, textSummary } from '../events/summaries.ts';
 import { averagePrecision, rankItems } from '../insitu/detection.ts';
 import { QuotaQueue } from '../insitu/quotaQueue.ts';
 import { type Score, scores, suspicion, suspicions } from '../insitu/scores.ts';
 import { ScoreTable } from '../insitu/scoreTable.ts';
 import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels.ts';
+import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import { writeItems } from '../runFiles/itemsFile.ts';
 import { type SelectionRecord, writeSelection } from '../runFiles/selectionFiles.ts';
 import type { ScatterView } from '../views/scatterView.ts';
 import type { ViewRenderer } from '../views/viewRenderer.ts';
 import { ItemMonitor, type ItemMonitorState } from './itemMonitor.ts';
+import type { LostWrites } from './lostWrites.ts';
 import type { ColorScale } from './monitoringHistory.ts';
+import { type RunLog, reference, viewTags } from './runLog.ts';
 import { selectionTable } from './selectionTable.ts';
-import { reference, ViewLog } from './viewLog.ts';
 
 /** An item in the queue, with what the network said of it when it was offered. */
 interface Candidate {
@@ -45,7 +45,8 @@ export interface InSituOptions {
   readonly maxMonitoredItems: number;
   readonly colorScale: ColorScale;
   readonly trainDir: string;
-  readonly writer: EventWriter;
+  readonly log: RunLog;
+  readonly lost: LostWrites;
   readonly renderer: ViewRenderer;
   /** Items whose label was changed on purpose; undefined without --label_noise. */
   readonly plantedErrors: ReadonlySet<number> | undefined;
@@ -104,7 +105,6 @@ export class InSituRecorder {
   readonly #score: Score;
   readonly #queue: QuotaQueue<Candidate>;
   readonly #monitor: ItemMonitor;
-  readonly #views: ViewLog;
   #previousSelection = new Set<number>();
   readonly #table: ScoreTable;
   readonly #suggested: SuggestedLabels;
@@ -114,13 +114,11 @@ export class InSituRecorder {
     const { size, classNames } = options.dataset;
     this.#score = scores.get(options.rankBy)!;
     this.#queue = new QuotaQueue(options.capacity, options.classQuota);
-    this.#views = new ViewLog(options.writer);
     this.#monitor = new ItemMonitor(
       {
         ...options,
         layers: options.monitoredLayers,
         maxItems: options.maxMonitoredItems,
-        views: this.#views,
       },
       state?.monitor,
     );
@@ -161,7 +159,10 @@ export class InSituRecorder {
 
   /** Replaces `items.csv`. */
   async writeItems(): Promise<void> {
-    await writeItems(this.#options.trainDir, this.#options.dataset, this.#table, this.#suggested);
+    const { trainDir, dataset, lost } = this.#options;
+    await lost.attempt('versions of items.csv', () =>
+      writeItems(trainDir, dataset, this.#table, this.#suggested),
+    );
   }
 
   /**
@@ -182,14 +183,15 @@ export class InSituRecorder {
   async observe(
     batch: Batch,
     rows: Int32Array | undefined,
-    outputs: Readonly<Record<string, HostTensor>>,
+    outcome: StepOutcome,
     epoch: number,
     step: number,
   ): Promise<void> {
     const { itemIndices, labels } = batch;
-    const output = outputs['output']!.data;
-    this.#table.add({ itemIndices, labels, output, scores: outputs['scores']!.data });
-    this.#suggested.add(itemIndices, outputs['probabilities']!.data);
+    const { output, outputProbability } = outcome;
+    const { scores, probabilities } = outcome.selection!;
+    this.#table.add({ itemIndices, labels, output, scores });
+    this.#suggested.add(itemIndices, probabilities);
     itemIndices.forEach((itemIndex, row) => {
       const label = labels[row]!;
       const score = suspicion(this.#score, this.#table, itemIndex);
@@ -199,22 +201,18 @@ export class InSituRecorder {
         label,
         score,
         output: output[row]!,
-        outputProbability: outputs['output_probability']!.data[row]!,
+        outputProbability: outputProbability[row]!,
       });
     });
     if (rows === undefined) return;
     const contributions = this.#table.last('contribution');
-    await this.#monitor.observe(batch, rows, outputs, contributions, epoch, step);
+    await this.#monitor.observe(batch, rows, outcome, contributions, epoch, step);
   }
 
-  /**
-   * Resolves when all views so far are with the event writer and all records in their files.
-   *
-   * @throws what went wrong with one
-   */
-  async drained(): Promise<void> {
+  /** Resolves when all views and records so far are in their files. @throws what went wrong with one */
+  async flush(): Promise<void> {
     await this.#monitor.flush();
-    await this.#views.drained();
+    await this.#options.log.flush();
   }
 
   /**
@@ -225,6 +223,7 @@ export class InSituRecorder {
    */
   async endEpoch(epoch: number, step: number, isComplete: boolean): Promise<Selection> {
     const { dataset, selectionLayer, trainDir, renderer, plantedErrors, rankBy } = this.#options;
+    const { log, lost } = this.#options;
     const contributions = this.#table.last('contribution');
     const selected = this.#queue.ranked();
     const originals = await Promise.all(selected.map((c) => itemOf(dataset, c.itemIndex)));
@@ -250,30 +249,29 @@ export class InSituRecorder {
       })),
     });
     const meaning = `The ${selected.length} items of an epoch that rank first by ${rankBy}: ${this.#score.help}.`;
-    const tag = `Selection View/${selectionLayer}`;
-    this.#views.write(step, tag, `${meaning} ${reference}.`, view);
-    this.#views.write(
+    const tag = `${viewTags.selection}/${selectionLayer}`;
+    log.writeView(step, tag, `${meaning} ${reference}.`, view);
+    log.writeView(
       step,
-      'Selection View/scatter',
+      `${viewTags.selection}/scatter`,
       'All items: loss contribution and entropy at their last presentation, the selected ones marked.',
       renderer.renderScatterView(this.#scatter(epoch, step, selected)),
     );
-    await this.drained();
+    await this.flush();
     const detection = this.#detection(selected);
     const table = selectionTable(records, { selectionLayer, isNew, plantedErrors });
-    await this.#options.writer.write({
-      step,
-      values: [
-        textSummary('selection/items', table, { description: meaning }),
-        ...(detection === undefined
-          ? []
-          : [
-              scalarSummary('selection/precision', detection.precision),
-              scalarSummary('selection/average_precision', detection.averagePrecision),
-            ]),
-      ],
-    });
-    await writeSelection(trainDir, selectionLayer, records, isComplete);
+    await log.write(step, [
+      textSummary('selection/items', table, { description: meaning }),
+      ...(detection === undefined
+        ? []
+        : [
+            scalarSummary('selection/precision', detection.precision),
+            scalarSummary('selection/average_precision', detection.averagePrecision),
+          ]),
+    ]);
+    await lost.attempt('selections', () =>
+      writeSelection(trainDir, selectionLayer, records, isComplete),
+    );
     const indices = selected.map(({ itemIndex }) => itemIndex);
     await this.#monitor.endEpoch(step, indices);
     this.#previousSelection = new Set(indices);
@@ -284,7 +282,7 @@ export class InSituRecorder {
   /** Ends the run: draws the past of each monitored item. */
   async end(step: number): Promise<void> {
     await this.#monitor.end(step);
-    await this.drained();
+    await this.flush();
   }
 
   #scatter(epoch: number, step: number, selected: readonly Candidate[]): ScatterView {

@@ -1,19 +1,20 @@
 /** Watches selected items: records each encounter, writes Monitoring and Evolution Views. */
 import { join } from 'node:path';
 import { type Dataset, itemOf } from '../../datasets/dataset.ts';
-import type { HostTensor } from '../engines/engine.ts';
 import { appendJsonLines } from '../files/jsonLines.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
-import { monitoredLayerOf, rowOf } from '../insitu/monitoredLayer.ts';
+import { rowOf } from '../insitu/monitoredLayer.ts';
+import type { Sighting } from '../insitu/sighting.ts';
+import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import type { ViewRenderer } from '../views/viewRenderer.ts';
-import type { AnyMonitoringView } from '../views/viewWorker.ts';
+import type { LostWrites } from './lostWrites.ts';
 import {
   type ColorScale,
   MonitoringHistory,
   type MonitoringHistoryState,
 } from './monitoringHistory.ts';
-import { reference, type ViewLog } from './viewLog.ts';
+import { type RunLog, reference, viewTags } from './runLog.ts';
 
 /** Name of the file of all encounters in the run's folder. */
 export const monitoringFile = 'monitoring.jsonl';
@@ -21,19 +22,20 @@ export const monitoringFile = 'monitoring.jsonl';
 /** Lines of the file that are held back at most. */
 const maxHeldLines = 200;
 
-/** A step in which a monitored item was seen, as it is recorded. */
-export interface EncounterRecord {
-  /** From 1. */
-  readonly epoch: number;
-  /** Steps done with this one. */
-  readonly step: number;
-  readonly item: number;
-  readonly label: string;
-  readonly output: string;
-  /** Probability of the output, 0..1. */
-  readonly probability: number;
-  /** Loss contribution in nats by layer: Hs and all of Hm. */
-  readonly contributions: Readonly<Record<string, number>>;
+/** A line of the file. */
+function recordOf(
+  { epoch, step, itemIndex, label, output, outputProbability }: Sighting,
+  contributions: Readonly<Record<string, number>>,
+) {
+  return {
+    epoch,
+    step,
+    item: itemIndex,
+    label,
+    output,
+    probability: outputProbability,
+    contributions,
+  };
 }
 
 /** What an item monitor works with. */
@@ -47,7 +49,8 @@ export interface ItemMonitorOptions {
   readonly colorScale: ColorScale;
   readonly trainDir: string;
   readonly renderer: ViewRenderer;
-  readonly views: ViewLog;
+  readonly log: RunLog;
+  readonly lost: LostWrites;
 }
 
 /** The state that a resumed run goes on from; plain data for the checkpoint. */
@@ -66,7 +69,7 @@ export class ItemMonitor {
   readonly #history: MonitoringHistory;
   /** Encounters at the time of an item's last Evolution View. */
   readonly #drawnCounts = new Map<number, number>();
-  #lines: EncounterRecord[] = [];
+  #lines: ReturnType<typeof recordOf>[] = [];
 
   constructor(options: ItemMonitorOptions, state?: ItemMonitorState) {
     this.#options = options;
@@ -106,7 +109,7 @@ export class ItemMonitor {
   async observe(
     batch: Batch,
     rows: Int32Array,
-    outputs: Readonly<Record<string, HostTensor>>,
+    outcome: StepOutcome,
     contributions: ArrayLike<number>,
     epoch: number,
     step: number,
@@ -115,31 +118,22 @@ export class ItemMonitor {
     for (const [index, row] of rows.entries()) {
       await renderer.ready();
       const itemIndex = batch.itemIndices[row]!;
-      const layers = this.#options.layers.map((name) => monitoredLayerOf(name, outputs, index));
-      const byLayer = Object.fromEntries(layers.map((layer) => [layer.name, layer.contribution]));
-      this.#contributions.set(itemIndex, byLayer);
-      const seen = {
+      const sighting: Sighting = {
         itemIndex,
         epoch,
         step,
         label: this.#labelOf(itemIndex),
-        output: dataset.classNames[outputs['output']!.data[row]!]!,
-        outputProbability: outputs['output_probability']!.data[row]!,
-        layers,
+        output: dataset.classNames[outcome.output[row]!]!,
+        outputProbability: outcome.outputProbability[row]!,
+        layers: outcome.monitored[index]!,
         input: rowOf(batch.input, row),
       };
       const contribution = contributions[itemIndex]!;
-      this.#history.add({ ...seen, contribution });
-      this.#lines.push({
-        epoch,
-        step,
-        item: itemIndex,
-        label: seen.label,
-        output: seen.output,
-        probability: seen.outputProbability,
-        contributions: { ...byLayer, [selectionLayer]: contribution },
-      });
-      await this.#writeMonitoringView(seen);
+      this.#history.add({ ...sighting, contribution });
+      const byLayer = Object.fromEntries(sighting.layers.map((l) => [l.name, l.contribution]));
+      this.#contributions.set(itemIndex, byLayer);
+      this.#lines.push(recordOf(sighting, { ...byLayer, [selectionLayer]: contribution }));
+      await this.#writeMonitoringView(sighting);
     }
     if (this.#lines.length >= maxHeldLines) await this.flush();
   }
@@ -166,7 +160,12 @@ export class ItemMonitor {
   async flush(): Promise<void> {
     const lines = this.#lines;
     this.#lines = [];
-    await appendJsonLines(join(this.#options.trainDir, monitoringFile), lines);
+    const path = join(this.#options.trainDir, monitoringFile);
+    await this.#options.lost.attempt(
+      `lines of ${monitoringFile}`,
+      () => appendJsonLines(path, lines),
+      lines.length,
+    );
   }
 
   #labelOf(itemIndex: number): string {
@@ -179,22 +178,22 @@ export class ItemMonitor {
     return `${String(itemIndex).padStart(6, '0')} ${this.#labelOf(itemIndex)}`;
   }
 
-  async #writeMonitoringView(seen: Omit<AnyMonitoringView, 'original'>): Promise<void> {
-    const { dataset, renderer, views, layers, colorScale } = this.#options;
-    const { itemIndex, step } = seen;
+  async #writeMonitoringView(sighting: Sighting): Promise<void> {
+    const { dataset, renderer, log, layers, colorScale } = this.#options;
+    const { itemIndex, step, label } = sighting;
     const maximum = this.#history.scaleMaximumOf(itemIndex, colorScale);
     const view = renderer.renderMonitoringView({
-      ...seen,
+      ...sighting,
       ...(maximum === undefined ? {} : { colorScaleMaximum: maximum }),
       history: this.#history.seriesOf(itemIndex),
       original: await itemOf(dataset, itemIndex),
     });
-    const description = `Item ${itemIndex}, labelled ${seen.label}: where it adds to the loss (C) and where it reduces it (R) at ${layers.join(', ')}, and its loss contribution S over the steps, in nats. ${reference}.`;
-    views.write(step, `Monitoring View/${this.#nameOf(itemIndex)}`, description, view);
+    const description = `Item ${itemIndex}, labelled ${label}: where it adds to the loss (C) and where it reduces it (R) at ${layers.join(', ')}, and its loss contribution S over the steps, in nats. ${reference}.`;
+    log.writeView(step, `${viewTags.monitoring}/${this.#nameOf(itemIndex)}`, description, view);
   }
 
   async #writeEvolutionViews(step: number, isDue: (count: number) => boolean): Promise<void> {
-    const { dataset, selectionLayer, layers, renderer, views, colorScale } = this.#options;
+    const { dataset, selectionLayer, layers, renderer, log, colorScale } = this.#options;
     for (const itemIndex of this.#history.itemIndices) {
       const count = this.#history.countOf(itemIndex);
       if (!isDue(count) || this.#drawnCounts.get(itemIndex) === count) continue;
@@ -213,8 +212,7 @@ export class ItemMonitor {
         isScaleShared: colorScale !== 'view',
       });
       const description = `Item ${itemIndex}, labelled ${label}: C and R at ${layers.join(', ')} over the whole training, a row for each of at most ten encounters. ${reference}.`;
-      // In lower case, so that the sections of the other two views stay the first, which are open.
-      views.write(step, `evolution/${this.#nameOf(itemIndex)}`, description, view);
+      log.writeView(step, `${viewTags.evolution}/${this.#nameOf(itemIndex)}`, description, view);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** What monitored items went through: S at every layer at each encounter, and ten of them in full. */
 import type { Image } from '../../datasets/dataset.ts';
-import type { ContributionMaps, MonitoredLayer } from '../insitu/contributionMaps.ts';
-import { largestMapValue } from '../insitu/contributionMaps.ts';
+import { type ContributionMaps, largestMapValue } from '../insitu/contributionMaps.ts';
+import type { Sighting } from '../insitu/sighting.ts';
 import type { ContributionSeries } from '../views/draw/linePlot.ts';
 import { roundUp } from '../views/draw/numberText.ts';
 import { averageAreas, inputImage, type Size, sizeInBox } from '../views/draw/pixels.ts';
@@ -38,17 +38,6 @@ export interface MonitoringHistoryState {
   readonly scaleMaximum: number;
 }
 
-/** What is known of an encounter when it happens. */
-export interface Observation
-  extends Pick<Encounter, 'epoch' | 'step' | 'output' | 'outputProbability'> {
-  readonly itemIndex: number;
-  /** S at Hs in nats. */
-  readonly contribution: number;
-  readonly layers: readonly MonitoredLayer[];
-  /** As the network saw it: an image float32 [height, width, channels], or token ids [time]. */
-  readonly input: { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
-}
-
 /** The size at which something is kept; lines, as maps over time are, stay word by word. */
 function storedSize(size: Size): Size {
   return size.height === 1 || Math.max(size.width, size.height) <= storedSide
@@ -71,7 +60,7 @@ function storeMaps(maps: ContributionMaps): StoredMaps {
 }
 
 /** An image as it is kept; null for a text, which the data set holds. */
-function storeInput({ data, shape }: Observation['input']): Image | null {
+function storeInput({ data, shape }: Sighting['input']): Image | null {
   if (!(data instanceof Float32Array)) return null;
   const [height, width, depth] = shape as [number, number, number];
   const image = inputImage(data, [height, width, depth]);
@@ -125,7 +114,7 @@ export class MonitoringHistory {
     this.#scaleMaximum = isOfSameLayers ? (state?.scaleMaximum ?? 0) : 0;
   }
 
-  /** The state after the last observation. */
+  /** The state after the last encounter. */
   get state(): MonitoringHistoryState {
     return {
       layers: [this.#selectionLayer, ...this.#layers],
@@ -144,10 +133,10 @@ export class MonitoringHistory {
     return this.#items.get(itemIndex)?.count ?? 0;
   }
 
-  /** Takes an encounter. */
-  add(observation: Observation): void {
-    const { itemIndex, epoch, step, output, outputProbability, contribution } = observation;
-    const { layers, input } = observation;
+  /** Takes an encounter, with S at Hs in nats. */
+  add(sighting: Sighting & { readonly contribution: number }): void {
+    const { itemIndex, epoch, step, output, outputProbability, contribution } = sighting;
+    const { layers, input } = sighting;
     let item = this.#items.get(itemIndex);
     if (item === undefined) {
       item = { count: 0, stride: 1, steps: [], contributions: [], encounters: [], scaleMaximum: 0 };

@@ -1,11 +1,28 @@
 /** The selections as data: `selection.csv` holds the last epoch's, `selections.jsonl` all of them. */
+import { createReadStream, existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toCsv } from '../files/csv.ts';
-import { appendJsonLines } from '../files/jsonLines.ts';
+import { createInterface } from 'node:readline/promises';
+import { csvFields, toCsv } from '../files/csv.ts';
+import { appendJsonLines, dropLinesAfter } from '../files/jsonLines.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 
 /** Name of the file of all selections in the run's folder. */
 export const selectionsFile = 'selections.jsonl';
+
+/** Name of the file of the last one. */
+const selectionCsv = 'selection.csv';
+const columns = [
+  'rank',
+  'item',
+  'label',
+  'output',
+  'probability',
+  'contribution',
+  'epoch',
+  'step',
+  'score',
+];
 
 /** One selected item, as it is recorded. */
 export interface SelectionRecord {
@@ -27,27 +44,12 @@ export interface SelectionRecord {
   readonly score: number;
 }
 
-/**
- * Records one epoch's selection in the files of `folder`: `selection.csv` is replaced, and
- * `selections.jsonl` gets a line for each item when the epoch is complete.
- */
-export async function writeSelection(
+/** Replaces `selection.csv`, the last selection in rank order. */
+async function writeSelectionCsv(
   folder: string,
   selectionLayer: string,
   records: readonly SelectionRecord[],
-  isComplete: boolean,
 ): Promise<void> {
-  const header = [
-    'rank',
-    'item',
-    'label',
-    'output',
-    'probability',
-    'contribution',
-    'epoch',
-    'step',
-    'score',
-  ];
   const rows = records.map((record) => [
     record.rank,
     record.item,
@@ -59,7 +61,61 @@ export async function writeSelection(
     record.step,
     record.score,
   ]);
-  await replaceFile(join(folder, 'selection.csv'), toCsv(header, rows));
-  if (!isComplete) return;
-  await appendJsonLines(join(folder, selectionsFile), records);
+  await replaceFile(join(folder, selectionCsv), toCsv(columns, rows));
+}
+
+/**
+ * Records one epoch's selection in the files of `folder`: `selection.csv` is replaced, and
+ * `selections.jsonl` gets a line for each item when the epoch is complete.
+ *
+ * @throws UserError  when one cannot be written
+ */
+export async function writeSelection(
+  folder: string,
+  selectionLayer: string,
+  records: readonly SelectionRecord[],
+  isComplete: boolean,
+): Promise<void> {
+  await writeSelectionCsv(folder, selectionLayer, records);
+  if (isComplete) await appendJsonLines(join(folder, selectionsFile), records);
+}
+
+/**
+ * Takes the selections of a run back to the checkpoint that it goes on from: what a killed process
+ * recorded of later steps goes, and `selection.csv` is again that of the epoch before.
+ *
+ * @param step  steps done
+ */
+export async function restoreSelection(
+  folder: string,
+  selectionLayer: string,
+  step: number,
+): Promise<void> {
+  const path = join(folder, selectionsFile);
+  await dropLinesAfter(path, step);
+  const csv = join(folder, selectionCsv);
+  if (!((await stepOfCsv(csv)) > step)) return;
+  let records: SelectionRecord[] = [];
+  for await (const line of readLines(path)) {
+    const record = JSON.parse(line) as SelectionRecord;
+    if (records[0]?.epoch !== record.epoch) records = [];
+    records.push(record);
+  }
+  if (records.length > 0) await writeSelectionCsv(folder, selectionLayer, records);
+  else await rm(csv);
+}
+
+/** The step of the selection in a file; NaN where there is none. */
+async function stepOfCsv(path: string): Promise<number> {
+  let row = 0;
+  for await (const line of readLines(path)) {
+    if (row++ === 1) return Number(csvFields(line)?.[columns.indexOf('step')]);
+  }
+  return Number.NaN;
+}
+
+/** The lines of a file; none where there is no such file. */
+async function* readLines(path: string): AsyncGenerator<string, void, undefined> {
+  if (!existsSync(path)) return;
+  yield* createInterface({ input: createReadStream(path) });
 }

@@ -1,23 +1,26 @@
-/** What of a run is in its checkpoints: variables, the number of steps, and the in situ state. */
-import { deserialize, serialize } from 'node:v8';
+/** What of a run is in its checkpoints: variables, the number of steps, and losslens' own state. */
 import { latestCheckpoint, openCheckpoint, saveCheckpoint } from '../checkpoint/checkpoints.ts';
 import type { CheckpointTensor } from '../checkpoint/tensorBundle.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import type { Variable } from '../graph/graph.ts';
 import type { InSituState } from '../recording/inSituRecorder.ts';
-import type { MonitoringHistoryState } from '../recording/monitoringHistory.ts';
+import {
+  decodeInSituState,
+  encodeInSituState,
+  type StateArrays,
+} from '../recording/inSituState.ts';
 
 const stepName = 'global_step';
-/** losslens' own state, JSON in UTF-8, beside the variables that TensorFlow knows. */
+/** JSON in UTF-8, beside the variables that TensorFlow knows. */
 const stateName = 'losslens/state';
-/** The past of the monitored items, in the form that newer versions of Node read, too. */
-const historyName = 'losslens/monitoring';
-/** Before the names of what is gathered of every item. */
-const itemsPrefix = 'losslens/items/';
+/** Before the names of the arrays that the state's header speaks of. */
+const arraysPrefix = 'losslens/in_situ/';
+/** Of the state's form: that of another one is not read. */
+const stateVersion = 2;
 
-/** What a resumed run goes on from, beside the variables. */
-export interface RunState {
+/** What an epoch is made of: a run goes on with the same. */
+export interface EpochFacts {
   /** Items per step: with another one, the epoch that was begun cannot be gone on with. */
   readonly batchSize: number;
   /** Decides on the order of the items in each epoch. */
@@ -26,6 +29,17 @@ export interface RunState {
   readonly sourceSize: number;
   /** Of the items that are used, and of their labels. */
   readonly dataDigest: string;
+}
+
+interface StateHeader extends EpochFacts {
+  readonly version: number;
+  /** Of `encodeInSituState`; null when no layer guides a selection. */
+  readonly inSitu: unknown;
+}
+
+/** What a resumed run goes on from, beside the variables. */
+export interface RunState extends EpochFacts {
+  /** null when no layer guides a selection. */
   readonly inSitu: InSituState | null;
 }
 
@@ -36,34 +50,30 @@ export interface RestoredRun {
   /** Steps done. */
   readonly step: number;
   readonly values: Record<string, HostTensor>;
-  /** undefined for a checkpoint that losslens did not write. */
+  /** undefined for a checkpoint without a state of losslens' that this version reads. */
   readonly state: RunState | undefined;
 }
 
-/** Saves a checkpoint of a run in its folder. */
+/** Saves a checkpoint of a run in its folder. @throws UserError  when it cannot be written */
 export async function saveRun(
   trainDir: string,
   step: number,
   session: Session,
-  state: RunState,
+  { inSitu, ...facts }: RunState,
   maxToKeep: number,
 ): Promise<void> {
   const tensors = new Map<string, CheckpointTensor>(Object.entries(session.run('read', {})));
   tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
-  const { items, monitor, ...inSitu } = state.inSitu ?? {};
-  const { history, ...watched } = monitor ?? {};
-  const json = new Uint8Array(
-    Buffer.from(
-      JSON.stringify({ ...state, inSitu: state.inSitu && { ...inSitu, monitor: watched } }),
-    ),
-  );
+  const encoded = inSitu && encodeInSituState(inSitu);
+  const state: StateHeader = {
+    version: stateVersion,
+    ...facts,
+    inSitu: encoded?.header ?? null,
+  };
+  const json = new Uint8Array(Buffer.from(JSON.stringify(state)));
   tensors.set(stateName, { shape: [json.length], data: json });
-  if (history !== undefined) {
-    const bytes = new Uint8Array(serialize(history));
-    tensors.set(historyName, { shape: [bytes.length], data: bytes });
-  }
-  for (const [name, data] of Object.entries(items ?? {})) {
-    tensors.set(itemsPrefix + name, { shape: [data.length], data });
+  for (const [name, data] of Object.entries(encoded?.arrays ?? {})) {
+    tensors.set(arraysPrefix + name, { shape: [data.length], data });
   }
   await saveCheckpoint(trainDir, step, tensors, maxToKeep);
 }
@@ -72,6 +82,7 @@ export async function saveRun(
  * Restores the latest checkpoint of a run's folder.
  *
  * @returns  undefined when there is none: a new run
+ * @throws UserError  when it is damaged or does not fit the variables
  */
 export async function restoreRun(
   trainDir: string,
@@ -85,27 +96,17 @@ export async function restoreRun(
   const values = await readVariables(path, variables, hint);
   const bundle = await openCheckpoint(path);
   const step = Number((await bundle.read(stepName)).data[0]);
-  let state: RunState | undefined;
-  if (bundle.shapes.has(stateName)) {
-    const { data } = await bundle.read(stateName);
-    const json = JSON.parse(Buffer.from(data as Uint8Array).toString()) as RunState;
-    const items: Record<string, Float32Array | Int32Array> = {};
-    for (const name of bundle.shapes.keys()) {
-      if (!name.startsWith(itemsPrefix)) continue;
-      const { data } = await bundle.read(name);
-      items[name.slice(itemsPrefix.length)] = data as Float32Array | Int32Array;
-    }
-    const inSitu = json.inSitu && {
-      ...json.inSitu,
-      items,
-      monitor: {
-        ...json.inSitu.monitor,
-        history: deserialize(
-          (await bundle.read(historyName)).data as Uint8Array,
-        ) as MonitoringHistoryState,
-      },
-    };
-    state = { ...json, inSitu };
+  if (!bundle.shapes.has(stateName)) return { path, step, values, state: undefined };
+  const { data } = await bundle.read(stateName);
+  const { version, inSitu, ...facts } = JSON.parse(
+    Buffer.from(data as Uint8Array).toString(),
+  ) as StateHeader;
+  if (version !== stateVersion) return { path, step, values, state: undefined };
+  const arrays: Record<string, StateArrays[string]> = {};
+  for (const name of bundle.shapes.keys()) {
+    if (!name.startsWith(arraysPrefix)) continue;
+    arrays[name.slice(arraysPrefix.length)] = (await bundle.read(name)).data as StateArrays[string];
   }
-  return { path, step, values, state };
+  const state = inSitu === null ? null : decodeInSituState({ header: inSitu, arrays });
+  return { path, step, values, state: { ...facts, inSitu: state } };
 }

@@ -1,5 +1,6 @@
 /** What a run says of itself on the console. */
 import { dirname, isAbsolute, join } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
 import { durationText } from '../console/progress.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
@@ -7,6 +8,13 @@ import type { TrainingGraph } from '../model/trainingGraph.ts';
 import type { Selection } from '../recording/inSituRecorder.ts';
 import type { RunOptions } from './runOptions.ts';
 import type { TrainingResult } from './trainer.ts';
+
+/** One line about what a run trains on. */
+export function dataLine({ name, split, items, classNames, kind }: Dataset): string {
+  const classes = `${classNames.length} ${classNames.length === 1 ? 'class' : 'classes'}`;
+  const what = kind === 'texts' ? 'texts' : 'images';
+  return `data: ${name} ${split}, ${items.length} ${what} of ${classes}`;
+}
 
 /** One line about what an epoch brought. */
 export function epochLine(
@@ -63,6 +71,7 @@ export function followLine(
  * What a run leaves behind, and how to look at it.
  *
  * @param expectation  what planted errors say of the ranking
+ * @param lost         what could not be written
  */
 export function printReport(
   { train_dir, batch_size }: RunOptions,
@@ -70,13 +79,14 @@ export function printReport(
   longestSeries: Readonly<Record<string, number>>,
   { selectionLayer, monitoredLayers }: Pick<TrainingGraph, 'selectionLayer' | 'monitoredLayers'>,
   expectation: string | undefined,
+  lost: string | undefined,
 ): void {
-  const rate = Math.round((steps * batch_size) / seconds);
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
   const views = selectionLayer === null ? 'summaries' : `Selection Views${monitoring}`;
   const command = tensorboardCommand(logdirOf(train_dir), longestSeries);
   process.stderr.write(
-    `${interrupted ? 'stopped' : 'done'} after ${step} steps: ${durationText(seconds)}, ${rate} items/s\n` +
+    `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * batch_size, seconds)}\n` +
+      (lost === undefined ? '' : `${lost}\n`) +
       (expectation === undefined
         ? ''
         : `${expectation}\nall scores: ${join(train_dir, 'detection.csv')}\n`) +
@@ -85,4 +95,9 @@ export function printReport(
         : `selected items: ${join(train_dir, 'selection.csv')}; every item: ${join(train_dir, 'items.csv')}\n`) +
       `${views}: ${command}\n`,
   );
+}
+
+/** Nothing where no step was done: the run had only to be concluded. */
+function speedText(items: number, seconds: number): string {
+  return items === 0 ? '' : `: ${durationText(seconds)}, ${Math.round(items / seconds)} items/s`;
 }

@@ -19,6 +19,8 @@ export interface StartingPoint {
   readonly values: Record<string, HostTensor>;
   /** undefined when no state of losslens' own goes with them. */
   readonly state: RunState | undefined;
+  /** Prefix of the run's own checkpoint that it goes on from; undefined for a new run. */
+  readonly checkpoint: string | undefined;
   /** For the console: where the values come from. */
   readonly messages: readonly string[];
 }
@@ -32,6 +34,9 @@ export interface StartingPointOptions {
   readonly batch_size: number;
   readonly seed: number;
 }
+
+/** What a run begins with that goes on from no checkpoint of its own. */
+const newRun = { step: 0, state: undefined, checkpoint: undefined };
 
 /** What an epoch is made of. */
 type TrainedItems = Pick<Dataset, 'size' | 'items' | 'labels'>;
@@ -56,17 +61,22 @@ export async function findStartingPoint(
   if (restored !== undefined) {
     expectSameEpochs(restored, options, dataset);
     const messages = [`resuming ${restored.path}`];
+    if (restored.state === undefined) {
+      messages.push(
+        'it holds no selection and scores of this version of losslens: these begin anew',
+      );
+    }
     if (checkpoint_path !== undefined) {
       messages.push(`--checkpoint_path is ignored: ${train_dir} holds a checkpoint of its own`);
     }
-    return { ...restored, messages };
+    return { ...restored, checkpoint: restored.path, messages };
   }
   const initial = initialValues(variables, seed);
   if (checkpoint_path === undefined) {
-    return { step: 0, values: beginAverages(initial), state: undefined, messages: [] };
+    return { ...newRun, values: beginAverages(initial), messages: [] };
   }
   const { values, messages } = await warmStart(checkpoint_path, options, modelVariables);
-  return { step: 0, values: beginAverages({ ...initial, ...values }), state: undefined, messages };
+  return { ...newRun, values: beginAverages({ ...initial, ...values }), messages };
 }
 
 /** @throws UsageError  when the epochs of a run that is to go on have other steps from now on */

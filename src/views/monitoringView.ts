@@ -1,6 +1,7 @@
 /** The Monitoring View (Lee 2021, Fig. 4): how each layer handles one item at one step. */
 import type { Image } from '../../datasets/dataset.ts';
 import { largestMapValue, type MonitoredLayer } from '../insitu/contributionMaps.ts';
+import type { Sighting } from '../insitu/sighting.ts';
 import { drawChannelBars } from './draw/channelBars.ts';
 import { drawColorBar } from './draw/colorBar.ts';
 import { type ColormapName, colormapNames } from './draw/colormap.ts';
@@ -16,17 +17,7 @@ import { probabilityText } from './draw/numberText.ts';
 import { inputImage, mapPixels, overlay, sizeInBox, toPixels } from './draw/pixels.ts';
 
 /** What a Monitoring View shows. */
-export interface MonitoringView {
-  readonly itemIndex: number;
-  readonly epoch: number;
-  readonly step: number;
-  /** L: the class that the item is said to be. */
-  readonly label: string;
-  /** O: the class that the network says. */
-  readonly output: string;
-  readonly outputProbability: number;
-  /** In network order. */
-  readonly layers: readonly MonitoredLayer[];
+export interface MonitoringView extends Omit<Sighting, 'input'> {
   /** As the network saw it: float32 [height, width, channels]. */
   readonly input: {
     readonly data: Float32Array;

@@ -1,6 +1,7 @@
 /** The thread that draws views. */
 import { parentPort } from 'node:worker_threads';
 import type { Item } from '../../datasets/dataset.ts';
+import type { Sighting } from '../insitu/sighting.ts';
 import { type Drawing, toPng } from './draw/drawing.ts';
 import { drawEvolutionView, type EvolutionView } from './evolutionView.ts';
 import { drawMonitoringView, type MonitoringView, type ViewOptions } from './monitoringView.ts';
@@ -38,10 +39,8 @@ export type AnySelectionView = Omit<SelectionView, 'items'> & {
 };
 
 /** A Monitoring View of an image or of a text, as `original` tells. */
-export type AnyMonitoringView = Omit<MonitoringView, 'input' | 'original'> & {
-  readonly input: { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
-  readonly original: Item;
-};
+export type AnyMonitoringView = Omit<MonitoringView, 'input' | 'original'> &
+  Pick<Sighting, 'input'> & { readonly original: Item };
 
 /** An Evolution View of an image or of a text. */
 export type AnyEvolutionView = EvolutionView | TextEvolutionView;

@@ -91,7 +91,7 @@ const skip = skipWithoutPython('tensorflow', 'tensorboard');
 test('TensorBoard has the table as text and the picture of all items', { skip }, () => {
   const { kept } = readWithTensorFlow(trainDir)[0]!;
   assert.equal(kept['detection/scores'], 1);
-  assert.equal(kept['Selection View/scatter'], 1);
+  assert.equal(kept['1 Selection View/scatter'], 1);
 });
 
 test('an unknown score is refused with those that there are', async () => {

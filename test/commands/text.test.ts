@@ -64,10 +64,10 @@ test('both views of texts are in the log, as wide as TensorBoard’s cards', {
   const values = readWithTensorFlow(trainDir)[0]!.records.flatMap((record) => record.values);
   const sizes = (section: string) =>
     values.filter(({ tag }) => tag?.startsWith(section)).map(({ size }) => size![0]);
-  assert.equal(sizes('Selection View/Logits').length, 2);
-  assert.equal(sizes('Monitoring View/').length, 10);
+  assert.equal(sizes('1 Selection View/Logits').length, 2);
+  assert.equal(sizes('2 Monitoring View/').length, 10);
   assert.deepEqual(
-    new Set([...sizes('Selection View/'), ...sizes('Monitoring View/')]),
+    new Set([...sizes('1 Selection View/'), ...sizes('2 Monitoring View/')]),
     new Set([350]),
   );
 });

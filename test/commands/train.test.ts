@@ -162,7 +162,7 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
     ['file_version', 'session_log', 'graph_def'],
   );
   assert.ok(hasGraph);
-  assert.equal(kept['Selection View/Logits'], 3);
+  assert.equal(kept['1 Selection View/Logits'], 3);
   assert.equal(kept['selection/items'], 3);
   // Every five steps, at the first and at the end of each epoch.
   assert.equal(kept['total_loss'], new Set([1, 5, 10, 11, 15, 20, 22, 25, 30, 33]).size);
@@ -176,7 +176,7 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
   const first = new Set(selections.filter(({ epoch }) => epoch === 1).map(({ item }) => item));
   const second = new Set(selections.filter(({ epoch }) => epoch === 2).map(({ item }) => item));
   for (const item of new Set([...first, ...second])) {
-    const name = `Monitoring View/${String(item).padStart(6, '0')} `;
+    const name = `2 Monitoring View/${String(item).padStart(6, '0')} `;
     const tag = Object.keys(kept).find((candidate) => candidate.startsWith(name));
     assert.ok(tag, name);
     assert.equal(kept[tag], first.has(item) ? 2 : 1, tag);

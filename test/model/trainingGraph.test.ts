@@ -5,10 +5,11 @@ import { choosePrecision } from '../../src/engines/precision.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { UsageError } from '../../src/errors.ts';
 import type { SummaryValue } from '../../src/events/summaries.ts';
-import { readStepSummaries, variableSummaries } from '../../src/model/layerStatistics.ts';
+import { readLayerStatistics } from '../../src/model/layerStatistics.ts';
 import { averageName, beginAverages } from '../../src/model/movingAverages.ts';
 import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
 import { restoreRun, saveRun } from '../../src/training/checkpointing.ts';
+import { layerSummaries, variableSummaries } from '../../src/training/stepSummaries.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { tinyImageShape, tinyTrainingGraph } from '../training/tinyNetwork.ts';
@@ -134,7 +135,9 @@ for (const [name, engine, skip] of engines) {
     assert.deepEqual(sessions[0]!.run('read', {}), sessions[1]!.run('read', {}));
     for (const session of sessions) session.close();
 
-    const summaries = new Map(readStepSummaries(outputs).map((value) => [value.tag, value]));
+    const summaries = new Map(
+      layerSummaries(readLayerStatistics(outputs)).map((value) => [value.tag, value]),
+    );
     for (const endPoint of graph.endPoints.keys()) {
       assert.ok(summaries.has(`activations/${endPoint}`), endPoint);
       assert.ok(summaries.has(`sparsity/${endPoint}`), endPoint);
@@ -168,7 +171,7 @@ for (const [name, engine, skip] of engines) {
     });
     const outputs = session.run('train_with_summaries', feeds(0));
     assert.ok(Number.isNaN(outputs['total_loss']!.data[0]));
-    assert.ok(readStepSummaries(outputs).length > 0);
+    assert.ok(layerSummaries(readLayerStatistics(outputs)).length > 0);
     session.close();
   });
 }

@@ -11,6 +11,7 @@ function observation(step: number, contribution: number, size = 1) {
     itemIndex: 1,
     epoch: step,
     step,
+    label: 'b',
     output: 'a',
     outputProbability: 1,
     contribution,

@@ -39,10 +39,10 @@ async function testPages(): Promise<void> {
     ...(evaluation.get(plugin)?.keys() ?? []),
   ];
   const images = content.get('images')!;
-  const selectionTag = 'Selection View/Logits';
+  const selectionTag = '1 Selection View/Logits';
   // Of the twelve that are on the first page.
   const monitoringTag = tagsOf('images')
-    .filter((tag) => tag.startsWith('Monitoring View/'))
+    .filter((tag) => tag.startsWith('2 Monitoring View/'))
     .sort()
     .slice(0, 12)
     .find((tag) => images.get(tag)!.size > 2)!;

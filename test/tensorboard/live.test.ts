@@ -88,7 +88,7 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
     );
     assertOrdered(steps, 'total_loss of a run in training');
     await until(
-      () => imageSteps(board, 'Selection View/Logits'),
+      () => imageSteps(board, '1 Selection View/Logits'),
       (found) => (found.at(-1) ?? 0) > checkpoint,
       'the Selection Views of a run in training',
     );
@@ -112,7 +112,7 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
   while (!isOver) {
     for (const board of boards) {
       assertOrdered(await scalarSteps(board, 'total_loss'), 'total_loss of a resumed run');
-      assertOrdered(await imageSteps(board, 'Selection View/Logits'), 'views of a resumed run');
+      assertOrdered(await imageSteps(board, '1 Selection View/Logits'), 'views of a resumed run');
     }
     // Whoever watches leaves the processors to the run.
     await sleep(300);
@@ -175,7 +175,7 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
         assert.ok((await board.image(query)).equals(expected[j]![1] as Buffer), what(tag));
       }
     }
-    const selectionSteps = await imageSteps(board, 'Selection View/Logits');
+    const selectionSteps = await imageSteps(board, '1 Selection View/Logits');
     for (let step = 2; step <= lastStep; step += 2) assert.ok(selectionSteps.includes(step));
     assert.deepEqual(board.warnings, []);
   }

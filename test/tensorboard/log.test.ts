@@ -116,7 +116,7 @@ async function testLog(): Promise<void> {
   test('a log holds every view once: each epoch’s selection, each selected item in each later epoch', () => {
     const images = seriesOf(training).get('images')!;
     const selectionSteps = Array.from({ length: epochs }, (_, i) => 2 * (i + 1));
-    assert.deepEqual(images.get('Selection View/Logits'), selectionSteps);
+    assert.deepEqual(images.get('1 Selection View/Logits'), selectionSteps);
     const selectedIn = new Map<number, number>();
     for (const line of readFileSync(join(run.trainDir, 'selections.jsonl'), 'utf8')
       .trimEnd()
@@ -126,7 +126,7 @@ async function testLog(): Promise<void> {
     }
     const monitored = [...selectedIn].filter(([, epoch]) => epoch < epochs).slice(0, 16);
     for (const [item, epoch] of monitored) {
-      const prefix = `Monitoring View/${String(item).padStart(6, '0')}`;
+      const prefix = `2 Monitoring View/${String(item).padStart(6, '0')}`;
       const [tag] = [...images.keys()].filter((name) => name.startsWith(prefix));
       assert.equal(images.get(tag!)?.length, epochs - epoch, prefix);
     }

@@ -147,6 +147,7 @@ export function historyOf(encounters: number): MonitoringHistory {
       itemIndex: 7,
       epoch: i + 2,
       step: 80 * (i + 1) + ((13 * i) % 80),
+      label: 'seven',
       output: i < encounters / 2 ? 'nine' : 'seven',
       outputProbability: 0.5 + 0.4 * Math.cos(i) ** 2,
       contribution: 3 * factor - 0.5,

@@ -1,0 +1,56 @@
+/** What a training step returned, decoded once. */
+import type { HostTensor } from '../engines/engine.ts';
+import type { MonitoredLayer } from '../insitu/contributionMaps.ts';
+import { monitoredLayerOf } from '../insitu/monitoredLayer.ts';
+import { type LayerStatistic, readLayerStatistics } from './layerStatistics.ts';
+import type { TrainingGraph } from './trainingGraph.ts';
+
+/** What is known of a batch after its step; rows are those of the batch. */
+export interface StepOutcome {
+  /** Mean over the batch with regularisation, in nats. */
+  readonly loss: number;
+  /** Mean over the batch without it, in nats. */
+  readonly crossEntropy: number;
+  /** The class that the network gave each item, [n]. */
+  readonly output: HostTensor['data'];
+  /** The probability of that class, 0..1, [n]. */
+  readonly outputProbability: HostTensor['data'];
+  /** With a selection layer; null without. */
+  readonly selection: {
+    /** As `itemScores` packs them, [scores·n]. */
+    readonly scores: HostTensor['data'];
+    /** 0..1, [n, classes] */
+    readonly probabilities: HostTensor['data'];
+  } | null;
+  /** For each monitored row, in the order they were fed: its layers in network order. */
+  readonly monitored: readonly (readonly MonitoredLayer[])[];
+  /** Empty but for a step with summaries. */
+  readonly statistics: readonly LayerStatistic[];
+}
+
+/**
+ * Decodes the outputs of the entry points `train` and `train_with_summaries`.
+ *
+ * @param monitoredRows  rows that were fed as monitor_rows
+ */
+export function decodeStep(
+  outputs: Readonly<Record<string, HostTensor>>,
+  { selectionLayer, monitoredLayers }: Pick<TrainingGraph, 'selectionLayer' | 'monitoredLayers'>,
+  monitoredRows: number,
+): StepOutcome {
+  const data = (name: string) => outputs[name]!.data;
+  return {
+    loss: data('total_loss')[0]!,
+    crossEntropy: data('cross_entropy')[0]!,
+    output: data('output'),
+    outputProbability: data('output_probability'),
+    selection:
+      selectionLayer === null
+        ? null
+        : { scores: data('scores'), probabilities: data('probabilities') },
+    monitored: Array.from({ length: monitoredRows }, (_, row) =>
+      monitoredLayers.map((name) => monitoredLayerOf(name, outputs, row)),
+    ),
+    statistics: readLayerStatistics(outputs),
+  };
+}

@@ -1,0 +1,135 @@
+/** The in situ part of a checkpoint: flat arrays by name, and one JSON header that says what is in them. */
+import type { Image } from '../../datasets/dataset.ts';
+import type { Encounter, StoredMaps } from '../views/evolutionView.ts';
+import type { InSituState } from './inSituRecorder.ts';
+import type { ItemHistory, MonitoringHistoryState } from './monitoringHistory.ts';
+
+/** Arrays by name. */
+export type StateArrays = Readonly<Record<string, Float32Array | Int32Array | Uint8Array>>;
+
+/** As a checkpoint holds it. */
+export interface EncodedState {
+  /** Plain data for JSON. */
+  readonly header: unknown;
+  readonly arrays: StateArrays;
+}
+
+/** An encounter without its pixels: they follow each other in the array `history/bytes`. */
+interface EncounterHeader extends Omit<Encounter, 'maps' | 'input'> {
+  readonly maps: readonly (Omit<StoredMaps, 'contributionMap' | 'reductionMap'> | null)[];
+  readonly input: Omit<Image, 'data'> | null;
+}
+
+/** A history without its points: `points` of them follow in `history/steps` and `history/contributions`. */
+interface HistoryHeader extends Pick<ItemHistory, 'count' | 'stride' | 'scaleMaximum'> {
+  readonly itemIndex: number;
+  readonly points: number;
+  readonly encounters: readonly EncounterHeader[];
+}
+
+interface Header extends Pick<InSituState, 'queue' | 'previousSelection'> {
+  readonly monitor: Omit<InSituState['monitor'], 'history'>;
+  readonly history: Pick<MonitoringHistoryState, 'layers' | 'scaleMaximum'> & {
+    readonly items: readonly HistoryHeader[];
+  };
+}
+
+/** Puts a state into arrays and a header. */
+export function encodeInSituState({ items, monitor, ...selection }: InSituState): EncodedState {
+  const { history, ...watched } = monitor;
+  const pixels: Uint8Array[] = [];
+  const encounterHeader = ({ maps, input, ...rest }: Encounter): EncounterHeader => ({
+    ...rest,
+    maps: maps.map((stored) => {
+      if (stored === null) return null;
+      const { contributionMap, reductionMap, ...size } = stored;
+      pixels.push(contributionMap, reductionMap);
+      return size;
+    }),
+    input: input && withoutData(input, pixels),
+  });
+  const histories = [...history.items];
+  const header: Header = {
+    ...selection,
+    monitor: watched,
+    history: {
+      layers: history.layers,
+      scaleMaximum: history.scaleMaximum,
+      items: histories.map(([itemIndex, { count, stride, scaleMaximum, steps, encounters }]) => ({
+        itemIndex,
+        count,
+        stride,
+        scaleMaximum,
+        points: steps.length,
+        encounters: encounters.map(encounterHeader),
+      })),
+    },
+  };
+  return {
+    header,
+    arrays: {
+      ...items,
+      'history/steps': Int32Array.from(histories.flatMap(([, { steps }]) => steps)),
+      'history/contributions': Float32Array.from(
+        histories.flatMap(([, { contributions }]) => contributions.flat()),
+      ),
+      'history/bytes': new Uint8Array(Buffer.concat(pixels)),
+    },
+  };
+}
+
+function withoutData({ data, ...size }: Image, pixels: Uint8Array[]): Omit<Image, 'data'> {
+  pixels.push(data);
+  return size;
+}
+
+/** Hands out an array part by part. */
+function reader<T extends Float32Array | Int32Array | Uint8Array>(array: T): (n: number) => T {
+  let next = 0;
+  return (n) => {
+    next += n;
+    return array.slice(next - n, next) as T;
+  };
+}
+
+/** The state that was put into arrays and a header. */
+export function decodeInSituState({ header, arrays }: EncodedState): InSituState {
+  const { history, monitor, ...selection } = header as Header;
+  const nextSteps = reader(arrays['history/steps'] as Int32Array);
+  const nextContributions = reader(arrays['history/contributions'] as Float32Array);
+  const nextBytes = reader(arrays['history/bytes'] as Uint8Array);
+  const encounterOf = ({ maps, input, ...rest }: EncounterHeader): Encounter => ({
+    ...rest,
+    // JSON has no NaN.
+    contribution: rest.contribution ?? Number.NaN,
+    outputProbability: rest.outputProbability ?? Number.NaN,
+    maps: maps.map((stored) => {
+      if (stored === null) return null;
+      const positions = stored.width * stored.height;
+      return {
+        ...stored,
+        contributionMap: nextBytes(positions),
+        reductionMap: nextBytes(positions),
+      };
+    }),
+    input: input && { ...input, data: nextBytes(input.width * input.height * input.channels) },
+  });
+  const layers = history.layers.length;
+  const items = new Map(
+    history.items.map(({ itemIndex, points, encounters, ...rest }): [number, ItemHistory] => [
+      itemIndex,
+      {
+        ...rest,
+        steps: [...nextSteps(points)],
+        contributions: Array.from({ length: points }, () => [...nextContributions(layers)]),
+        encounters: encounters.map(encounterOf),
+      },
+    ]),
+  );
+  const ofItems = Object.entries(arrays).filter(([name]) => !name.startsWith('history/'));
+  return {
+    ...selection,
+    monitor: { ...monitor, history: { ...history, items } },
+    items: Object.fromEntries(ofItems) as InSituState['items'],
+  };
+}

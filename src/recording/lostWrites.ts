@@ -1,0 +1,38 @@
+/** What of a run could not be written: an hour of training is not given up for a full disk at its log. */
+import { WriteError } from '../errors.ts';
+
+/** Counts what is lost, by kind, and says so once for each. */
+export class LostWrites {
+  readonly #counts = new Map<string, number>();
+  readonly #say: (line: string) => void;
+
+  /** @param say  prints a line for people */
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
+
+  /** Takes something that could not be written. @param kind  what it was, in the plural */
+  add(kind: string, error: WriteError, count = 1): void {
+    if (!this.#counts.has(kind)) {
+      this.#say(`${error.message} Training goes on without: ${kind}.`);
+    }
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + count);
+  }
+
+  /** Writes something that the run can do without. @throws what is no fault of the disk */
+  async attempt(kind: string, write: () => Promise<unknown>, count = 1): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (!(error instanceof WriteError)) throw error;
+      this.add(kind, error, count);
+    }
+  }
+
+  /** "could not be written: …" with the counts; undefined when nothing was lost. */
+  get summary(): string | undefined {
+    if (this.#counts.size === 0) return undefined;
+    const counts = [...this.#counts].map(([kind, count]) => `${count} ${kind}`);
+    return `could not be written: ${counts.join(', ')}`;
+  }
+}

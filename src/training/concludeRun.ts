@@ -1,0 +1,84 @@
+/** What a run leaves when it ends; done again, it leaves the same. */
+import { constants } from 'node:os';
+import { hparamsEndSummary } from '../events/hparams.ts';
+import { lastStepOf } from '../events/readEvents.ts';
+import { longestOf } from '../events/series.ts';
+import { reportDetection } from '../recording/detectionReport.ts';
+import { writeSelectionEmbedding } from '../recording/selectionEmbedding.ts';
+import type { Run } from './openRun.ts';
+import type { RunPlan } from './planRun.ts';
+import { epochLine, printReport } from './runReport.ts';
+import type { TrainingResult } from './trainer.ts';
+
+/**
+ * Whether there is nothing left to do: all steps are done, and the run came to its end after them. One
+ * that was killed between its last checkpoint and its end is concluded by the next start.
+ */
+export function isConcluded({ options, start, lastStep }: RunPlan): boolean {
+  if (start.step < lastStep) return false;
+  const { tag } = hparamsEndSummary(0);
+  return lastStepOf(options.train_dir, tag) === start.step;
+}
+
+/**
+ * Writes what a run leaves at its end: the selection of an epoch that is not complete, the past of each
+ * monitored item, the embedding, how well planted errors were found; and says how it went.
+ *
+ * @returns  the exit code: 0, or 128 plus the number of the signal that interrupted it
+ * @throws UserError  when an item cannot be read
+ */
+export async function concludeRun(run: Run, result: TrainingResult): Promise<number> {
+  const { plan, session, log, inSitu, plantedErrors, evaluation, progress, lost } = run;
+  const { options, data, training } = plan;
+  const { step, interrupted } = result;
+  await endBegunEpoch(run, result);
+  await inSitu?.end(step);
+  if (inSitu && training.selectionLayer !== null && options.projector_items > 0) {
+    const { selectionLayer } = training;
+    await lost.attempt('embeddings', () =>
+      writeSelectionEmbedding({
+        session,
+        dataset: data.dataset,
+        pipeline: plan.pipeline,
+        selectionLayer,
+        selected: inSitu.selected,
+        plantedErrors,
+        randomItems: options.projector_items,
+        trainDir: options.train_dir,
+        step,
+      }),
+    );
+  }
+  const expectation =
+    inSitu && plantedErrors !== undefined && plantedErrors.size > 0
+      ? await reportDetection({
+          table: inSitu.table,
+          plantedErrors,
+          noise: `${100 * options.label_noise} % ${options.label_noise_type}`,
+          rankBy: options.rank_by,
+          trainDir: options.train_dir,
+          log,
+          lost,
+          step,
+        })
+      : undefined;
+  // TensorBoard keeps the first end that it reads of a run: an interrupted one has none yet.
+  if (!interrupted) await log.write(step, [hparamsEndSummary(Date.now() / 1000)]);
+  await log.flush();
+  progress.close();
+  const longest = longestOf(log.longestSeries, evaluation?.longestSeries ?? {});
+  printReport(options, result, longest, training, expectation, lost.summary);
+  return interrupted ? 128 + constants.signals[run.signal.reason as NodeJS.Signals] : 0;
+}
+
+/** Shows what was trained of an epoch; a checkpoint keeps its queue as it is, to go on with. */
+async function endBegunEpoch(run: Run, { step, interrupted }: TrainingResult): Promise<void> {
+  const { plan, inSitu, log, progress } = run;
+  if (step % plan.stepsPerEpoch === 0) return;
+  const epoch = Math.ceil(step / plan.stepsPerEpoch);
+  const selection = inSitu ? await inSitu.endEpoch(epoch, step, false) : null;
+  await log.flush();
+  // Who interrupts a run in the middle of an epoch does not wait for an evaluation.
+  const evaluated = interrupted ? undefined : await run.evaluate(step);
+  progress.message(epochLine(epoch, selection, evaluated));
+}

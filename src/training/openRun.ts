@@ -1,0 +1,163 @@
+/** Opens what a run works with; whoever opens it closes it, whatever happens. */
+import type { Cleanup } from '../cleanup.ts';
+import { interruptSignal } from '../console/interrupt.ts';
+import { createProgress, type Progress } from '../console/progress.ts';
+import type { Session } from '../engines/engine.ts';
+import type { Evaluation } from '../evaluation/evaluator.ts';
+import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
+import { EventWriter } from '../events/eventWriter.ts';
+import { networkTitle } from '../nets/ownNetwork.ts';
+import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
+import { InSituRecorder } from '../recording/inSituRecorder.ts';
+import { LostWrites } from '../recording/lostWrites.ts';
+import { lostEvents, RunLog } from '../recording/runLog.ts';
+import { ViewRenderer } from '../views/viewRenderer.ts';
+import { saveRun } from './checkpointing.ts';
+import type { RunPlan } from './planRun.ts';
+import { TrainingClock } from './schedule.ts';
+import { digestOf } from './startingPoint.ts';
+
+/** A run under way. */
+export interface Run {
+  readonly plan: RunPlan;
+  /** With the first values of all variables. */
+  readonly session: Session;
+  readonly pipeline: BatchPipeline;
+  readonly log: RunLog;
+  /** null when no layer guides a selection. */
+  readonly inSitu: InSituRecorder | null;
+  /** Items with a planted wrong label; undefined without --label_noise. */
+  readonly plantedErrors: ReadonlySet<number> | undefined;
+  readonly evaluation: PeriodicEvaluation | null;
+  readonly progress: Progress;
+  readonly clock: TrainingClock;
+  readonly lost: LostWrites;
+  /** Aborted to end the run after the current step (Ctrl-C); the reason is the signal's name. */
+  readonly signal: AbortSignal;
+  /** Evaluates after so many steps; undefined without --eval_interval_epochs. */
+  evaluate(step: number): Promise<Evaluation | undefined>;
+  /** Writes a checkpoint after so many steps, once. @throws UserError  when it cannot be written */
+  save(step: number): Promise<void>;
+}
+
+/**
+ * Opens session, threads, and the log.
+ *
+ * @param cleanup  gets what closes them
+ * @throws UserError  when the folder of the run cannot be written to
+ */
+export async function openRun(plan: RunPlan, cleanup: Cleanup): Promise<Run> {
+  const { options, data, training, start } = plan;
+  const { dataset } = data;
+  const clock = new TrainingClock();
+  const progress = createProgress(
+    process.stderr,
+    start.step,
+    plan.lastStep,
+    options.batch_size,
+    options.log_every_n_steps,
+    clock.now,
+  );
+  cleanup.add(() => progress.close());
+  const lost = new LostWrites((line) => progress.message(line));
+  const session = await plan.engine.load(training.graph, training.signatures);
+  cleanup.add(() => session.close());
+  session.run('assign', start.values);
+  const pipeline = new BatchPipeline(dataset, {
+    ...plan.pipeline,
+    isTraining: true,
+    batchSize: options.batch_size,
+    numThreads: options.num_preprocessing_threads,
+    numReaders: options.num_readers,
+  });
+  cleanup.add(() => pipeline.close());
+  const firstLogged = start.step === 0 ? 0 : start.step + 1;
+  const writer = await EventWriter.create(options.train_dir, firstLogged, lostEvents(lost));
+  cleanup.add(() => writer.close());
+  const log = new RunLog(writer);
+  const plantedErrors =
+    data.plantedErrors && new Set(data.plantedErrors.map(({ itemIndex }) => itemIndex));
+  const inSitu = openRecorder(plan, log, lost, plantedErrors, cleanup);
+  const evaluation =
+    plan.evaluationSplit &&
+    (await PeriodicEvaluation.open(
+      options,
+      session,
+      plan.pipeline,
+      plan.evaluationSplit,
+      firstLogged,
+      lost,
+      cleanup,
+    ));
+  const { signal, release } = interruptSignal((name) =>
+    progress.message(`${name}: stopping after this step; once more ends it at once`),
+  );
+  cleanup.add(release);
+  const facts = {
+    batchSize: options.batch_size,
+    seed: options.seed,
+    sourceSize: dataset.size,
+    dataDigest: digestOf(dataset),
+  };
+  let savedStep = start.step;
+  return {
+    plan,
+    session,
+    pipeline,
+    log,
+    inSitu,
+    plantedErrors,
+    evaluation,
+    progress,
+    clock,
+    lost,
+    signal,
+    evaluate: async (step) => clock.without(async () => evaluation?.run(step)),
+    save: async (step) => {
+      if (step === savedStep) return;
+      // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
+      await inSitu?.flush();
+      await log.sync();
+      const state = { ...facts, inSitu: inSitu?.state ?? null };
+      await saveRun(options.train_dir, step, session, state, options.max_checkpoints);
+      await inSitu?.writeItems();
+      savedStep = step;
+    },
+  };
+}
+
+function openRecorder(
+  { options, data, training, start }: RunPlan,
+  log: RunLog,
+  lost: LostWrites,
+  plantedErrors: ReadonlySet<number> | undefined,
+  cleanup: Cleanup,
+): InSituRecorder | null {
+  const { selectionLayer, monitoredLayers } = training;
+  if (selectionLayer === null) return null;
+  const renderer = new ViewRenderer({
+    colormap: options.colormap,
+    scale: options.view_scale,
+    overlay: options.monitor_overlay,
+  });
+  cleanup.add(() => renderer.close());
+  return new InSituRecorder(
+    {
+      dataset: data.dataset,
+      modelName: networkTitle(options.model_name),
+      selectionLayer,
+      rankBy: options.rank_by,
+      capacity: options.ns,
+      classQuota: options.class_quota ?? Number.POSITIVE_INFINITY,
+      monitoredLayers,
+      maxMonitoredItems: options.max_monitored_items ?? 4 * options.ns,
+      colorScale: options.color_scale,
+      trainDir: options.train_dir,
+      log,
+      lost,
+      renderer,
+      plantedErrors,
+    },
+    start.state?.inSitu ?? undefined,
+  );
+}

@@ -1,0 +1,146 @@
+/** Decides everything about a run before it begins: every error of usage comes from here. */
+import type { Dataset } from '../../datasets/dataset.ts';
+import { latestCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.ts';
+import type { Engine } from '../engines/engine.ts';
+import { choosePrecision, type Precision } from '../engines/precision.ts';
+import { selectEngine } from '../engines/select.ts';
+import { UsageError, UserError } from '../errors.ts';
+import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
+import { networkInput, trainingVocabulary } from '../input/networkInput.ts';
+import type { Split } from '../input/splits.ts';
+import { loadTrainingData, type TrainingData } from '../input/trainingData.ts';
+import { epsilonOf } from '../model/optimizers.ts';
+import { buildTrainingGraph, type TrainingGraph } from '../model/trainingGraph.ts';
+import { loadNetwork } from '../nets/factory.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
+import type { BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
+import { checkPreprocessing } from '../preprocessing/factory.ts';
+import type { ItemInput } from '../preprocessing/itemInput.ts';
+import { readRunRecord } from '../runFiles/runRecord.ts';
+import type { RunOptions } from './runOptions.ts';
+import { stepsPerEpoch } from './schedule.ts';
+import { findStartingPoint, type StartingPoint } from './startingPoint.ts';
+
+/** What a run is going to do. */
+export interface RunPlan {
+  /** The flags, with what stands for those that were left out. */
+  readonly options: RunOptions;
+  readonly data: TrainingData;
+  readonly engine: Engine;
+  /** Why this engine, for people. */
+  readonly engineReason: string;
+  readonly precision: Precision;
+  /** How items become what the network takes, for training and evaluations alike. */
+  readonly pipeline: Pick<BatchPipelineOptions, 'preprocessingName' | 'input' | 'seed'>;
+  readonly training: TrainingGraph;
+  readonly start: StartingPoint;
+  readonly stepsPerEpoch: number;
+  /** Steps after which the training ends; Infinity for never. */
+  readonly lastStep: number;
+  /** What --eval_interval_epochs evaluates; null for nothing. */
+  readonly evaluationSplit: Split | null;
+}
+
+/**
+ * Reads everything that a run depends on and decides what it does. Nothing is written.
+ *
+ * @throws UserError  for what the user can mend
+ */
+export async function planRun(given: RunOptions): Promise<RunPlan> {
+  const network = await loadNetwork(given.model_name);
+  const preprocessingName = given.preprocessing_name ?? network.preprocessingName;
+  checkPreprocessing(preprocessingName, network.takes ?? 'images');
+  const data = await loadTrainingData(given);
+  const { dataset } = data;
+  if (dataset.items.length === 0) {
+    throw new UserError(
+      `${dataset.name} ${dataset.split}: has no items; expected some to train on.`,
+    );
+  }
+  const { engine, reason } = await selectEngine(given.engine, given.clone_on_cpu);
+  const precision = await precisionOf(given, engine);
+  const input = await inputOf(given, network, dataset);
+  const training = buildGraph(given, network, dataset, input, precision);
+  const options = {
+    ...given,
+    hs: training.selectionLayer ?? '',
+    hm: training.monitoredLayers,
+    preprocessing_name: preprocessingName,
+    opt_epsilon: epsilonOf(given),
+  };
+  const start = await findStartingPoint(options, training, dataset);
+  const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
+  const pipeline = { preprocessingName, input, seed: options.seed };
+  return {
+    options,
+    data,
+    engine,
+    engineReason: reason,
+    precision,
+    pipeline,
+    training,
+    start,
+    stepsPerEpoch: perEpoch,
+    lastStep: Math.min(
+      options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
+      (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
+    ),
+    evaluationSplit:
+      options.eval_interval_epochs === 0
+        ? null
+        : await loadEvaluationSplit(options, pipeline, dataset),
+  };
+}
+
+/** What the network takes of each item, as the flags ask for it. */
+function inputOf(
+  options: RunOptions,
+  network: NetworkDefinition,
+  dataset: Dataset,
+): Promise<ItemInput> {
+  const { train_dir, checkpoint_path, vocabulary_size, train_image_size: imageSize } = options;
+  return networkInput(network, dataset, { ...options, imageSize }, async () => {
+    const own = await latestCheckpoint(train_dir);
+    const checkpoint = own ?? (checkpoint_path && (await resolveCheckpoint(checkpoint_path)));
+    return trainingVocabulary(checkpoint, dataset, vocabulary_size);
+  });
+}
+
+/** What is computed in. A run that goes on keeps to what it began with, unless another is asked for. */
+async function precisionOf(
+  { precision, train_dir }: RunOptions,
+  engine: Engine,
+): Promise<Precision> {
+  const goesOn = precision === 'auto' && (await latestCheckpoint(train_dir)) !== undefined;
+  const record = goesOn ? await readRunRecord(train_dir) : undefined;
+  return choosePrecision(precision, engine, record?.precision.computeType);
+}
+
+/** The graph that the flags ask for. @throws UsageError when they do not fit together */
+function buildGraph(
+  options: RunOptions,
+  network: NetworkDefinition,
+  dataset: Dataset,
+  input: ItemInput,
+  { computeType }: Precision,
+): TrainingGraph {
+  const training = buildTrainingGraph({
+    network,
+    numClasses: dataset.classNames.length,
+    input,
+    weightDecay: options.weight_decay,
+    labelSmoothing: options.label_smoothing,
+    computeType,
+    optimizer: options,
+    trainableScopes: options.trainable_scopes,
+    movingAverages: options.moving_average_decay !== undefined,
+    selectionLayer: options.hs,
+    monitoredLayers: options.hm,
+  });
+  if (training.selectionLayer === null && training.monitoredLayers.length > 0) {
+    throw new UsageError(
+      '--hm: layers are shown for selected items; expected --hs to select some.',
+    );
+  }
+  return training;
+}

@@ -1,0 +1,57 @@
+/** Writes what a run leaves before its first step, and brings what an earlier start left into line. */
+import { join } from 'node:path';
+import { hparamsStartSummary } from '../events/hparams.ts';
+import { dropLinesAfter } from '../files/jsonLines.ts';
+import { encodeGraphDef } from '../graph/graphDef.ts';
+import { recordTrainingData } from '../input/trainingData.ts';
+import { vocabularyFile, writeVocabulary } from '../preprocessing/vocabulary.ts';
+import { monitoringFile } from '../recording/itemMonitor.ts';
+import { writeRunRecord } from '../runFiles/runRecord.ts';
+import { restoreSelection } from '../runFiles/selectionFiles.ts';
+import { hyperparametersOf } from './hyperparameters.ts';
+import type { Run } from './openRun.ts';
+import { dataLine, followLine } from './runReport.ts';
+
+/**
+ * Records what the run is going to do: run.json, what its data are, graph and hyperparameters. The
+ * records of steps that were lost with a killed process, and are done again, go.
+ *
+ * @throws UserError  when the run's folder cannot be written to
+ */
+export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<void> {
+  const { options, data, engine, engineReason, precision, start } = plan;
+  const { dataset } = data;
+  const { input } = plan.pipeline;
+  await recordTrainingData(options, data);
+  if (input.kind === 'texts') {
+    await writeVocabulary(join(options.train_dir, vocabularyFile), input.vocabulary);
+  }
+  progress.message(dataLine(dataset));
+  progress.message(`engine: ${engine.name} (${engineReason})`);
+  progress.message(`precision: ${precision.computeType} (${precision.reason})`);
+  for (const message of start.messages) progress.message(message);
+  progress.message(followLine(options, plan.lastStep, plan.stepsPerEpoch));
+  await writeRunRecord(options.train_dir, {
+    flags: { ...options },
+    engine: { name: engine.name, reason: engineReason },
+    precision,
+    dataset: {
+      name: dataset.name,
+      split: dataset.split,
+      items: dataset.items.length,
+      classes: dataset.classNames,
+      ...(dataset.kind === 'images' ? { channels: dataset.imageShape[2] } : {}),
+    },
+  });
+  await dropLinesAfter(join(options.train_dir, monitoringFile), start.step);
+  const { selectionLayer } = plan.training;
+  if (selectionLayer !== null) {
+    await restoreSelection(options.train_dir, selectionLayer, start.step);
+  }
+  // A process that was killed between its checkpoint and these files left older ones.
+  if (start.step > 0) await inSitu?.writeItems();
+  await log.writeGraph(encodeGraphDef(plan.training.graph));
+  if (start.step > 0) return;
+  const hparams = hyperparametersOf({ ...options, precision: precision.computeType });
+  await log.write(0, [hparamsStartSummary(hparams, Date.now() / 1000)]);
+}
