@@ -1,5 +1,5 @@
 /** Writes event files that stock TensorBoard reads while they grow. */
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { UserError, WriteError } from '../errors.ts';
@@ -135,6 +135,7 @@ export class EventWriter {
         await writer.flush();
       } catch (error) {
         await file.close();
+        await rm(path, { force: true });
         throw error;
       }
       writer.#onLost = onLost;

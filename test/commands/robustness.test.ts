@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { latestCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import { eventFiles, readEvents } from '../../src/events/readEvents.ts';
 import { readRecords } from '../../src/files/recordReader.ts';
+import { encodeRecord } from '../../src/files/tfrecord.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import {
   briefly,
@@ -102,18 +104,51 @@ function assertOneLine(
 test('a run that cannot write its record says so', { skip: noLimits }, () => {
   const trainDir = join(temporaryFolder(), 'run');
   assertOneLine(trainWithin(1, trainDir), /^losslens: .*run\.json: cannot be written to \(EFBIG: /);
-  assert.equal(existsSync(trainDir), false);
+  assert.equal(existsSync(join(trainDir, 'checkpoint')), false);
 });
 
-test('a run whose disk is full ends with one clear line, and goes on when there is room', {
+test('a run whose log has no room trains to its end, and says so once with a count', {
   skip: noLimits,
 }, async () => {
   const trainDir = join(temporaryFolder(), 'run');
-  // The event file gets no further than its first pictures.
-  const ended = trainWithin(60, trainDir);
-  assertOneLine(ended, /^losslens: .*tfevents.*: cannot be written to \(EFBIG: .*free some space/);
+  // The event file gets no further than some of its pictures.
+  const { status, stderr } = trainWithin(1000, trainDir);
+  assert.equal(status, 0, stderr);
   assertWhole(trainDir);
+  const said = stderr.match(/tfevents.*: cannot be written to \(EFBIG.*Training goes on without/g);
+  assert.equal(said?.length, 1, stderr);
+  assert.match(stderr, /\ncould not be written: \d+ summaries and pictures\n/);
+  assert.equal(await latestCheckpoint(trainDir), join(trainDir, `model.ckpt-${2 * epochs}`));
+  // The log lacks the end of the run: with more room the next start writes it.
+  const again = await losslens(trainArguments(trainDir));
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(again.stderr, /done after 24 steps\n/);
+  assert.match(
+    (await losslens(trainArguments(trainDir))).stderr,
+    /holds a run of 24 steps already/,
+  );
+});
+
+test('a checkpoint that cannot be written ends a run, and the one before stays', async () => {
+  const trainDir = join(temporaryFolder(), 'run');
+  const taken = join(trainDir, 'model.ckpt-6.data-00000-of-00001');
+  mkdirSync(join(taken, 'folder'), { recursive: true });
+  const args = trainArguments(trainDir, '--save_interval_steps=1');
+  const { code, stderr } = await losslens(args);
+  assertOneLine({ status: code, stderr }, /^losslens: .*model\.ckpt-6: cannot be saved \(/);
+  assert.equal(await latestCheckpoint(trainDir), join(trainDir, 'model.ckpt-5'));
+  rmSync(taken, { recursive: true });
   await assertResumes(trainDir);
+});
+
+test('a run whose evaluations have no log ends with one line, and does not hang', async () => {
+  const trainDir = join(temporaryFolder(), 'run');
+  mkdirSync(join(trainDir, 'eval'), { recursive: true });
+  const noEvent = encodeRecord(Uint8Array.of(255, 255));
+  writeFileSync(join(trainDir, 'eval', 'events.out.tfevents.1.host'), noEvent);
+  const args = trainArguments(trainDir, '--eval_interval_epochs=1');
+  const { code, stderr } = await losslens(args);
+  assertOneLine({ status: code, stderr }, /^losslens: .*eval: cannot hold event files/);
 });
 
 test('Ctrl-C leaves a checkpoint even when the console is gone before', async () => {

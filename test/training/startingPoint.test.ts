@@ -7,7 +7,7 @@ import type { CheckpointTensor } from '../../src/checkpoint/tensorBundle.ts';
 import { UserError } from '../../src/errors.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
 import { averageName } from '../../src/model/movingAverages.ts';
-import type { RunState } from '../../src/training/checkpointing.ts';
+import { type RunState, stateVersion } from '../../src/training/checkpointing.ts';
 import {
   digestOf,
   findStartingPoint,
@@ -134,7 +134,7 @@ test('nothing left to restore is an error', async () => {
 async function begunRun(more: Partial<RunState> = {}): Promise<string> {
   const folder = temporaryFolder();
   const own = { batchSize: 4, seed: 3, sourceSize: 100, dataDigest: digestOf(data), inSitu: null };
-  const state = JSON.stringify({ ...own, ...more });
+  const state = JSON.stringify({ version: stateVersion, ...own, ...more });
   const json = new Uint8Array(Buffer.from(state));
   const tensors = new Map<string, CheckpointTensor>(Object.entries(initial));
   tensors.set('global_step', { shape: [], data: BigInt64Array.of(7n) });
@@ -151,6 +151,14 @@ test('a run that was begun goes on, whatever --checkpoint_path says', async () =
   assert.deepEqual(values, initial);
   assert.match(messages[0]!, /resuming .*model\.ckpt-7/);
   assert.match(messages[1]!, /--checkpoint_path is ignored/);
+});
+
+test('of a state in the form of another version the weights are taken, and it is said', async () => {
+  const train_dir = await begunRun({ version: stateVersion - 1 } as Partial<RunState>);
+  const { step, state, messages } = await startOf({ train_dir });
+  assert.equal(step, 7);
+  assert.equal(state, undefined);
+  assert.match(messages.join('\n'), /no selection and scores of this version/);
 });
 
 test('a run goes on with its batch size, order and data alone', async () => {

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Cleanup } from '../../src/cleanup.ts';
+import { readEvents } from '../../src/events/readEvents.ts';
+import { openRun } from '../../src/training/openRun.ts';
+import { planRun } from '../../src/training/planRun.ts';
+import { recordPlan } from '../../src/training/recordPlan.ts';
+import { runTraining } from '../../src/training/run.ts';
+import type { RunOptions } from '../../src/training/runOptions.ts';
+import { train } from '../../src/training/trainer.ts';
+import { temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { someRun } from './someRun.ts';
+
+const data = temporaryFolder();
+writeSmallMnist(data, 40, 20);
+
+const options = (more: Partial<RunOptions> = {}) =>
+  someRun({ dataset_name: 'mnist', dataset_dir: data, projector_items: 4, ...more });
+
+/** Does what a run does up to some point, as if it were killed there. */
+async function runUpTo(point: 'recorded' | 'trained', given: RunOptions): Promise<void> {
+  const cleanup = new Cleanup();
+  try {
+    const run = await openRun(await planRun(given), cleanup);
+    await recordPlan(run);
+    if (point === 'trained') await train(run);
+  } finally {
+    await cleanup.run();
+  }
+}
+
+const recordFiles = ['items.csv', 'selection.csv', 'selections.jsonl', 'monitoring.jsonl'];
+
+function contents(folder: string, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
+}
+
+/** Steps by tag, over all event files of a folder. */
+function loggedSteps(folder: string): Record<string, number[]> {
+  const steps: Record<string, number[]> = {};
+  for (const { step, values } of readEvents(folder)) {
+    for (const { tag } of values) {
+      if (tag === 'global_step/sec') continue;
+      steps[tag] ??= [];
+      steps[tag].push(step);
+    }
+  }
+  return steps;
+}
+
+for (const [where, maxSteps] of [
+  ['at the end of an epoch', 12],
+  ['within an epoch', 10],
+] as const) {
+  test(`a run that was killed after its last checkpoint, ${where}, is concluded by the next start`, async () => {
+    const more = { max_number_of_steps: maxSteps, label_noise: 0.2, eval_interval_epochs: 1 };
+    const whole = options(more);
+    assert.equal(await runTraining(whole), 0);
+    const killed = options(more);
+    await runUpTo('trained', killed);
+    const lacking = readdirSync(killed.train_dir);
+    assert.ok(!lacking.includes('detection.csv'), lacking.join());
+    assert.equal(await runTraining(killed), 0);
+
+    const files = [...recordFiles, 'detection.csv'];
+    assert.deepEqual(contents(killed.train_dir, files), contents(whole.train_dir, files));
+    for (const folder of ['', 'eval', `projector-${maxSteps}`]) {
+      assert.deepEqual(
+        loggedSteps(join(killed.train_dir, folder)),
+        loggedSteps(join(whole.train_dir, folder)),
+      );
+    }
+    // Now there is nothing left to do.
+    const events = () => readdirSync(killed.train_dir).filter((name) => name.includes('tfevents'));
+    const before = events();
+    assert.equal(await runTraining(killed), 0);
+    assert.deepEqual(events(), before);
+  });
+}
+
+test('what was recorded after the checkpoint that a run goes on from is taken back', async () => {
+  const given = options();
+  assert.equal(await runTraining({ ...given, max_number_of_epochs: 2 }), 0);
+  const before = temporaryFolder();
+  cpSync(given.train_dir, before, { recursive: true });
+  assert.equal(await runTraining({ ...given, max_number_of_epochs: 3 }), 0);
+  const atEnd = contents(given.train_dir, recordFiles);
+  for (const name of recordFiles) {
+    assert.notEqual(atEnd[name], contents(before, recordFiles)[name], name);
+  }
+  // As if the process had been killed before its last checkpoint was there.
+  writeFileSync(join(given.train_dir, 'checkpoint'), 'model_checkpoint_path: "model.ckpt-8"\n');
+  await runUpTo('recorded', { ...given, max_number_of_epochs: 3 });
+  assert.deepEqual(contents(given.train_dir, recordFiles), contents(before, recordFiles));
+  assert.equal(await runTraining({ ...given, max_number_of_epochs: 3 }), 0);
+  assert.deepEqual(contents(given.train_dir, recordFiles), atEnd);
+});
