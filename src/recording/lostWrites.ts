@@ -29,6 +29,11 @@ export class LostWrites {
     }
   }
 
+  /** How much was lost so far. */
+  get count(): number {
+    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
   /** "could not be written: …" with the counts; undefined when nothing was lost. */
   get summary(): string | undefined {
     if (this.#counts.size === 0) return undefined;
