@@ -11,7 +11,7 @@ import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
 import { restoreRun, saveRun } from '../../src/training/checkpointing.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { temporaryFolder } from '../losslens.ts';
-import { tinyImageShape, tinyTrainingGraph } from '../training/tinyNetwork.ts';
+import { tinyImageShape, tinyTrainingGraph } from './tinyNetwork.ts';
 import { plainSgd, someFeeds, startSession, trainingGraph } from './trainingSession.ts';
 
 const batchSize = 6;
