@@ -14,6 +14,29 @@ export function skipWithoutPython(...modules: readonly string[]): string | false
   return status === 0 ? false : `${python} with ${modules.join(' and ')} is not installed`;
 }
 
+/** Of a program; a fork takes less than a second, many of them at once take longer. */
+const timeLimitMs = 120_000;
+
+/**
+ * Runs a program as `python ARGUMENT…` does: forked from the Python of test/run.ts, which has
+ * TensorFlow already, or where a test file runs alone, in a new one.
+ *
+ * @returns  what it prints
+ * @throws Error  with its messages, when it fails or takes two minutes
+ */
+export function pythonOutput(...args: readonly string[]): string {
+  const isServed = process.env['LOSSLENS_PYTHON_SERVER'] !== undefined;
+  const client = isServed ? [join(packageRoot, 'test/python/client.py')] : [];
+  const { status, error, stdout, stderr } = spawnSync(python, [...client, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
+    maxBuffer: 1 << 28,
+    timeout: timeLimitMs,
+  });
+  if (status !== 0) throw new Error(`${args[0]} failed: ${error ?? stderr}`);
+  return stdout;
+}
+
 /**
  * Runs a script of test/python.
  *
@@ -21,12 +44,5 @@ export function skipWithoutPython(...modules: readonly string[]): string | false
  * @throws Error  with its messages, when it fails
  */
 export function runPython(script: string, ...args: readonly string[]): unknown {
-  const path = join(packageRoot, 'test/python', script);
-  const { status, stdout, stderr } = spawnSync(python, [path, ...args], {
-    encoding: 'utf8',
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
-    maxBuffer: 1 << 28,
-  });
-  if (status !== 0) throw new Error(`${script} failed: ${stderr}`);
-  return JSON.parse(stdout);
+  return JSON.parse(pythonOutput(join(packageRoot, 'test/python', script), ...args));
 }

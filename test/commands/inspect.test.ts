@@ -10,7 +10,7 @@ import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
 import { loadNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { imageInput } from '../../src/preprocessing/itemInput.ts';
-import { hashed } from '../insitu/reference.ts';
+import { hashed } from '../hashed.ts';
 import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 import { writeResidualNetwork } from '../residualNetwork.ts';

@@ -1,8 +1,6 @@
 /** Runs Python for the tests that compare with what it reads and writes. */
-import { spawnSync } from 'node:child_process';
 import type { TestContext } from 'node:test';
-
-const python = process.env['LOSSLENS_PYTHON'] ?? 'python3';
+import { pythonOutput, skipWithoutPython } from '../python.ts';
 
 /**
  * Runs a Python program; skips the test when Python or a module is missing.
@@ -17,15 +15,8 @@ export function runPython(
   program: string,
   args: readonly string[],
 ): string | null {
-  const check = spawnSync(python, ['-c', `import ${['sys', ...modules].join(', ')}`]);
-  if (check.status !== 0) {
-    t.skip(`${python} (LOSSLENS_PYTHON) has no ${modules.join(', ')}`);
-    return null;
-  }
-  const { status, stdout, stderr } = spawnSync(python, ['-c', program, ...args], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-  });
-  if (status !== 0) throw new Error(stderr);
-  return stdout;
+  const skip = skipWithoutPython(...modules);
+  if (skip === false) return pythonOutput('-c', program, ...args);
+  t.skip(skip);
+  return null;
 }

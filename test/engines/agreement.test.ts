@@ -352,6 +352,24 @@ test('cifarnet: 20 training steps agree, dropout and monitored maps included', {
   }),
 );
 
+/**
+ * How far resnet_v1_50 may differ between engines, relative to the largest magnitude.
+ *
+ * A forward pass of the same float32 weights and images in float64 (TensorFlow's functions in Python)
+ * was the judge of 36 steps like those of the test, from 12 seeds, with AVX-512 and oneDNN. Neither
+ * engine is nearer to it. Cross-entropies are off by a root mean square of 1.1e-4 on TensorFlow and
+ * of 1.0e-4 on WebAssembly (at most 3.2e-4 and 2.5e-4): their difference has one of 1.5e-4, and the
+ * bound is six times that, rounded. The worst channel of a moving mean is off by up to 7.3e-5 and
+ * 6.8e-5: the bound is twice the sum, as other processors add in other orders. Moving variances are
+ * off by up to 1.2e-5 and 0.9e-5, and of the total loss nearly all is the penalty of the weights.
+ */
+const resnetTolerances: readonly [keys: RegExp, tolerance: number][] = [
+  [/^cross_entropy$/, 1e-3],
+  [/moving_mean$/, 3e-4],
+  [/loss|moving_variance$|weights$/, 1e-4],
+  [/./, 5e-3],
+];
+
 test('resnet_v1_50: losses and moving statistics of training steps agree', { skip }, async () => {
   // Fifty batch normalisations over small batches magnify rounding a thousandfold, and gradients
   // more than that: weights stay, and what is near the loss and the statistics are compared.
@@ -360,7 +378,7 @@ test('resnet_v1_50: losses and moving statistics of training steps agree', { ski
     1,
   );
   for (const [key, off] of Object.entries(differences)) {
-    const tolerance = /loss|entropy|moving|weights/.test(key) ? 1e-4 : 5e-3;
+    const [, tolerance] = resnetTolerances.find(([keys]) => keys.test(key))!;
     assert.ok(off <= tolerance || key === 'output', `${key} is off by ${off}`);
   }
 });

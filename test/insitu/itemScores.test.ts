@@ -24,7 +24,7 @@ import { ScoreTable } from '../../src/insitu/scoreTable.ts';
 import { FollowedClass, MeanProbabilities } from '../../src/insitu/suggestedLabels.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
-import { hashed } from './reference.ts';
+import { hashed } from '../hashed.ts';
 
 const [items, classes, features, epochs] = [12, 5, 7, 4];
 const expected = JSON.parse(

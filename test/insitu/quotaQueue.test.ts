@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { QuotaQueue } from '../../src/insitu/quotaQueue.ts';
-import { hashed } from './reference.ts';
+import { hashed } from '../hashed.ts';
 
 /** What a full sort would select. */
 function expected(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SelectionQueue } from '../../src/insitu/selectionQueue.ts';
-import { hashed } from './reference.ts';
+import { hashed } from '../hashed.ts';
 
 const items = (scores: ArrayLike<number>) =>
   Array.from(scores, (score, itemIndex) => ({ itemIndex, score }));

@@ -9,8 +9,8 @@ import { buildTrainingGraph, type TrainingGraph } from '../../src/model/training
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
+import { hashed } from '../hashed.ts';
 import { plainSgd } from '../model/trainingSession.ts';
-import { hashed } from './reference.ts';
 
 interface Reference {
   itemLoss: number[];

@@ -12,7 +12,7 @@ import { restoreRun, saveRun } from '../../src/training/checkpointing.ts';
 import { layerSummaries, variableSummaries } from '../../src/training/stepSummaries.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { temporaryFolder } from '../losslens.ts';
-import { tinyImageShape, tinyTrainingGraph } from '../training/tinyNetwork.ts';
+import { tinyImageShape, tinyTrainingGraph } from './tinyNetwork.ts';
 import { plainSgd, someFeeds, startSession, trainingGraph } from './trainingSession.ts';
 
 const batchSize = 6;

@@ -12,7 +12,7 @@ import { variableSignatures } from '../../src/model/predictionGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
-import { hashed } from '../insitu/reference.ts';
+import { hashed } from '../hashed.ts';
 
 /** What test/python/networks_reference.py computed. */
 interface Reference {

@@ -17,6 +17,9 @@ export const loadingModes: Readonly<Record<LoadingMode, RegExp>> = {
  * other does so in silence.
  */
 const replacement = /Detected out of order event\.step.* Purging \d+ expired tensor events/;
+/** What TensorFlow's logging says of itself, whatever it has to tell. */
+const notice =
+  'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR';
 /** Lines that say that something of the log was refused or lost. */
 const warning = /WARN|ERROR|^[WEF]\d{4} |Traceback|Exception|out of order|even though|oddly/;
 
@@ -81,9 +84,11 @@ export class TensorBoard {
     return new TensorBoard(url, child, () => text.split('\n'));
   }
 
-  /** What its log warns of, replacements left out. */
+  /** What its log warns of, replacements and the notice of the logging left out. */
   get warnings(): string[] {
-    return this.#lines().filter((line) => warning.test(line) && !replacement.test(line));
+    return this.#lines().filter(
+      (line) => warning.test(line) && !replacement.test(line) && line !== notice,
+    );
   }
 
   /** What its log says of values that were replaced. */

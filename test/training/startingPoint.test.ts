@@ -14,9 +14,9 @@ import {
   type StartingPointOptions,
 } from '../../src/training/startingPoint.ts';
 import { temporaryFolder } from '../losslens.ts';
+import { tinyTrainingGraph } from '../model/tinyNetwork.ts';
 import { plainSgd } from '../model/trainingSession.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
-import { tinyTrainingGraph } from './tinyNetwork.ts';
 
 const graph = tinyTrainingGraph({
   optimizer: { ...plainSgd, optimizer: 'momentum' },

@@ -8,7 +8,7 @@ import {
 import { conv2d, flatten, fullyConnected, maxPool2d, softmax } from '../../src/nets/layers.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
 import { imageInput } from '../../src/preprocessing/itemInput.ts';
-import { plainSgd } from '../model/trainingSession.ts';
+import { plainSgd } from './trainingSession.ts';
 
 /** [height, width, channels] that it is built for here. */
 export const tinyImageShape = [8, 8, 1] as const;

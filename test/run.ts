@@ -1,0 +1,71 @@
+/**
+ * Runs all tests as `node --test` does, with one Python for those that ask it: `npm test`; with
+ * `npm test -- TEXT` those files whose names hold the text. dist/skipped-tests.txt then names each
+ * test that was skipped, with the reason.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { spec, tap } from 'node:test/reporters';
+import { packageRoot } from '../src/packageRoot.ts';
+import { python, skipWithoutPython } from './python.ts';
+
+/** What the scripts of test/python import, all of it. */
+const modules = [
+  ...['numpy', 'tensorflow', 'tensorboard.backend.event_processing.event_accumulator'],
+  ...['tensorboard.plugins.hparams.metadata', 'tensorboard.plugins.pr_curve.summary'],
+];
+
+/** Starts test/python/server.py, for tests to find in their environment. */
+function startPython(socket: string): ChildProcess {
+  const server = spawn(python, [join(packageRoot, 'test/python/server.py'), socket, ...modules], {
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  let messages = '';
+  server.stderr.on('data', (text) => {
+    messages += text;
+  });
+  server.on('exit', (code) => {
+    if (code !== 0) console.error(`${python} for the tests ended: ${messages}`);
+  });
+  process.env['LOSSLENS_PYTHON_SERVER'] = socket;
+  return server;
+}
+
+/**
+ * The compiled test files whose names hold a text. Their sources are listed: dist/ also keeps those
+ * of tests that are gone.
+ */
+function testFiles(text: string): string[] {
+  return readdirSync(join(packageRoot, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts') && name.includes(text))
+    .sort()
+    .map((name) => join(packageRoot, 'dist/test', name.replace(/ts$/, 'js')));
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'losslens-tests-'));
+// TensorFlow survives a fork on Linux alone.
+const canFork =
+  process.platform === 'linux' && skipWithoutPython('tensorflow', 'tensorboard') === false;
+const server = canFork ? startPython(join(folder, 'python')) : null;
+const skipped: string[] = [];
+run({ files: testFiles(process.argv[2] ?? ''), concurrency: 2 })
+  .on('test:fail', () => {
+    process.exitCode = 1;
+  })
+  .on('test:pass', ({ name, skip }) => {
+    if (skip !== undefined) skipped.push(`${name}: ${skip}`);
+  })
+  .compose(process.stdout.isTTY ? new spec() : tap)
+  .on('end', () => {
+    writeFileSync(
+      join(packageRoot, 'dist/skipped-tests.txt'),
+      skipped.map((line) => `${line}\n`).join(''),
+    );
+    server?.stdin?.end();
+    rmSync(folder, { recursive: true });
+  })
+  .pipe(process.stdout);
