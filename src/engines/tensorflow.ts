@@ -9,12 +9,14 @@ import type * as tfc from '@tensorflow/tfjs-core';
 import { NoEngineError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { writeSavedModel } from '../graph/savedModel.ts';
+import { quietLogIn } from './addon.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
 import { preloadCudaLibraries } from './cudaLibraries.ts';
 import type { Bfloat16Support, Engine, HostTensor, Session, Signatures } from './engine.ts';
 import { checkFeeds } from './feeds.ts';
 import { askDriver } from './gpus.ts';
 import { engineFolder } from './home.ts';
+import { loadLibrary } from './loadLibrary.ts';
 
 /** The package's name on npm. */
 export const packageName = '@tensorflow/tfjs-node-gpu';
@@ -65,6 +67,10 @@ function requirePackage(folder: string): TensorFlowPackage {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // Else TensorFlow takes all memory of every GPU at once.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  // Its log level is for later: what it logs while it is being loaded is written regardless.
+  if (process.env['TF_CPP_MIN_LOG_LEVEL'] !== '0' && existsSync(quietLogIn(folder))) {
+    loadLibrary(quietLogIn(folder), { isGlobal: true });
+  }
   const cudaLibraries = join(folder, 'deps', 'nvidia');
   if (existsSync(cudaLibraries)) preloadCudaLibraries(cudaLibraries);
   // The package calls it; Node 22 warns of that, Node 23 dropped it.
