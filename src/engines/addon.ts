@@ -24,7 +24,7 @@ const compiler = () => process.env['CXX'] ?? 'c++';
 /** @throws UserError  when there is no C++ compiler; to be asked before anything is downloaded */
 export async function expectCompiler(): Promise<void> {
   try {
-    await runProgram(compiler(), ['--version']);
+    await runProgram(compiler(), ['--version'], { limitSeconds: 60 });
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
     throw new UserError(
