@@ -1,27 +1,54 @@
-/** Loads the message types of `proto/*.proto`. */
+/** Encodes and decodes the messages of `proto/*.proto`, with their types of messages.ts. */
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
+import textformat from 'protobufjs/ext/textformat.js';
+import type * as messages from './messages.ts';
 import { packageRoot } from './packageRoot.ts';
 
-/**
- * Reads one file of `proto/` (and what it imports).
- *
- * @param file  name inside `proto/`, such as 'graph.proto'
- * @returns     the root to look message types up in; field names are kept as TensorFlow spells them
- */
-export function loadProto(file: string): protobuf.Root {
-  const root = new protobuf.Root();
-  root.resolvePath = (_origin, target) => join(packageRoot, 'proto', target);
-  return root.loadSync(file, { keepCase: true });
+/** The messages that are written or read whole, and the file of `proto/` that has each. */
+interface Messages {
+  readonly 'graph.proto': { readonly GraphDef: messages.GraphDef };
+  readonly 'saved_model.proto': { readonly SavedModel: messages.SavedModel };
+  readonly 'event.proto': { readonly Event: messages.Event };
+  readonly 'hparams.proto': { readonly HParamsPluginData: messages.HParamsPluginData };
+  readonly 'pr_curve.proto': { readonly PrCurvePluginData: messages.PrCurvePluginData };
+  readonly 'tensor_bundle.proto': {
+    readonly BundleHeaderProto: messages.BundleHeaderProto;
+    readonly BundleEntryProto: messages.BundleEntryProto;
+  };
+  readonly 'saved_tensor_slice.proto': { readonly SavedTensorSlices: messages.SavedTensorSlices };
+  readonly 'checkpoint_state.proto': { readonly CheckpointState: messages.CheckpointState };
+  readonly 'example.proto': { readonly Example: messages.Example };
+}
+
+/** A type of messages. Fields that a message lacks have the default of their type, which is not filled in. */
+export interface MessageType<Message> {
+  /** @returns  the wire format */
+  encode(message: Message): Uint8Array;
+  /** @throws Error  when the bytes are no message of this type; `bytes` fields are views of them */
+  decode(bytes: Uint8Array): Message;
+  /** @throws Error  when the text is not the text format of such a message */
+  fromText(text: string): Message;
 }
 
 /**
- * Encodes a message.
+ * Reads one type of messages from `proto/`.
  *
- * @param type     message type of `loadProto`
- * @param message  plain object with the type's field names
- * @returns        its wire format
+ * @param file  name inside `proto/`
+ * @param name  of a message in it
  */
-export function encode(type: protobuf.Type, message: Record<string, unknown>): Uint8Array {
-  return type.encode(type.fromObject(message)).finish();
+export function messageType<File extends keyof Messages, Name extends keyof Messages[File]>(
+  file: File,
+  name: Name & string,
+): MessageType<Messages[File][Name]> {
+  const root = new protobuf.Root();
+  root.resolvePath = (_origin, target) => join(packageRoot, 'proto', target);
+  const type = root.loadSync(file, { keepCase: true }).lookupType(name);
+  const toMessage = (message: protobuf.Message) =>
+    type.toObject(message, { enums: String, longs: Number }) as Messages[File][Name];
+  return {
+    encode: (message) => type.encode(type.fromObject(message as object)).finish(),
+    decode: (bytes) => toMessage(type.decode(bytes)),
+    fromText: (text) => toMessage(textformat.fromText(type, text)),
+  };
 }

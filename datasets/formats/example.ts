@@ -1,7 +1,8 @@
 /** One item of TF-Slim's TFRecords: a tf.train.Example with a compressed image and its label. */
-import { encode, loadProto } from '../../src/protos.ts';
+import type { Feature } from '../../src/messages.ts';
+import { messageType } from '../../src/protos.ts';
 
-const exampleType = loadProto('example.proto').lookupType('Example');
+const exampleType = messageType('example.proto', 'Example');
 
 /** What a record holds. */
 export interface ExampleImage {
@@ -17,11 +18,6 @@ export interface ExampleDetails {
   readonly width: number;
 }
 
-interface Feature {
-  readonly bytes_list?: { readonly value: readonly Uint8Array[] };
-  readonly int64_list?: { readonly value: readonly (number | { toNumber(): number })[] };
-}
-
 /** @returns  the payload of a record, with the keys that TF-Slim has */
 export function encodeExample(
   { encoded, label }: ExampleImage,
@@ -29,7 +25,7 @@ export function encodeExample(
 ): Uint8Array {
   const bytes = (value: Uint8Array) => ({ bytes_list: { value: [value] } });
   const integer = (value: number) => ({ int64_list: { value: [value] } });
-  return encode(exampleType, {
+  return exampleType.encode({
     features: {
       feature: {
         'image/encoded': bytes(encoded),
@@ -51,16 +47,13 @@ export function encodeExample(
 export function decodeExample(payload: Buffer): ExampleImage {
   let features: Readonly<Record<string, Feature>>;
   try {
-    const example = exampleType.decode(payload) as unknown as {
-      features: { feature: Record<string, Feature> } | null;
-    };
-    features = example.features?.feature ?? {};
+    features = exampleType.decode(payload).features?.feature ?? {};
   } catch (error) {
     throw new Error(`is no tf.train.Example (${(error as Error).message})`);
   }
-  const encoded = features['image/encoded']?.bytes_list?.value[0];
+  const encoded = features['image/encoded']?.bytes_list?.value?.[0];
   if (encoded === undefined) throw new Error('has no bytes "image/encoded"');
-  const label = features['image/class/label']?.int64_list?.value[0];
+  const label = features['image/class/label']?.int64_list?.value?.[0];
   if (label === undefined) throw new Error('has no int64 "image/class/label"');
-  return { encoded, label: typeof label === 'number' ? label : label.toNumber() };
+  return { encoded, label };
 }

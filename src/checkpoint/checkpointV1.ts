@@ -1,33 +1,19 @@
 /** Reads TensorFlow's checkpoint format V1, in which TF-Slim's models of 2016 are published: one file. */
 import { readFile } from 'node:fs/promises';
 import { UserError } from '../errors.ts';
-import { loadProto } from '../protos.ts';
+import type { SavedTensorSlices } from '../messages.ts';
+import { messageType } from '../protos.ts';
 import { encodeSliceKey } from './sliceKey.ts';
 import { decodeTable } from './sortedTable.ts';
 import {
   assembleSlices,
   type CheckpointTensor,
+  dimensionsOf,
   extentsOf,
   type TensorBundle,
-  type TensorSlice,
 } from './tensorBundle.ts';
 
-const slicesType = loadProto('saved_tensor_slice.proto').lookupType('SavedTensorSlices');
-/** As plain objects: enumerations by name, int64 as numbers, absent fields as defaults. */
-const conversion = { enums: String, longs: Number, defaults: true, oneofs: true };
-
-/** A SavedTensorSlices: the first of a table has the metadata, every other one slice. */
-interface SavedTensorSlices {
-  readonly meta: {
-    readonly tensor: readonly {
-      readonly name: string;
-      readonly shape: { readonly dim: readonly { readonly size: number }[] };
-      readonly type: string;
-      readonly slice: readonly TensorSlice[];
-    }[];
-  } | null;
-  readonly data: { readonly data: { readonly float_val: readonly number[] } } | null;
-}
+const slicesType = messageType('saved_tensor_slice.proto', 'SavedTensorSlices');
 
 /**
  * Opens a checkpoint of format V1. Only float32 tensors are read: what networks are made of.
@@ -47,25 +33,29 @@ export async function openCheckpointV1(path: string): Promise<TensorBundle> {
     const value = table.get(key);
     if (value === undefined) throw new UserError(`${path}: holds no entry "${key}".`);
     try {
-      return slicesType.toObject(slicesType.decode(value), conversion) as SavedTensorSlices;
+      return slicesType.decode(value);
     } catch (error) {
       throw new UserError(`${path}: the entry "${key}" is damaged (${(error as Error).message}).`);
     }
   };
-  const tensors = new Map((decode('').meta?.tensor ?? []).map((tensor) => [tensor.name, tensor]));
-  const shapeOf = (name: string) => tensors.get(name)!.shape.dim.map(({ size }) => size);
+  const tensors = new Map(
+    (decode('').meta?.tensor ?? []).map((tensor) => [tensor.name ?? '', tensor]),
+  );
+  const shapeOf = (name: string) => dimensionsOf(tensors.get(name)?.shape);
 
   const read = async (name: string): Promise<CheckpointTensor> => {
     const tensor = tensors.get(name);
     if (tensor === undefined) throw new UserError(`${path}: holds no tensor "${name}".`);
     if (tensor.type !== 'DT_FLOAT') {
-      throw new UserError(`${path}: "${name}" is ${tensor.type}; expected DT_FLOAT.`);
+      throw new UserError(
+        `${path}: "${name}" is ${tensor.type ?? 'DT_INVALID'}; expected DT_FLOAT.`,
+      );
     }
     const shape = shapeOf(name);
-    const parts = tensor.slice.map((slice) => {
+    const parts = (tensor.slice ?? []).map((slice) => {
       const extents = extentsOf(slice, shape.length);
       const latin1Name = Buffer.from(name).toString('latin1');
-      const values = decode(encodeSliceKey(latin1Name, extents)).data?.data.float_val ?? [];
+      const values = decode(encodeSliceKey(latin1Name, extents)).data?.data?.float_val ?? [];
       const partShape = shape.map((size, axis) => extents[axis]!.length ?? size);
       return { extents, part: { shape: partShape, data: Float32Array.from(values) } };
     });

@@ -2,10 +2,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import textformat from 'protobufjs/ext/textformat.js';
 import { UserError } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
-import { loadProto } from '../protos.ts';
+import type { CheckpointState } from '../messages.ts';
+import { messageType } from '../protos.ts';
 import { openCheckpointV1 } from './checkpointV1.ts';
 import {
   bundleFiles,
@@ -17,15 +17,9 @@ import {
 
 /** Name of the text file that tells which checkpoints there are. */
 const stateFile = 'checkpoint';
-const stateType = loadProto('checkpoint_state.proto').lookupType('CheckpointState');
+const stateType = messageType('checkpoint_state.proto', 'CheckpointState');
 /** What files are called while they are written. */
 const temporarySuffix = '.tmp';
-
-/** A CheckpointState. */
-interface State {
-  readonly model_checkpoint_path?: string;
-  readonly all_model_checkpoint_paths?: readonly string[];
-}
 
 /**
  * Paths of the checkpoints that a folder's state file lists, the latest last.
@@ -41,9 +35,9 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
   }
-  let state: State;
+  let state: CheckpointState;
   try {
-    state = textformat.fromText(stateType, text) as unknown as State;
+    state = stateType.fromText(text);
   } catch (error) {
     throw new UserError(`${path}: is no checkpoint state (${(error as Error).message}).`);
   }

@@ -2,7 +2,13 @@
 import { open, readFile } from 'node:fs/promises';
 import { UserError } from '../errors.ts';
 import { maskedCrc32c } from '../files/crc32c.ts';
-import { encode, loadProto } from '../protos.ts';
+import type {
+  BundleEntryProto,
+  DataType,
+  TensorShapeProto,
+  TensorSliceProto,
+} from '../messages.ts';
+import { type MessageType, messageType } from '../protos.ts';
 import { type Extent, encodeSliceKey } from './sliceKey.ts';
 import { decodeTable, encodeTable } from './sortedTable.ts';
 
@@ -22,34 +28,11 @@ const arrayTypes = {
   DT_INT32: Int32Array,
   DT_UINT8: Uint8Array,
   DT_INT64: BigInt64Array,
-} as const;
+} as const satisfies Partial<Record<DataType, unknown>>;
 type DataTypeName = keyof typeof arrayTypes;
 
-const messages = loadProto('tensor_bundle.proto');
-const headerType = messages.lookupType('BundleHeaderProto');
-const entryType = messages.lookupType('BundleEntryProto');
-/** Messages as plain objects: enumerations by name, int64 as numbers, absent fields as defaults. */
-const conversion = { enums: String, longs: Number, defaults: true, oneofs: true };
-
-/** A BundleEntryProto. */
-interface Entry {
-  readonly dtype: string;
-  readonly shape: { readonly dim?: readonly { readonly size: number }[] } | null;
-  readonly shard_id: number;
-  readonly offset: number;
-  readonly size: number;
-  readonly crc32c: number;
-  readonly slices?: readonly TensorSlice[];
-}
-
-/** A TensorSliceProto. */
-export interface TensorSlice {
-  readonly extent?: readonly {
-    readonly start: number;
-    readonly length?: number;
-    readonly has_length?: string;
-  }[];
-}
+const headerType = messageType('tensor_bundle.proto', 'BundleHeaderProto');
+const entryType = messageType('tensor_bundle.proto', 'BundleEntryProto');
 
 /** A slice of a partitioned variable with its place in the whole, axis by axis. */
 export interface PlacedSlice {
@@ -58,10 +41,10 @@ export interface PlacedSlice {
 }
 
 /** The place of a slice in a tensor of so many axes. */
-export function extentsOf({ extent = [] }: TensorSlice, rank: number): Extent[] {
+export function extentsOf({ extent = [] }: TensorSliceProto, rank: number): Extent[] {
   return Array.from({ length: rank }, (_, axis) => {
-    const { start = 0, length, has_length } = extent[axis] ?? {};
-    return { start, length: has_length === 'length' ? length : undefined };
+    const { start = 0, length } = extent[axis] ?? {};
+    return { start, length };
   });
 }
 
@@ -105,21 +88,25 @@ export async function writeTensorBundle(
   files: { readonly data: string; readonly index: string },
   tensors: ReadonlyMap<string, CheckpointTensor>,
 ): Promise<void> {
-  const header = { num_shards: 1, endianness: 'LITTLE', version: { producer: 1 } };
-  const entries: [Buffer, Uint8Array][] = [[Buffer.alloc(0), encode(headerType, header)]];
+  const entries: [Buffer, Uint8Array][] = [
+    [
+      Buffer.alloc(0),
+      headerType.encode({ num_shards: 1, endianness: 'LITTLE', version: { producer: 1 } }),
+    ],
+  ];
   const parts: Uint8Array[] = [];
   let offset = 0;
   const byName = [...tensors].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   for (const [name, { shape, data }] of byName) {
     const bytes = bytesOf(data);
-    const entry = {
+    const entry = entryType.encode({
       dtype: dataTypeOf(data),
       shape: { dim: shape.map((size) => ({ size })) },
       offset,
       size: bytes.length,
       crc32c: maskedCrc32c(bytes),
-    };
-    entries.push([Buffer.from(name), encode(entryType, entry)]);
+    });
+    entries.push([Buffer.from(name), entry]);
     parts.push(bytes);
     offset += bytes.length;
   }
@@ -147,8 +134,9 @@ async function readIndex(path: string): Promise<Buffer> {
   }
 }
 
-function shapeOf({ shape }: Entry): number[] {
-  return (shape?.dim ?? []).map(({ size }) => size);
+/** The sizes that a TensorShapeProto gives. */
+export function dimensionsOf(shape: TensorShapeProto | undefined): number[] {
+  return (shape?.dim ?? []).map(({ size = 0 }) => size);
 }
 
 /**
@@ -160,34 +148,35 @@ function shapeOf({ shape }: Entry): number[] {
 export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
   const path = `${prefix}.index`;
   const table = decodeTable(path, await readIndex(path));
-  const decode = (key: string, type: typeof entryType): Record<string, unknown> => {
+  const decode = <Message>(key: string, type: MessageType<Message>): Message => {
     const bytes = table.get(key);
     if (bytes === undefined) throw new UserError(`${path}: holds no entry "${key}".`);
     try {
-      return type.toObject(type.decode(bytes), conversion);
+      return type.decode(bytes);
     } catch (error) {
       throw new UserError(`${path}: the entry "${key}" is damaged (${(error as Error).message}).`);
     }
   };
-  const header = decode('', headerType) as { num_shards: number; endianness: string };
-  if (header.endianness !== 'LITTLE') {
-    throw new UserError(`${path}: found ${header.endianness} endian tensors; expected LITTLE.`);
+  const { num_shards: shards = 0, endianness = 'LITTLE' } = decode('', headerType);
+  if (endianness !== 'LITTLE') {
+    throw new UserError(`${path}: found ${endianness} endian tensors; expected LITTLE.`);
   }
 
-  const readEntry = async (name: string, entry: Entry): Promise<CheckpointTensor> => {
-    const arrayType = arrayTypes[entry.dtype as DataTypeName];
+  const readEntry = async (name: string, entry: BundleEntryProto): Promise<CheckpointTensor> => {
+    const { dtype = 'DT_INVALID', shard_id: shard = 0, size: entrySize = 0 } = entry;
+    const arrayType = arrayTypes[dtype as DataTypeName];
     if (arrayType === undefined) {
       const known = Object.keys(arrayTypes).join(', ');
-      throw new UserError(`${path}: "${name}" is ${entry.dtype}; expected one of ${known}.`);
+      throw new UserError(`${path}: "${name}" is ${dtype}; expected one of ${known}.`);
     }
-    const shape = shapeOf(entry);
+    const shape = dimensionsOf(entry.shape);
     const size = shape.reduce((a, b) => a * b, arrayType.BYTES_PER_ELEMENT);
-    if (size !== entry.size) {
+    if (size !== entrySize) {
       throw new UserError(
-        `${path}: "${name}" has ${entry.size} bytes; its shape [${shape}] takes ${size}.`,
+        `${path}: "${name}" has ${entrySize} bytes; its shape [${shape}] takes ${size}.`,
       );
     }
-    const bytes = await readBytes(shardPath(prefix, entry.shard_id, header.num_shards), entry);
+    const bytes = await readBytes(shardPath(prefix, shard, shards), entry);
     return {
       shape,
       data: new arrayType(bytes.buffer, bytes.byteOffset, size / arrayType.BYTES_PER_ELEMENT),
@@ -195,15 +184,15 @@ export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
   };
 
   const read = async (name: string): Promise<CheckpointTensor> => {
-    const entry = decode(name, entryType) as unknown as Entry;
+    const entry = decode(name, entryType);
     const slices = entry.slices ?? [];
     if (slices.length === 0) return readEntry(name, entry);
-    const shape = shapeOf(entry);
+    const shape = dimensionsOf(entry.shape);
     const parts: PlacedSlice[] = [];
     for (const slice of slices) {
       const extents = extentsOf(slice, shape.length);
       const key = encodeSliceKey(name, extents);
-      const part = await readEntry(name, decode(key, entryType) as unknown as Entry);
+      const part = await readEntry(name, decode(key, entryType));
       parts.push({ extents, part });
     }
     return assembleSlices(path, name, shape, parts);
@@ -213,7 +202,7 @@ export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
   const shapes = new Map(
     names.map((key) => [
       Buffer.from(key, 'latin1').toString(),
-      shapeOf(decode(key, entryType) as unknown as Entry),
+      dimensionsOf(decode(key, entryType).shape),
     ]),
   );
   return {
@@ -227,7 +216,7 @@ export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
 
 async function readBytes(
   path: string,
-  { offset, size, crc32c }: Entry,
+  { offset = 0, size = 0, crc32c = 0 }: BundleEntryProto,
 ): Promise<Uint8Array<ArrayBuffer>> {
   let file: Awaited<ReturnType<typeof open>>;
   try {

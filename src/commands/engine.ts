@@ -7,13 +7,13 @@ import { NoEngineError } from '../errors.ts';
 
 const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-async function install({ from, cuda }: { from?: string; cuda: boolean }): Promise<void> {
+async function install(flags: { from?: string; cuda: boolean; latest: boolean }): Promise<void> {
   const abort = new AbortController();
   const interrupt = () => abort.abort();
   for (const signal of endingSignals) process.on(signal, interrupt);
   try {
     const report = (line: string) => process.stderr.write(`${line}\n`);
-    const { name } = await installEngine({ from, cuda, report, signal: abort.signal });
+    const { name } = await installEngine({ ...flags, report, signal: abort.signal });
     process.stdout.write(`Installed ${name} in ${engineFolder()}\n`);
   } finally {
     for (const signal of endingSignals) process.off(signal, interrupt);
@@ -52,6 +52,11 @@ export function engineCommand(): Command {
         '(default: pypi, then official)',
     )
     .option('--cuda', "the GPU build, with NVIDIA's libraries (Linux; pypi only)", false)
+    .option(
+      '--latest',
+      "PyPI's newest versions, instead of those that were tried (pypi only)",
+      false,
+    )
     .action(install);
   command
     .command('doctor')

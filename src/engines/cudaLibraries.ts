@@ -1,7 +1,7 @@
 /** Puts NVIDIA's libraries on TensorFlow's way. */
 import { readdirSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
+import { loadLibrary } from './loadLibrary.ts';
 
 /** The libraries that TensorFlow opens by name, and those that they need, needed ones first. */
 const libraryNames = [
@@ -18,9 +18,6 @@ const libraryNames = [
   'nccl',
   'cudnn',
 ];
-
-/** RTLD_NODELETE of dlfcn.h, a flag that Node hands on but does not name. */
-const keepLoaded = 0x1000;
 
 /** A library that is there but does not load. */
 export interface BrokenLibrary {
@@ -47,13 +44,8 @@ export function preloadCudaLibraries(folder: string): readonly BrokenLibrary[] {
   const broken: BrokenLibrary[] = [];
   for (const name of libraryNames) {
     for (const file of files.filter((path) => path.includes(`/lib${name}.so.`))) {
-      try {
-        process.dlopen({ exports: {} }, file, constants.dlopen.RTLD_LAZY | keepLoaded);
-      } catch (error) {
-        // It is loaded, and stays so: Node says that it is no addon.
-        const reason = error instanceof Error ? error.message : String(error);
-        if (!reason.includes('did not self-register')) broken.push({ file, reason });
-      }
+      const reason = loadLibrary(file);
+      if (reason !== undefined) broken.push({ file, reason });
     }
   }
   return broken;

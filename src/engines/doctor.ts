@@ -1,8 +1,9 @@
 /** Examines what the engines find on this machine. */
 import { availableParallelism, cpus } from 'node:os';
 import { NoEngineError } from '../errors.ts';
+import { type CudaBuild, readCudaBuild } from './build.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
-import { askDriver } from './gpus.ts';
+import { askDriver, type DriverReport, type Gpu } from './gpus.ts';
 import { engineFolder } from './home.ts';
 import { readInstalledEngine } from './install.ts';
 import { type ProbeReport, probeEngine } from './probe.ts';
@@ -33,15 +34,18 @@ export interface Diagnosis {
 export async function diagnose(): Promise<Diagnosis> {
   const packageFolder = findTensorFlowPackage();
   const probe = packageFolder === undefined ? undefined : await probeEngine(packageFolder);
-  const { gpus, failure } = askDriver();
-  const problems = [...findEngineProblems(probe), ...findGpuProblems(gpus, failure, probe)];
+  const build = packageFolder === undefined ? undefined : readCudaBuild(packageFolder);
+  const driver = await askDriver();
+  const problems = [...findEngineProblems(probe), ...findGpuProblems(driver, build, probe)];
   const selection = await describeSelection(probe);
   const findings = [
     { what: 'Engine', value: selection.value },
     { what: 'TensorFlow', value: describeTensorFlow(packageFolder, probe) },
+    ...(build === undefined ? [] : [{ what: 'GPU build', value: describeBuild(build) }]),
     { what: 'Node.js', value: `${process.versions.node} (${process.platform}, ${process.arch})` },
     { what: 'CPU', value: describeCpu() },
-    { what: 'GPUs of the driver', value: gpus.join(', ') || 'none' },
+    { what: 'NVIDIA driver', value: driver.version ?? 'none found' },
+    { what: 'GPUs of the driver', value: driver.gpus.map(describeGpu).join(', ') || 'none' },
     { what: 'GPUs of TensorFlow', value: probe?.gpus.join(', ') || 'none' },
   ];
   return { findings, problems, isUsable: selection.isUsable };
@@ -72,6 +76,33 @@ function describeTensorFlow(folder: string | undefined, probe: ProbeReport | und
   return `${outcome}; ${engineFolder()}, from ${installed.source}${wheels}`;
 }
 
+/** What the GPU build was compiled with, and which of NVIDIA's libraries lie beside it. */
+function describeBuild({ cuda, cudnn, computeCapabilities }: CudaBuild): string {
+  const lowest = computeCapabilities[0]?.toFixed(1) ?? 'unknown';
+  const wheels = readInstalledEngine()?.wheels ?? [];
+  const carried = [
+    ['CUDA', 'nvidia_cuda_runtime'],
+    ['cuDNN', 'nvidia_cudnn'],
+  ].flatMap(([name, wheel]) => {
+    const version = wheels.find((other) => other.startsWith(`${wheel}_`))?.split('-')[1];
+    return version === undefined ? [] : [`${name} ${version}`];
+  });
+  return (
+    `compiled with CUDA ${cuda} and cuDNN ${cudnn} for compute capability ${lowest} and newer; ` +
+    `installed: ${carried.join(', ') || "none of NVIDIA's wheels"}`
+  );
+}
+
+function describeGpu({ name, memory, computeCapability }: Gpu): string {
+  const details = [
+    ...(memory === undefined ? [] : [memory]),
+    ...(computeCapability === undefined
+      ? []
+      : [`compute capability ${computeCapability.toFixed(1)}`]),
+  ];
+  return details.length === 0 ? name : `${name} (${details.join(', ')})`;
+}
+
 function describeCpu(): string {
   const features = cpuFeatures();
   const has = (flag: string) => (features.has(flag) ? 'yes' : 'no');
@@ -91,20 +122,87 @@ function findEngineProblems(probe: ProbeReport | undefined): Problem[] {
   return [{ problem: probe.failure, fix: 'losslens engine install' }];
 }
 
+/** The oldest drivers for Linux that run each major version of CUDA, as NVIDIA's release notes have them. */
+const oldestDrivers: Readonly<Record<string, string>> = {
+  11: '450.80.02',
+  12: '525.60.13',
+  13: '580.65.06',
+};
+
+const installCuda = 'losslens engine install --cuda';
+
 function findGpuProblems(
-  gpus: readonly string[],
-  failure: string | undefined,
+  driver: DriverReport,
+  build: CudaBuild | undefined,
   probe: ProbeReport | undefined,
 ): Problem[] {
-  if (failure !== undefined) {
-    return [
-      {
-        problem: `the NVIDIA driver does not answer: ${failure}`,
-        fix: "restart the machine; if it persists, install NVIDIA's driver anew",
-      },
-    ];
+  const problems: Problem[] = [];
+  if (driver.failure !== undefined) {
+    problems.push({
+      problem: `the NVIDIA driver does not answer: ${driver.failure}`,
+      fix: "restart the machine; if it persists, install NVIDIA's driver anew",
+    });
   }
-  if (probe?.name === undefined || gpus.length <= probe.gpus.length) return [];
+  if (probe === undefined) return problems;
+  for (const { file, reason } of probe.brokenLibraries) {
+    problems.push({ problem: `${file} does not load: ${reason}`, fix: installCuda });
+  }
+  if (build !== undefined) problems.push(...findMismatches(driver, build, probe));
+  return problems.length > 0 ? problems : findHiddenGpus(driver, build, probe);
+}
+
+/** What of the machine does not go with a GPU build. */
+function findMismatches(
+  { failure, version, gpus }: DriverReport,
+  { cuda, computeCapabilities }: CudaBuild,
+  { driverFailure }: ProbeReport,
+): Problem[] {
+  const problems: Problem[] = [];
+  const oldest = oldestDrivers[cuda.split('.')[0] ?? ''];
+  const orCpu = 'or, for the CPU alone: losslens engine install';
+  if (failure === undefined && driverFailure !== undefined) {
+    const needed = oldest === undefined ? '' : `, ${oldest} or newer`;
+    problems.push({
+      problem: `this is TensorFlow's GPU build, and the library of NVIDIA's driver does not load: ${driverFailure}`,
+      fix: `install NVIDIA's driver${needed}; ${orCpu}`,
+    });
+  }
+  if (version !== undefined && oldest !== undefined && isOlder(version, oldest)) {
+    problems.push({
+      problem: `the NVIDIA driver is ${version}; CUDA ${cuda} takes ${oldest} or newer`,
+      fix: `install a newer driver of NVIDIA's; ${orCpu}`,
+    });
+  }
+  const [lowest] = computeCapabilities;
+  for (const gpu of gpus) {
+    if (
+      lowest !== undefined &&
+      gpu.computeCapability !== undefined &&
+      gpu.computeCapability < lowest
+    ) {
+      problems.push({
+        problem: `${describeGpu(gpu)}: this TensorFlow is compiled for ${lowest.toFixed(1)} or newer`,
+        fix: `use another GPU; ${orCpu}`,
+      });
+    }
+  }
+  return problems;
+}
+
+/** Compares versions such as '525.60.13', number by number. */
+function isOlder(version: string, other: string): boolean {
+  const [ours, theirs] = [version, other].map((text) => text.split('.').map(Number));
+  const difference = theirs!.map((part, i) => (ours![i] ?? 0) - part).find((step) => step !== 0);
+  return difference !== undefined && difference < 0;
+}
+
+/** Why TensorFlow uses fewer GPUs than the driver has. */
+function findHiddenGpus(
+  { gpus }: DriverReport,
+  build: CudaBuild | undefined,
+  probe: ProbeReport,
+): Problem[] {
+  if (probe.name === undefined || gpus.length <= probe.gpus.length) return [];
   const seen = `the driver sees ${gpus.length} GPU(s), TensorFlow ${probe.gpus.length}`;
   const visible = process.env['CUDA_VISIBLE_DEVICES'];
   if (visible !== undefined) {
@@ -115,17 +213,18 @@ function findGpuProblems(
       },
     ];
   }
-  const install = 'losslens engine install --cuda';
-  const broken = probe.brokenLibraries.map(({ file, reason }) => ({
-    problem: `${seen}; ${file} does not load: ${reason}`,
-    fix: install,
-  }));
-  if (broken.length > 0) return broken;
   const missing = probe.missingLibraries.filter((name) => !name.startsWith('libnvinfer'));
   if (missing.length > 0) {
     return [
-      { problem: `${seen}; CUDA libraries are missing: ${missing.join(', ')}`, fix: install },
+      { problem: `${seen}; CUDA libraries are missing: ${missing.join(', ')}`, fix: installCuda },
     ];
   }
-  return [{ problem: `${seen}; this TensorFlow is built for the CPU`, fix: install }];
+  return build === undefined
+    ? [{ problem: `${seen}; this TensorFlow is built for the CPU`, fix: installCuda }]
+    : [
+        {
+          problem: seen,
+          fix: `see what TensorFlow says with TF_CPP_MIN_LOG_LEVEL=0, or ${installCuda}`,
+        },
+      ];
 }

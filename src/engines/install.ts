@@ -1,14 +1,15 @@
 /** Installs libtensorflow and the package that drives it, all or nothing. */
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { compileAddon, expectCompiler } from './addon.ts';
-import { engineFolder, losslensHome } from './home.ts';
+import { engineFolder } from './home.ts';
 import { findLibTensorFlow, type LibTensorFlow, placeLibraries } from './libtensorflow.ts';
+import { prepareHome } from './prepareHome.ts';
 import { probeEngine } from './probe.ts';
-import { fetchFromPypi } from './pypi.ts';
+import { fetchFromPypi, type WheelChoice } from './pypi.ts';
 import { ProgramError, runProgram } from './runProgram.ts';
 import { packageFolderIn, packageName } from './tensorflow.ts';
 
@@ -21,6 +22,8 @@ export interface InstallOptions {
   readonly from?: string | undefined;
   /** The GPU build of PyPI with NVIDIA's libraries. */
   readonly cuda?: boolean;
+  /** PyPI's newest versions, else those that were tried. */
+  readonly latest?: boolean;
   /** Takes one line for each step. */
   readonly report: (line: string) => void;
   /** Ends the install and removes what it has written. */
@@ -52,19 +55,18 @@ export function readInstalledEngine(): InstalledEngine | undefined {
  *
  * @returns  what was installed
  * @throws UsageError  for a source that is none
- * @throws UserError   when every source fails (one line for each), or the signal ends it
+ * @throws UserError   when there is no room, every source fails (one line for each), or the signal ends it
  */
 export async function installEngine(options: InstallOptions): Promise<InstalledEngine> {
-  const { from, cuda = false, report, signal } = options;
-  const sources = chooseSources(from, cuda);
-  await makeHome();
-  await removeLeftovers();
+  const { from, cuda = false, latest = false, report, signal } = options;
+  const sources = chooseSources(from, { cuda, latest });
+  await prepareHome(bytesWhileInstalling(sources[0]!, cuda));
   const folder = `${engineFolder()}.partial-${process.pid}`;
   report(`Installing into ${engineFolder()}`);
   try {
     const build = await beginBuild(folder, report, signal);
     await addPackage(build);
-    const installed = await addFirstThatRuns(build, sources, cuda);
+    const installed = await addFirstThatRuns(build, sources, { cuda, latest });
     await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
     await putInPlace(folder, engineFolder());
     return installed;
@@ -84,7 +86,7 @@ interface Source {
   readonly found?: LibTensorFlow;
 }
 
-function chooseSources(from: string | undefined, cuda: boolean): readonly Source[] {
+function chooseSources(from: string | undefined, { cuda, latest }: WheelChoice): readonly Source[] {
   const isLinux = process.platform === 'linux';
   if (!isLinux && (cuda || from === 'pypi')) {
     throw new UsageError(
@@ -92,14 +94,15 @@ function chooseSources(from: string | undefined, cuda: boolean): readonly Source
         'for which the wheels have libtensorflow. Use --from=official or --from=DIR',
     );
   }
-  if (cuda && from !== undefined && from !== 'pypi') {
+  if ((cuda || latest) && from !== undefined && from !== 'pypi') {
+    const flag = cuda ? '--cuda' : '--latest';
     throw new UsageError(
-      `--cuda: got --from=${from}; expected --from=pypi, whose wheels --cuda chooses`,
+      `${flag}: got --from=${from}; expected --from=pypi, whose wheels ${flag} chooses`,
     );
   }
   if (from === undefined) {
     const all = isLinux ? ['pypi', 'official'] : ['official'];
-    return (cuda ? ['pypi'] : all).map((name) => ({ name }));
+    return (cuda || latest ? ['pypi'] : all).map((name) => ({ name }));
   }
   if (from === 'pypi' || from === 'official') return [{ name: from }];
   const folder = resolve(from);
@@ -116,36 +119,10 @@ function chooseSources(from: string | undefined, cuda: boolean): readonly Source
   return [{ name: folder, found }];
 }
 
-async function makeHome(): Promise<void> {
-  const home = losslensHome();
-  try {
-    await mkdir(home, { recursive: true });
-    accessSync(home, constants.W_OK);
-  } catch (error) {
-    throw new UserError(
-      `engine install: cannot write into ${home} (${(error as Error).message}); expected a folder ` +
-        'of yours. Set LOSSLENS_HOME to one',
-    );
-  }
-}
-
-/** Removes what installs that were killed have left. */
-async function removeLeftovers(): Promise<void> {
-  for (const name of readdirSync(losslensHome())) {
-    const processId = /^engine\.(?:partial|replaced)-(\d+)$/.exec(name)?.[1];
-    if (processId !== undefined && !isRunning(Number(processId))) {
-      await rm(join(losslensHome(), name), { recursive: true, force: true });
-    }
-  }
-}
-
-function isRunning(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Disk that was seen taken at most while an engine is installed, in bytes (docs/gpu.md). */
+function bytesWhileInstalling({ name }: Source, cuda: boolean): number {
+  if (name !== 'pypi') return 0.4e9;
+  return cuda ? 7.2e9 : 2e9;
 }
 
 /** A folder in which an engine grows. */
@@ -182,14 +159,14 @@ async function beginBuild(
 async function addFirstThatRuns(
   build: Build,
   sources: readonly Source[],
-  cuda: boolean,
+  choice: WheelChoice,
 ): Promise<InstalledEngine> {
   const { packageFolder, report, signal, step } = build;
   const failures: string[] = [];
   for (const source of sources) {
     report(`Source: ${source.name}`);
     try {
-      const wheels = await addLibTensorFlow(build, source, cuda);
+      const wheels = await addLibTensorFlow(build, source, choice);
       const { name, failure } = await step('check', 'running a graph', () =>
         probeEngine(packageFolder, signal),
       );
@@ -233,7 +210,7 @@ async function addPackage({ folder, step, signal }: Build): Promise<void> {
 async function addLibTensorFlow(
   build: Build,
   source: Source,
-  cuda: boolean,
+  choice: WheelChoice,
 ): Promise<readonly string[]> {
   const { folder, packageFolder, report, signal, step } = build;
   if (source.name !== 'official') await expectCompiler();
@@ -250,9 +227,11 @@ async function addLibTensorFlow(
     return [];
   }
   const wheelFolder = join(folder, 'wheels');
-  const what = cuda ? "TensorFlow's GPU build and NVIDIA's libraries" : 'TensorFlow';
+  const what = choice.cuda ? "TensorFlow's GPU build and NVIDIA's libraries" : 'TensorFlow';
   try {
-    const fetched = await step('pip', what, () => fetchFromPypi(wheelFolder, cuda, report, signal));
+    const fetched = await step('pip', what, () =>
+      fetchFromPypi(wheelFolder, choice, report, signal),
+    );
     await compile(await placeLibraries(fetched, packageFolder, 'move'));
     return fetched.wheels;
   } finally {

@@ -1,7 +1,8 @@
 /** The parts of TensorFlow that the addon needs: its C headers and shared libraries. */
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { mkdir, rename, symlink } from 'node:fs/promises';
+import { copyFile, mkdir, rename, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { buildInfoFile } from './build.ts';
 
 /** Where they lie. */
 export interface LibTensorFlow {
@@ -9,6 +10,8 @@ export interface LibTensorFlow {
   readonly include: string;
   /** libtensorflow_cc.so.2 or libtensorflow.so.2, and libtensorflow_framework.so.2 */
   readonly libraries: readonly string[];
+  /** The file that says what it was built for, where there is one. */
+  readonly buildInfo?: string;
   /** The folder 'nvidia' of NVIDIA's wheels, where it lies beside TensorFlow. */
   readonly nvidia?: string;
 }
@@ -39,9 +42,11 @@ export function findLibTensorFlow(folder: string): LibTensorFlow | undefined {
     const libraries = list(lib).filter((name) => libraryPattern.test(name));
     if (libraries.length < 2 || !existsSync(join(include, 'tensorflow', 'c', 'c_api.h'))) continue;
     const nvidia = join(dirname(lib), 'nvidia');
+    const buildInfo = join(lib, 'python', 'platform', buildInfoFile);
     return {
       include,
       libraries: libraries.map((name) => join(lib, name)),
+      ...(existsSync(buildInfo) ? { buildInfo } : {}),
       ...(existsSync(nvidia) ? { nvidia } : {}),
     };
   }
@@ -57,7 +62,7 @@ export function findLibTensorFlow(folder: string): LibTensorFlow | undefined {
  * @returns              the same parts at their new places; the headers stay
  */
 export async function placeLibraries(
-  { include, libraries, nvidia }: LibTensorFlow,
+  { include, libraries, buildInfo, nvidia }: LibTensorFlow,
   packageFolder: string,
   how: 'move' | 'link',
 ): Promise<LibTensorFlow> {
@@ -71,6 +76,7 @@ export async function placeLibraries(
     await place(library, to);
     placed.push(to);
   }
+  if (buildInfo !== undefined) await copyFile(buildInfo, join(deps, buildInfoFile));
   if (nvidia !== undefined) await place(nvidia, join(deps, 'nvidia'));
   return { include, libraries: placed };
 }

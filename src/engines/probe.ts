@@ -3,26 +3,28 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { BrokenLibrary } from './cudaLibraries.ts';
 
-/** What was seen. */
-export interface ProbeReport {
+/** What the child process sends. */
+export interface ProbeMessage {
   /** The engine's name, when it loaded and ran a graph. */
   readonly name?: string;
   /** Why it did not, in one line. */
   readonly failure?: string;
+  /** CUDA libraries that are installed but do not load. */
+  readonly brokenLibraries: readonly BrokenLibrary[];
+  /** Of a GPU build: why the library of NVIDIA's driver, libcuda.so.1, does not load. */
+  readonly driverFailure?: string;
+}
+
+/** What was seen. */
+export interface ProbeReport extends ProbeMessage {
   /** The names of the GPUs that TensorFlow has made devices of. */
   readonly gpus: readonly string[];
   /** Names of the CUDA libraries that TensorFlow looked for and did not find. */
   readonly missingLibraries: readonly string[];
-  /** CUDA libraries that are installed but do not load. */
-  readonly brokenLibraries: readonly BrokenLibrary[];
 }
 
-/** What the child process sends. */
-export interface ProbeMessage {
-  readonly name?: string;
-  readonly failure?: string;
-  readonly brokenLibraries: readonly BrokenLibrary[];
-}
+/** A GPU that is newer than TensorFlow has its kernels compiled at the first start, which takes minutes. */
+const limitMinutes = 10;
 
 /**
  * Loads an engine and runs a tiny graph in a child process, and reads TensorFlow's log.
@@ -38,6 +40,8 @@ export async function probeEngine(
     // At this level TensorFlow names each device that it makes and each library that it does not find.
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '0', TF_CPP_VMODULE: 'dso_loader=1' },
     ...(signal === undefined ? {} : { signal }),
+    timeout: 60_000 * limitMinutes,
+    killSignal: 'SIGKILL',
   });
   let log = '';
   let message: ProbeMessage | undefined;
@@ -49,7 +53,10 @@ export async function probeEngine(
   });
   const outcome = await new Promise<string>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (status, killedBy) => resolve(killedBy ?? `exit code ${status}`));
+    child.on('close', (status, killedBy) => {
+      const outcome = killedBy ?? `exit code ${status}`;
+      resolve(child.killed ? `no answer within ${limitMinutes} minutes` : outcome);
+    });
   });
   const lastLine = log.trim().split('\n').at(-1);
   const devices = log.matchAll(/Created device \S*device:GPU:\d+ .*?name: ([^,\n]+)/g);

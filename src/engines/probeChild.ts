@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { Graph } from '../graph/graph.ts';
 import { placeholder } from '../graph/ops/array.ts';
 import { add } from '../graph/ops/math.ts';
+import { readCudaBuild } from './build.ts';
 import { preloadCudaLibraries } from './cudaLibraries.ts';
+import { loadLibrary } from './loadLibrary.ts';
 import type { ProbeMessage } from './probe.ts';
 import { loadTensorFlowPackage } from './tensorflow.ts';
 
 async function tryEngine(packageFolder: string): Promise<string> {
-  const engine = loadTensorFlowPackage(packageFolder);
+  const engine = await loadTensorFlowPackage(packageFolder);
   const graph = new Graph();
   const x = placeholder(graph, 'float32', [-1], 'x');
   const session = await engine.load(graph, {
@@ -32,7 +34,10 @@ async function probe(packageFolder: string): Promise<ProbeMessage> {
   }
   // The engine has loaded them already; once more tells which ones it could not.
   const nvidia = join(packageFolder, 'deps', 'nvidia');
-  return { ...outcome, brokenLibraries: existsSync(nvidia) ? preloadCudaLibraries(nvidia) : [] };
+  const brokenLibraries = existsSync(nvidia) ? preloadCudaLibraries(nvidia) : [];
+  const isGpuBuild = readCudaBuild(packageFolder) !== undefined;
+  const driverFailure = isGpuBuild ? loadLibrary('libcuda.so.1') : undefined;
+  return { ...outcome, brokenLibraries, ...(driverFailure === undefined ? {} : { driverFailure }) };
 }
 
 const message = await probe(process.argv[2] ?? '');

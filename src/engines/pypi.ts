@@ -1,7 +1,9 @@
 /** TensorFlow from its Python wheels, which hold its C headers and libraries; no Python code of theirs is run. */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { packageRoot } from '../packageRoot.ts';
 import { findLibTensorFlow, type LibTensorFlow } from './libtensorflow.ts';
 import { ProgramError, runProgram } from './runProgram.ts';
 
@@ -10,6 +12,9 @@ const cudaExtra = 'and-cuda';
 
 /** A Python that TensorFlow has wheels for, asked for where it has none for the user's. */
 const fallbackPython = '3.12';
+
+/** The versions that were tried, in pip's form. */
+const constraintsFile = join(packageRoot, 'engine', 'constraints.txt');
 
 /**
  * The requirements of one extra in a wheel's METADATA.
@@ -33,7 +38,7 @@ export function readExtra(metadata: string, extra: string): string[] {
 async function findPython(signal: AbortSignal | undefined): Promise<string> {
   for (const python of ['python3', 'python']) {
     try {
-      await runProgram(python, ['-m', 'pip', '--version'], { signal });
+      await runProgram(python, ['-m', 'pip', '--version'], { signal, limitSeconds: 60 });
       return python;
     } catch (error) {
       if (!(error instanceof ProgramError)) throw error;
@@ -50,6 +55,14 @@ const hasNoWheel = (error: unknown) =>
   error.stderr.includes('No matching distribution found') &&
   !error.stderr.includes('connection broken');
 
+/** Which of PyPI's wheels are fetched. */
+export interface WheelChoice {
+  /** The GPU build with the NVIDIA wheels that its metadata names, else the smaller CPU build. */
+  readonly cuda: boolean;
+  /** The newest versions, else those that were tried (engine/constraints.txt). */
+  readonly latest: boolean;
+}
+
 /** What was fetched. */
 export interface FetchedTensorFlow extends LibTensorFlow {
   /** Wheels and versions, such as 'tensorflow_cpu-2.21.0'. */
@@ -60,24 +73,25 @@ export interface FetchedTensorFlow extends LibTensorFlow {
  * Fetches TensorFlow's wheel with pip and unpacks it.
  *
  * @param folder     where to; made here
- * @param cuda       the GPU build with the NVIDIA wheels that its metadata names, else the smaller CPU build
  * @param report     takes a line for each wheel
  * @throws UserError when there is no Python with pip, or pip fails
  */
 export async function fetchFromPypi(
   folder: string,
-  cuda: boolean,
+  { cuda, latest }: WheelChoice,
   report: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<FetchedTensorFlow> {
   const python = await findPython(signal);
   await mkdir(folder);
+  const unpacked = join(folder, 'unpacked');
   const pip = [
-    ...['-m', 'pip', 'install', `--target=${folder}`, '--no-deps', '--only-binary=:all:'],
-    ...['--no-compile', '--no-user', '--disable-pip-version-check', '--no-input'],
+    ...['-m', 'pip', 'install', `--target=${unpacked}`, '--no-deps', '--only-binary=:all:'],
+    ...['--no-compile', '--no-user', '--no-cache-dir', '--disable-pip-version-check', '--no-input'],
   ];
-  const unpack = (flagsAndRequirements: readonly string[]) =>
-    runProgram(python, [...pip, ...flagsAndRequirements], {
+  // One wheel after the other, so that few lie packed beside what they unpack to.
+  const unpack = async (requirement: string, flags: readonly string[] = []) => {
+    await runProgram(python, [...pip, ...flags, requirement], {
       signal,
       // pip unpacks here first: on the same disk it need not copy, and a small /tmp does not matter.
       env: { TMPDIR: folder },
@@ -85,6 +99,10 @@ export async function fetchFromPypi(
         if (/^\s*(Downloading|Processing|Using cached) .*\.whl/.test(line)) report(line.trim());
       },
     });
+    // A wheel whose conditions do not hold here leaves nothing.
+    if (existsSync(unpacked)) await moveInto(unpacked, folder);
+  };
+  const pinned = latest ? [] : (await readFile(constraintsFile, 'utf8')).split('\n');
   // The CPU build goes under this name on some platforms only.
   const names = cuda ? ['tensorflow'] : ['tensorflow-cpu', 'tensorflow'];
   // The libraries do not depend on the Python that a wheel is for.
@@ -94,13 +112,17 @@ export async function fetchFromPypi(
   try {
     for (const [index, { name, flags }] of attempts.entries()) {
       try {
-        await unpack([...flags, name]);
+        // As a constraint, a version that has no wheel here would read as a conflict.
+        await unpack(pinned.find((line) => line.startsWith(`${name}==`)) ?? name, flags);
         break;
       } catch (error) {
         if (!hasNoWheel(error) || index === attempts.length - 1) throw error;
       }
     }
-    if (cuda) await unpack(await nvidiaRequirements(folder));
+    if (cuda) {
+      const flags = latest ? [] : [`--constraint=${constraintsFile}`];
+      for (const requirement of await nvidiaRequirements(folder)) await unpack(requirement, flags);
+    }
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
     throw new UserError(
@@ -119,6 +141,16 @@ export async function fetchFromPypi(
     );
   }
   return { ...found, wheels };
+}
+
+/** Moves what a folder holds into another, where folders of one name become one. */
+async function moveInto(from: string, to: string): Promise<void> {
+  for (const name of await readdir(from)) {
+    const [source, target] = [join(from, name), join(to, name)];
+    if (!existsSync(target)) await rename(source, target);
+    else if (statSync(source).isDirectory()) await moveInto(source, target);
+  }
+  await rm(from, { recursive: true });
 }
 
 async function nvidiaRequirements(folder: string): Promise<string[]> {

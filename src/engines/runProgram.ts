@@ -23,6 +23,8 @@ export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Ends the program and what it has started. */
   readonly signal?: AbortSignal | undefined;
+  /** How long it may take; a program that takes longer is killed, and not waited for if that does not help. */
+  readonly limitSeconds?: number;
   /** Takes its output line by line; on a terminal the program writes there itself, with its own progress bars. */
   readonly report?: ((line: string) => void) | undefined;
 }
@@ -32,13 +34,13 @@ export interface ProgramOptions {
  *
  * @returns  what it wrote to stdout, unless a terminal took that
  * @throws the signal's reason when that ends it
- * @throws ProgramError  when it cannot start or leaves with another status than 0; the message ends with its
- *                       first line that speaks of an error, or its last one
+ * @throws ProgramError  when it cannot start, takes too long or leaves with another status than 0; the message
+ *                       then ends with its first line that speaks of an error, or its last one
  */
 export async function runProgram(
   command: string,
   args: readonly string[],
-  { cwd, env, signal, report }: ProgramOptions = {},
+  { cwd, env, signal, limitSeconds, report }: ProgramOptions = {},
 ): Promise<string> {
   signal?.throwIfAborted();
   const onTerminal = report !== undefined && process.stderr.isTTY;
@@ -49,16 +51,18 @@ export async function runProgram(
     // A group of its own, so that the programs that it starts can be ended with it.
     detached: process.platform !== 'win32',
   });
-  const kill = () => {
+  const kill = (killSignal: NodeJS.Signals) => {
     if (child.pid === undefined) return;
     try {
-      process.kill(process.platform === 'win32' ? child.pid : -child.pid);
+      process.kill(process.platform === 'win32' ? child.pid : -child.pid, killSignal);
     } catch (error) {
       // It has just ended by itself.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   };
-  signal?.addEventListener('abort', kill);
+  const end = () => kill('SIGTERM');
+  signal?.addEventListener('abort', end);
+  let limit: NodeJS.Timeout | undefined;
   let stdout = '';
   let stderr = '';
   let line = '';
@@ -81,21 +85,31 @@ export async function runProgram(
       child.on('close', (status, killedBy) => {
         if (status === 0 || signal?.aborted === true) return resolve();
         const outcome = killedBy ?? `exit code ${status}`;
-        reject(new ProgramError(`${command} (${outcome}): ${lastWords(stderr)}`, false, stderr));
+        const words = lastWords(stderr) ?? lastWords(stdout) ?? 'no message';
+        reject(new ProgramError(`${command} (${outcome}): ${words}`, false, stderr));
       });
+      if (limitSeconds === undefined) return;
+      limit = setTimeout(() => {
+        kill('SIGKILL');
+        // Who waits within the kernel, for a device say, cannot be killed.
+        child.unref();
+        for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+        reject(new ProgramError(`${command}: no answer within ${limitSeconds} s`, false, stderr));
+      }, 1000 * limitSeconds);
     });
   } finally {
-    signal?.removeEventListener('abort', kill);
+    clearTimeout(limit);
+    signal?.removeEventListener('abort', end);
   }
   signal?.throwIfAborted();
   return stdout;
 }
 
-function lastWords(stderr: string): string {
-  const lines = stderr
+function lastWords(output: string): string | undefined {
+  const lines = output
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
   const first = (pattern: RegExp) => lines.find((line) => pattern.test(line));
-  return first(/error:\s/i) ?? first(/\berror\b/i) ?? lines.at(-1) ?? 'no message';
+  return first(/error:\s/i) ?? first(/\berror\b/i) ?? lines.at(-1);
 }

@@ -9,12 +9,15 @@ import type * as tfc from '@tensorflow/tfjs-core';
 import { NoEngineError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { writeSavedModel } from '../graph/savedModel.ts';
+import { quietLogIn } from './addon.ts';
+import { readCudaBuild } from './build.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
 import { preloadCudaLibraries } from './cudaLibraries.ts';
 import type { Bfloat16Support, Engine, HostTensor, Session, Signatures } from './engine.ts';
 import { checkFeeds } from './feeds.ts';
 import { askDriver } from './gpus.ts';
 import { engineFolder } from './home.ts';
+import { loadLibrary } from './loadLibrary.ts';
 
 /** The package's name on npm. */
 export const packageName = '@tensorflow/tfjs-node-gpu';
@@ -65,6 +68,10 @@ function requirePackage(folder: string): TensorFlowPackage {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // Else TensorFlow takes all memory of every GPU at once.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  // Its log level is for later: what it logs while it is being loaded is written regardless.
+  if (process.env['TF_CPP_MIN_LOG_LEVEL'] !== '0' && existsSync(quietLogIn(folder))) {
+    loadLibrary(quietLogIn(folder), { isGlobal: true });
+  }
   const cudaLibraries = join(folder, 'deps', 'nvidia');
   if (existsSync(cudaLibraries)) preloadCudaLibraries(cudaLibraries);
   // The package calls it; Node 22 warns of that, Node 23 dropped it.
@@ -85,7 +92,7 @@ function requirePackage(folder: string): TensorFlowPackage {
 /**
  * Loads libtensorflow into this process, once for all engines.
  *
- * @returns  the engine, named like 'tensorflow 2.21.0 (CPU)' or 'tensorflow 2.21.0 (GPU: NVIDIA H100)'
+ * @returns  the engine, named like 'tensorflow 2.21.0 (CPU)', '… (GPU build, on the CPU)' or '… (GPU: NVIDIA H100)'
  * @throws NoEngineError  when the package, its addon or a library is missing
  */
 export async function loadTensorFlowEngine(): Promise<Engine> {
@@ -96,11 +103,11 @@ export async function loadTensorFlowEngine(): Promise<Engine> {
         'Run: losslens engine install',
     );
   }
-  return loadTensorFlowPackage(folder);
+  return await loadTensorFlowPackage(folder);
 }
 
 /** As `loadTensorFlowEngine`, from a given folder of the package. */
-export function loadTensorFlowPackage(folder: string): Engine {
+export async function loadTensorFlowPackage(folder: string): Promise<Engine> {
   let tf: TensorFlowPackage;
   try {
     tf = requirePackage(folder);
@@ -112,8 +119,10 @@ export function loadTensorFlowPackage(folder: string): Engine {
     );
   }
   const backend = tf.findBackend('tensorflow');
-  const gpus = backend.isUsingGpuDevice ? askDriver().gpus.join(', ') : '';
-  const device = backend.isUsingGpuDevice ? ['GPU', gpus].filter(Boolean).join(': ') : 'CPU';
+  const { gpus } = backend.isUsingGpuDevice ? await askDriver() : { gpus: [] };
+  const gpu = ['GPU', gpus.map(({ name }) => name).join(', ')].filter(Boolean).join(': ');
+  const cpu = readCudaBuild(folder) === undefined ? 'CPU' : 'GPU build, on the CPU';
+  const device = backend.isUsingGpuDevice ? gpu : cpu;
   return {
     name: `tensorflow ${backend.binding.TF_Version} (${device})`,
     bfloat16: backend.isUsingGpuDevice ? bfloat16OnGpu : bfloat16OnCpu(),

@@ -4,7 +4,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { UserError, WriteError } from '../errors.ts';
 import { encodeRecord } from '../files/tfrecord.ts';
-import { encode, loadProto } from '../protos.ts';
+import type { Event } from '../messages.ts';
+import { messageType } from '../protos.ts';
 import { readEvents } from './readEvents.ts';
 import { pluginOf, SeriesOfTags } from './series.ts';
 import type { SummaryValue } from './summaries.ts';
@@ -69,9 +70,9 @@ function checkValue(step: number, value: SummaryValue, series: SeriesOfTags): vo
   if (other !== plugin) fail(`got a value of ${plugin} after one of ${other}`);
   const last = series.lastStep(tag);
   if (last !== undefined && step <= last) fail(`got step ${step} after step ${last}`);
-  if (tensor['tensor_shape'] === undefined) fail('got a tensor without shape');
-  if (plugin === 'scalars' && tensor['dtype'] !== 'DT_FLOAT') {
-    fail(`got a scalar of ${String(tensor['dtype'])}; expected DT_FLOAT`);
+  if (tensor.tensor_shape === undefined) fail('got a tensor without shape');
+  if (plugin === 'scalars' && tensor.dtype !== 'DT_FLOAT') {
+    fail(`got a scalar of ${String(tensor.dtype)}; expected DT_FLOAT`);
   }
 }
 
@@ -84,7 +85,7 @@ function checkValue(step: number, value: SummaryValue, series: SeriesOfTags): vo
 export class EventWriter {
   readonly path: string;
   readonly #file: FileHandle;
-  readonly #eventType = loadProto('event.proto').lookupType('Event');
+  readonly #eventType = messageType('event.proto', 'Event');
   /** Over all files of the folder. */
   readonly #series: SeriesOfTags;
   #onLost: OnLostEvents | undefined;
@@ -217,10 +218,8 @@ export class EventWriter {
     }
   }
 
-  #append(event: Record<string, unknown>): void {
-    const record = encodeRecord(
-      encode(this.#eventType, { wall_time: Date.now() / 1000, ...event }),
-    );
+  #append(event: Event): void {
+    const record = encodeRecord(this.#eventType.encode({ wall_time: Date.now() / 1000, ...event }));
     this.#waiting.push(record);
     this.#waitingBytes += record.length;
     this.#writing ??= this.#writeWaiting();

@@ -1,24 +1,28 @@
 /** Summaries for TensorBoard's HParams tab: what a run was asked to do, and that it has ended. */
-import { encode, loadProto } from '../protos.ts';
+import type { HParamsPluginData, HParamsValue } from '../messages.ts';
+import { messageType } from '../protos.ts';
 import type { SummaryValue } from './summaries.ts';
 
-const pluginData = loadProto('hparams.proto').lookupType('HParamsPluginData');
+const pluginDataType = messageType('hparams.proto', 'HParamsPluginData');
 
 /** A hyperparameter's value. */
 export type HParam = number | string | boolean;
 
 /** The data of this plugin are in the metadata; the value itself is empty. */
-function hparamsSummary(name: string, data: Record<string, unknown>): SummaryValue {
+function hparamsSummary(name: string, data: HParamsPluginData): SummaryValue {
   return {
     tag: `_hparams_/${name}`,
     tensor: { dtype: 'DT_FLOAT', tensor_shape: { dim: [{ size: 0 }] } },
     metadata: {
-      plugin_data: { plugin_name: 'hparams', content: encode(pluginData, { version: 0, ...data }) },
+      plugin_data: {
+        plugin_name: 'hparams',
+        content: pluginDataType.encode({ version: 0, ...data }),
+      },
     },
   };
 }
 
-function toValue(value: HParam): Record<string, HParam> {
+function toValue(value: HParam): HParamsValue {
   if (typeof value === 'number') return { number_value: value };
   return typeof value === 'boolean' ? { bool_value: value } : { string_value: value };
 }
@@ -32,7 +36,7 @@ export function hparamsStartSummary(
   hparams: Readonly<Record<string, HParam>>,
   startSeconds: number,
 ): SummaryValue {
-  const values = Object.entries(hparams).map(([name, value]) => [name, toValue(value)]);
+  const values = Object.entries(hparams).map(([name, value]) => [name, toValue(value)] as const);
   return hparamsSummary('session_start_info', {
     session_start_info: {
       hparams: Object.fromEntries(values),

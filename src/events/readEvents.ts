@@ -3,10 +3,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { readRecords } from '../files/recordReader.ts';
-import { loadProto } from '../protos.ts';
+import { messageType } from '../protos.ts';
 import type { SummaryValue } from './summaries.ts';
 
-const eventType = loadProto('event.proto').lookupType('Event');
+const eventType = messageType('event.proto', 'Event');
 
 /** An event of a file: one of `summary` and `graph_def`, or what only its writer needs. */
 export interface LoggedEvent {
@@ -26,17 +26,20 @@ export function eventFiles(folder: string): string[] {
 }
 
 function decodeEvent(payload: Uint8Array): LoggedEvent {
-  const event = eventType.toObject(eventType.decode(payload), {
-    longs: Number,
-    enums: String,
-    defaults: false,
-  });
-  return {
-    wallTime: event['wall_time'] ?? 0,
-    step: event['step'] ?? 0,
-    values: event['summary']?.value ?? [],
-    hasGraph: event['graph_def'] !== undefined,
-  };
+  const {
+    wall_time: wallTime = 0,
+    step = 0,
+    summary,
+    graph_def: graphDef,
+  } = eventType.decode(payload);
+  const values: SummaryValue[] = [];
+  for (const { tag, tensor, metadata } of summary?.value ?? []) {
+    // What other programs log need not have them.
+    if (tag !== undefined && tensor !== undefined && metadata !== undefined) {
+      values.push({ tag, tensor, metadata });
+    }
+  }
+  return { wallTime, step, values, hasGraph: graphDef !== undefined };
 }
 
 /**

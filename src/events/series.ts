@@ -3,7 +3,7 @@ import type { SummaryValue } from './summaries.ts';
 
 /** The plugin of TensorBoard that shows a summary: scalars, images … */
 export function pluginOf({ metadata }: SummaryValue): string {
-  return (metadata['plugin_data'] as { plugin_name?: string } | undefined)?.plugin_name ?? '';
+  return metadata.plugin_data?.plugin_name ?? '';
 }
 
 interface Series {

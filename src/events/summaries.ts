@@ -1,12 +1,13 @@
 /** Summary values in the form that stock TensorBoard reads (its "v2" summaries). */
-import { encode, loadProto } from '../protos.ts';
+import type { SummaryMetadata, TensorProto } from '../messages.ts';
+import { messageType } from '../protos.ts';
 
 /** A Summary.Value message of event.proto. */
 export interface SummaryValue {
   /** `section/name`; unique in its run over all kinds of summaries. */
   readonly tag: string;
-  readonly tensor: Readonly<Record<string, unknown>>;
-  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly tensor: TensorProto;
+  readonly metadata: SummaryMetadata;
 }
 
 /** Markdown that TensorBoard shows behind the tag. */
@@ -16,9 +17,9 @@ export interface SummaryOptions {
 
 function metadata(
   plugin: string,
-  dataClass: string,
+  dataClass: SummaryMetadata['data_class'] & string,
   { description = '' }: SummaryOptions,
-): SummaryValue['metadata'] {
+): SummaryMetadata {
   return {
     plugin_data: { plugin_name: plugin },
     summary_description: description,
@@ -121,7 +122,7 @@ export interface PrCurve {
   readonly falsePositives: ArrayLike<number>;
 }
 
-const prCurveDataType = loadProto('pr_curve.proto').lookupType('PrCurvePluginData');
+const prCurveDataType = messageType('pr_curve.proto', 'PrCurvePluginData');
 
 /** A curve of the PR Curves tab; the counts at threshold 0 are those of all items. */
 export function prCurveSummary(
@@ -141,7 +142,7 @@ export function prCurveSummary(
     return [tp, fp, negatives - fp, fn, share(tp, tp + fp), share(tp, tp + fn)];
   });
   const base = metadata('pr_curves', 'DATA_CLASS_TENSOR', options);
-  const content = encode(prCurveDataType, { num_thresholds: thresholds });
+  const content = prCurveDataType.encode({ num_thresholds: thresholds });
   return {
     tag,
     tensor: {

@@ -1,8 +1,18 @@
 /** The graph as TensorFlow's GraphDef message: what SavedModels and TensorBoard's Graphs tab hold. */
-import { encode, loadProto } from '../protos.ts';
+import type {
+  AttrValue,
+  DataType,
+  GraphDef,
+  NodeDef,
+  TensorProto,
+  TensorShapeProto,
+} from '../messages.ts';
+import { messageType } from '../protos.ts';
 import type { Attr, ConstantValue, DType, Graph, Node, Shape, Tensor } from './graph.ts';
 
-const dataTypes: Readonly<Record<DType, string>> = {
+const graphDefType = messageType('graph.proto', 'GraphDef');
+
+const dataTypes: Readonly<Record<DType, DataType>> = {
   float32: 'DT_FLOAT',
   bfloat16: 'DT_BFLOAT16',
   int32: 'DT_INT32',
@@ -20,16 +30,16 @@ export function tensorName(tensor: Tensor): string {
 }
 
 /** A dtype as the DataType enumeration of graph.proto names it. */
-export function toDataType(dtype: DType): string {
+export function toDataType(dtype: DType): DataType {
   return dataTypes[dtype];
 }
 
 /** A shape as a TensorShapeProto message. */
-export function toShapeProto(shape: Shape): Record<string, unknown> {
+export function toShapeProto(shape: Shape): TensorShapeProto {
   return { dim: shape.map((size) => ({ size })) };
 }
 
-function toTensorProto({ dtype, shape, data }: ConstantValue): Record<string, unknown> {
+function toTensorProto({ dtype, shape, data }: ConstantValue): TensorProto {
   const wide = dtype === 'int64' ? BigInt64Array.from(data, (value) => BigInt(value)) : data;
   const bytes = dtype === 'bool' ? Uint8Array.from(data) : wide;
   return {
@@ -39,7 +49,7 @@ function toTensorProto({ dtype, shape, data }: ConstantValue): Record<string, un
   };
 }
 
-function toAttrValue(attr: Attr): Record<string, unknown> {
+function toAttrValue(attr: Attr): AttrValue {
   if ('type' in attr) return { type: toDataType(attr.type) };
   if ('types' in attr) return { list: { type: attr.types.map(toDataType) } };
   if ('shape' in attr) return { shape: toShapeProto(attr.shape) };
@@ -49,8 +59,8 @@ function toAttrValue(attr: Attr): Record<string, unknown> {
   return attr;
 }
 
-function toNodeDef(node: Node): Record<string, unknown> {
-  const attr: Record<string, unknown> = {};
+function toNodeDef(node: Node): NodeDef {
+  const attr: Record<string, AttrValue> = {};
   for (const [name, value] of Object.entries(node.attrs)) attr[name] = toAttrValue(value);
   return {
     name: node.name,
@@ -63,20 +73,19 @@ function toNodeDef(node: Node): Record<string, unknown> {
   };
 }
 
-/** The graph as a GraphDef message (a plain object for `graph.proto`). */
-export function toGraphDef(graph: Graph): Record<string, unknown> {
+/** The graph as a GraphDef message. */
+export function toGraphDef(graph: Graph): GraphDef {
   return { node: graph.nodes.map(toNodeDef), versions: { producer: producerVersion } };
 }
 
 /** The serialized GraphDef, with the shape of every output for the edges of TensorBoard's Graphs tab. */
 export function encodeGraphDef(graph: Graph): Uint8Array {
-  const message = {
+  return graphDefType.encode({
     node: graph.nodes.map((node) => {
       const nodeDef = toNodeDef(node);
       const shapes = { list: { shape: node.outputs.map(({ shape }) => toShapeProto(shape)) } };
-      return { ...nodeDef, attr: { ...(nodeDef['attr'] as object), _output_shapes: shapes } };
+      return { ...nodeDef, attr: { ...nodeDef.attr, _output_shapes: shapes } };
     }),
     versions: { producer: producerVersion },
-  };
-  return encode(loadProto('graph.proto').lookupType('GraphDef'), message);
+  });
 }

@@ -1,9 +1,12 @@
 /** Writes a graph with its entry points as a TensorFlow SavedModel. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encode, loadProto } from '../protos.ts';
+import type { SignatureDef, TensorInfo } from '../messages.ts';
+import { messageType } from '../protos.ts';
 import type { Graph, Tensor } from './graph.ts';
 import { toDataType, toGraphDef, toShapeProto } from './graphDef.ts';
+
+const savedModelType = messageType('saved_model.proto', 'SavedModel');
 
 /** The entry points of a SavedModel: placeholders and fetched tensors by their public names. */
 export type SavedModelSignatures = Readonly<
@@ -16,8 +19,8 @@ export type SavedModelSignatures = Readonly<
   >
 >;
 
-function toTensorInfos(tensors: Readonly<Record<string, Tensor>>): Record<string, unknown> {
-  const infos: Record<string, unknown> = {};
+function toTensorInfos(tensors: Readonly<Record<string, Tensor>>): Record<string, TensorInfo> {
+  const infos: Record<string, TensorInfo> = {};
   for (const [key, tensor] of Object.entries(tensors)) {
     infos[key] = {
       name: `${tensor.node.name}:${tensor.index}`,
@@ -41,7 +44,7 @@ export async function writeSavedModel(
   graph: Graph,
   signatures: SavedModelSignatures,
 ): Promise<void> {
-  const signatureDefs: Record<string, unknown> = {};
+  const signatureDefs: Record<string, SignatureDef> = {};
   for (const [name, { inputs, outputs }] of Object.entries(signatures)) {
     signatureDefs[name] = {
       inputs: toTensorInfos(inputs),
@@ -49,8 +52,7 @@ export async function writeSavedModel(
       method_name: 'tensorflow/serving/predict',
     };
   }
-  const type = loadProto('saved_model.proto').lookupType('SavedModel');
-  const message = {
+  const bytes = savedModelType.encode({
     saved_model_schema_version: 1,
     meta_graphs: [
       {
@@ -59,7 +61,7 @@ export async function writeSavedModel(
         signature_def: signatureDefs,
       },
     ],
-  };
+  });
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'saved_model.pb'), encode(type, message));
+  await writeFile(join(folder, 'saved_model.pb'), bytes);
 }

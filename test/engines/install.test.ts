@@ -9,12 +9,18 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { installEngine } from '../../src/engines/install.ts';
 import { readExtra } from '../../src/engines/pypi.ts';
-import { World, whyNoInstall } from './standIn/world.ts';
+import { UserError } from '../../src/errors.ts';
+import { pinned, World, whyNoInstall } from './standIn/world.ts';
 
 const skip = whyNoInstall();
+const version = pinned('tensorflow-cpu');
+const cpuWheel = `tensorflow_cpu-${version}`;
 let world: World;
 before(async () => {
   if (skip !== false) return;
@@ -65,15 +71,18 @@ test('installs the CPU wheel alone, and again over itself', { skip }, async () =
   for (const _ of ['first', 'again']) {
     const { status, stdout, stderr } = await world.run('cpu', ['install']).outcome;
     assert.equal(status, 0, stderr);
-    assert.equal(stdout, `Installed tensorflow 2.99.0 (CPU) in ${join(homeOf('cpu'), 'engine')}\n`);
+    assert.equal(
+      stdout,
+      `Installed tensorflow ${version} (CPU) in ${join(homeOf('cpu'), 'engine')}\n`,
+    );
     assert.match(stderr, /^npm: @tensorflow\/tfjs-node-gpu@4\.22\.0$/m);
     assert.match(stderr, /^pip: done in [\d.]+ s; \d+ MB so far$/m);
-    assert.deepEqual(wheelsAskedFor(), ['tensorflow_cpu-2.99.0-py3-none-any.whl']);
+    assert.deepEqual(wheelsAskedFor(), [`${cpuWheel}-py3-none-any.whl`]);
     assert.deepEqual(readdirSync(homeOf('cpu')), ['engine']);
     assert.deepEqual(manifestOf('cpu'), {
       source: 'pypi',
-      wheels: ['tensorflow_cpu-2.99.0'],
-      name: 'tensorflow 2.99.0 (CPU)',
+      wheels: [cpuWheel],
+      name: `tensorflow ${version} (CPU)`,
     });
   }
   assert.deepEqual(readdirSync(join(packageOf('cpu'), 'deps', 'lib')).sort(), [
@@ -82,9 +91,15 @@ test('installs the CPU wheel alone, and again over itself', { skip }, async () =
   ]);
   const { status, stdout } = await world.run('cpu', ['doctor']).outcome;
   assert.equal(status, 0);
-  assert.match(stdout, /^Engine +tensorflow 2\.99\.0 \(CPU\)/);
+  assert.match(stdout, /^Engine +tensorflow [\d.]+ \(CPU\)/);
   assert.match(stdout, /No problem found\.\n$/);
 });
+
+const cudaWheels = (versionOf: (name: string) => string) =>
+  ['cublas', 'cuda-nvcc', 'cuda-runtime', 'cudnn', 'cusolver']
+    .map((library) => `nvidia-${library}-cu12`)
+    .concat('tensorflow')
+    .map((name) => `${name.replaceAll('-', '_')}-${versionOf(name)}-py3-none-any.whl`);
 
 test('--cuda takes the wheels of the extra and puts their libraries on the way', {
   skip,
@@ -92,15 +107,8 @@ test('--cuda takes the wheels of the extra and puts their libraries on the way',
   const { status, stdout, stderr } = await world.run('cuda', ['install', '--cuda']).outcome;
   assert.equal(status, 0, stderr);
   // The stand-in says GPU only when dlopen finds every library by its bare name.
-  assert.match(stdout, /^Installed tensorflow 2\.99\.0 \(GPU.*\) in /);
-  assert.deepEqual(wheelsAskedFor(), [
-    'nvidia_cublas_cu12-12.9.1-py3-none-any.whl',
-    'nvidia_cuda_nvcc_cu12-12.5.82-py3-none-any.whl',
-    'nvidia_cuda_runtime_cu12-12.5.82-py3-none-any.whl',
-    'nvidia_cudnn_cu12-9.3.0-py3-none-any.whl',
-    'nvidia_cusolver_cu12-11.6.3-py3-none-any.whl',
-    'tensorflow-2.99.0-py3-none-any.whl',
-  ]);
+  assert.match(stdout, /^Installed tensorflow [\d.]+ \(GPU\) in /);
+  assert.deepEqual(wheelsAskedFor(), cudaWheels(pinned));
   const deps = join(packageOf('cuda'), 'deps');
   assert.deepEqual(readdirSync(join(deps, 'nvidia')).sort(), [
     'cublas',
@@ -111,44 +119,121 @@ test('--cuda takes the wheels of the extra and puts their libraries on the way',
   ]);
   // TensorFlow looks for NVIDIA's compiler here, as seen from its own library.
   assert.ok(existsSync(join(deps, 'lib', '..', 'nvidia', 'cuda_nvcc', 'bin', 'ptxas')));
-  const doctor = await world.run('cuda', ['doctor']).outcome;
-  assert.match(doctor.stdout, /^GPUs of TensorFlow +NVIDIA Stand-In$/m);
+});
+
+/** An nvidia-smi of these lines, and what else `doctor` is to find. */
+function machine(name: string, ...script: readonly string[]) {
+  const bin = join(world.folder, 'bin', name);
+  mkdirSync(bin, { recursive: true });
+  const text = ['#!/bin/sh', ...script, ''].join('\n');
+  writeFileSync(join(bin, 'nvidia-smi'), text, { mode: 0o755 });
+  return { PATH: `${bin}:${process.env['PATH'] ?? ''}`, LD_LIBRARY_PATH: world.driver };
+}
+const doctor = async (home: string, env: Readonly<Record<string, string>>) =>
+  (await world.run(home, ['doctor'], env).outcome).stdout;
+
+test('doctor names the GPU build, what it carries, the driver and each GPU', { skip }, async () => {
+  await expectInstalled('cuda', '--cuda');
+  const h100 = machine('h100', 'echo "NVIDIA H100, 81559 MiB, 9.0, 580.65.06"');
+  const report = await doctor('cuda', h100);
+  const carried = `CUDA ${pinned('nvidia-cuda-runtime-cu12')}, cuDNN ${pinned('nvidia-cudnn-cu12')}`;
+  for (const line of [
+    'GPU build +compiled with CUDA 12.5.1 and cuDNN 9 for compute capability 6.0 and newer; ' +
+      `installed: ${carried}`,
+    'NVIDIA driver +580.65.06',
+    'GPUs of the driver +NVIDIA H100 .81559 MiB, compute capability 9.0.',
+    'GPUs of TensorFlow +NVIDIA Stand-In',
+    'No problem found.',
+  ]) {
+    assert.match(report, new RegExp(`^${line}$`, 'm'));
+  }
+  // Drivers before 470 know fewer fields.
+  const field = 'Field "compute_cap" is not a valid field to query.';
+  const old = machine(
+    'old',
+    `case "$1" in *compute_cap*) echo '${field}'; exit 2;; esac`,
+    'echo K80',
+  );
+  assert.match(await doctor('cuda', old), /^GPUs of the driver +K80$/m);
+});
+
+test('doctor names a driver that is missing, too old, broken or hangs, and a GPU too old', {
+  skip,
+}, async () => {
+  await expectInstalled('cuda', '--cuda');
+  const none = { ...machine('none', 'exit 127'), PATH: process.env['PATH'] ?? '' };
+  assert.match(
+    await doctor('cuda', { ...none, LD_LIBRARY_PATH: '' }),
+    /Problem: this is TensorFlow's GPU build, and .*: libcuda\.so\.1: .*\n +Fix: install NVIDIA's driver, 525\.60\.13 or newer; or, for the CPU alone: losslens engine install\n/,
+  );
+  const old = machine('older', 'echo "GTX 980, 4096 MiB, 5.2, 525.9.100"');
+  const report = await doctor('cuda', old);
+  assert.match(
+    report,
+    /Problem: the NVIDIA driver is 525\.9\.100; CUDA 12\.5\.1 takes 525\.60\.13/,
+  );
+  assert.match(report, /Problem: GTX 980 \(4096 MiB, .* 5\.2\): .* compiled for 6\.0 or newer\n/);
+  for (const stream of ['1', '2']) {
+    const broken = machine('broken', `echo Driver/library mismatch >&${stream}`, 'exit 18');
+    assert.match(
+      await doctor('cuda', broken),
+      /driver does not answer: nvidia-smi \(exit code 18\): Driver\/library mismatch\n +Fix: restart/,
+    );
+  }
+  const hanging = machine('hanging', 'trap "" TERM', 'sleep 60');
+  const start = performance.now();
+  assert.match(
+    await doctor('cuda', hanging),
+    /does not answer: nvidia-smi: no answer within 5 s\n/,
+  );
+  assert.ok(performance.now() - start < 30_000);
 });
 
 test('doctor names missing CUDA libraries and how to get them', { skip }, async () => {
-  const bin = join(world.folder, 'bin');
-  mkdirSync(bin);
-  writeFileSync(join(bin, 'nvidia-smi'), '#!/bin/sh\necho NVIDIA H100\n', { mode: 0o755 });
-  const PATH = `${bin}:${process.env['PATH'] ?? ''}`;
   await expectInstalled('cuda', '--cuda');
-  const doctor = async (env: Record<string, string> = {}) =>
-    (await world.run('cuda', ['doctor'], { PATH, ...env }).outcome).stdout;
-
-  assert.match(await doctor(), /No problem found/);
+  const env = machine('libraries', 'echo "NVIDIA H100, 81559 MiB, 9.0, 580.65.06"');
   const nvidia = join(packageOf('cuda'), 'deps', 'nvidia');
   writeFileSync(join(nvidia, 'cudnn', 'lib', 'libcudnn.so.9'), 'no library'.repeat(100));
   assert.match(
-    await doctor(),
-    /Problem: the driver sees 1 GPU\(s\), TensorFlow 0; .*libcudnn\.so\.9 does not load: .*invalid ELF header\n +Fix: losslens engine install --cuda\n/,
+    await doctor('cuda', env),
+    /Problem: .*libcudnn\.so\.9 does not load: .*invalid ELF header\n +Fix: losslens engine install --cuda\n/,
   );
   rmSync(join(nvidia, 'cudnn'), { recursive: true });
   rmSync(join(nvidia, 'cuda_runtime'), { recursive: true });
   assert.match(
-    await doctor(),
-    /CUDA libraries are missing: libcudart\.so\.12, libcudnn\.so\.9\n +Fix: losslens engine install --cuda\n/,
+    await doctor('cuda', env),
+    /the driver sees 1 GPU\(s\), TensorFlow 0; CUDA libraries are missing: libcudart\.so\.12, libcudnn\.so\.9\n +Fix: losslens engine install --cuda\n/,
   );
   assert.match(
-    await doctor({ CUDA_VISIBLE_DEVICES: '-1' }),
+    await doctor('cuda', { ...env, CUDA_VISIBLE_DEVICES: '-1' }),
     /CUDA_VISIBLE_DEVICES is "-1"\n +Fix: unset CUDA_VISIBLE_DEVICES\n/,
   );
-
-  assert.equal((await world.run('cuda', ['install']).outcome).status, 0);
+  await expectInstalled('cpu');
   assert.match(
-    await doctor(),
+    await doctor('cpu', env),
     /this TensorFlow is built for the CPU\n +Fix: losslens engine install --cuda\n/,
   );
-  writeFileSync(join(bin, 'nvidia-smi'), '#!/bin/sh\necho Driver/library mismatch >&2\nexit 18\n');
-  assert.match(await doctor(), /driver does not answer: Driver\/library mismatch\n +Fix: restart/);
+});
+
+test("a GPU build that finds no GPU's libraries says that it is one", { skip }, async () => {
+  const from = `--from=${join(world.folder, 'gpu')}`;
+  const { status, stdout } = await world.run('gpu-alone', ['install', from]).outcome;
+  assert.equal(status, 0);
+  assert.match(stdout, /^Installed tensorflow [\d.]+ \(GPU build, on the CPU\) in /);
+});
+
+test('--latest takes the newest versions, within what TensorFlow asks for', { skip }, async () => {
+  wheelsAskedFor();
+  const cpu = await world.run('latest', ['install', '--latest']).outcome;
+  assert.match(cpu.stdout, /^Installed tensorflow 2\.99\.0 \(CPU\) in /, cpu.stderr);
+  assert.deepEqual(wheelsAskedFor(), ['tensorflow_cpu-2.99.0-py3-none-any.whl']);
+  const cuda = await world.run('latest', ['install', '--latest', '--cuda']).outcome;
+  assert.match(cuda.stdout, /^Installed tensorflow 2\.99\.0 \(GPU\) in /, cuda.stderr);
+  const newest: Record<string, string> = { tensorflow: '2.99.0', 'nvidia-cublas-cu12': '12.99' };
+  assert.deepEqual(
+    wheelsAskedFor(),
+    cudaWheels((name) => newest[name] ?? pinned(name)),
+  );
 });
 
 test('takes the wheel for another Python where the own one has none', { skip }, async () => {
@@ -157,7 +242,7 @@ test('takes the wheel for another Python where the own one has none', { skip }, 
   try {
     const { status, stderr } = await world.run('python', ['install', '--from=pypi']).outcome;
     assert.equal(status, 0, stderr);
-    assert.deepEqual(wheelsAskedFor(), ['tensorflow_cpu-2.99.0-py312-none-any.whl']);
+    assert.deepEqual(wheelsAskedFor(), [`${cpuWheel}-py312-none-any.whl`]);
   } finally {
     world.retagCpuWheel('py3-none-any');
   }
@@ -176,9 +261,9 @@ test('--from=DIR links to a TensorFlow that stays where it is', { skip }, async 
   );
 
   rmSync(join(world.folder, 'venv'), { recursive: true });
-  const doctor = await world.run('folder', ['doctor']).outcome;
-  assert.match(doctor.stdout, /Problem: .*libtensorflow\w+\.so\.2: cannot open shared object file/);
-  assert.match(doctor.stdout, /Fix: losslens engine install\n/);
+  const report = await doctor('folder', {});
+  assert.match(report, /Problem: .*libtensorflow\w+\.so\.2: cannot open shared object file/);
+  assert.match(report, /Fix: losslens engine install\n/);
 });
 
 test('falls back to the script of the package, and says why', { skip }, async () => {
@@ -195,7 +280,7 @@ test('falls back to the script of the package, and says why', { skip }, async ()
   assert.deepEqual(manifestOf('official'), {
     source: 'official',
     wheels: [],
-    name: 'tensorflow 2.99.0 (CPU)',
+    name: `tensorflow ${version} (CPU)`,
   });
 });
 
@@ -254,6 +339,10 @@ test('a wrong source is a usage error', { skip }, async () => {
   await refuse(['--from=nix'], /--from: got "nix"; expected pypi, official or a folder/);
   await refuse([`--from=${world.folder}`], /without libtensorflow and its C headers/);
   await refuse(['--cuda', '--from=official'], /--cuda: got --from=official/);
+  await refuse(
+    ['--latest', '--from=official'],
+    /--latest: got --from=official; expected --from=pypi/,
+  );
 });
 
 test('a home that cannot be written is named', { skip }, async () => {
@@ -261,4 +350,36 @@ test('a home that cannot be written is named', { skip }, async () => {
   const { status, stderr } = await world.run('file', ['install']).outcome;
   assert.equal(status, 1);
   assert.match(stderr, /cannot write into .*file .*Set LOSSLENS_HOME/);
+});
+
+test('too little room is said before anything is fetched, with folder and bytes', {
+  skip,
+}, async (t) => {
+  const home = homeOf('full');
+  const { LOSSLENS_HOME } = process.env;
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+    if (LOSSLENS_HOME === undefined) delete process.env['LOSSLENS_HOME'];
+    else process.env['LOSSLENS_HOME'] = LOSSLENS_HOME;
+  });
+  process.env['LOSSLENS_HOME'] = home;
+  // A disk that has room for the CPU build alone.
+  t.mock.method(fsPromises, 'statfs', async () => ({ bavail: 1e6, bsize: 4e3 }));
+  syncBuiltinESMExports();
+  wheelsAskedFor();
+  const lines: string[] = [];
+  await assert.rejects(
+    installEngine({ cuda: true, report: (line) => lines.push(line) }),
+    (error) => {
+      assert.ok(error instanceof UserError);
+      assert.match(
+        error.message,
+        /^engine install: .*full has 4\.0 GB free; expected \d\.\d GB \(\d{10} bytes\) to install with\. Free some, or set LOSSLENS_HOME/,
+      );
+      assert.ok(error.message.includes(home));
+      return true;
+    },
+  );
+  assert.deepEqual([lines, readdirSync(home)], [[], []]);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -63,6 +64,28 @@ async function loadLine(): Promise<Session> {
 
 test('the engine is named after TensorFlow, its version and device', { skip }, () => {
   assert.match(engine!.name, /^tensorflow \d+\.\d+\.\d+ \((CPU|GPU: .+)\)$/);
+});
+
+test('what TensorFlow logs at its start is its warnings alone, unless all is asked for', {
+  skip,
+}, () => {
+  const logOf = (env: Readonly<Record<string, string>>) => {
+    const module = new URL('../../src/engines/tensorflow.js', import.meta.url);
+    const script = `await (await import(${JSON.stringify(module)})).loadTensorFlowEngine();`;
+    const { TF_CPP_MIN_LOG_LEVEL: _, TF_ENABLE_ONEDNN_OPTS: __, ...clean } = process.env;
+    const args = ['--input-type=module', '-e', script];
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      encoding: 'utf8',
+      env: { ...clean, ...env },
+    });
+    assert.equal(status, 0, stderr);
+    return stderr;
+  };
+  assert.equal(logOf({}), '');
+  // A value that TensorFlow warns of while it is being loaded.
+  const warned = { TF_ENABLE_ONEDNN_OPTS: '7' };
+  assert.match(logOf(warned), /^W\d+ [^\n]*TF_ENABLE_ONEDNN_OPTS is not set to[^\n]*\n$/);
+  assert.match(logOf({ ...warned, TF_CPP_MIN_LOG_LEVEL: '0' }), /^WARNING: All log messages.*\nW/);
 });
 
 test('signatures of one session share its variables', { skip }, async () => {

@@ -69,7 +69,8 @@ test('a tag has one plugin, and steps that grow, over all files of a run', async
   await refused(3, scalarSummary('loss', 0), /"loss": got step 3 after step 3/);
   await refused(4, textSummary('loss', ''), /"loss": got a value of text after one of scalars/);
   await refused(Number.NaN, scalarSummary('a', 0), /"a": got step NaN/);
-  const double = { ...scalarSummary('a', 0), tensor: { dtype: 'DT_DOUBLE', tensor_shape: {} } };
+  const tensor = { dtype: 'DT_DOUBLE', tensor_shape: {} } as const;
+  const double = { ...scalarSummary('a', 0), tensor };
   await refused(4, double, /"a": got a scalar of DT_DOUBLE; expected DT_FLOAT/);
   await refused(4, { ...double, tensor: { dtype: 'DT_FLOAT' } }, /"a": got a tensor without shape/);
   await refused(4, { ...double, metadata: {} }, /"a": got no plugin/);

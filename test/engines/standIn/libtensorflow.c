@@ -4,7 +4,7 @@
 
 #include "tensorflow/c/c_api.h"
 
-const char *TF_Version(void) { return "2.99.0"; }
+const char *TF_Version(void) { return VERSION; }
 
 #ifdef WITH_CUDA
 static const char *const names[] = {"libcudart.so.12", "libcusolver.so.11", "libcudnn.so.9"};

@@ -16,7 +16,24 @@ import { join } from 'node:path';
 import { packageRoot } from '../../../src/packageRoot.ts';
 
 const sources = join(packageRoot, 'test', 'engines', 'standIn');
-const tensorflowVersion = '2.99.0';
+
+/** The versions that the installer is to take, by the names of the wheels. */
+const pins: ReadonlyMap<string, string> = new Map(
+  readFileSync(join(packageRoot, 'engine', 'constraints.txt'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('=='))
+    .map((line) => line.split('==') as [string, string]),
+);
+
+/** The version that the installer is to take of a wheel. */
+export function pinned(name: string): string {
+  const version = pins.get(name);
+  if (version === undefined) throw new Error(`engine/constraints.txt has no ${name}`);
+  return version;
+}
+
+/** Newer ones that the index has too. */
+const newer = { tensorflow: '2.99.0', nvidia: '12.99', nvidiaOfNextCuda: '13.0.0' };
 
 /** Why no engine can be installed in a test here, or false. */
 export function whyNoInstall(): string | false {
@@ -46,17 +63,27 @@ function compileEmpty(folder: string, file: string, args: readonly string[] = []
 }
 
 /** Files of the wheels are laid out below this folder, one folder for each wheel. */
-function layOutTensorFlow(folder: string, defines: readonly string[]): void {
+function layOutTensorFlow(folder: string, version: string, build: 'CPU' | 'GPU'): void {
   const tensorflow = join(folder, 'tensorflow');
   mkdirSync(join(tensorflow, 'include'), { recursive: true });
   cpSync(join(sources, 'tensorflow'), join(tensorflow, 'include', 'tensorflow'), {
     recursive: true,
   });
   writeFileSync(join(tensorflow, '__init__.py'), 'raise ImportError("a stand-in")\n');
+  const platform = join(tensorflow, 'python', 'platform');
+  mkdirSync(platform, { recursive: true });
+  writeFileSync(
+    join(platform, 'build_info.py'),
+    build === 'CPU'
+      ? "build_info = collections.OrderedDict([('is_cuda_build', False)])\n"
+      : "build_info = collections.OrderedDict([('cuda_compute_capabilities', ['sm_60', 'compute_90']), " +
+          "('cuda_version', '12.5.1'), ('cudnn_version', '9'), ('is_cuda_build', True)])\n",
+  );
   const framework = 'libtensorflow_framework.so.2';
   const source = join(sources, 'libtensorflow.c');
   compile(join(tensorflow, framework), [
-    ...[...defines, source, `-I${sources}`, `-Wl,-soname,${framework}`, '-ldl'],
+    ...(build === 'GPU' ? ['-DWITH_CUDA'] : []),
+    ...[`-DVERSION="${version}"`, source, `-I${sources}`, `-Wl,-soname,${framework}`, '-ldl'],
   ]);
   compileEmpty(tensorflow, 'libtensorflow_cc.so.2', [
     join(tensorflow, framework),
@@ -102,14 +129,14 @@ function packNvidiaWheels(wheels: string, folder: string): void {
   const nvcc = join(folder, 'cuda_nvcc', 'nvidia', 'cuda_nvcc', 'bin');
   mkdirSync(nvcc, { recursive: true });
   writeFileSync(join(nvcc, 'ptxas'), '#!/bin/sh\n');
-  for (const [component, name, versions] of [
-    ['cuda_runtime', 'nvidia-cuda-runtime-cu12', ['12.5.82']],
-    ['cublas', 'nvidia-cublas-cu12', ['12.9.1', '13.0.0']],
-    ['cusolver', 'nvidia-cusolver-cu12', ['11.6.3']],
-    ['cudnn', 'nvidia-cudnn-cu12', ['9.3.0']],
-    ['cuda_nvcc', 'nvidia-cuda-nvcc-cu12', ['12.5.82']],
+  for (const [component, name, others] of [
+    ['cuda_runtime', 'nvidia-cuda-runtime-cu12', []],
+    ['cublas', 'nvidia-cublas-cu12', [newer.nvidia, newer.nvidiaOfNextCuda]],
+    ['cusolver', 'nvidia-cusolver-cu12', []],
+    ['cudnn', 'nvidia-cudnn-cu12', []],
+    ['cuda_nvcc', 'nvidia-cuda-nvcc-cu12', []],
   ] as const) {
-    for (const version of versions) {
+    for (const version of [pinned(name), ...others]) {
       const copy = join(folder, `${component}-${version}`);
       cpSync(join(folder, component), copy, { recursive: true });
       packWheel(wheels, copy, name, version);
@@ -150,6 +177,8 @@ export class World {
   readonly folder = mkdtempSync(join(tmpdir(), 'losslens-world-'));
   /** The homes of all runs. */
   readonly homes = join(this.folder, 'homes');
+  /** Where the library of NVIDIA's driver lies, for LD_LIBRARY_PATH. */
+  readonly driver = join(this.folder, 'driver');
   /** Files that were asked for. */
   readonly downloads: string[] = [];
   /** A download that is begun but never ends, and what to do then. */
@@ -163,12 +192,16 @@ export class World {
   constructor() {
     mkdirSync(this.homes);
     mkdirSync(this.#wheels);
-    const cpu = join(this.folder, 'cpu');
-    layOutTensorFlow(cpu, []);
-    packWheel(this.#wheels, cpu, 'tensorflow-cpu', tensorflowVersion, requirements);
-    const gpu = join(this.folder, 'gpu');
-    layOutTensorFlow(gpu, ['-DWITH_CUDA']);
-    packWheel(this.#wheels, gpu, 'tensorflow', tensorflowVersion, requirements);
+    for (const [folder, name, version, build] of [
+      ['cpu', 'tensorflow-cpu', pinned('tensorflow-cpu'), 'CPU'],
+      ['gpu', 'tensorflow', pinned('tensorflow'), 'GPU'],
+      ['newer', 'tensorflow-cpu', newer.tensorflow, 'CPU'],
+      ['newer-gpu', 'tensorflow', newer.tensorflow, 'GPU'],
+    ] as const) {
+      layOutTensorFlow(join(this.folder, folder), version, build);
+      packWheel(this.#wheels, join(this.folder, folder), name, version, requirements);
+    }
+    compileEmpty(this.driver, 'libcuda.so.1');
     packNvidiaWheels(this.#wheels, join(this.folder, 'nvidia'));
     const tarball = ['-czf', join(this.folder, 'package.tgz'), '-C', sources, 'package'];
     execFileSync('tar', tarball);
@@ -189,7 +222,8 @@ export class World {
 
   /** Gives the wheel of the CPU build another tag: for which Python it is. */
   retagCpuWheel(tag: string): void {
-    const wheel = readdirSync(this.#wheels).find((name) => name.startsWith('tensorflow_cpu'))!;
+    const stem = `tensorflow_cpu-${pinned('tensorflow-cpu')}-`;
+    const wheel = readdirSync(this.#wheels).find((name) => name.startsWith(stem))!;
     const renamed = wheel.replace(/-[^-]+-[^-]+-[^-]+\.whl$/, `-${tag}.whl`);
     execFileSync('mv', [join(this.#wheels, wheel), join(this.#wheels, renamed)]);
   }
