@@ -4,7 +4,8 @@ import { placeholder } from '../graph/ops/array.ts';
 import { sizeOf } from '../graph/shape.ts';
 import { tensorsBefore } from '../graph/walk.ts';
 import { type ItemSums, itemSumsOf } from '../insitu/itemSums.ts';
-import { inputPlaceholder, vocabularySizeOf } from '../model/inputPlaceholder.ts';
+import { inputPlaceholder } from '../model/inputPlaceholder.ts';
+import { networkContext } from '../model/networkContext.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 
@@ -44,15 +45,10 @@ export function describeLayers(
   input: GraphInput,
 ): NetworkDescription {
   const graph = new Graph();
-  const { logits, endPoints } = network.build(inputPlaceholder(graph, input), {
-    numClasses,
-    vocabularySize: vocabularySizeOf(input),
-    isTraining: true,
-    weightDecay: 0,
-    dropoutSeed: placeholder(graph, 'int32', [2], 'dropout_seed'),
-    computeType: 'float32',
-    updates: [],
-  });
+  const items = inputPlaceholder(graph, input);
+  const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
+  const context = networkContext(input, { numClasses, isTraining: true, dropoutSeed });
+  const { logits, endPoints } = network.build(items, context);
   const variables = [...graph.variables.values()];
   const trained = variables.filter(({ trainable }) => trainable);
   const itemSums = itemSumsOf(endPoints, logits);

@@ -7,7 +7,8 @@ import { assign } from '../graph/ops/variables.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
 import { type GraphInput, inputTypes } from '../preprocessing/itemInput.ts';
 import type { Normalize } from '../preprocessing/preprocessing.ts';
-import { inputPlaceholder, vocabularySizeOf } from './inputPlaceholder.ts';
+import { inputPlaceholder } from './inputPlaceholder.ts';
+import { networkContext } from './networkContext.ts';
 
 /** What the graph depends on. */
 export interface PredictionGraphOptions {
@@ -38,15 +39,12 @@ export function buildPredictionGraph({
   const graph = new Graph();
   const items = inputPlaceholder(graph, input);
   const normalized = graph.withScope('preprocessing', () => normalize(items));
-  const context: NetworkContext = {
+  const context = networkContext(input, {
     numClasses,
-    vocabularySize: vocabularySizeOf(input),
     isTraining: false,
-    weightDecay: 0,
     dropoutSeed: constant(graph, 'int32', [0, 0]),
     computeType,
-    updates: [],
-  };
+  });
   const { outputs } = predictSignatures(normalized, network, context, null).predict;
   const variables = [...graph.variables.values()];
   const predict = { inputs: { [inputTypes[input.kind].name]: items }, outputs };
