@@ -1,5 +1,5 @@
 /** The graph that checks itself: every layer's sums, and the loss as a function of single layers. */
-import type { Signature, Signatures } from '../engines/engine.ts';
+import type { HostTensor, Signature, Signatures } from '../engines/engine.ts';
 import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
 import { cast, identity, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
@@ -61,6 +61,9 @@ export interface VerificationGraph {
   /** Layers whose gradients are compared, in network order. */
   readonly compared: readonly string[];
 }
+
+/** One batch to check: what the signature `verify` feeds. */
+export type Feeds = Readonly<Record<string, HostTensor>> & { readonly labels: HostTensor };
 
 /** Layers whose gradients are compared without a choice, at most. */
 const maxCompared = 6;
