@@ -24,8 +24,9 @@ export function verifyCommand(): Command {
     'Check the loss contributions of a network on its data, against theory and against differences of the loss; exit code 1 when one fails.',
   );
   return addFlags(command, verifyFlags).action(async (flags: FlagValues<typeof verifyFlags>) => {
-    const { checkpoint_path: path } = flags;
-    const ofRun = await resolveRunFlags(path === undefined ? '' : runFolder(path), flags);
-    if (!(await runVerification({ ...flags, ...ofRun }))) process.exitCode = 1;
+    const { checkpoint_path } = flags;
+    const folder = checkpoint_path === undefined ? undefined : runFolder(checkpoint_path);
+    const ofRun = await resolveRunFlags(folder, flags);
+    if (!(await runVerification({ ...flags, ...ofRun, checkpoint_path }))) process.exitCode = 1;
   });
 }
