@@ -49,15 +49,15 @@ const allDefaults: Readonly<Record<string, unknown>> = Object.fromEntries(
  * Label noise and corrected labels belong to the data that the run was trained on: for other data
  * they are left out.
  *
- * @param folder  of the run, which need not hold a `run.json`
+ * @param folder  of the run, which need not hold a `run.json`; undefined for no run
  * @param given   flags of the command line, undefined where they were left out
  * @throws UserError  when run.json is damaged
  */
 export async function resolveRunFlags(
-  folder: string,
+  folder: string | undefined,
   given: Partial<FlagValues<typeof ofRunFlags>>,
 ): Promise<TrainFlags> {
-  const recorded = await readRunFlags(folder);
+  const recorded = folder === undefined ? undefined : await readRunFlags(folder);
   const named = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   );

@@ -1,16 +1,6 @@
 /** Graphs whose variables have become constants: what can be run as it is, with nothing to restore. */
 import { type ConstantValue, Graph, type Node, type Tensor } from './graph.ts';
-
-/** Nodes that tensors depend on, by value or by control input. */
-function nodesBefore(tensors: readonly Tensor[]): ReadonlySet<Node> {
-  const needed = new Set(tensors.map(({ node }) => node));
-  // A set hands out what is added to it meanwhile.
-  for (const { inputs, controlInputs } of needed) {
-    for (const { node } of inputs) needed.add(node);
-    for (const node of controlInputs) needed.add(node);
-  }
-  return needed;
-}
+import { nodesBefore } from './walk.ts';
 
 /**
  * Copies what some tensors depend on, each variable as a constant of the name of its first reading.

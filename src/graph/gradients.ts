@@ -7,6 +7,7 @@ import type { GradientTable } from './gradients/registry.ts';
 import { describe, type Graph, type Node, type Tensor } from './graph.ts';
 import { constant } from './ops/array.ts';
 import { addN } from './ops/math.ts';
+import { nodesBehind } from './walk.ts';
 
 /** Gradients by op: what an op must be in to be trained through. */
 export const gradientTable: GradientTable = {
@@ -21,12 +22,13 @@ function isDifferentiable({ dtype }: Tensor): boolean {
 }
 
 /** The nodes that a gradient can flow back through to some of the sources. */
-function nodesDependingOn(graph: Graph, sources: ReadonlySet<Tensor>): Set<Node> {
+function nodesDependingOn(graph: Graph, sources: ReadonlySet<Tensor>): ReadonlySet<Node> {
   const depending = new Set<Node>();
-  for (const node of graph.nodes) {
-    const depends = node.inputs.some((input) => sources.has(input) || depending.has(input.node));
-    const passes = node.op !== 'StopGradient' && node.outputs.some(isDifferentiable);
-    if (depends && passes) depending.add(node);
+  const followed = new Set(sources);
+  for (const node of nodesBehind(graph, followed)) {
+    if (!node.outputs.some(isDifferentiable)) continue;
+    depending.add(node);
+    for (const output of node.outputs) followed.add(output);
   }
   return depending;
 }

@@ -1,13 +1,6 @@
 /** A tensor as a function of another one in the middle of the graph. */
-import type { Node, Tensor } from './graph.ts';
-
-/** All nodes that a tensor depends on. */
-function nodesBefore(end: Tensor): ReadonlySet<Node> {
-  const found = new Set<Node>([end.node]);
-  // A set hands out what is added to it meanwhile.
-  for (const { inputs } of found) for (const input of inputs) found.add(input.node);
-  return found;
-}
+import type { Tensor } from './graph.ts';
+import { nodesBehind, tensorsBefore } from './walk.ts';
 
 /**
  * Adds a copy of the nodes between two tensors, fed by a third one: what `end` would be if
@@ -19,11 +12,10 @@ function nodesBefore(end: Tensor): ReadonlySet<Node> {
  */
 export function substitute(end: Tensor, from: Tensor, replacement: Tensor): Tensor {
   const { graph } = end;
-  const needed = nodesBefore(end);
+  const needed = tensorsBefore(end);
   const copies = new Map<Tensor, Tensor>([[from, replacement]]);
-  for (const node of [...graph.nodes]) {
-    if (!needed.has(node) || !node.inputs.some((input) => copies.has(input))) continue;
-    const { op, name, inputs, controlInputs, attrs, outputs } = node;
+  for (const { op, name, inputs, controlInputs, attrs, outputs } of nodesBehind(graph, copies)) {
+    if (!outputs.some((output) => needed.has(output))) continue;
     const copy = graph.addNode({
       op,
       name,
@@ -32,7 +24,7 @@ export function substitute(end: Tensor, from: Tensor, replacement: Tensor): Tens
       attrs,
       outputs,
     });
-    node.outputs.forEach((output, i) => {
+    outputs.forEach((output, i) => {
       if (output !== from) copies.set(output, copy.outputs[i]!);
     });
   }

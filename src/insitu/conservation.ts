@@ -12,6 +12,7 @@
  */
 import type { Node, Tensor, Variable } from '../graph/graph.ts';
 import { constantInput } from '../graph/nodeInputs.ts';
+import { nodesBehind, originOf } from '../graph/walk.ts';
 
 /** How a tensor scales with a layer. */
 interface Scaling {
@@ -30,14 +31,15 @@ const keepsDegree = new Set([
 const addsInputs = new Set(['AddV2', 'AddN', 'Sub', 'BiasAdd', 'Maximum', 'Minimum', 'ConcatV2']);
 /** Ops whose degree is the sum of their inputs'. */
 const multipliesInputs = new Set(['Mul', 'MatMul', 'Conv2D']);
+/** Ops that a variable's value goes through unchanged. */
+const keepsValue = new Set(['Identity', 'Cast']);
 /** Ops whose outputs depend on the shape of their input alone. */
 const readsShape = new Set(['Shape', 'Size', 'StatelessRandomUniform', 'StatelessRandomUniformV2']);
 
 /** The variable that a tensor is the value of, if it is one. */
 function variableOf(tensor: Tensor): Variable | undefined {
-  let { node } = tensor;
-  while (node.op === 'Identity' || node.op === 'Cast') node = node.inputs[0]!.node;
-  return [...tensor.graph.variables.values()].find(({ value }) => value.node === node);
+  const { origin } = originOf(tensor, keepsValue);
+  return [...tensor.graph.variables.values()].find(({ value }) => value === origin);
 }
 
 /** Whether a tensor is nothing but zeros, which scale as one likes. */
@@ -53,10 +55,8 @@ function isZero({ node: { attrs } }: Tensor): boolean {
  *           that do not depend on the layer are left out.
  */
 function scalingsBehind(layer: Tensor): ReadonlyMap<Tensor, Scaling | null> {
-  const { graph } = layer;
   const scalings = new Map<Tensor, Scaling | null>([[layer, { degree: 1, biases: new Map() }]]);
-  for (const node of graph.nodes) {
-    if (node === layer.node || !node.inputs.some((input) => scalings.has(input))) continue;
+  for (const node of nodesBehind(layer.graph, scalings)) {
     const scaling = scalingOf(node, scalings);
     if (scaling === undefined) continue;
     for (const output of node.outputs) scalings.set(output, scaling);
@@ -124,10 +124,10 @@ function scalingOf(
 
 /** Whether every use of a variable is an addition that was followed from the layer. */
 function isUsedAlone({ value }: Variable, tensors: ReadonlyMap<Tensor, unknown>): boolean {
-  const users = value.graph.nodes.filter(
-    ({ inputs, op }) => inputs.includes(value) && op !== 'L2Loss',
+  const users = [...nodesBehind(value.graph, new Set([value]))];
+  return users.every(
+    ({ op, outputs }) => op === 'L2Loss' || outputs.some((output) => tensors.has(output)),
   );
-  return users.every(({ outputs }) => outputs.some((output) => tensors.has(output)));
 }
 
 /** What theory says of the sum of f·b at one layer, over all items of a batch. */
@@ -157,10 +157,9 @@ export function conservationLaw(layer: Tensor, logits: Tensor): ConservationLaw 
 
 /** Whether any way from one tensor to another avoids a third. */
 function reaches(from: Tensor, to: Tensor, without: Tensor): boolean {
-  const found = new Set<Tensor>([from]);
-  for (const node of from.graph.nodes) {
-    if (!node.inputs.some((input) => found.has(input))) continue;
-    for (const output of node.outputs) if (output !== without) found.add(output);
+  const found = new Set([from]);
+  for (const { outputs } of nodesBehind(from.graph, found)) {
+    for (const output of outputs) if (output !== without) found.add(output);
   }
   return found.has(to);
 }

@@ -1,5 +1,6 @@
 /** At which layers the per-item sum of f·b (Lee 2021, Equ. 5) is that item's own. */
 import type { Node, Tensor } from '../graph/graph.ts';
+import { tensorsBefore } from '../graph/walk.ts';
 
 /**
  * What the sum of f·b over a data item's hidden variables says at a layer:
@@ -21,16 +22,6 @@ function usesBatchStatistics({ op, attrs }: Node): boolean {
   );
 }
 
-/** Tensors that `end` depends on by a way along which every node lets derivatives pass. */
-function tensorsBefore(end: Tensor, passes: (node: Node) => boolean): ReadonlySet<Tensor> {
-  const found = new Set<Tensor>([end]);
-  // A set hands out what is added to it meanwhile.
-  for (const { node } of found) {
-    if (passes(node)) for (const input of node.inputs) found.add(input);
-  }
-  return found;
-}
-
 /**
  * Tells from the graph, not from names, what per-item sums mean at each layer.
  *
@@ -42,12 +33,8 @@ export function itemSumsOf(
   endPoints: ReadonlyMap<string, Tensor>,
   loss: Tensor,
 ): ReadonlyMap<string, ItemSums> {
-  const differentiable = ({ op }: Node) => op !== 'StopGradient';
-  const before = tensorsBefore(loss, differentiable);
-  const beforeWithoutMixing = tensorsBefore(
-    loss,
-    (node) => differentiable(node) && !usesBatchStatistics(node),
-  );
+  const before = tensorsBefore(loss);
+  const beforeWithoutMixing = tensorsBefore(loss, (node) => !usesBatchStatistics(node));
   const kindOf = (tensor: Tensor): ItemSums => {
     if (beforeWithoutMixing.has(tensor)) return 'own';
     return before.has(tensor) ? 'mixed' : 'none';

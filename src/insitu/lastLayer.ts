@@ -1,8 +1,11 @@
 /** What goes into the layer that makes the logits. */
 import type { Tensor } from '../graph/graph.ts';
+import { originOf } from '../graph/walk.ts';
 
-/** Ops between a layer's product and the logits, or between its input and the product. */
-const passing = new Set(['Identity', 'Cast', 'Reshape']);
+/** Ops between a layer's product and the logits. */
+const behindProduct = new Set(['BiasAdd', 'Identity', 'Cast', 'Reshape']);
+/** Ops between a layer's input and its product. */
+const beforeProduct = new Set(['Cast']);
 
 /** The input of a layer's product, with whether a bias is added to the product. */
 export interface LastLayer {
@@ -18,19 +21,12 @@ export interface LastLayer {
  *           pixel, which is the same
  */
 export function lastLayerOf(logits: Tensor): LastLayer | null {
-  let tensor = logits;
-  let hasBias = false;
-  for (;;) {
-    const { op, inputs } = tensor.node;
-    if (op === 'BiasAdd') hasBias = true;
-    else if (!passing.has(op)) break;
-    tensor = inputs[0]!;
-  }
-  const { op, inputs } = tensor.node;
-  let input = inputs[0]!;
+  const { origin: product, passed } = originOf(logits, behindProduct);
+  const { op, inputs } = product.node;
+  const [input] = inputs;
   const isDense =
-    op === 'MatMul' || (op === 'Conv2D' && input.shape[1] === 1 && input.shape[2] === 1);
+    op === 'MatMul' || (op === 'Conv2D' && input!.shape[1] === 1 && input!.shape[2] === 1);
   if (!isDense) return null;
-  while (input.node.op === 'Cast') input = input.node.inputs[0]!;
-  return { input, hasBias };
+  const hasBias = passed.some((node) => node.op === 'BiasAdd');
+  return { input: originOf(input!, beforeProduct).origin, hasBias };
 }

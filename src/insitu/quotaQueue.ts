@@ -1,5 +1,5 @@
 /** A selection spread over the classes: so many items of one label at most. */
-import { type Ranked, SelectionQueue } from './selectionQueue.ts';
+import { byRank, type Ranked, SelectionQueue } from './selectionQueue.ts';
 
 /** An item with the label that it is trained on. */
 export interface LabelledItem extends Ranked {
@@ -48,7 +48,7 @@ export class QuotaQueue<T extends LabelledItem> {
   ranked(): T[] {
     return [...this.#queues.values()]
       .flatMap((queue) => queue.ranked())
-      .sort((a, b) => b.score - a.score || a.itemIndex - b.itemIndex)
+      .sort(byRank)
       .slice(0, this.#capacity);
   }
 

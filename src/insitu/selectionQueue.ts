@@ -1,4 +1,5 @@
 /** The epoch's selection: a bounded priority queue of the most suspicious items. */
+import TinyQueue from 'tinyqueue';
 
 /** What the queue orders by. */
 export interface Ranked {
@@ -7,10 +8,13 @@ export interface Ranked {
   readonly score: number;
 }
 
-/** Whether a ranks behind b: a lower score, or the same and a higher index. */
-function ranksBehind(a: Ranked, b: Ranked): boolean {
-  return a.score < b.score || (a.score === b.score && a.itemIndex > b.itemIndex);
+/** Orders items by rank: the highest score first, ties by item index. */
+export function byRank(a: Ranked, b: Ranked): number {
+  if (a.score !== b.score) return a.score > b.score ? -1 : 1;
+  return a.itemIndex - b.itemIndex;
 }
+
+const lastFirst = (a: Ranked, b: Ranked) => byRank(b, a);
 
 /**
  * Keeps the `capacity` items of the highest score out of all that are offered, each in
@@ -19,8 +23,8 @@ function ranksBehind(a: Ranked, b: Ranked): boolean {
  */
 export class SelectionQueue<T extends Ranked> {
   readonly capacity: number;
-  /** A binary heap with the item that ranks last at its root, the next one to fall out. */
-  readonly #heap: T[] = [];
+  /** Gives the item that ranks last, the next one to fall out. */
+  #queue = new TinyQueue<T>([], lastFirst);
 
   /** @param capacity  Ns, the most items that are kept */
   constructor(capacity: number) {
@@ -32,60 +36,24 @@ export class SelectionQueue<T extends Ranked> {
     return (
       this.capacity > 0 &&
       !Number.isNaN(candidate.score) &&
-      (this.#heap.length < this.capacity || ranksBehind(this.#heap[0]!, candidate))
+      (this.#queue.length < this.capacity || byRank(candidate, this.#queue.peek()!) < 0)
     );
   }
 
   /** Offers an item; one whose score is NaN is never kept. */
   offer(item: T): void {
     if (!this.accepts(item)) return;
-    const heap = this.#heap;
-    if (heap.length < this.capacity) {
-      heap.push(item);
-      this.#siftUp(heap.length - 1);
-    } else {
-      heap[0] = item;
-      this.#siftDown(0);
-    }
+    this.#queue.push(item);
+    if (this.#queue.length > this.capacity) this.#queue.pop();
   }
 
   /** The kept items, highest score first. */
   ranked(): T[] {
-    return [...this.#heap].sort((a, b) => (ranksBehind(a, b) ? 1 : -1));
+    return [...this.#queue.data].sort(byRank);
   }
 
   /** Forgets all items: a new epoch begins. */
   clear(): void {
-    this.#heap.length = 0;
-  }
-
-  #siftUp(start: number): void {
-    const heap = this.#heap;
-    let child = start;
-    while (child > 0) {
-      const parent = (child - 1) >> 1;
-      if (!ranksBehind(heap[child]!, heap[parent]!)) return;
-      this.#swap(child, parent);
-      child = parent;
-    }
-  }
-
-  #siftDown(start: number): void {
-    const heap = this.#heap;
-    let parent = start;
-    for (;;) {
-      let last = parent;
-      for (const child of [2 * parent + 1, 2 * parent + 2]) {
-        if (child < heap.length && ranksBehind(heap[child]!, heap[last]!)) last = child;
-      }
-      if (last === parent) return;
-      this.#swap(parent, last);
-      parent = last;
-    }
-  }
-
-  #swap(a: number, b: number): void {
-    const heap = this.#heap;
-    [heap[a], heap[b]] = [heap[b]!, heap[a]!];
+    this.#queue = new TinyQueue<T>([], lastFirst);
   }
 }

@@ -6,8 +6,9 @@ import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
 import { cast, constant, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { monitoredContributions } from '../insitu/lossContribution.ts';
-import { inputPlaceholder, vocabularySizeOf } from '../model/inputPlaceholder.ts';
+import { inputPlaceholder } from '../model/inputPlaceholder.ts';
 import { addLoss } from '../model/loss.ts';
+import { networkContext } from '../model/networkContext.ts';
 import { variableSignatures } from '../model/predictionGraph.ts';
 import { pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
@@ -52,16 +53,13 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
   const input = inputPlaceholder(graph, options.input);
   const labels = placeholder(graph, 'int32', [-1], 'labels');
   const rows = placeholder(graph, 'int32', [-1], 'rows');
-  const { logits, endPoints } = options.network.build(input, {
+  const context = networkContext(options.input, {
     numClasses: options.numClasses,
-    vocabularySize: vocabularySizeOf(options.input),
     isTraining: options.usesBatchStatistics,
     withoutDropout: true,
-    weightDecay: 0,
     dropoutSeed: constant(graph, 'int32', [0, 0]),
-    computeType: 'float32',
-    updates: [],
   });
+  const { logits, endPoints } = options.network.build(input, context);
   const { labelCrossEntropy } = addLoss(graph, logits, labels, 0);
   const layers = pickEndPoints('--layers', options.layers, endPoints);
   const derivatives = gradients(labelCrossEntropy, [...layers.values()]);

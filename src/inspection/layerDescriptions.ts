@@ -1,9 +1,11 @@
 /** What a network's layers are, for people who choose Hs and Hm. */
-import { Graph, type Shape, type Tensor, type Variable } from '../graph/graph.ts';
+import { Graph, type Shape, type Variable } from '../graph/graph.ts';
 import { placeholder } from '../graph/ops/array.ts';
 import { sizeOf } from '../graph/shape.ts';
+import { tensorsBefore } from '../graph/walk.ts';
 import { type ItemSums, itemSumsOf } from '../insitu/itemSums.ts';
-import { inputPlaceholder, vocabularySizeOf } from '../model/inputPlaceholder.ts';
+import { inputPlaceholder } from '../model/inputPlaceholder.ts';
+import { networkContext } from '../model/networkContext.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 
@@ -32,17 +34,6 @@ export interface NetworkDescription {
 const countElements = (variables: readonly Variable[]) =>
   variables.reduce((total, { shape }) => total + sizeOf(shape), 0);
 
-/** Adds to `found` what a tensor depends on. @returns what was not in it before */
-function addDependencies(found: Set<Tensor>, tensor: Tensor): ReadonlySet<Tensor> {
-  const added = new Set<Tensor>(found.has(tensor) ? [] : [tensor]);
-  // A set hands out what is added to it meanwhile.
-  for (const { node } of added) {
-    for (const input of node.inputs) if (!found.has(input)) added.add(input);
-  }
-  for (const each of added) found.add(each);
-  return added;
-}
-
 /**
  * Builds a network as it is trained and describes it.
  *
@@ -54,26 +45,25 @@ export function describeLayers(
   input: GraphInput,
 ): NetworkDescription {
   const graph = new Graph();
-  const { logits, endPoints } = network.build(inputPlaceholder(graph, input), {
-    numClasses,
-    vocabularySize: vocabularySizeOf(input),
-    isTraining: true,
-    weightDecay: 0,
-    dropoutSeed: placeholder(graph, 'int32', [2], 'dropout_seed'),
-    computeType: 'float32',
-    updates: [],
-  });
+  const items = inputPlaceholder(graph, input);
+  const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
+  const context = networkContext(input, { numClasses, isTraining: true, dropoutSeed });
+  const { logits, endPoints } = network.build(items, context);
   const variables = [...graph.variables.values()];
   const trained = variables.filter(({ trainable }) => trainable);
   const itemSums = itemSumsOf(endPoints, logits);
-  const found = new Set<Tensor>();
+  const ofEarlier = new Set<Variable>();
   const layers = [...endPoints].map(([name, tensor]): LayerDescription => {
-    const added = addDependencies(found, tensor);
+    const before = tensorsBefore(tensor);
+    const own = trained.filter(
+      (variable) => before.has(variable.value) && !ofEarlier.has(variable),
+    );
+    for (const variable of own) ofEarlier.add(variable);
     return {
       name,
       shape: tensor.shape.slice(1),
       isSpatial: tensor.shape.length > 2,
-      parameters: countElements(trained.filter(({ value }) => added.has(value))),
+      parameters: countElements(own),
       itemSums: itemSums.get(name)!,
     };
   });

@@ -1,5 +1,5 @@
 /** The graph that checks itself: every layer's sums, and the loss as a function of single layers. */
-import type { Signature, Signatures } from '../engines/engine.ts';
+import type { HostTensor, Signature, Signatures } from '../engines/engine.ts';
 import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
 import { cast, identity, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
@@ -12,8 +12,9 @@ import {
 } from '../insitu/conservation.ts';
 import { type ItemSums, itemSumsOf } from '../insitu/itemSums.ts';
 import { itemContribution } from '../insitu/lossContribution.ts';
-import { inputPlaceholder, vocabularySizeOf } from '../model/inputPlaceholder.ts';
+import { inputPlaceholder } from '../model/inputPlaceholder.ts';
 import { addLoss } from '../model/loss.ts';
+import { networkContext } from '../model/networkContext.ts';
 import { variableSignatures } from '../model/predictionGraph.ts';
 import { pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
@@ -61,6 +62,9 @@ export interface VerificationGraph {
   readonly compared: readonly string[];
 }
 
+/** One batch to check: what the signature `verify` feeds. */
+export type Feeds = Readonly<Record<string, HostTensor>> & { readonly labels: HostTensor };
+
 /** Layers whose gradients are compared without a choice, at most. */
 const maxCompared = 6;
 
@@ -83,15 +87,12 @@ export function buildVerificationGraph(options: VerificationGraphOptions): Verif
   const input = inputPlaceholder(graph, options.input);
   const labels = placeholder(graph, 'int32', [-1], 'labels');
   const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
-  const { logits, endPoints } = options.network.build(input, {
+  const context = networkContext(options.input, {
     numClasses: options.numClasses,
-    vocabularySize: vocabularySizeOf(options.input),
     isTraining: true,
-    weightDecay: 0,
     dropoutSeed,
-    computeType: 'float32',
-    updates: [],
   });
+  const { logits, endPoints } = options.network.build(input, context);
   const itemSums = itemSumsOf(endPoints, logits);
   const tapped = [...endPoints].filter(([name]) => itemSums.get(name) !== 'none');
   const layers = tapped.map(

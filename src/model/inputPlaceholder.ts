@@ -8,8 +8,3 @@ export function inputPlaceholder(graph: Graph, { kind, shape }: GraphInput): Ten
   const { name, dtype } = inputTypes[kind];
   return placeholder(graph, dtype, [-1, ...shape], name);
 }
-
-/** The number of words that a network of this input has vectors for; undefined for images. */
-export function vocabularySizeOf(input: GraphInput): number | undefined {
-  return input.kind === 'texts' ? input.vocabulary.size : undefined;
-}

@@ -7,7 +7,8 @@ import { assign } from '../graph/ops/variables.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
 import { type GraphInput, inputTypes } from '../preprocessing/itemInput.ts';
 import type { Normalize } from '../preprocessing/preprocessing.ts';
-import { inputPlaceholder, vocabularySizeOf } from './inputPlaceholder.ts';
+import { inputPlaceholder } from './inputPlaceholder.ts';
+import { networkContext } from './networkContext.ts';
 
 /** What the graph depends on. */
 export interface PredictionGraphOptions {
@@ -38,15 +39,13 @@ export function buildPredictionGraph({
   const graph = new Graph();
   const items = inputPlaceholder(graph, input);
   const normalized = graph.withScope('preprocessing', () => normalize(items));
-  const { outputs } = predictSignature(normalized, network, {
+  const context = networkContext(input, {
     numClasses,
-    vocabularySize: vocabularySizeOf(input),
     isTraining: false,
-    weightDecay: 0,
     dropoutSeed: constant(graph, 'int32', [0, 0]),
     computeType,
-    updates: [],
   });
+  const { outputs } = predictSignatures(normalized, network, context, null).predict;
   const variables = [...graph.variables.values()];
   const predict = { inputs: { [inputTypes[input.kind].name]: items }, outputs };
   return { graph, variables, signatures: { ...variableSignatures(graph, variables), predict } };
@@ -75,20 +74,9 @@ export function variableSignatures(
 }
 
 /**
- * The entry point that classifies: the network as it is outside of training. Feeds images
- * [n, h, w, c] or token_ids int32 [n, time]; outputs probabilities [n, classes].
- */
-export function predictSignature(
-  input: Tensor,
-  network: NetworkDefinition,
-  context: NetworkContext,
-): Signature {
-  return predictSignatures(input, network, context, null).predict;
-}
-
-/**
- * The entry point that classifies, and `embed`, which has the values of one layer as a second output:
- * embedding [n, …].
+ * The entry point that classifies, `predict`: the network as it is outside of training. Feeds images
+ * [n, h, w, c] or token_ids int32 [n, time]; outputs probabilities [n, classes]. Beside it `embed`,
+ * which has the values of one layer as a second output: embedding [n, …].
  *
  * @param layer  an end point of the network; null for no `embed`
  */

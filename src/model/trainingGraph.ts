@@ -9,12 +9,13 @@ import { softmax } from '../graph/ops/nn.ts';
 import { itemScores } from '../insitu/itemScores.ts';
 import { monitoredContributions, type TappedLayer } from '../insitu/lossContribution.ts';
 import { pickEndPoints } from '../nets/endPoints.ts';
-import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
-import { inputPlaceholder, vocabularySizeOf } from './inputPlaceholder.ts';
+import { inputPlaceholder } from './inputPlaceholder.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
 import { addLoss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
+import { networkContext } from './networkContext.ts';
 import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
 import { predictSignatures, variableSignatures } from './predictionGraph.ts';
 
@@ -122,15 +123,13 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const monitorRows = placeholder(graph, 'int32', [-1], 'monitor_rows');
   const averageDecay = placeholder(graph, 'float32', [], 'moving_average_decay');
 
-  const context: NetworkContext = {
+  const context = networkContext(options.input, {
     numClasses,
-    vocabularySize: vocabularySizeOf(options.input),
     isTraining: true,
     weightDecay,
     dropoutSeed,
     computeType,
-    updates: [],
-  };
+  });
   const { logits, endPoints } = network.build(input, context);
   const modelVariables = [...graph.variables.values()];
   const loss = addLoss(graph, logits, labels, options.labelSmoothing);

@@ -33,7 +33,6 @@ function difference(actual: HostTensor, expected: HostTensor): number {
 /** Ops by name, built from float32 inputs of some shapes; every output is compared. */
 const ops: Record<string, [shapes: number[][], build: (...inputs: Tensor[]) => Tensor[]]> = {
   Identity: [[[2, 3]], (x) => [array.identity(x!)]],
-  StopGradient: [[[2, 3]], (x) => [array.stopGradient(x!)]],
   IdentityN: [[[2, 3]], (x) => [array.withGradient(math.neg(x!), x!, (dy) => dy)]],
   Cast: [[[2, 3]], (x) => [array.cast(x!, 'int32'), array.cast(math.greater(x!, 0), 'float32')]],
   Reshape: [[[2, 6]], (x) => [array.reshape(x!, [3, -1])]],

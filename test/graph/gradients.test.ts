@@ -16,7 +16,6 @@ import {
   placeholder,
   reshape,
   slice,
-  stopGradient,
   withGradient,
 } from '../../src/graph/ops/array.ts';
 import * as math from '../../src/graph/ops/math.ts';
@@ -257,11 +256,6 @@ cases['a tensor that is used twice'] = {
   build: (x) => math.mul(math.exp(x!), math.add(x!, x!)),
   reference: (x) => tf.mul(tf.exp(x!), tf.add(x!, x!)),
 };
-cases['StopGradient'] = {
-  shapes: [m],
-  build: (x) => math.mul(stopGradient(math.exp(x!)), x!),
-  reference: (x) => tf.mul(x!, tf.tensor(tf.exp(x!).dataSync(), x!.shape)),
-};
 
 const oneHotValues = [0, 1, 0, 0, 0.1, 0.2, 0.3, 0.4, 1, 0, 0, 0];
 
@@ -364,8 +358,6 @@ for (const [name, definition] of Object.entries(cases)) {
     });
   });
 
-  // StopGradient says on purpose what differences do not.
-  if (name === 'StopGradient') continue;
   test(`the gradient of ${name} agrees with central differences`, async () => {
     await run(definition, (runCase, inputs) => {
       const results = runCase(inputs);

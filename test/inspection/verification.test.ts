@@ -2,15 +2,21 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { argMax } from '../../src/argMax.ts';
+import { saveCheckpoint } from '../../src/checkpoint/checkpoints.ts';
+import type { Engine, Session } from '../../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../../src/engines/tensorflow.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { gradientTable } from '../../src/graph/gradients.ts';
 import type { OpGradient } from '../../src/graph/graph.ts';
 import { mul } from '../../src/graph/ops/math.ts';
-import { type Check, passes, verify } from '../../src/inspection/verification.ts';
-import { buildVerificationGraph } from '../../src/inspection/verificationGraph.ts';
+import type { Check } from '../../src/inspection/checks.ts';
+import { verify } from '../../src/inspection/verification.ts';
+import { buildVerificationGraph, type Feeds } from '../../src/inspection/verificationGraph.ts';
+import { checksText, verdict } from '../../src/inspection/verificationReport.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
+import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
+import { getNetwork, loadNetwork } from '../../src/nets/factory.ts';
 import { imageInput } from '../../src/preprocessing/itemInput.ts';
 import { random } from '../../src/random.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
@@ -22,7 +28,7 @@ interface Case {
   readonly side: number;
   readonly channels: number;
   readonly items: number;
-  readonly layers: string[];
+  readonly layers: readonly string[];
 }
 
 const cases: Record<string, Case> = {
@@ -36,12 +42,13 @@ const cases: Record<string, Case> = {
   },
 };
 
-/** The checks of a network on made data, with biases that are not zero. */
-async function verifyModel(
+/** A loaded network with biases that are not zero, and feeds of some made items. */
+async function load(
   model: string,
-  load: typeof createWasmEngine,
-  { layers = cases[model]!.layers } = {},
-): Promise<readonly Check[]> {
+  createEngine: () => Promise<Engine>,
+  layers = cases[model]!.layers,
+  change: (name: string, data: Float32Array) => void = () => {},
+) {
   const { side, channels, items } = cases[model]!;
   const imageShape = [side, side, channels] as const;
   const graph = buildVerificationGraph({
@@ -50,25 +57,39 @@ async function verifyModel(
     input: imageInput(imageShape),
     layers,
   });
-  const session = await (await load()).load(graph.graph, graph.signatures);
+  const session = await (await createEngine()).load(graph.graph, graph.signatures);
   const values = initialValues(graph.variables, 1);
   const next = random(2);
   for (const [name, { data }] of Object.entries(values)) {
     if (/biases|beta/.test(name)) for (const i of data.keys()) data[i]! += 0.2 * (next() - 0.5);
+    change(name, data as Float32Array);
   }
-  session.run('assign', values);
-  const { images, labels, dropout_seed } = someFeeds(imageShape, items, 0, undefined);
-  const feeds = { images: images!, labels: labels!, dropout_seed: dropout_seed! };
-  const checks = verify(graph, session, [feeds]);
+  await session.run('assign', values);
+  const feedsOf = (batch: number): Feeds => {
+    const { images, labels, dropout_seed } = someFeeds(imageShape, items, batch, undefined);
+    return { images: images!, labels: labels!, dropout_seed: dropout_seed! };
+  };
+  return { graph, session, feedsOf };
+}
+
+/** The checks of a network on made data. */
+async function verifyModel(
+  model: string,
+  createEngine: () => Promise<Engine>,
+  layers?: readonly string[],
+): Promise<readonly Check[]> {
+  const { graph, session, feedsOf } = await load(model, createEngine, layers);
+  const { checks } = await verify(graph, session, [feedsOf(0)], 1);
   session.close();
   return checks;
 }
 
 const names = (checks: readonly Check[]) => checks.map(({ what }) => what);
-const failures = (checks: readonly Check[]) => names(checks.filter((check) => !passes(check)));
+const failures = (checks: readonly Check[]) =>
+  names(checks.filter(({ outcome }) => outcome !== 'ok'));
 const { skip } = await tensorFlowOrSkip();
 
-for (const [model, load, skipped] of [
+for (const [model, createEngine, skipped] of [
   ['lenet', createWasmEngine, false],
   ['lenet', loadTensorFlowEngine, skip],
   ['cifarnet', createWasmEngine, false],
@@ -76,9 +97,9 @@ for (const [model, load, skipped] of [
   ['resnet_v1_50', createWasmEngine, false],
   ['resnet_v1_50', loadTensorFlowEngine, skip],
 ] as const) {
-  const engine = load === createWasmEngine ? 'wasm' : 'tensorflow';
+  const engine = createEngine === createWasmEngine ? 'wasm' : 'tensorflow';
   test(`all identities hold in ${model} on ${engine}`, { skip: skipped }, async () => {
-    const checks = await verifyModel(model, load);
+    const checks = await verifyModel(model, createEngine);
     assert.deepEqual(failures(checks), []);
   });
 }
@@ -171,7 +192,7 @@ for (const [name, [op, gradient, seen]] of Object.entries(broken)) {
     };
     const layers = /gradient at (\w+)/.exec(seen.source)?.slice(1) ?? ['Logits'];
     const checks = await withGradient(op, wrong, () =>
-      verifyModel('lenet', createWasmEngine, { layers }),
+      verifyModel('lenet', createWasmEngine, layers),
     );
     assert.ok(
       failures(checks).some((what) => seen.test(what)),
@@ -179,6 +200,116 @@ for (const [name, [op, gradient, seen]] of Object.entries(broken)) {
     );
   });
 }
+
+test('a gradient that is lost on the way is wrong, not too small to be checked', async () => {
+  const lost: OpGradient = (_node, [dy]) => [() => mul(dy!, 0)];
+  const checks = await withGradient('Relu', lost, () =>
+    verifyModel('lenet', createWasmEngine, ['pool2']),
+  );
+  const { outcome } = checks.find(({ what }) => what.startsWith('gradient at pool2'))!;
+  assert.equal(outcome, 'failed');
+});
+
+/** Feeds with the label that the network gives each item. */
+async function withOwnLabels(session: Session, feeds: Feeds): Promise<Feeds> {
+  const { data, shape } = (await session.run('verify', feeds))['logits']!;
+  const classes = shape[1]!;
+  const labels = feeds.labels.data.map((_, row) => argMax(data, row * classes, classes));
+  return { ...feeds, labels: { ...feeds.labels, data: labels } };
+}
+
+/** So sure of each class that the loss of a right one is exactly 0. */
+const certain = (name: string, data: Float32Array) => {
+  if (name === 'LeNet/fc4/weights') for (const i of data.keys()) data[i]! *= 1e6;
+};
+
+for (const [createEngine, skipped] of [
+  [createWasmEngine, false],
+  [loadTensorFlowEngine, skip],
+] as const) {
+  const engine = createEngine === createWasmEngine ? 'wasm' : 'tensorflow';
+  test(`a loss of exactly 0 cannot be checked on ${engine}`, { skip: skipped }, async () => {
+    const { graph, session, feedsOf } = await load('lenet', createEngine, undefined, certain);
+    const feeds = await withOwnLabels(session, feedsOf(0));
+    const verification = await verify(graph, session, [feeds], 1);
+    session.close();
+    assert.equal(verification.largestLoss, 0);
+    assert.deepEqual(
+      new Set(verification.checks.map(({ outcome }) => outcome)),
+      new Set(['unchecked']),
+    );
+    const lines = checksText(verification.checks).split('\n').slice(1);
+    for (const line of lines) assert.match(line, /^unchecked {2}\S.* {2}\d\.\de-\d$/);
+    assert.match(
+      verdict(verification),
+      /^14 of 14 checks cannot be made on these 3 items: .* The largest loss is 0\.0e\+0 nats;/,
+    );
+  });
+}
+
+test('where the loss is 0, further batches are looked at until there is something to check', async () => {
+  const { graph, session, feedsOf } = await load('lenet', createWasmEngine, undefined, certain);
+  const easy = await withOwnLabels(session, feedsOf(0));
+  const taken: string[] = [];
+  async function* batches() {
+    for (const [name, feeds] of Object.entries({ easy, hard: feedsOf(0), unneeded: feedsOf(1) })) {
+      taken.push(name);
+      yield feeds;
+    }
+  }
+  const { checks, items } = await verify(graph, session, batches(), 1);
+  session.close();
+  assert.deepEqual(taken, ['easy', 'hard']);
+  assert.equal(items, 6);
+  assert.deepEqual(failures(checks), []);
+});
+
+test('a layer that is 0 for all items cannot be checked; the others can', async () => {
+  const { graph, session, feedsOf } = await load(
+    'lenet',
+    createWasmEngine,
+    ['pool2', 'Logits'],
+    (name, data) => {
+      if (name.startsWith('LeNet/conv2')) data.fill(0);
+    },
+  );
+  const verification = await verify(graph, session, [feedsOf(0)], 1);
+  session.close();
+  const unchecked = verification.checks.filter(({ outcome }) => outcome === 'unchecked');
+  assert.deepEqual(names(unchecked), [
+    'S at conv1 = S at pool1, each item',
+    'S at conv2 = S at pool2, each item',
+    'S at pool2 = S at Flatten, each item',
+    'gradient at pool2 = central difference',
+  ]);
+  assert.ok(verification.checks.every(({ outcome }) => outcome !== 'failed'));
+  assert.match(verdict(verification), /\nThe other \d+ checks hold\.$/);
+});
+
+test('Hs of a run is looked at also when it has no Hm', async () => {
+  const folder = temporaryFolder();
+  writeSmallMnist(folder, 30, 10);
+  const model = writeResidualNetwork(folder);
+  const { variables } = buildPredictionGraph({
+    network: await loadNetwork(model),
+    numClasses: 10,
+    input: imageInput([28, 28, 1]),
+  });
+  await saveCheckpoint(folder, 7, new Map(Object.entries(initialValues(variables, 1))), 1);
+  const flags = { dataset_name: 'mnist', dataset_dir: folder, hs: 'unit', hm: [], seed: 1 };
+  const record = { flags, precision: {}, dataset: {} };
+  writeFileSync(join(folder, 'run.json'), JSON.stringify(record));
+  const { code, stdout, stderr } = await losslens([
+    'verify',
+    '--engine=wasm',
+    `--checkpoint_path=${folder}`,
+    `--model_name=${model}`,
+    '--num_batches=1',
+  ]);
+  assert.equal(code, 0, stderr);
+  const compared = [...stdout.matchAll(/gradient at (\w+) = /g)].map(([, name]) => name);
+  assert.deepEqual(compared, ['unit']);
+});
 
 test('the command says what holds, and of which layers the sums mean little', async () => {
   const data = temporaryFolder();

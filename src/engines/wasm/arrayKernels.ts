@@ -13,7 +13,6 @@ function intTensor(values: readonly number[]): tf.Tensor {
 export const arrayKernels: KernelTable = {
   Identity: (_node, [x]) => tf.clone(x!),
   IdentityN: (_node, inputs) => inputs.map((x) => tf.clone(x)),
-  StopGradient: (_node, [x]) => tf.clone(x!),
   // bfloat16 is computed as float32 here.
   Cast: (node, [x]) => {
     const { dtype } = node.outputs[0]!;

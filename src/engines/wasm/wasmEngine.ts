@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
 import { NoEngineError } from '../../errors.ts';
 import type { Graph, Node, Tensor } from '../../graph/graph.ts';
+import { nodesBefore } from '../../graph/walk.ts';
 import type { Engine, HostTensor, Session, Signature, Signatures } from '../engine.ts';
 import { checkFeeds } from '../feeds.ts';
 import { arrayKernels } from './arrayKernels.ts';
@@ -46,13 +47,7 @@ interface Plan {
 /** Nodes that the outputs depend on, by value or by control input, in graph order. */
 function planSignature(graph: Graph, signature: Signature): Plan {
   const outputs = Object.values(signature.outputs);
-  const needed = new Set<Node>();
-  const waiting = outputs.map(({ node }) => node);
-  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    if (needed.has(node)) continue;
-    needed.add(node);
-    waiting.push(...node.inputs.map((input) => input.node), ...node.controlInputs);
-  }
+  const needed = nodesBefore(outputs);
   const nodes = graph.nodes.filter((node) => needed.has(node));
   const missing = nodes.find(
     ({ op }) => !ownOps.has(op) && kernels[op] === undefined && updates[op] === undefined,

@@ -48,11 +48,6 @@ export function identity(x: Tensor, options: OpOptions = {}): Tensor {
   return addOp(x.graph, 'Identity', [x], { T: { type: x.dtype } }, x.dtype, x.shape, options);
 }
 
-/** The value, with no gradient through it (TF op StopGradient). */
-export function stopGradient(x: Tensor, options: OpOptions = {}): Tensor {
-  return addOp(x.graph, 'StopGradient', [x], { T: { type: x.dtype } }, x.dtype, x.shape, options);
-}
-
 /**
  * The same value with a derivative of our own in place of the one that its ops would give
  * (TF op IdentityN).

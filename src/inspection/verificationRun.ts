@@ -1,0 +1,102 @@
+/** One run of `losslens verify`. */
+import { dirname } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
+import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
+import { readVariables } from '../checkpoint/variables.ts';
+import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
+import { loadTrainingData, type TrainingDataOptions } from '../input/trainingData.ts';
+import { initialValues } from '../model/initialValues.ts';
+import { loadNetwork } from '../nets/factory.ts';
+import { networkTitle } from '../nets/ownNetwork.ts';
+import type { ItemInput } from '../preprocessing/itemInput.ts';
+import { prepareItems } from '../preprocessing/prepareItems.ts';
+import { permutation, random } from '../random.ts';
+import { layersOfRun } from './layersOfRun.ts';
+import { verify } from './verification.ts';
+import { buildVerificationGraph, type Feeds } from './verificationGraph.ts';
+import { checksText, mixedText, verdict } from './verificationReport.ts';
+
+/** What is verified: the flags of `losslens verify`. */
+export interface VerificationOptions extends TrainingDataOptions {
+  readonly use_grayscale: boolean;
+  readonly max_sequence_length: number | undefined;
+  readonly hs: string | undefined;
+  readonly hm: readonly string[];
+  /** undefined for the initial weights. */
+  readonly checkpoint_path: string | undefined;
+  /** Layers whose gradients are compared; empty for those of the run. */
+  readonly layers: readonly string[];
+  readonly batch_size: number;
+  readonly num_batches: number;
+  readonly engine: EngineChoice;
+}
+
+/** Batches of all items in a random order, prepared when they are asked for. */
+async function* batchesOf(
+  dataset: Dataset,
+  preprocessing: string,
+  input: ItemInput,
+  { batch_size: batchSize, seed }: VerificationOptions,
+): AsyncGenerator<Feeds, void, undefined> {
+  const order = permutation(dataset.items.length, random(seed));
+  for (let batch = 0; batch * batchSize < order.length; batch++) {
+    const some = order.subarray(batch * batchSize, (batch + 1) * batchSize);
+    const items = Array.from(some, (i) => dataset.items[i]!);
+    const prepared = await prepareItems(dataset, items, preprocessing, input);
+    yield {
+      [prepared.input.name]: prepared.input,
+      labels: prepared.labels,
+      dropout_seed: { data: Int32Array.of(seed, batch), shape: [2] },
+    };
+  }
+}
+
+/**
+ * Checks the loss contributions of a network on some of its data and prints what was found.
+ *
+ * @returns  whether no check failed
+ * @throws UserError  for what the user can mend
+ */
+export async function runVerification(options: VerificationOptions): Promise<boolean> {
+  const { checkpoint_path: path, batch_size: batchSize, num_batches: numBatches } = options;
+  const checkpoint = path === undefined ? undefined : await resolveCheckpoint(path);
+  const network = await loadNetwork(options.model_name);
+  const { dataset } = await loadTrainingData(options);
+  const input = await networkInput(
+    network,
+    dataset,
+    { ...options, imageSize: options.train_image_size },
+    checkpoint === undefined ? undefined : () => recordedVocabulary(dirname(checkpoint)),
+  );
+  const layers = options.layers.length > 0 ? options.layers : layersOfRun(options);
+  const graph = buildVerificationGraph({
+    network,
+    numClasses: dataset.classNames.length,
+    input,
+    layers: layers.length > 0 ? layers : undefined,
+  });
+  const { engine } = await selectEngine(options.engine);
+  const session = await engine.load(graph.graph, graph.signatures);
+  try {
+    const values =
+      checkpoint === undefined
+        ? initialValues(graph.variables, options.seed)
+        : await readVariables(checkpoint, graph.variables);
+    await session.run('assign', values);
+    process.stdout.write(
+      `${networkTitle(options.model_name)} ${checkpoint === undefined ? 'with its initial weights' : `of ${checkpoint}`}, ` +
+        `${numBatches} × ${batchSize} items of ${dataset.name} ${dataset.split}, as in the training; ${engine.name}\n\n`,
+    );
+    const preprocessing = options.preprocessing_name ?? network.preprocessingName;
+    const batches = batchesOf(dataset, preprocessing, input, options);
+    const verification = await verify(graph, session, batches, numBatches);
+    const { checks } = verification;
+    process.stdout.write(
+      `${checksText(checks)}\n${mixedText(graph.layers)}\n${verdict(verification)}\n`,
+    );
+    return checks.every(({ outcome }) => outcome !== 'failed');
+  } finally {
+    session.close();
+  }
+}
