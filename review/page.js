@@ -253,11 +253,11 @@ function undo() {
   changed(item, 0);
 }
 
-/** One line of comma-separated values (RFC 4180); a field has no line ends. */
-function csvLine(fields) {
+/** One record of comma-separated values (RFC 4180). */
+function csvRecord(fields) {
   const field = (value) => {
-    const text = String(value ?? '').replace(/\s*[\r\n]+\s*/g, ' ');
-    return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    const text = String(value ?? '');
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return `${fields.map(field).join(',')}\n`;
 }
@@ -299,7 +299,7 @@ function labelsCsv() {
     ];
   });
   return [header, ...kept.map((row) => header.map((name) => row[name])), ...rows]
-    .map(csvLine)
+    .map(csvRecord)
     .join('');
 }
 

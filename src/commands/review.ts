@@ -20,7 +20,7 @@ import {
   renderReviewPage,
   reviewCsv,
 } from '../review/reviewPage.ts';
-import { rankItems, readScoredItems, type ScoredItem } from '../runFiles/scoredItems.ts';
+import { readRankedItems, type ScoredItem } from '../runFiles/scoredItems.ts';
 import { stepsPerEpoch } from '../training/schedule.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { addFlags, type FlagValues, integer, optionalText, text } from './flags.ts';
@@ -116,24 +116,28 @@ function previousRows(changes: readonly LabelChange[], classNames: readonly stri
   }));
 }
 
+function pageScoreOf(name: string): PageScore {
+  const { first = 'highest', help = name } = scores.get(name) ?? {};
+  return { name, first, help };
+}
+
 async function review(given: FlagValues<typeof reviewFlags>): Promise<void> {
   const folder = given.train_dir;
-  const table = await readScoredItems(join(folder, 'items.csv'));
-  const { scoreNames } = table;
-  const index = scoreNames.indexOf(given.rank_by);
-  if (index < 0) {
-    throw new UsageError(
-      `--rank_by: got "${given.rank_by}"; expected one of ${scoreNames.join(', ')}.`,
-    );
-  }
-  const pageScores = scoreNames.map((name): PageScore => {
-    const { first = 'highest', help = name } = scores.get(name) ?? {};
-    return { name, first, help };
+  const {
+    scoreNames,
+    total,
+    items: ranked,
+  } = await readRankedItems(join(folder, 'items.csv'), given.top, (names) => {
+    if (!names.includes(given.rank_by)) {
+      throw new UsageError(
+        `--rank_by: got "${given.rank_by}"; expected one of ${names.join(', ')}.`,
+      );
+    }
+    return pageScoreOf(given.rank_by);
   });
-  const { rank_by, num_views, output_dir, top, ...ofRun } = given;
+  const { rank_by, num_views, output_dir, top: _, ...ofRun } = given;
   const flags = await resolveRunFlags(folder, ofRun);
   const { dataset, labelChanges } = await loadTrainingData(flags);
-  const ranked = rankItems(table.items, index, pageScores[index]!.first, top);
   const views = await drawViews(flags, folder, dataset, ranked.slice(0, num_views));
   const items: PageItem[] = [];
   for (const item of ranked) {
@@ -148,9 +152,9 @@ async function review(given: FlagValues<typeof reviewFlags>): Promise<void> {
   const page = await renderReviewPage({
     id: createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16),
     title: basename(resolve(folder)),
-    description: `${items.length} of ${table.items.length} items of ${dataset.name} ${dataset.split}, the most suspicious by ${rank_by}; ${flags.model_name}, ${folder}`,
+    description: `${items.length} of ${total} items of ${dataset.name} ${dataset.split}, the most suspicious by ${rank_by}; ${flags.model_name}, ${folder}`,
     classes: dataset.classNames,
-    scores: pageScores,
+    scores: scoreNames.map(pageScoreOf),
     sortBy: rank_by,
     viewCaption: views.caption,
     items,

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import type { Thumbnail } from '../../datasets/images/thumbnail.ts';
 import { toCsv } from '../files/csv.ts';
 import { packageRoot } from '../packageRoot.ts';
-import { itemColumns } from '../runFiles/itemsFile.ts';
-import type { ScoredItem } from '../runFiles/scoredItems.ts';
+import { itemHeader, itemRow, type ScoredItem } from '../runFiles/scoredItems.ts';
 
 /** A score as the page explains it. */
 export interface PageScore {
@@ -61,17 +60,8 @@ export async function renderReviewPage(page: ReviewPage): Promise<string> {
 
 /** The same items as a table, in their order: columns as in items.csv, after the rank. */
 export function reviewCsv(items: readonly ScoredItem[], scoreNames: readonly string[]): string {
-  const header = ['rank', ...itemColumns, ...scoreNames];
-  const rows = items.map((item, i) => [
-    i + 1,
-    item.item,
-    item.file,
-    item.label,
-    item.output,
-    item.suggestedLabel,
-    item.suggestedProbability ?? '',
-    item.epochs,
-    ...item.scores.map((score) => score ?? ''),
-  ]);
-  return toCsv(header, rows);
+  return toCsv(
+    ['rank', ...itemHeader(scoreNames)],
+    items.map((item, i) => [i + 1, ...itemRow(item)]),
+  );
 }

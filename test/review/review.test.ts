@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { parse } from 'csv-parse/sync';
 import type { Browser, Page } from 'playwright-core';
 import { loadMnist } from '../../datasets/formats/mnist.ts';
 import { applyLabelsFile } from '../../datasets/labels/labelsFile.ts';
-import { csvFields } from '../../src/files/csv.ts';
+
 import { type PageItem, type ReviewPage, renderReviewPage } from '../../src/review/reviewPage.ts';
 import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { launchBrowser, skipWithoutBrowser } from '../tensorboard/browser.ts';
@@ -30,11 +31,7 @@ const trainArguments = (folder: string, ...more: readonly string[]) => [
 
 /** A CSV file as objects by its header. */
 function readCsv(path: string): Record<string, string>[] {
-  const [header, ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n');
-  const names = csvFields(header!)!;
-  return lines.map((line) =>
-    Object.fromEntries(csvFields(line)!.map((field, i) => [names[i]!, field])),
-  );
+  return parse(readFileSync(path), { columns: true });
 }
 
 const trained = await losslens(trainArguments(trainDir));
@@ -248,7 +245,7 @@ test('labels.csv trains again: relabelled, dropped, and accounted for', {
 
 const madeItem = (item: number, label: string): PageItem => ({
   item,
-  file: `folder, "x"/${item}.png`,
+  file: ` folder, "x"/\n${item}.png`,
   label,
   output: label,
   suggestedLabel: label,
@@ -296,5 +293,5 @@ test('a thousand texts of any characters; what the run was trained with stays in
       ['2', 'a "b", c', 'keep', ''],
     ],
   );
-  assert.equal(rows[1]!['file'], 'folder, "x"/2.png');
+  assert.equal(rows[1]!['file'], ' folder, "x"/\n2.png');
 });
