@@ -6,16 +6,21 @@ import type { Dataset } from '../dataset.ts';
 /** Columns that a file must have. */
 const requiredColumns = ['item', 'label'] as const;
 /** What the column `decision`, where there is one, may say; without a word the label holds. */
-const decisions = ['keep', 'relabel', 'drop', ''] as const;
+const knownDecisions = ['keep', 'relabel', 'drop', ''] as const;
 
-/** What a labels file changes of one item. */
-export interface LabelChange {
+/** What a labels file says of one item. */
+export interface LabelDecision {
   readonly itemIndex: number;
   readonly labelBefore: number;
   /** null when the item is dropped: it is not to be trained on. */
   readonly label: number | null;
   /** The whole row by column, for the record: who reviewed it may have noted why and when. */
   readonly row: Readonly<Record<string, string>>;
+}
+
+/** Whether a decision is other than to keep the label. */
+function isChange({ labelBefore, label }: LabelDecision): boolean {
+  return label !== labelBefore;
 }
 
 /** One row of the file, by column. */
@@ -47,18 +52,19 @@ async function readRows(path: string): Promise<Row[]> {
  * @param path  CSV with a header that has the columns item (an index in the source order) and label
  *              (a class name, or its number), in any order and among others; of these, decision may
  *              say `drop`, and then the label may be empty
- * @returns     the data set with these labels and items, and what is changed or dropped in order of the lines
+ * @returns     the data set with these labels and items, what was decided in order of the lines, and of
+ *              that what drops an item or gives it another label
  * @throws UserError  naming the line of an unknown item, label or decision, or of an item that
  *                    comes twice
  */
 export async function applyLabelsFile<D extends Dataset>(
   dataset: D,
   path: string,
-): Promise<{ dataset: D; changes: readonly LabelChange[] }> {
+): Promise<{ dataset: D; decisions: readonly LabelDecision[]; changes: readonly LabelDecision[] }> {
   const byName = new Map(dataset.classNames.map((name, label) => [name, label]));
   const labels = dataset.labels.slice();
   const lineOfItem = new Map<number, number>();
-  const changes: LabelChange[] = [];
+  const decisions: LabelDecision[] = [];
   for (const { line, row } of await readRows(path)) {
     const where = `${path}, line ${line}`;
     const item = row['item']!.trim();
@@ -72,14 +78,14 @@ export async function applyLabelsFile<D extends Dataset>(
     }
     lineOfItem.set(itemIndex, line);
     const decision = row['decision']?.trim() ?? '';
-    if (!decisions.some((known) => known === decision)) {
+    if (!knownDecisions.some((known) => known === decision)) {
       throw new UserError(
         `${where}: got decision "${decision}"; expected keep, relabel, drop or nothing.`,
       );
     }
     const labelBefore = labels[itemIndex]!;
     if (decision === 'drop') {
-      changes.push({ itemIndex, labelBefore, label: null, row });
+      decisions.push({ itemIndex, labelBefore, label: null, row });
       continue;
     }
     // Spaces may be part of a class's name; most often they are not.
@@ -92,12 +98,11 @@ export async function applyLabelsFile<D extends Dataset>(
         `${where}: got label "${given}"; expected one of ${known}${dataset.classNames.length > 20 ? ', …' : ''}, or its number.`,
       );
     }
-    if (labelBefore === label) continue;
     labels[itemIndex] = label;
-    changes.push({ itemIndex, labelBefore, label, row });
+    decisions.push({ itemIndex, labelBefore, label, row });
   }
-  const dropped = new Set(changes.filter(({ label }) => label === null).map((c) => c.itemIndex));
+  const dropped = new Set(decisions.filter(({ label }) => label === null).map((d) => d.itemIndex));
   const items = dataset.items.filter((itemIndex) => !dropped.has(itemIndex));
   if (items.length === 0) throw new UserError(`${path}: drops all items; expected one to keep.`);
-  return { dataset: { ...dataset, labels, items }, changes };
+  return { dataset: { ...dataset, labels, items }, decisions, changes: decisions.filter(isChange) };
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { LabelChange } from '../../datasets/labels/labelsFile.ts';
+import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
 import { csvRows, readCsv, toCsv } from '../files/csv.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 
@@ -27,7 +27,7 @@ const header = [
 export async function appendLabelChanges(
   trainDir: string,
   labelsFile: string,
-  changes: readonly LabelChange[],
+  changes: readonly LabelDecision[],
   classNames: readonly string[],
 ): Promise<void> {
   const path = join(trainDir, 'label_changes.csv');

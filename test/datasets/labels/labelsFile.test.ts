@@ -57,8 +57,12 @@ test('a class whose name is a number is meant by its name', async (t) => {
 test('a row may say that its item is dropped; then its label does not matter', async (t) => {
   const content =
     'item,label,decision,note\n0,dog,relabel,\n1,,drop,blurred\n2,cat,,\n3,cat,keep,\n';
-  const { dataset: relabeled, changes } = await apply(t, content);
+  const { dataset: relabeled, changes, decisions } = await apply(t, content);
   assert.deepEqual([...relabeled.labels], [1, 1, 0, 0, 1]);
+  assert.deepEqual(
+    decisions.map(({ itemIndex }) => itemIndex),
+    [0, 1, 2, 3],
+  );
   assert.deepEqual([...relabeled.items], [0, 2, 3, 4]);
   assert.deepEqual(
     changes.map(({ itemIndex, label }) => [itemIndex, label]),
