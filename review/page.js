@@ -253,54 +253,55 @@ function undo() {
   changed(item, 0);
 }
 
-/** One line of comma-separated values (RFC 4180); a field has no line ends. */
-function csvLine(fields) {
+/** One record of comma-separated values (RFC 4180). */
+function csvRecord(fields) {
   const field = (value) => {
-    const text = String(value ?? '').replace(/\s*[\r\n]+\s*/g, ' ');
-    return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    const text = String(value ?? '');
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return `${fields.map(field).join(',')}\n`;
 }
 
+/** Columns of labels.csv; those that an earlier one has beside them follow. */
+const labelColumns = [
+  'item',
+  'label',
+  'decision',
+  'old_label',
+  'suggested_label',
+  'suggested_probability',
+  'score_name',
+  'score',
+  'time',
+  'note',
+  'file',
+];
+
 /** The decisions as labels.csv, after those that the run was trained with already. */
 function labelsCsv() {
-  const header = [
-    'item',
-    'label',
-    'decision',
-    'old_label',
-    'suggested_label',
-    'suggested_probability',
-    'score_name',
-    'score',
-    'time',
-    'note',
-    'file',
-  ];
   const kept = previous.filter(({ item }) => decisions[item] === undefined);
   const rows = items.flatMap((item) => {
     const made = decisions[item.item];
     if (!made) return [];
-    const score = item.scores[scores.findIndex(({ name }) => name === made.sort)];
     return [
-      [
-        item.item,
-        made.decision === 'drop' ? '' : made.label,
-        made.decision,
-        item.label,
-        item.suggestedLabel,
-        item.suggestedProbability,
-        made.sort,
-        score,
-        made.time,
-        made.note,
-        item.file,
-      ],
+      {
+        item: item.item,
+        label: made.decision === 'drop' ? '' : made.label,
+        decision: made.decision,
+        old_label: item.label,
+        suggested_label: item.suggestedLabel,
+        suggested_probability: item.suggestedProbability,
+        score_name: made.sort,
+        score: item.scores[scores.findIndex(({ name }) => name === made.sort)],
+        time: made.time,
+        note: made.note,
+        file: item.file,
+      },
     ];
   });
-  return [header, ...kept.map((row) => header.map((name) => row[name])), ...rows]
-    .map(csvLine)
-    .join('');
+  const columns = [...new Set([...labelColumns, ...kept.flatMap(Object.keys)])];
+  const records = [...kept, ...rows].map((row) => columns.map((name) => row[name]));
+  return [columns, ...records].map(csvRecord).join('');
 }
 
 function download() {

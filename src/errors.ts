@@ -1,4 +1,5 @@
 /** What a user can do wrong, as errors that the command line prints as one line (no stack). */
+import { getSystemErrorMap } from 'node:util';
 
 /**
  * Something that the user can mend: a damaged file, a layer that does not exist, a full disk.
@@ -31,4 +32,31 @@ export class WriteError extends UserError {
 export function writeError(path: string, error: unknown): UserError {
   if (error instanceof UserError) return error;
   return new WriteError(`${path}: cannot be written to (${(error as Error).message}).`);
+}
+
+/** What the system says, in words: "permission denied" for EACCES. */
+function reasonOf(error: unknown): string {
+  const { code, errno, message } = error as NodeJS.ErrnoException;
+  if (code === 'EISDIR') return 'it is a folder';
+  if (code === 'ENOENT') return 'no such file or folder';
+  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? message;
+}
+
+/** What a message says of a file that cannot be read, beside its path and the reason. */
+export interface ReadAdvice {
+  /** The flag that names the file. */
+  readonly flag?: string;
+  /** Where in the file the reading failed, from 0. */
+  readonly byte?: number;
+  /** What was expected there, or what to do: the end of the sentence. */
+  readonly remedy?: string;
+}
+
+/** What a user is told when a file or folder cannot be read. */
+export function unreadable(path: string, error: unknown, advice: ReadAdvice = {}): UserError {
+  if (error instanceof UserError) return error;
+  const { flag, byte, remedy } = advice;
+  const where = `${flag === undefined ? '' : `${flag}: `}${path}${byte === undefined ? '' : `, byte ${byte}`}`;
+  const end = remedy === undefined ? '' : `; ${remedy}`;
+  return new UserError(`${where}: cannot be read (${reasonOf(error)})${end}.`);
 }

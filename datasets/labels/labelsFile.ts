@@ -1,16 +1,15 @@
 /** Replaces labels by those of a CSV file, such as a review gives them, and says which items it drops. */
-import { readFile } from 'node:fs/promises';
 import { UserError } from '../../src/errors.ts';
-import { csvFields } from '../../src/files/csv.ts';
+import { type CsvRecord, readCsv } from '../../src/files/csv.ts';
 import type { Dataset } from '../dataset.ts';
 
 /** Columns that a file must have. */
 const requiredColumns = ['item', 'label'] as const;
 /** What the column `decision`, where there is one, may say; without a word the label holds. */
-const decisions = ['keep', 'relabel', 'drop', ''] as const;
+const knownDecisions = ['keep', 'relabel', 'drop', ''] as const;
 
-/** What a labels file changes of one item. */
-export interface LabelChange {
+/** What a labels file says of one item. */
+export interface LabelDecision {
   readonly itemIndex: number;
   readonly labelBefore: number;
   /** null when the item is dropped: it is not to be trained on. */
@@ -19,12 +18,32 @@ export interface LabelChange {
   readonly row: Readonly<Record<string, string>>;
 }
 
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UserError(`--labels_file: ${path} cannot be read (${(error as Error).message}).`);
-  }
+/** Whether a decision is other than to keep the label. */
+function isChange({ labelBefore, label }: LabelDecision): boolean {
+  return label !== labelBefore;
+}
+
+/** One row of the file, by column. */
+interface Row {
+  /** Where it begins, from 1. */
+  readonly line: number;
+  readonly row: Readonly<Record<string, string>>;
+}
+
+/** @throws UserError  when the file cannot be read or lacks a column, or naming the line that is none */
+async function readRows(path: string): Promise<Row[]> {
+  const read = async (header: readonly string[], records: AsyncIterable<CsvRecord>) => {
+    const names = header.map((name) => name.trim());
+    if (requiredColumns.some((name) => !names.includes(name))) {
+      throw new UserError(`${path}, line 1: got "${header}"; expected the columns item and label.`);
+    }
+    const rows: Row[] = [];
+    for await (const { line, fields } of records) {
+      rows.push({ line, row: Object.fromEntries(names.map((name, i) => [name, fields[i]!])) });
+    }
+    return rows;
+  };
+  return readCsv(path, read, { flag: '--labels_file' });
 }
 
 /**
@@ -33,33 +52,22 @@ async function readText(path: string): Promise<string> {
  * @param path  CSV with a header that has the columns item (an index in the source order) and label
  *              (a class name, or its number), in any order and among others; of these, decision may
  *              say `drop`, and then the label may be empty
- * @returns     the data set with these labels and items, and what is changed or dropped in order of the lines
+ * @returns     the data set with these labels and items, what was decided in order of the lines, and of
+ *              that what drops an item or gives it another label
  * @throws UserError  naming the line of an unknown item, label or decision, or of an item that
  *                    comes twice
  */
 export async function applyLabelsFile<D extends Dataset>(
   dataset: D,
   path: string,
-): Promise<{ dataset: D; changes: readonly LabelChange[] }> {
-  const content = await readText(path);
-  const [header = '', ...lines] = content.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const names = csvFields(header) ?? [];
-  if (requiredColumns.some((name) => !names.includes(name))) {
-    throw new UserError(`${path}, line 1: got "${header}"; expected the columns item and label.`);
-  }
+): Promise<{ dataset: D; decisions: readonly LabelDecision[]; changes: readonly LabelDecision[] }> {
   const byName = new Map(dataset.classNames.map((name, label) => [name, label]));
   const labels = dataset.labels.slice();
   const lineOfItem = new Map<number, number>();
-  const changes: LabelChange[] = [];
-  for (const [i, line] of lines.entries()) {
-    if (line.trim() === '') continue;
-    const where = `${path}, line ${i + 2}`;
-    const fields = csvFields(line);
-    if (fields === null || fields.length !== names.length) {
-      throw new UserError(`${where}: got "${line}"; expected ${names.length} fields.`);
-    }
-    const row = Object.fromEntries(names.map((name, column) => [name, fields[column]!]));
-    const item = row['item']!;
+  const decisions: LabelDecision[] = [];
+  for (const { line, row } of await readRows(path)) {
+    const where = `${path}, line ${line}`;
+    const item = row['item']!.trim();
     const itemIndex = /^\d+$/.test(item) ? Number(item) : Number.NaN;
     if (!(itemIndex < dataset.size)) {
       throw new UserError(`${where}: got item "${item}"; expected 0 to ${dataset.size - 1}.`);
@@ -68,19 +76,20 @@ export async function applyLabelsFile<D extends Dataset>(
     if (before !== undefined) {
       throw new UserError(`${where}: item ${itemIndex} is in line ${before} already.`);
     }
-    lineOfItem.set(itemIndex, i + 2);
-    const decision = row['decision'] ?? '';
-    if (!decisions.some((known) => known === decision)) {
+    lineOfItem.set(itemIndex, line);
+    const decision = row['decision']?.trim() ?? '';
+    if (!knownDecisions.some((known) => known === decision)) {
       throw new UserError(
         `${where}: got decision "${decision}"; expected keep, relabel, drop or nothing.`,
       );
     }
     const labelBefore = labels[itemIndex]!;
     if (decision === 'drop') {
-      changes.push({ itemIndex, labelBefore, label: null, row });
+      decisions.push({ itemIndex, labelBefore, label: null, row });
       continue;
     }
-    const given = row['label']!;
+    // Spaces may be part of a class's name; most often they are not.
+    const given = byName.has(row['label']!) ? row['label']! : row['label']!.trim();
     // A class may have a number for a name: the name comes first.
     const label = byName.get(given) ?? (/^\d+$/.test(given) ? Number(given) : Number.NaN);
     if (!(label < dataset.classNames.length)) {
@@ -89,12 +98,11 @@ export async function applyLabelsFile<D extends Dataset>(
         `${where}: got label "${given}"; expected one of ${known}${dataset.classNames.length > 20 ? ', …' : ''}, or its number.`,
       );
     }
-    if (labelBefore === label) continue;
     labels[itemIndex] = label;
-    changes.push({ itemIndex, labelBefore, label, row });
+    decisions.push({ itemIndex, labelBefore, label, row });
   }
-  const dropped = new Set(changes.filter(({ label }) => label === null).map((c) => c.itemIndex));
+  const dropped = new Set(decisions.filter(({ label }) => label === null).map((d) => d.itemIndex));
   const items = dataset.items.filter((itemIndex) => !dropped.has(itemIndex));
   if (items.length === 0) throw new UserError(`${path}: drops all items; expected one to keep.`);
-  return { dataset: { ...dataset, labels, items }, changes };
+  return { dataset: { ...dataset, labels, items }, decisions, changes: decisions.filter(isChange) };
 }

@@ -1,8 +1,7 @@
 /** `evaluations.jsonl`: what was evaluated when with which result; --watch goes on from it. */
-import { existsSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { appendJsonLines, dropLinesAfter } from '../files/jsonLines.ts';
+import { appendJsonLines, dropLinesAfter, readJsonLines } from '../files/jsonLines.ts';
 
 const fileName = 'evaluations.jsonl';
 
@@ -41,11 +40,10 @@ export class EvaluationLog {
     const path = join(folder, fileName);
     // The line of a process that was killed goes: its checkpoint is evaluated again.
     await dropLinesAfter(path, Number.POSITIVE_INFINITY);
-    const content = existsSync(path) ? await readFile(path, 'utf8') : '';
-    const lines = content.split('\n').filter((line) => line !== '');
-    const done = new Set(
-      lines.map((line) => EvaluationLog.#key(JSON.parse(line) as SavedCheckpoint)),
-    );
+    const done = new Set<string>();
+    for await (const record of readJsonLines(path)) {
+      done.add(EvaluationLog.#key(record as SavedCheckpoint));
+    }
     return new EvaluationLog(path, done);
   }
 

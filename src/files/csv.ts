@@ -1,15 +1,13 @@
-/** Comma-separated values. */
+/** Comma-separated values (RFC 4180). */
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
+import { CsvError, parse } from 'csv-parse';
+import { stringify } from 'csv-stringify/sync';
+import { type ReadAdvice, UserError, unreadable } from '../errors.ts';
 
-function csvField(value: string | number): string {
-  const field = String(value);
-  return /[",\n\r]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
-}
-
-/** Rows as comma-separated values (RFC 4180, lines end in \n). */
+/** Rows as comma-separated values; lines end in \n. */
 export function csvRows(rows: Iterable<readonly (string | number)[]>): string {
-  let text = '';
-  for (const row of rows) text += `${row.map(csvField).join(',')}\n`;
-  return text;
+  return stringify([...rows]);
 }
 
 /**
@@ -24,18 +22,99 @@ export function toCsv(
   return csvRows([header]) + csvRows(rows);
 }
 
-/**
- * Fields of one line of comma-separated values (RFC 4180), or null when quotes do not match. A field
- * does not go on in the next line: items and class names have no line ends.
- */
-export function csvFields(line: string): string[] | null {
-  const fields: string[] = [];
-  const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y;
-  for (let end = false; !end; ) {
-    const match = field.exec(line);
-    if (match === null) return null;
-    fields.push(match[1]?.replaceAll('""', '"') ?? match[2]!.trim());
-    end = match[3] === '';
+/** One record of a file. */
+export interface CsvRecord {
+  /** Where it begins, from 1. */
+  readonly line: number;
+  /** As many as the first record has; outer spaces belong to them. */
+  readonly fields: readonly string[];
+}
+
+/** What a record is at most, in bytes: a quote that nothing closes must not take all memory. */
+const maxRecordBytes = 2 ** 24;
+
+function lineEndsIn(fields: readonly string[]): number {
+  return fields.reduce((count, field) => count + (field.match(/\r\n|\n|\r/g)?.length ?? 0), 0);
+}
+
+/** What csv-parse says, in words for people; undefined of what is no fault of the file's content. */
+function faultOf(error: unknown): string | undefined {
+  if (!(error instanceof CsvError)) return undefined;
+  // Its type has the codes with a prefix; one of them comes without.
+  switch (error.code.replace(/^CSV_/, '')) {
+    case 'QUOTE_NOT_CLOSED':
+      return 'opens a quote that nothing closes';
+    case 'MAX_RECORD_SIZE':
+      return `begins a record of more than ${maxRecordBytes} bytes; is a quote not closed?`;
+    default:
+      return 'has a quote inside a field; expected the whole field in quotes, and a quote in it twice';
   }
-  return fields;
+}
+
+async function* recordsOf(
+  path: string,
+  advice: ReadAdvice,
+): AsyncGenerator<CsvRecord, undefined, undefined> {
+  const parser = parse({
+    bom: true,
+    info: true,
+    max_record_size: maxRecordBytes,
+    record_delimiter: ['\r\n', '\n', '\r'],
+    relax_column_count: true,
+    skip_empty_lines: true,
+  });
+  // What fails on the way comes out of the parser.
+  pipeline(createReadStream(path), parser, () => {});
+  let columns: number | undefined;
+  let before = { lines: 0, empty_lines: 0 };
+  let nextLine = 1;
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{
+      record: string[];
+      info: typeof before;
+    }>) {
+      const emptyLines = info.empty_lines - before.empty_lines;
+      const line = nextLine + emptyLines;
+      // Of \r\n within quotes it counts two: then they are counted here.
+      const isOneLine = info.lines - before.lines === emptyLines + 1;
+      nextLine = line + 1 + (isOneLine ? 0 : lineEndsIn(record));
+      before = info;
+      if (record.length === 1 && record[0]!.trim() === '') continue;
+      columns ??= record.length;
+      if (record.length !== columns) {
+        const got = csvRows([record]).trimEnd();
+        throw new UserError(`${path}, line ${line}: got "${got}"; expected ${columns} fields.`);
+      }
+      yield { line, fields: record };
+    }
+  } catch (error) {
+    const fault = faultOf(error);
+    if (fault === undefined) throw unreadable(path, error, advice);
+    throw new UserError(`${path}, line ${nextLine}: ${fault}.`);
+  }
+  return undefined;
+}
+
+/**
+ * Reads a file of comma-separated values record by record, in bounded memory. A byte order mark is
+ * taken away, blank lines are skipped, lines may end in \n, \r\n or \r.
+ *
+ * @param read    gets the first record, empty in an empty file, and those after it; a UserError
+ *                ends them that names the line of a record that has not as many fields as the
+ *                first, or whose quotes do not match
+ * @param advice  what a message says when the file cannot be read
+ * @returns       what `read` returns
+ */
+export async function readCsv<T>(
+  path: string,
+  read: (header: readonly string[], records: AsyncIterable<CsvRecord>) => Promise<T>,
+  advice: ReadAdvice = {},
+): Promise<T> {
+  const records = recordsOf(path, advice);
+  try {
+    const header = (await records.next()).value?.fields ?? [];
+    return await read(header, records);
+  } finally {
+    await records.return(undefined);
+  }
 }

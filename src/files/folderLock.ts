@@ -1,53 +1,42 @@
 /** Keeps a second process out of a folder that one writes to. */
-import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { type FileHandle, mkdir, open, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.ts';
+import type { HeartbeatData } from './lockHeartbeat.ts';
+import { type Holder, isRunning, newHolder } from './lockHolder.ts';
 
 const lockName = 'losslens.lock';
-/** The holder touches its lock so often. */
-const heartbeatSeconds = 15;
-/** A lock of another machine that is untouched for so long is left from a process that was killed. */
-const staleSeconds = 180;
-/** What takes a lock over and takes longer was killed. */
-const takeoverSeconds = 10;
 
-/** Who holds a lock: what its file says, as JSON. */
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  /** Tells processes of the same number apart, where the system says when they started. */
-  readonly started: string | null;
+/** When a lock is taken to be left behind by a process that cannot be looked at from here. */
+export interface LockTiming {
+  /** The holder touches its lock so often. */
+  readonly heartbeatSeconds: number;
+  /** What is untouched for longer is watched: clocks of machines differ, and jump. */
+  readonly staleSeconds: number;
+  /** It is left behind when nothing happens for so long. */
+  readonly watchSeconds: number;
 }
+
+const defaultTiming: LockTiming = { heartbeatSeconds: 15, staleSeconds: 180, watchSeconds: 45 };
+/** Who takes a lock over holds its guard for milliseconds; it is asked again for so long. */
+const maxGuardSeconds = 10;
+const retrySeconds = 0.02;
 
 /** A lock that is held. */
 export interface FolderLock {
+  /**
+   * To be asked before something is written that must not be mixed up with another process' files.
+   *
+   * @throws UserError  when another process took the lock over, because this one was silent for long
+   */
+  assertHeld(): Promise<void>;
   /** Gives the folder free; folders that were made for it and are empty still are deleted. */
   release(): Promise<void>;
 }
 
-/** When a process started, in the kernel's clock ticks since boot (proc(5)); null off Linux. */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command's name may hold spaces; it ends with the last parenthesis.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null;
-  }
-}
-
-function isRunning({ pid, started }: Holder): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it runs as another user.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  return started === null || started === startOf(pid);
-}
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 
 /** Reads who holds a lock. @returns undefined when it is gone or says nothing */
 async function readHolder(path: string): Promise<Holder | undefined> {
@@ -58,35 +47,117 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   }
 }
 
-async function isStale(path: string, holder: Holder | undefined): Promise<boolean> {
-  if (holder?.host === hostname()) return !isRunning(holder);
-  const { mtimeMs } = await stat(path);
-  return Date.now() - mtimeMs > staleSeconds * 1000;
+/** When a file was touched, in milliseconds since 1970. */
+async function touchedAt(path: string): Promise<number> {
+  // Of a file that was just opened, network folders say what is, not what was.
+  const file = await open(path, 'r');
+  try {
+    return (await file.stat()).mtimeMs;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether a lock was left behind. @throws ENOENT when it is gone */
+async function isLeft(
+  path: string,
+  holder: Holder | undefined,
+  own: Holder,
+  { staleSeconds, watchSeconds, heartbeatSeconds }: LockTiming,
+): Promise<boolean> {
+  const runs = holder && isRunning(holder, own);
+  if (runs !== undefined) return !runs;
+  const touched = await touchedAt(path);
+  if (Math.abs(Date.now() - touched) < staleSeconds * 1000) return false;
+  process.stderr.write(`${path}: looks abandoned; watching it for ${watchSeconds} s\n`);
+  const end = performance.now() + watchSeconds * 1000;
+  while (performance.now() < end) {
+    await setTimeout((heartbeatSeconds / 5) * 1000);
+    if ((await touchedAt(path)) !== touched) return false;
+  }
+  return true;
+}
+
+/** Creates a lock's file. @returns null when there is one */
+async function create(path: string, content: string): Promise<FileHandle | null> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'wx');
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return null;
+    throw error;
+  }
+  try {
+    await file.write(content, 0);
+    return file;
+  } catch (error) {
+    // A full disk leaves it empty.
+    await file.close();
+    await rm(path, { force: true });
+    throw error;
+  }
 }
 
 /**
- * Puts one's own lock in the place of a stale one. Of several processes that find it stale one at a
- * time may look again and do so: the file that it holds meanwhile becomes the lock.
- *
- * @returns  whether the folder is locked by it now; if not, look at the lock again
+ * The file that one must hold to take a lock away, its own holder too. It is named after just this
+ * lock, so that nobody who looked earlier takes the next one away.
  */
-async function takeOver(path: string, own: Holder): Promise<boolean> {
-  const guard = `${path}.takeover`;
+function guardOf(path: string, holder: Holder | undefined): string {
+  return `${path}.${holder?.token ?? 'unknown'}`;
+}
+
+/**
+ * Creates a lock's file, or replaces one that was left behind; a guard that was left behind is
+ * replaced in the same way.
+ *
+ * @returns  the file, or who holds the lock
+ */
+async function acquire(
+  path: string,
+  own: Holder,
+  timing: LockTiming,
+): Promise<{ readonly file: FileHandle } | { readonly holder: Holder | undefined }> {
+  const end = performance.now() + maxGuardSeconds * 1000;
+  for (;;) {
+    const file = await create(path, JSON.stringify(own));
+    if (file !== null) return { file };
+    try {
+      const holder = await readHolder(path);
+      if (!(await isLeft(path, holder, own, timing))) return { holder };
+      const guard = guardOf(path, holder);
+      const guarded = await acquire(guard, own, timing);
+      if ('file' in guarded) {
+        if ((await readHolder(path))?.token === holder?.token) {
+          await rename(guard, path);
+          return guarded;
+        }
+        await guarded.file.close();
+        await rm(guard);
+      } else if (performance.now() > end) {
+        return { holder: guarded.holder };
+      }
+      await setTimeout(retrySeconds * 1000);
+    } catch (error) {
+      // Gone in between: try again.
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  }
+}
+
+/** Deletes a lock's file, unless it is another's by now: to that one this process seemed to be dead. */
+async function giveFree(path: string, own: Holder): Promise<void> {
+  const guard = guardOf(path, own);
+  let isGuarded = true;
   try {
-    await writeFile(guard, JSON.stringify(own), { flag: 'wx' });
+    await (await open(guard, 'wx')).close();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    // One is held for milliseconds, unless its process was killed just then.
-    if (Date.now() - (await stat(guard)).mtimeMs > takeoverSeconds * 1000) await rm(guard);
-    await setTimeout(20);
-    return false;
+    // Whoever has it takes the lock over.
+    if (codeOf(error) === 'EEXIST') return;
+    // A full disk may not have room for it; the lock goes all the same.
+    isGuarded = false;
   }
-  if (await isStale(path, await readHolder(path)).catch(() => false)) {
-    await rename(guard, path);
-    return true;
-  }
-  await rm(guard);
-  return false;
+  if ((await readHolder(path))?.token === own.token) await rm(path, { force: true });
+  if (isGuarded) await rm(guard, { force: true });
 }
 
 /** Deletes a folder and those above it up to the first that was made with it, as far as they are empty. */
@@ -104,56 +175,58 @@ async function removeEmpty(folder: string, made: string | undefined): Promise<vo
 
 /**
  * Makes a folder where it is missing and locks it for this process. The lock of a process that was
- * killed is taken over: at once on the machine where it ran, elsewhere after three minutes.
+ * killed is taken over: at once where it ran, elsewhere after it was silent for three minutes.
  *
  * @param flag  the flag that names the folder, for messages
  * @throws UserError  when the folder cannot be written to, or another process holds it
  */
-export async function lockFolder(folder: string, flag: string): Promise<FolderLock> {
+export async function lockFolder(
+  folder: string,
+  flag: string,
+  timing: LockTiming = defaultTiming,
+): Promise<FolderLock> {
   const path = join(folder, lockName);
-  const own: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
-  const cannotWrite = ({ message }: Error) =>
-    new UserError(
-      `${flag}: cannot write to "${folder}" (${message}); expected a folder of one's own.`,
-    );
+  const own = newHolder();
   /** The first folder on the way that was not there. */
   let made: string | undefined;
-  for (;;) {
-    const first = await mkdir(folder, { recursive: true }).catch((error: Error) => {
-      throw cannotWrite(error);
+  const cannotWrite = async (error: Error) => {
+    await removeEmpty(folder, made);
+    return new UserError(
+      `${flag}: cannot write to "${folder}" (${error.message}); expected a folder of one's own.`,
+    );
+  };
+  let attempt: Awaited<ReturnType<typeof acquire>> | undefined;
+  while (attempt === undefined) {
+    const first = await mkdir(folder, { recursive: true }).catch(async (error: Error) => {
+      throw await cannotWrite(error);
     });
     made ??= first;
-    try {
-      await writeFile(path, JSON.stringify(own), { flag: 'wx' });
-      break;
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // Whoever made the folder has just deleted it.
-      if (code === 'ENOENT') continue;
-      if (code !== 'EEXIST') {
-        // A full disk leaves it empty.
-        await rm(path, { force: true }).catch(() => {});
-        await removeEmpty(folder, made);
-        throw cannotWrite(error as Error);
-      }
-    }
-    try {
-      const holder = await readHolder(path);
-      if (!(await isStale(path, holder))) throw refusal(folder, flag, path, holder);
-      if (await takeOver(path, own)) break;
-    } catch (error) {
-      // Gone in between: try again.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+    attempt = await acquire(path, own, timing).catch(async (error: Error) => {
+      // Whoever made the folder has just deleted it: make it again.
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw await cannotWrite(error);
+    });
   }
-  const heartbeat = setInterval(() => {
-    const now = new Date();
-    utimes(path, now, now).catch(() => {});
-  }, heartbeatSeconds * 1000).unref();
+  if (!('file' in attempt)) throw refusal(folder, flag, path, attempt.holder, own);
+  const { file } = attempt;
+  const workerData: HeartbeatData = {
+    descriptor: file.fd,
+    content: JSON.stringify(own),
+    seconds: timing.heartbeatSeconds,
+  };
+  const heartbeat = new Worker(new URL('./lockHeartbeat.js', import.meta.url), { workerData });
+  // Without it the lock still holds on this machine.
+  heartbeat.on('error', () => {}).unref();
   return {
+    async assertHeld() {
+      const holder = await readHolder(path);
+      if (holder?.token === own.token) return;
+      throw refusal(folder, flag, path, holder, own);
+    },
     async release() {
-      clearInterval(heartbeat);
-      await rm(path, { force: true });
+      await heartbeat.terminate();
+      await file.close();
+      await giveFree(path, own);
       await removeEmpty(folder, made);
     },
   };
@@ -164,9 +237,11 @@ function refusal(
   flag: string,
   path: string,
   holder: Holder | undefined,
+  own: Holder,
 ): UserError {
   const who = holder === undefined ? 'another process' : `process ${holder.pid}`;
-  const where = holder === undefined || holder.host === hostname() ? '' : ` on ${holder.host}`;
+  const isHere = holder === undefined || holder.system === own.system;
+  const where = isHere ? '' : ` on ${holder.host}`;
   return new UserError(
     `${flag}: "${folder}" is in use by ${who}${where}; expected a folder that no other run writes to. ` +
       `Name another folder, or delete ${path} if nothing runs there.`,

@@ -1,25 +1,104 @@
 /** Files of JSON lines that grow with a run, and shrink to where a resumed run goes on. */
-import { appendFile, readFile } from 'node:fs/promises';
-import { writeError } from '../errors.ts';
-import { replaceFile } from './replaceFile.ts';
+import { createReadStream, existsSync } from 'node:fs';
+import { appendFile, open, truncate } from 'node:fs/promises';
+import { unreadable, writeError } from '../errors.ts';
+import { replaceFileByParts } from './replaceFile.ts';
 
-/** Appends a line for each record. @throws UserError when the file cannot be written to */
+const lineEnd = 0x0a;
+/** Records that are made into text at once. */
+const recordsPerPart = 1024;
+
+/**
+ * Appends a line for each record. What cannot be written as a whole leaves the file as it was.
+ *
+ * @throws UserError  when the file cannot be written to
+ */
 export async function appendJsonLines(path: string, records: readonly unknown[]): Promise<void> {
   if (records.length === 0) return;
   try {
-    await appendFile(path, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const file = await open(path, 'a');
+    try {
+      const { size } = await file.stat();
+      try {
+        for (let first = 0; first < records.length; first += recordsPerPart) {
+          const part = records.slice(first, first + recordsPerPart);
+          await file.appendFile(part.map((record) => `${JSON.stringify(record)}\n`).join(''));
+        }
+      } catch (error) {
+        await file.truncate(size);
+        throw error;
+      }
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     throw writeError(path, error);
   }
 }
 
-/** Whether a line is whole and of a step that was not lost. */
-function isUpTo(line: string, step: number): boolean {
+/** A line of a file, without its end, and the bytes that it takes there with it. */
+interface Line {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+  /** Not so of a last line that was torn. */
+  readonly isEnded: boolean;
+}
+
+/** The lines of a file of any length, the empty ones too. */
+async function* linesOf(path: string): AsyncGenerator<Line, void, undefined> {
+  /** What the chunks so far hold of the line that begins at `start`. */
+  let parts: Buffer[] = [];
+  let start = 0;
+  const line = (isEnded: boolean): Line => {
+    const bytes = Buffer.concat(parts);
+    const end = start + bytes.length + (isEnded ? 1 : 0);
+    return { text: bytes.toString('utf8'), start, end, isEnded };
+  };
   try {
-    return (JSON.parse(line) as { step: number }).step <= step;
-  } catch {
-    return false;
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+      let from = 0;
+      for (let to = chunk.indexOf(lineEnd); to >= 0; to = chunk.indexOf(lineEnd, from)) {
+        parts.push(chunk.subarray(from, to));
+        const ended = line(true);
+        yield ended;
+        parts = [];
+        start = ended.end;
+        from = to + 1;
+      }
+      if (from < chunk.length) parts.push(chunk.subarray(from));
+    }
+  } catch (error) {
+    throw unreadable(path, error);
   }
+  if (parts.length > 0) yield line(false);
+}
+
+/** The record in a line; undefined of one that was torn. */
+function recordIn({ text }: Line): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The records of a file in turn, but for torn ones; none of a file that is not there. */
+export async function* readJsonLines(path: string): AsyncGenerator<unknown, void, undefined> {
+  if (!existsSync(path)) return;
+  for await (const line of linesOf(path)) {
+    const record = recordIn(line);
+    if (record !== undefined) yield record;
+  }
+}
+
+interface ByteRange {
+  readonly start: number;
+  end: number;
+}
+
+async function* bytesIn(path: string, ranges: readonly ByteRange[]) {
+  for (const { start, end } of ranges) yield* createReadStream(path, { start, end: end - 1 });
 }
 
 /**
@@ -27,16 +106,29 @@ function isUpTo(line: string, step: number): boolean {
  * there is left so.
  *
  * @param step  steps done: a record of a later `step` goes
+ * @throws UserError  when the file cannot be read or written to
  */
 export async function dropLinesAfter(path: string, step: number): Promise<void> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+  if (!existsSync(path)) return;
+  const kept: ByteRange[] = [];
+  let size = 0;
+  let isEnded = true;
+  for await (const line of linesOf(path)) {
+    size = line.end;
+    const record = recordIn(line) as { readonly step?: number } | undefined;
+    if (!((record?.step ?? Number.NaN) <= step)) continue;
+    isEnded = line.isEnded;
+    const last = kept.at(-1);
+    if (last?.end === line.start) last.end = line.end;
+    else kept.push({ start: line.start, end: line.end });
   }
-  const kept = text.split('\n').filter((line) => line !== '' && isUpTo(line, step));
-  const result = kept.map((line) => `${line}\n`).join('');
-  if (result !== text) await replaceFile(path, result);
+  const [head = { start: 0, end: 0 }, ...others] = kept;
+  try {
+    // Most often the end goes: that needs no free space on the disk.
+    if (head.start > 0 || others.length > 0) await replaceFileByParts(path, bytesIn(path, kept));
+    else if (head.end < size) await truncate(path, head.end);
+    if (!isEnded) await appendFile(path, '\n');
+  } catch (error) {
+    throw writeError(path, error);
+  }
 }

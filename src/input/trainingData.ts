@@ -6,7 +6,7 @@ import {
   plantLabelErrors,
   writeLabelNoise,
 } from '../../datasets/labels/labelNoise.ts';
-import { applyLabelsFile, type LabelChange } from '../../datasets/labels/labelsFile.ts';
+import { applyLabelsFile, type LabelDecision } from '../../datasets/labels/labelsFile.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { appendLabelChanges } from '../runFiles/labelChanges.ts';
 import { imageSideOf } from './networkInput.ts';
@@ -29,8 +29,10 @@ export interface TrainingDataOptions extends DataOptions {
 export interface TrainingData extends Split {
   /** Labels that were changed on purpose, in order of the items; undefined without --label_noise. */
   readonly plantedErrors: readonly PlantedError[] | undefined;
-  /** What --labels_file changes; empty without one. */
-  readonly labelChanges: readonly LabelChange[];
+  /** What --labels_file says; empty without one. */
+  readonly labelDecisions: readonly LabelDecision[];
+  /** Of that what it changes. */
+  readonly labelChanges: readonly LabelDecision[];
 }
 
 /**
@@ -49,9 +51,14 @@ export async function loadTrainingData(options: TrainingDataOptions): Promise<Tr
   );
   const relabeled =
     options.labels_file === undefined
-      ? { dataset: split.dataset, changes: [] }
+      ? { dataset: split.dataset, decisions: [], changes: [] }
       : await applyLabelsFile(split.dataset, options.labels_file);
-  const data = { ...split, dataset: relabeled.dataset, labelChanges: relabeled.changes };
+  const data = {
+    ...split,
+    dataset: relabeled.dataset,
+    labelDecisions: relabeled.decisions,
+    labelChanges: relabeled.changes,
+  };
   if (options.label_noise === 0) return { ...data, plantedErrors: undefined };
   const { dataset, errors } = await plantLabelErrors(
     data.dataset,

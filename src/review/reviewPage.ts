@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import type { Thumbnail } from '../../datasets/images/thumbnail.ts';
 import { toCsv } from '../files/csv.ts';
 import { packageRoot } from '../packageRoot.ts';
-import { itemColumns } from '../runFiles/itemsFile.ts';
-import type { ScoredItem } from '../runFiles/scoredItems.ts';
+import { itemHeader, itemRow, type ScoredItem } from '../runFiles/scoredItems.ts';
 
 /** A score as the page explains it. */
 export interface PageScore {
@@ -24,7 +23,7 @@ export interface PageItem extends ScoredItem {
   readonly view?: string;
 }
 
-/** What the page holds; review/page.js reads it. */
+/** What the page holds beside the items; review/page.js reads it. */
 export interface ReviewPage {
   /** Tells the decisions of one page from those of another in the same browser. */
   readonly id: string;
@@ -38,7 +37,6 @@ export interface ReviewPage {
   readonly sortBy: string;
   /** What the Monitoring Views show. */
   readonly viewCaption: string;
-  readonly items: readonly PageItem[];
   /** Rows of the labels file that the run was trained with, by column: they stay in the new one. */
   readonly previous: readonly Readonly<Record<string, string | number>>[];
 }
@@ -48,30 +46,38 @@ function scriptJson(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c');
 }
 
-/** @returns the page as HTML */
-export async function renderReviewPage(page: ReviewPage): Promise<string> {
+/** The page's data as the JSON of one object, item by item: pictures may not fit into one string. */
+async function* pageJson(page: ReviewPage, items: AsyncIterable<PageItem>) {
+  yield `${scriptJson(page).slice(0, -1)},"items":[`;
+  let separator = '';
+  for await (const item of items) {
+    yield separator + scriptJson(item);
+    separator = ',';
+  }
+  yield ']}';
+}
+
+/** @returns the page as HTML, part by part */
+export async function* renderReviewPage(
+  page: ReviewPage,
+  items: AsyncIterable<PageItem>,
+): AsyncGenerator<string, void, undefined> {
   const read = (file: string) => readFile(join(packageRoot, 'review', file), 'utf8');
-  const [html, style, script] = await Promise.all(['page.html', 'page.css', 'page.js'].map(read));
-  // By functions: a replacement text with a $ in it would be taken for a pattern.
-  return html!
-    .replace('/*style*/', () => style!)
-    .replace('"page data"', () => scriptJson(page))
-    .replace('/*script*/', () => script!);
+  // The template is cut at its marks before anything is put in: what is put in is never looked through.
+  for (const part of (await read('page.html')).split(
+    /(\/\*style\*\/|"page data"|\/\*script\*\/)/,
+  )) {
+    if (part === '/*style*/') yield read('page.css');
+    else if (part === '/*script*/') yield read('page.js');
+    else if (part === '"page data"') yield* pageJson(page, items);
+    else yield part;
+  }
 }
 
 /** The same items as a table, in their order: columns as in items.csv, after the rank. */
 export function reviewCsv(items: readonly ScoredItem[], scoreNames: readonly string[]): string {
-  const header = ['rank', ...itemColumns, ...scoreNames];
-  const rows = items.map((item, i) => [
-    i + 1,
-    item.item,
-    item.file,
-    item.label,
-    item.output,
-    item.suggestedLabel,
-    item.suggestedProbability ?? '',
-    item.epochs,
-    ...item.scores.map((score) => score ?? ''),
-  ]);
-  return toCsv(header, rows);
+  return toCsv(
+    ['rank', ...itemHeader(scoreNames)],
+    items.map((item, i) => [i + 1, ...itemRow(item)]),
+  );
 }

@@ -1,37 +1,19 @@
 /** `items.csv`: every item with every score. */
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
-import { csvRows, toCsv } from '../files/csv.ts';
+import { csvRows } from '../files/csv.ts';
 import { replaceFileByParts } from '../files/replaceFile.ts';
 import { scores } from '../insitu/scores.ts';
 import type { ScoreTable } from '../insitu/scoreTable.ts';
 import type { SuggestedLabels } from '../insitu/suggestedLabels.ts';
-
-/** Columns of items.csv before those of the scores. */
-export const itemColumns = [
-  'item',
-  'file',
-  'label',
-  'output',
-  'suggested_label',
-  'suggested_probability',
-  'epochs',
-] as const;
+import { itemHeader, itemRow } from './scoredItems.ts';
 
 /** Rows that are made into text at once. */
 const rowsPerPart = 4096;
 
-/** As many digits as float32 holds, no zeros behind them. */
-function numberText(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(7))) : '';
-}
-
 /**
- * Replaces `items.csv` in a run's folder: a row for each item in order of the items. Columns: item
- * (index in the split), file (where the data set has files), label (as it is trained on), output (of
- * the last presentation), suggested_label (with the highest mean probability over the epochs) and
- * suggested_probability, epochs (presentations), and the scores. Of an item that was not seen yet the
- * columns from output to suggested_probability and the scores are empty.
+ * Replaces `items.csv` in a run's folder: a row for each item in order of the items. Of an item that
+ * was not seen yet the columns from output to suggested_probability and the scores are empty.
  */
 export async function writeItems(
   folder: string,
@@ -39,27 +21,24 @@ export async function writeItems(
   table: ScoreTable,
   suggested: SuggestedLabels,
 ): Promise<void> {
-  const header = [...itemColumns, ...scores.keys()];
   const { classNames } = dataset;
-  const row = (item: number): (string | number)[] => {
-    const label = classNames[dataset.labels[item]!]!;
-    const file = dataset.describeItem?.(item) ?? '';
+  const row = (item: number): string[] => {
     const epochs = table.epochs[item]!;
-    if (epochs === 0) return [item, file, label, '', '', '', 0, ...Array(scores.size).fill('')];
+    const isSeen = epochs > 0;
     const suggestion = suggested.suggestion(item);
-    return [
+    return itemRow({
       item,
-      file,
-      label,
-      classNames[table.output[item]!]!,
-      classNames[suggestion.label]!,
-      numberText(suggestion.probability),
+      file: dataset.describeItem?.(item) ?? '',
+      label: classNames[dataset.labels[item]!]!,
+      output: isSeen ? classNames[table.output[item]!]! : '',
+      suggestedLabel: isSeen ? classNames[suggestion.label]! : '',
+      suggestedProbability: isSeen ? suggestion.probability : null,
       epochs,
-      ...Array.from(scores.values(), ({ value }) => numberText(value(table, item))),
-    ];
+      scores: Array.from(scores.values(), ({ value }) => (isSeen ? value(table, item) : null)),
+    });
   };
   const parts = function* () {
-    yield toCsv(header, []);
+    yield csvRows([itemHeader(scores.keys())]);
     for (let first = 0; first < dataset.items.length; first += rowsPerPart) {
       yield csvRows(Array.from(dataset.items.subarray(first, first + rowsPerPart), row));
     }

@@ -1,8 +1,9 @@
 /** `label_changes.csv`: what a labels file changed for a run, when and why, for whoever has to account for it. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { LabelChange } from '../../datasets/labels/labelsFile.ts';
-import { toCsv } from '../files/csv.ts';
+import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
+import { csvRows, readCsv, toCsv } from '../files/csv.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 
 /** What a review notes of its decisions: why (the suggestion, the score, a note) and when. */
@@ -26,16 +27,19 @@ const header = [
 export async function appendLabelChanges(
   trainDir: string,
   labelsFile: string,
-  changes: readonly LabelChange[],
+  changes: readonly LabelDecision[],
   classNames: readonly string[],
 ): Promise<void> {
   const path = join(trainDir, 'label_changes.csv');
-  const before = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return toCsv(header, []);
-    throw error;
-  });
-  const withoutTime = (line: string) => line.slice(0, line.lastIndexOf(','));
-  const known = new Set(before.split('\n').map(withoutTime));
+  const withoutTime = (fields: readonly (string | number)[]) => csvRows([fields.slice(0, -1)]);
+  const known = new Set<string>();
+  let before = toCsv(header, []);
+  if (existsSync(path)) {
+    await readCsv(path, async (_, records) => {
+      for await (const { fields } of records) known.add(withoutTime(fields));
+    });
+    before = await readFile(path, 'utf8');
+  }
   const source = resolve(labelsFile);
   const time = new Date().toISOString();
   const rows = changes.map(({ itemIndex, labelBefore, label, row }) => [
@@ -47,7 +51,6 @@ export async function appendLabelChanges(
     source,
     time,
   ]);
-  const [, ...lines] = toCsv(header, rows).trimEnd().split('\n');
-  const added = lines.filter((line) => !known.has(withoutTime(line)));
-  if (added.length > 0) await replaceFile(path, `${[before.trimEnd(), ...added].join('\n')}\n`);
+  const added = rows.filter((row) => !known.has(withoutTime(row)));
+  if (added.length > 0) await replaceFile(path, `${before.trimEnd()}\n${csvRows(added)}`);
 }

@@ -1,8 +1,7 @@
-/** Reads `items.csv` back: every item with every score, as a training run leaves it. */
-import { readFile } from 'node:fs/promises';
+/** The rows of `items.csv`: every item with every score, as a training run leaves it. */
 import { UserError } from '../errors.ts';
-import { csvFields } from '../files/csv.ts';
-import { itemColumns } from './itemsFile.ts';
+import { readCsv } from '../files/csv.ts';
+import { type Ranked, SelectionQueue } from '../insitu/selectionQueue.ts';
 
 /** One item. */
 export interface ScoredItem {
@@ -10,9 +9,11 @@ export interface ScoredItem {
   readonly item: number;
   /** Where the item is; empty where its data set has no files. */
   readonly file: string;
+  /** The class that it is trained on. */
   readonly label: string;
-  /** The class that the network gave last. */
+  /** The class that the network gave last; empty when the item was not seen. */
   readonly output: string;
+  /** The class of the highest mean probability over the epochs; empty when the item was not seen. */
   readonly suggestedLabel: string;
   /** Mean probability of the suggested label, 0..1; null when the item was not seen. */
   readonly suggestedProbability: number | null;
@@ -22,74 +23,115 @@ export interface ScoredItem {
   readonly scores: readonly (number | null)[];
 }
 
-/** All items with the names of their scores. */
-export interface ScoredItems {
+/** How the values of a column are written and read. */
+interface Kind<T> {
+  readonly write: (value: T) => string;
+  readonly read: (field: string) => T;
+}
+
+const text: Kind<string> = { write: String, read: String };
+const whole: Kind<number> = { write: String, read: Number };
+/** As many digits as float32 holds, no zeros behind them; nothing where there is no number. */
+const real: Kind<number | null> = {
+  write: (value) =>
+    value !== null && Number.isFinite(value) ? String(Number(value.toPrecision(7))) : '',
+  read: (field) => (field === '' ? null : Number(field)),
+};
+
+type Property = Exclude<keyof ScoredItem, 'scores'>;
+
+function column<P extends Property>(property: P, name: string, kind: Kind<ScoredItem[P]>) {
+  const write = (item: ScoredItem) => kind.write(item[property]);
+  const read = (field: string) => [property, kind.read(field)] as const;
+  return { name, write, read };
+}
+
+/** The columns before those of the scores, in their order. */
+const columns = [
+  column('item', 'item', whole),
+  column('file', 'file', text),
+  column('label', 'label', text),
+  column('output', 'output', text),
+  column('suggestedLabel', 'suggested_label', text),
+  column('suggestedProbability', 'suggested_probability', real),
+  column('epochs', 'epochs', whole),
+];
+
+/** The header of a table of items. */
+export function itemHeader(scoreNames: Iterable<string>): string[] {
+  return [...columns.map(({ name }) => name), ...scoreNames];
+}
+
+/** The fields of an item's row, in the order of the header. */
+export function itemRow(item: ScoredItem): string[] {
+  return [...columns.map(({ write }) => write(item)), ...item.scores.map(real.write)];
+}
+
+function readRow(fields: readonly string[]): ScoredItem {
+  const values = columns.map(({ read }, i) => read(fields[i]!));
+  const scores = fields.slice(columns.length).map(real.read);
+  return { ...(Object.fromEntries(values) as Omit<ScoredItem, 'scores'>), scores };
+}
+
+/** What items are ranked by. */
+export interface Ranking {
+  /** Name of the score. */
+  readonly name: string;
+  /** Which end of it is suspicious. */
+  readonly first: 'highest' | 'lowest';
+}
+
+/** The most suspicious items by one score, and what they are taken from. */
+export interface RankedItems {
   readonly scoreNames: readonly string[];
+  /** Items in the table. */
+  readonly total: number;
+  /** Those without the score are left out; ties are in order of the items. */
   readonly items: readonly ScoredItem[];
 }
 
-const numberOrNull = (text: string) => (text === '' ? null : Number(text));
-
 /**
- * Reads a table of items.
+ * Reads the most suspicious items out of a table of any length, keeping no others in memory.
  *
- * @param path  of `items.csv`
+ * @param path       of `items.csv`
+ * @param count      items at most
+ * @param rankingOf  chooses one of the scores that the table has
  * @throws UserError  when it is missing or no such table, naming the line
  */
-export async function readScoredItems(path: string): Promise<ScoredItems> {
-  let content: string;
-  try {
-    content = await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UserError(
-      `${path}: cannot be read (${(error as Error).message}); expected the scores that losslens train leaves in its --train_dir.`,
-    );
-  }
-  const [header = '', ...lines] = content.split(/\r?\n/);
-  const names = csvFields(header) ?? [];
-  if (itemColumns.some((name, i) => names[i] !== name)) {
-    throw new UserError(`${path}, line 1: got "${header}"; expected ${itemColumns.join(',')},….`);
-  }
-  const items = lines.flatMap((line, i): ScoredItem[] => {
-    if (line === '') return [];
-    const fields = csvFields(line);
-    if (fields === null || fields.length !== names.length) {
-      throw new UserError(
-        `${path}, line ${i + 2}: got "${line}"; expected ${names.length} fields.`,
-      );
-    }
-    const [item, file, label, output, suggestedLabel, probability, epochs, ...scores] = fields;
-    return [
-      {
-        item: Number(item),
-        file: file!,
-        label: label!,
-        output: output!,
-        suggestedLabel: suggestedLabel!,
-        suggestedProbability: numberOrNull(probability!),
-        epochs: Number(epochs),
-        scores: scores.map(numberOrNull),
-      },
-    ];
-  });
-  return { scoreNames: names.slice(itemColumns.length), items };
-}
-
-/**
- * The most suspicious items by one score, those without it left out; ties by item index.
- *
- * @param index  of the score
- * @param first  which end of it is suspicious
- */
-export function rankItems(
-  items: readonly ScoredItem[],
-  index: number,
-  first: 'highest' | 'lowest',
+export async function readRankedItems(
+  path: string,
   count: number,
-): ScoredItem[] {
-  const sign = first === 'highest' ? -1 : 1;
-  return items
-    .filter(({ scores }) => scores[index] !== null)
-    .sort((a, b) => sign * (a.scores[index]! - b.scores[index]!) || a.item - b.item)
-    .slice(0, count);
+  rankingOf: (scoreNames: readonly string[]) => Ranking,
+): Promise<RankedItems> {
+  const expected = columns.map(({ name }) => name);
+  const remedy = 'expected the scores that losslens train leaves in its --train_dir';
+  return readCsv(
+    path,
+    async (header, records) => {
+      if (expected.some((name, i) => header[i] !== name)) {
+        throw new UserError(`${path}, line 1: got "${header}"; expected ${expected},….`);
+      }
+      const scoreNames = header.slice(expected.length);
+      const ranking = rankingOf(scoreNames);
+      const scoreColumn = header.indexOf(ranking.name, expected.length);
+      const sign = ranking.first === 'highest' ? 1 : -1;
+      const queue = new SelectionQueue<Ranked & { readonly fields: readonly string[] }>(count);
+      let total = 0;
+      for await (const { line, fields } of records) {
+        total++;
+        const [item] = fields;
+        const score = fields[scoreColumn]!;
+        if (!/^\d+$/.test(item!) || Number.isNaN(Number(score))) {
+          throw new UserError(
+            `${path}, line ${line}: got item "${item}" with "${score}" as ${ranking.name}; expected numbers.`,
+          );
+        }
+        if (score !== '') {
+          queue.offer({ itemIndex: Number(item), score: sign * Number(score), fields });
+        }
+      }
+      return { scoreNames, total, items: queue.ranked().map(({ fields }) => readRow(fields)) };
+    },
+    { remedy },
+  );
 }

@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { csvFields, toCsv } from '../files/csv.ts';
+import { readCsv, toCsv } from '../files/csv.ts';
 import { appendJsonLines, dropLinesAfter } from '../files/jsonLines.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 
@@ -107,11 +107,11 @@ export async function restoreSelection(
 
 /** The step of the selection in a file; NaN where there is none. */
 async function stepOfCsv(path: string): Promise<number> {
-  let row = 0;
-  for await (const line of readLines(path)) {
-    if (row++ === 1) return Number(csvFields(line)?.[columns.indexOf('step')]);
-  }
-  return Number.NaN;
+  if (!existsSync(path)) return Number.NaN;
+  return readCsv(path, async (header, records) => {
+    for await (const { fields } of records) return Number(fields[header.indexOf('step')]);
+    return Number.NaN;
+  });
 }
 
 /** The lines of a file; none where there is no such file. */

@@ -1,16 +1,37 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { lockFolder } from '../../src/files/folderLock.ts';
+import { type LockTiming, lockFolder } from '../../src/files/folderLock.ts';
+import { type Holder, newHolder } from '../../src/files/lockHolder.ts';
 import { temporaryFolder } from '../losslens.ts';
+
+const noProc = !existsSync('/proc/self/stat') && 'the system does not say when processes started';
 
 const lockOf = (folder: string) => join(folder, 'losslens.lock');
 
-function writeLock(folder: string, pid: number, host = hostname(), started: string | null = null) {
-  writeFileSync(lockOf(folder), JSON.stringify({ pid, host, started }));
+/** Writes the lock of another process. */
+function writeLock(folder: string, holder: Partial<Holder>) {
+  writeFileSync(lockOf(folder), JSON.stringify({ ...newHolder(), started: null, ...holder }));
+}
+
+const elsewhere = { host: 'elsewhere', system: 'another boot' };
+/** As the default, but within a test's time. */
+const timing: LockTiming = { heartbeatSeconds: 0.05, staleSeconds: 60, watchSeconds: 0.3 };
+
+function makeOld(path: string) {
+  const old = new Date(Date.now() - 600_000);
+  utimesSync(path, old, old);
 }
 
 /** The number of a process that has ended. */
@@ -43,23 +64,23 @@ test('a folder that was there, or that something was put into, stays', async () 
 
 test('the lock of a killed process is taken over', async () => {
   const folder = temporaryFolder();
-  writeLock(folder, endedProcess());
+  writeLock(folder, { pid: endedProcess() });
   const lock = await lockFolder(folder, '--train_dir');
   assert.equal(JSON.parse(readFileSync(lockOf(folder), 'utf8')).pid, process.pid);
   await lock.release();
 });
 
 test('a process that got the number of a killed one does not hold its lock', {
-  skip: !existsSync('/proc/self/stat') && 'the system does not say when processes started',
+  skip: noProc,
 }, async () => {
   const folder = temporaryFolder();
-  writeLock(folder, process.pid, hostname(), '1');
+  writeLock(folder, { started: '1' });
   await (await lockFolder(folder, '--train_dir')).release();
 });
 
 test('of many that find a stale lock, one gets it', async () => {
   const folder = temporaryFolder();
-  writeLock(folder, endedProcess());
+  writeLock(folder, { pid: endedProcess() });
   const results = await Promise.allSettled(
     Array.from({ length: 8 }, () => lockFolder(folder, '--train_dir')),
   );
@@ -69,11 +90,120 @@ test('of many that find a stale lock, one gets it', async () => {
 
 test('another machine’s lock holds as long as it is touched', async () => {
   const folder = temporaryFolder();
-  writeLock(folder, endedProcess(), 'elsewhere');
+  writeLock(folder, { pid: endedProcess(), ...elsewhere });
   await assert.rejects(lockFolder(folder, '--eval_dir'), /in use by process \d+ on elsewhere;/);
-  const old = new Date(Date.now() - 600_000);
-  utimesSync(lockOf(folder), old, old);
-  await (await lockFolder(folder, '--eval_dir')).release();
+  makeOld(lockOf(folder));
+  await (await lockFolder(folder, '--eval_dir', timing)).release();
+});
+
+test('a lock that looks old by a clock that jumped holds when its process still touches it', async () => {
+  for (const jump of [-600_000, 600_000]) {
+    const folder = temporaryFolder();
+    writeLock(folder, elsewhere);
+    let time = Date.now() + jump;
+    utimesSync(lockOf(folder), new Date(time), new Date(time));
+    const heartbeat = setInterval(() => {
+      time += 50;
+      utimesSync(lockOf(folder), new Date(time), new Date(time));
+    }, 50);
+    await assert.rejects(
+      lockFolder(folder, '--train_dir', timing),
+      /in use by process \d+ on elsewhere/,
+    );
+    clearInterval(heartbeat);
+  }
+});
+
+test('a lock of another container of the same name is not taken for that of a killed process', async () => {
+  const folder = temporaryFolder();
+  writeLock(folder, { pid: endedProcess(), system: 'the same boot, another namespace' });
+  await assert.rejects(lockFolder(folder, '--train_dir'), /in use by process/);
+});
+
+test('a lock is touched while the process computes and hears of nothing', async () => {
+  const folder = temporaryFolder();
+  const lock = await lockFolder(folder, '--train_dir', timing);
+  const before = statSync(lockOf(folder)).mtimeMs;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  const touched = statSync(lockOf(folder)).mtimeMs;
+  assert.ok(touched > before + 200, `${touched - before} ms`);
+  assert.equal(JSON.parse(readFileSync(lockOf(folder), 'utf8')).pid, process.pid);
+  await lock.release();
+});
+
+test('a process that was silent for so long that another took its lock leaves that one alone', async () => {
+  const folder = temporaryFolder();
+  const lock = await lockFolder(folder, '--train_dir', timing);
+  await lock.assertHeld();
+  rmSync(lockOf(folder));
+  const successor = await lockFolder(folder, '--train_dir');
+  const content = readFileSync(lockOf(folder), 'utf8');
+  await assert.rejects(lock.assertHeld(), /--train_dir: ".*" is in use by process/);
+  await lock.release();
+  assert.equal(readFileSync(lockOf(folder), 'utf8'), content);
+  await successor.release();
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('a stopped process keeps its lock', { skip: noProc }, async () => {
+  const folder = temporaryFolder();
+  const stopped = spawn('sleep', ['60']);
+  stopped.kill('SIGSTOP');
+  writeLock(folder, { pid: stopped.pid! });
+  makeOld(lockOf(folder));
+  await assert.rejects(
+    lockFolder(folder, '--train_dir', timing),
+    new RegExp(`in use by process ${stopped.pid};`),
+  );
+  stopped.kill('SIGKILL');
+});
+
+test('who was killed while taking a lock over does not keep others from it', async () => {
+  const folder = temporaryFolder();
+  const left = { ...newHolder(), pid: endedProcess(), started: null };
+  writeFileSync(lockOf(folder), JSON.stringify(left));
+  const guard = `${lockOf(folder)}.${left.token}`;
+  writeFileSync(guard, JSON.stringify({ ...left, token: 'g' }));
+  await (await lockFolder(folder, '--train_dir')).release();
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('of many processes that find a stale lock, one gets it at a time', async () => {
+  const folder = temporaryFolder();
+  writeLock(folder, { pid: endedProcess() });
+  const module = new URL('../../src/files/folderLock.js', import.meta.url).href;
+  const program = `
+    import { rmdirSync, mkdirSync } from 'node:fs';
+    import { lockFolder } from ${JSON.stringify(module)};
+    let held = 0;
+    for (let i = 0; i < 30; i++) {
+      const lock = await lockFolder(process.argv[1], '--train_dir').catch(() => undefined);
+      if (lock === undefined) { await new Promise((go) => setTimeout(go, 2)); continue; }
+      held++;
+      mkdirSync(process.argv[1] + '/alone');
+      rmdirSync(process.argv[1] + '/alone');
+      if (i % 3 === 0) process.kill(process.pid, 'SIGKILL');
+      await lock.release();
+    }
+    process.exit(held > 0 ? 0 : 3);`;
+  const ends = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', program, folder], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let errors = '';
+      child.stderr.on('data', (text) => {
+        errors += text;
+      });
+      const [code, signal] = await once(child, 'close');
+      return { code, signal, errors };
+    }),
+  );
+  for (const { code, signal, errors } of ends) {
+    assert.ok(signal === 'SIGKILL' || code === 0 || code === 3, errors);
+  }
+  assert.ok(ends.some(({ signal }) => signal === 'SIGKILL'));
+  await (await lockFolder(folder, '--train_dir')).release();
 });
 
 test('a folder that cannot be written to is named with its flag', async () => {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { parse } from 'csv-parse/sync';
 import type { Browser, Page } from 'playwright-core';
 import { loadMnist } from '../../datasets/formats/mnist.ts';
 import { applyLabelsFile } from '../../datasets/labels/labelsFile.ts';
-import { csvFields } from '../../src/files/csv.ts';
+
+import { replaceFileByParts } from '../../src/files/replaceFile.ts';
+import { packageRoot } from '../../src/packageRoot.ts';
 import { type PageItem, type ReviewPage, renderReviewPage } from '../../src/review/reviewPage.ts';
 import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { launchBrowser, skipWithoutBrowser } from '../tensorboard/browser.ts';
@@ -30,11 +33,7 @@ const trainArguments = (folder: string, ...more: readonly string[]) => [
 
 /** A CSV file as objects by its header. */
 function readCsv(path: string): Record<string, string>[] {
-  const [header, ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n');
-  const names = csvFields(header!)!;
-  return lines.map((line) =>
-    Object.fromEntries(csvFields(line)!.map((field, i) => [names[i]!, field])),
-  );
+  return parse(readFileSync(path), { columns: true });
 }
 
 const trained = await losslens(trainArguments(trainDir));
@@ -248,7 +247,7 @@ test('labels.csv trains again: relabelled, dropped, and accounted for', {
 
 const madeItem = (item: number, label: string): PageItem => ({
   item,
-  file: `folder, "x"/${item}.png`,
+  file: ` folder, "x"/\n${item}.png`,
   label,
   output: label,
   suggestedLabel: label,
@@ -258,29 +257,52 @@ const madeItem = (item: number, label: string): PageItem => ({
   text: `</script><b>$& item ${item}`,
 });
 
-function madePage(count: number): ReviewPage {
-  return {
-    id: 'made',
-    title: 'made',
-    description: 'made',
-    classes: ['a "b", c', 'd<i>'],
-    scores: [{ name: 'loss', first: 'highest', help: 'loss' }],
-    sortBy: 'loss',
-    viewCaption: '',
-    items: Array.from({ length: count }, (_, i) => madeItem(i, i % 2 === 0 ? 'a "b", c' : 'd<i>')),
-    previous: [
-      { item: 1, label: 'a "b", c', decision: 'relabel', old_label: 'd<i>', note: 'before' },
-      { item: 2, label: '', decision: 'drop', old_label: 'a "b", c' },
-    ],
+const hostile =
+  '/*script*/ "page data" /*style*/ $& $` </script><script>throw 1</script><!--<script>\u2028';
+
+const madePage: ReviewPage = {
+  id: 'made',
+  title: hostile,
+  description: hostile,
+  classes: ['a "b", c', 'd<i>', hostile],
+  scores: [{ name: 'loss', first: 'highest', help: hostile }],
+  sortBy: 'loss',
+  viewCaption: hostile,
+  previous: [
+    { item: 1, label: 'a "b", c', decision: 'relabel', old_label: 'd<i>', note: 'before' },
+    { item: 2, label: '', decision: 'drop', old_label: 'a "b", c', reviewer: 'me, "again"' },
+    { item: 5000, label: 'd<i>', decision: 'keep', reviewer: 'me' },
+  ],
+};
+
+/** Writes a page of so many items. @returns its path */
+async function writePage(count: number): Promise<string> {
+  const items = async function* () {
+    for (let i = 0; i < count; i++) yield madeItem(i, madePage.classes[i % 3]!);
   };
+  const path = join(temporaryFolder(), 'review.html');
+  await replaceFileByParts(path, renderReviewPage(madePage, items()));
+  return path;
 }
+
+test('nothing that the data hold is taken for a part of the page', async () => {
+  const html = readFileSync(await writePage(3), 'utf8');
+  const parts = html.split(/<script type="application\/json" id="data">|<\/script>/);
+  assert.equal(parts.length, 4);
+  const { items, ...page } = JSON.parse(parts[1]!);
+  assert.deepEqual(page, madePage);
+  assert.deepEqual(
+    items,
+    [0, 1, 2].map((i) => madeItem(i, madePage.classes[i]!)),
+  );
+  const script = readFileSync(join(packageRoot, 'review/page.js'), 'utf8');
+  assert.equal(parts[2], `\n<script type="module">${script}`);
+});
 
 test('a thousand texts of any characters; what the run was trained with stays in labels.csv', {
   skip: skipWithoutBrowser,
 }, async () => {
-  const path = join(temporaryFolder(), 'review.html');
-  writeFileSync(path, await renderReviewPage(madePage(1000)));
-  const page = await openPage(path);
+  const page = await openPage(await writePage(1000));
   const shown = await shownItems(page);
   assert.equal(shown.length, 1000);
   // Items without the score come last.
@@ -290,11 +312,18 @@ test('a thousand texts of any characters; what the run was trained with stays in
   await page.keyboard.press('k');
   const rows = readCsv(await downloadLabels(page));
   assert.deepEqual(
-    rows.map(({ item, label, decision, note }) => [item, label, decision, note]),
+    rows.map(({ item, label, decision, note, reviewer }) => [
+      item,
+      label,
+      decision,
+      note,
+      reviewer,
+    ]),
     [
-      ['1', 'a "b", c', 'relabel', 'before'],
-      ['2', 'a "b", c', 'keep', ''],
+      ['1', 'a "b", c', 'relabel', 'before', ''],
+      ['5000', 'd<i>', 'keep', '', 'me'],
+      ['2', hostile, 'keep', '', ''],
     ],
   );
-  assert.equal(rows[1]!['file'], 'folder, "x"/2.png');
+  assert.equal(rows[2]!['file'], ' folder, "x"/\n2.png');
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inMemory } from '../../datasets/inMemory.ts';
@@ -8,6 +9,7 @@ import { scores } from '../../src/insitu/scores.ts';
 import { ScoreTable } from '../../src/insitu/scoreTable.ts';
 import { MeanProbabilities } from '../../src/insitu/suggestedLabels.ts';
 import { writeItems } from '../../src/runFiles/itemsFile.ts';
+import { readRankedItems } from '../../src/runFiles/scoredItems.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 const dataset = {
@@ -56,4 +58,110 @@ test('items.csv has a row for each used item, with every score of those that wer
   assert.equal(lines.length, 4);
   // Never learnt: as many forgetting events as epochs, and one wrong event.
   assert.ok(lines[3]!.endsWith(',1,1'), lines[3]);
+});
+
+const header =
+  'item,file,label,output,suggested_label,suggested_probability,epochs,loss_mean,margin_mean';
+
+/** A table of items, written to a file. */
+function tableOf(...rows: readonly string[]): string {
+  const path = join(temporaryFolder(), 'items.csv');
+  writeFileSync(path, [header, ...rows, ''].join('\n'));
+  return path;
+}
+
+const byLoss = () => ({ name: 'loss_mean', first: 'highest' }) as const;
+
+test('items of any names come back from items.csv as they were written', async () => {
+  const folder = temporaryFolder();
+  const table = new ScoreTable(4);
+  const suggested = new MeanProbabilities(4, 2);
+  const file = ' a,\n"b"\r.png ';
+  for (const [item, label, probabilities] of [
+    [0, 0, [0.75, 0.25]],
+    [3, 1, [0.1, 0.9]],
+  ] as const) {
+    const value = Float32Array.from(stepScores, () => item / 3);
+    table.add({ itemIndices: [item], scores: value, output: [label], labels: [label] });
+    suggested.add([item], probabilities);
+  }
+  await writeItems(folder, { ...dataset, describeItem: () => file }, table, suggested);
+  const read = await readRankedItems(join(folder, 'items.csv'), 10, (names) => {
+    assert.deepEqual(names, [...scores.keys()]);
+    return byLoss();
+  });
+  assert.equal(read.total, 3);
+  // Item 2 was not seen.
+  const [first, second] = read.items;
+  assert.equal(read.items.length, 2);
+  const { scores: values, ...rest } = first!;
+  assert.deepEqual(rest, {
+    item: 3,
+    file,
+    label: 'a "b", c',
+    output: 'a "b", c',
+    suggestedLabel: 'a "b", c',
+    suggestedProbability: 0.9,
+    epochs: 1,
+  });
+  assert.equal(values[[...scores.keys()].indexOf('loss_mean')], 1);
+  assert.equal(second!.item, 0);
+});
+
+test('the items that a score ranks first are read, ties in order of the items', async () => {
+  const path = tableOf(
+    '20000001,,a,a,a,0.5,1,2,-1',
+    '7,,a,a,a,0.5,1,3,',
+    '4,,a,a,a,0.5,1,2,5',
+    '5,,a,,,,0,,',
+    '6,,a,a,a,0.5,1,1e-7,-2',
+  );
+  const itemsBy = async (count: number, name: string, first: 'highest' | 'lowest') =>
+    (await readRankedItems(path, count, () => ({ name, first }))).items.map(({ item }) => item);
+  assert.deepEqual(await itemsBy(9, 'loss_mean', 'highest'), [7, 4, 20000001, 6]);
+  assert.deepEqual(await itemsBy(2, 'loss_mean', 'highest'), [7, 4]);
+  assert.deepEqual(await itemsBy(2, 'margin_mean', 'lowest'), [6, 20000001]);
+});
+
+test('what is no table of items is named with its line', async () => {
+  const read = (path: string) => readRankedItems(path, 1, byLoss);
+  const row = '0,,a,a,a,0.5,1,2,3';
+  await assert.rejects(
+    read(tableOf(row, '1,a')),
+    /items\.csv, line 3: got "1,a"; expected 9 fields/,
+  );
+  await assert.rejects(
+    read(tableOf(row, row.replace(',2,', ',x,'))),
+    /items\.csv, line 3: got item "0" with "x" as loss_mean; expected numbers/,
+  );
+  const other = join(temporaryFolder(), 'items.csv');
+  writeFileSync(other, 'item,name\n');
+  await assert.rejects(read(other), /line 1: got "item,name"; expected item,file,label,/);
+});
+
+test('a table that is larger than the memory is read', () => {
+  const path = join(temporaryFolder(), 'items.csv');
+  const file = openSync(path, 'w');
+  writeSync(file, `${header}\n`);
+  const name = 'x'.repeat(4000);
+  for (let part = 0; part < 10; part++) {
+    const row = (_: unknown, i: number) => `${1000 * part + i},${name},a,a,a,0.5,1,${i},0\n`;
+    writeSync(file, Array.from({ length: 1000 }, row).join(''));
+  }
+  closeSync(file);
+  const module = new URL('../../src/runFiles/scoredItems.js', import.meta.url).href;
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    [
+      '--max-old-space-size=24',
+      '--input-type=module',
+      '-e',
+      `import { readRankedItems } from ${JSON.stringify(module)};
+       const { total, items } = await readRankedItems(${JSON.stringify(path)}, 3,
+         () => ({ name: 'loss_mean', first: 'highest' }));
+       console.log(total, items.map(({ item }) => item).join(' '));`,
+    ],
+    { encoding: 'utf8' },
+  );
+  assert.equal(stdout, '10000 999 1999 2999\n', stderr);
 });

@@ -39,6 +39,17 @@ test('takes quotes, other columns, line ends of Windows, a byte order mark and e
   assert.deepEqual([...relabeled.labels], [2, 0, 2, 0, 1]);
 });
 
+test('outer spaces belong to a class that has them, and to no other', async (t) => {
+  const spaced = { ...dataset, classNames: ['cat', ' cat', 'dog\n2', 'x'] };
+  const path = join(await temporaryFolder(t), 'labels.csv');
+  await writeFile(
+    path,
+    'item, label , decision\n 0 , cat,\n1,cat ,keep\n2, x , relabel\n3,"dog\n2",\n',
+  );
+  const { dataset: relabeled } = await applyLabelsFile(spaced, path);
+  assert.deepEqual([...relabeled.labels], [1, 0, 3, 2, 1]);
+});
+
 test('a class whose name is a number is meant by its name', async (t) => {
   assert.equal((await apply(t, 'item,label\n1,0\n')).dataset.labels[1], 3);
 });
@@ -46,8 +57,12 @@ test('a class whose name is a number is meant by its name', async (t) => {
 test('a row may say that its item is dropped; then its label does not matter', async (t) => {
   const content =
     'item,label,decision,note\n0,dog,relabel,\n1,,drop,blurred\n2,cat,,\n3,cat,keep,\n';
-  const { dataset: relabeled, changes } = await apply(t, content);
+  const { dataset: relabeled, changes, decisions } = await apply(t, content);
   assert.deepEqual([...relabeled.labels], [1, 1, 0, 0, 1]);
+  assert.deepEqual(
+    decisions.map(({ itemIndex }) => itemIndex),
+    [0, 1, 2, 3],
+  );
   assert.deepEqual([...relabeled.items], [0, 2, 3, 4]);
   assert.deepEqual(
     changes.map(({ itemIndex, label }) => [itemIndex, label]),
@@ -82,7 +97,7 @@ test('errors name the line', async (t) => {
   );
   await expectError('item,label\n0,cat\n0,dog\n', /line 3: item 0 is in line 2 already\./);
   await expectError('item,label\n0,cat,1\n', /line 2: got "0,cat,1"; expected 2 fields\./);
-  await expectError('item,label\n0,"cat\n', /line 2: got "0,"cat"; expected 2 fields\./);
+  await expectError('item,label\n0,"cat\n', /line 2: opens a quote that nothing closes\./);
 });
 
 test('a file that cannot be read is named', async (t) => {

@@ -1,0 +1,72 @@
+/** Who holds a lock, and whether that process still runs. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+/** What a lock file says, as JSON. */
+export interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  /**
+   * The boot and the pid namespace: within them a pid is one process's. Containers may share their
+   * host's name with others that have processes of their own. null off Linux.
+   */
+  readonly system: string | null;
+  /** Tells processes of the same pid apart: in clock ticks since boot (proc(5)); null off Linux. */
+  readonly started: string | null;
+  /** Tells this lock from any other, also of the same process. */
+  readonly token: string;
+}
+
+/** What the kernel says of a process, or null. */
+function statusOf(pid: number): { readonly state: string; readonly started: string } | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command's name may hold spaces; it ends with the last parenthesis.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0]!, started: fields[19]! };
+  } catch {
+    return null;
+  }
+}
+
+function systemOf(): string | null {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return null;
+  }
+}
+
+/** This process as the holder of a new lock. */
+export function newHolder(): Holder {
+  return {
+    pid: process.pid,
+    host: hostname(),
+    system: systemOf(),
+    started: statusOf(process.pid)?.started ?? null,
+    token: randomBytes(8).toString('hex'),
+  };
+}
+
+/**
+ * Whether a holder's process runs, stopped or not.
+ *
+ * @param own  a holder of this process
+ * @returns    undefined when that cannot be told from here: its pid is of another system
+ */
+export function isRunning(holder: Holder, own: Holder): boolean | undefined {
+  if ((holder.system ?? holder.host) !== (own.system ?? own.host)) return undefined;
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    // EPERM: it runs as another user.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const status = statusOf(holder.pid);
+  // Some systems do not say it of the processes of others.
+  if (status === null || holder.started === null) return true;
+  // Z: it has ended, and its parent has not looked yet.
+  return status.started === holder.started && status.state !== 'Z';
+}

@@ -1,0 +1,123 @@
+/** One run of `losslens review`: from the scores of a run to a page on which people decide. */
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
+import { makeThumbnail } from '../../datasets/images/thumbnail.ts';
+import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
+import { UsageError } from '../errors.ts';
+import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
+import { loadTrainingData, type TrainingDataOptions } from '../input/trainingData.ts';
+import { scores } from '../insitu/scores.ts';
+import { readRankedItems, type ScoredItem } from '../runFiles/scoredItems.ts';
+import { type PageItem, type PageScore, renderReviewPage, reviewCsv } from './reviewPage.ts';
+import { drawViews, type ReviewViewOptions, type ReviewViews } from './reviewViews.ts';
+
+/** Side of the pictures in the page at most, in pixels. */
+const maxThumbnailSide = 256;
+/** Labels that are made into text at once. */
+const labelsPerPart = 65_536;
+
+/** The flags of `losslens review`. */
+export interface ReviewOptions extends TrainingDataOptions, ReviewViewOptions {
+  /** Items on the page. */
+  readonly top: number;
+  /** Name of the score that chooses and sorts them. */
+  readonly rank_by: string;
+  /** Items that get a Monitoring View. */
+  readonly num_views: number;
+  /** Folder for the page and the table; undefined for that of the run. */
+  readonly output_dir: string | undefined;
+}
+
+function pageScoreOf(name: string): PageScore {
+  const { first = 'highest', help = name } = scores.get(name) ?? {};
+  return { name, first, help };
+}
+
+/** What is seen of an item. */
+async function contentOf(
+  dataset: Dataset,
+  item: number,
+): Promise<Pick<PageItem, 'image'> | Pick<PageItem, 'text'>> {
+  if (dataset.kind === 'texts') return { text: dataset.texts[item]! };
+  return { image: await makeThumbnail(await dataset.image(item), maxThumbnailSide) };
+}
+
+async function* pageItems(
+  dataset: Dataset,
+  items: readonly ScoredItem[],
+  { urls }: ReviewViews,
+): AsyncGenerator<PageItem, void, undefined> {
+  for (const item of items) {
+    const view = urls.get(item.item);
+    const content = await contentOf(dataset, item.item);
+    yield { ...item, ...content, ...(view === undefined ? {} : { view }) };
+  }
+}
+
+/** The rows of the labels file that the run was trained with. */
+function previousRows(decisions: readonly LabelDecision[], classNames: readonly string[]) {
+  return decisions.map(({ itemIndex, labelBefore, label, row }) => ({
+    ...row,
+    item: itemIndex,
+    label: label === null ? '' : classNames[label]!,
+    decision: label === null ? 'drop' : label === labelBefore ? 'keep' : 'relabel',
+    old_label: row['old_label'] ?? classNames[labelBefore]!,
+  }));
+}
+
+/** The same for the same run with the same labels: then decisions that a browser has go on. */
+function pageId(folder: string, { name, split, labels }: Dataset): string {
+  const hash = createHash('sha256');
+  const run = JSON.stringify([realpathSync(folder), name, split]);
+  hash.update(`${run.slice(0, -1)},[`);
+  for (let first = 0; first < labels.length; first += labelsPerPart) {
+    hash.update(
+      `${first > 0 ? ',' : ''}${labels.subarray(first, first + labelsPerPart).join(',')}`,
+    );
+  }
+  return hash.update(']]').digest('hex').slice(0, 16);
+}
+
+/**
+ * Writes `review.html` and `review.csv`: the items of a run that a score ranks first.
+ *
+ * @returns  the path of the page and how many items it holds
+ * @throws UsageError  for a score that the run does not have
+ * @throws UserError   when the run or its data cannot be read
+ */
+export async function reviewRun(options: ReviewOptions): Promise<{ page: string; items: number }> {
+  const { train_dir: folder, rank_by: rankBy } = options;
+  const { scoreNames, total, items } = await readRankedItems(
+    join(folder, 'items.csv'),
+    options.top,
+    (names) => {
+      if (names.includes(rankBy)) return pageScoreOf(rankBy);
+      throw new UsageError(`--rank_by: got "${rankBy}"; expected one of ${names.join(', ')}.`);
+    },
+  );
+  const { dataset, labelDecisions } = await loadTrainingData(options);
+  const withView = items.slice(0, options.num_views).map(({ item }) => item);
+  const views = await drawViews(options, dataset, withView);
+  const parts = renderReviewPage(
+    {
+      id: pageId(folder, dataset),
+      title: basename(resolve(folder)),
+      description: `${items.length} of ${total} items of ${dataset.name} ${dataset.split}, the most suspicious by ${rankBy}; ${options.model_name}, ${folder}`,
+      classes: dataset.classNames,
+      scores: scoreNames.map(pageScoreOf),
+      sortBy: rankBy,
+      viewCaption: views.caption,
+      previous: previousRows(labelDecisions, dataset.classNames),
+    },
+    pageItems(dataset, items, views),
+  );
+  const target = options.output_dir ?? folder;
+  await mkdir(target, { recursive: true });
+  const page = join(target, 'review.html');
+  await replaceFileByParts(page, parts);
+  await replaceFile(join(target, 'review.csv'), reviewCsv(items, scoreNames));
+  return { page, items: items.length };
+}

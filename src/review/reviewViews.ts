@@ -1,0 +1,67 @@
+/** The Monitoring Views of a review page, drawn with the latest checkpoint of the run. */
+import { basename } from 'node:path';
+import type { Dataset } from '../../datasets/dataset.ts';
+import { latestCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
+import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { Inspector, type InspectorOptions } from '../inspection/inspector.ts';
+import { loadNetwork } from '../nets/factory.ts';
+import { stepsPerEpoch } from '../training/schedule.ts';
+import { ViewRenderer } from '../views/viewRenderer.ts';
+
+/** How the network was trained, and what draws. */
+export interface ReviewViewOptions
+  extends Omit<InspectorOptions, 'network' | 'checkpoint' | 'layers' | 'batchOf'> {
+  readonly train_dir: string;
+  readonly model_name: string;
+  readonly batch_size: number;
+  readonly hm: readonly string[];
+  readonly engine: EngineChoice;
+}
+
+/** Monitoring Views by item, as data URLs, with a line on what they show. */
+export interface ReviewViews {
+  readonly urls: ReadonlyMap<number, string>;
+  readonly caption: string;
+}
+
+const noViews: ReviewViews = { urls: new Map(), caption: '' };
+
+/** Draws the views of some items; none, with a line that says why, where there can be none. */
+export async function drawViews(
+  options: ReviewViewOptions,
+  dataset: Dataset,
+  items: readonly number[],
+): Promise<ReviewViews> {
+  if (items.length === 0) return noViews;
+  const without = (reason: string) => {
+    process.stderr.write(`no Monitoring Views: ${reason}\n`);
+    return noViews;
+  };
+  const checkpoint = await latestCheckpoint(options.train_dir);
+  if (checkpoint === undefined) return without(`${options.train_dir} holds no checkpoint`);
+  if (options.hm.length === 0) return without('the run has no --hm');
+  const { engine } = await selectEngine(options.engine);
+  const inspector = await Inspector.load(engine, dataset, {
+    ...options,
+    network: await loadNetwork(options.model_name),
+    checkpoint,
+    layers: options.hm,
+    batchOf: undefined,
+  });
+  const renderer = new ViewRenderer();
+  const step = stepOfCheckpoint(checkpoint);
+  const epoch = Math.ceil(step / stepsPerEpoch(dataset.items.length, options.batch_size));
+  const urls = new Map<number, string>();
+  try {
+    for await (const inspected of inspector.inspect(items)) {
+      const png = await renderer.renderMonitoringView({ ...inspected, epoch, step });
+      const url = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
+      urls.set(inspected.itemIndex, url);
+    }
+  } finally {
+    await renderer.close();
+    inspector.close();
+  }
+  const caption = `Loss contribution (C) and reduction (R) by ${basename(checkpoint)}, without dropout and augmentation`;
+  return { urls, caption };
+}
