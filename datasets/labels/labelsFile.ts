@@ -30,9 +30,10 @@ async function readText(path: string): Promise<string> {
 /**
  * Replaces the labels of some items and leaves out those whose decision is `drop`.
  *
- * @param path  CSV with a header that has the columns item (an index in the source order) and label
- *              (a class name, or its number), in any order and among others; of these, decision may
- *              say `drop`, and then the label may be empty
+ * @param path    CSV with a header that has the columns item (an index in the source order) and label
+ *                (a class name, or its number where no class has a number for a name), in any order
+ *                and among others; of these, decision may say `drop`, and then the label may be empty
+ * @param onNote  is told when numbers are taken for names that they could be the places of
  * @returns     the data set with these labels and items, and what is changed or dropped in order of the lines
  * @throws UserError  naming the line of an unknown item, label or decision, or of an item that
  *                    comes twice
@@ -40,6 +41,7 @@ async function readText(path: string): Promise<string> {
 export async function applyLabelsFile<D extends Dataset>(
   dataset: D,
   path: string,
+  onNote: (line: string) => void = () => {},
 ): Promise<{ dataset: D; changes: readonly LabelChange[] }> {
   const content = await readText(path);
   const [header = '', ...lines] = content.replace(/^\uFEFF/, '').split(/\r?\n/);
@@ -48,9 +50,12 @@ export async function applyLabelsFile<D extends Dataset>(
     throw new UserError(`${path}, line 1: got "${header}"; expected the columns item and label.`);
   }
   const byName = new Map(dataset.classNames.map((name, label) => [name, label]));
+  // A number that is one class's name and another's place means the name.
+  const numbersAreNames = dataset.classNames.some((name) => /^\d+$/.test(name));
   const labels = dataset.labels.slice();
   const lineOfItem = new Map<number, number>();
   const changes: LabelChange[] = [];
+  let isTold = false;
   for (const [i, line] of lines.entries()) {
     if (line.trim() === '') continue;
     const where = `${path}, line ${i + 2}`;
@@ -81,12 +86,21 @@ export async function applyLabelsFile<D extends Dataset>(
       continue;
     }
     const given = row['label']!;
-    // A class may have a number for a name: the name comes first.
-    const label = byName.get(given) ?? (/^\d+$/.test(given) ? Number(given) : Number.NaN);
+    const isNumber = /^\d+$/.test(given);
+    const place = isNumber && !numbersAreNames ? Number(given) : Number.NaN;
+    const label = byName.get(given) ?? place;
     if (!(label < dataset.classNames.length)) {
       const known = dataset.classNames.slice(0, 20).join(', ');
       throw new UserError(
-        `${where}: got label "${given}"; expected one of ${known}${dataset.classNames.length > 20 ? ', …' : ''}, or its number.`,
+        `${where}: got label "${given}"; expected one of ${known}${dataset.classNames.length > 20 ? ', …' : ''}${numbersAreNames ? '' : ', or its number'}.`,
+      );
+    }
+    const isAmbiguous =
+      isNumber && label !== Number(given) && Number(given) < dataset.classNames.length;
+    if (isAmbiguous && !isTold) {
+      isTold = true;
+      onNote(
+        `${where}: takes "${given}" for the class of that name, not for class number ${given} (${dataset.classNames[Number(given)]}); so it does in all lines.`,
       );
     }
     if (labelBefore === label) continue;
