@@ -14,6 +14,7 @@ import {
 } from '../../datasets/download/download.ts';
 import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
 import { encodePng } from '../../datasets/images/encodePng.ts';
+import { noteOnce } from '../console/noteOnce.ts';
 import { UsageError } from '../errors.ts';
 import {
   addFlags,
@@ -82,6 +83,7 @@ async function* loadSplits(
     seed: flags.validation_seed,
     maxBytes: flags.max_data_memory_mb * 2 ** 20,
     onBadItem: flags.on_bad_item,
+    onNote: noteOnce,
     onSkipped: (skipped) => {
       for (const { itemIndex, reason } of skipped) {
         process.stderr.write(`left out item ${itemIndex}: ${reason}\n`);
