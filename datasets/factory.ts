@@ -117,7 +117,7 @@ const finders: Readonly<Record<string, Finder>> = {
     return {
       owner: folder,
       splits,
-      load: (split) => loadTextTsv(folder, split),
+      load: (split, onNote) => loadTextTsv(folder, split, splits, onNote),
     };
   },
 };
