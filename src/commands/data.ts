@@ -5,7 +5,12 @@ import cliProgress from 'cli-progress';
 import { Argument, Command } from 'commander';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
 import { type Dataset, expectImages, type ImageDataset } from '../../datasets/dataset.ts';
-import { contactSheet, type Description, describeDataset } from '../../datasets/describe.ts';
+import {
+  contactSheet,
+  type Description,
+  describeDataset,
+  firstItemsOfClasses,
+} from '../../datasets/describe.ts';
 import { describeTexts, type TextDescription } from '../../datasets/describeTexts.ts';
 import {
   type DownloadName,
@@ -219,10 +224,10 @@ async function info(flags: FlagValues<typeof infoFlags>): Promise<void> {
     if (description.meanImage !== null) {
       await writeFile(join(splitFolder, 'mean.png'), await encodePng(description.meanImage));
     }
-    for (const [label, className] of dataset.classNames.entries()) {
-      const sheet = await contactSheet(dataset, label, maxItems);
-      if (sheet === null) continue;
-      await writeFile(join(splitFolder, fileNameOf(label, className)), await encodePng(sheet));
+    for (const [label, items] of firstItemsOfClasses(dataset, maxItems).entries()) {
+      if (items.length === 0) continue;
+      const path = join(splitFolder, fileNameOf(label, dataset.classNames[label]!));
+      await writeFile(path, await encodePng(await contactSheet(dataset, items)));
     }
   }
 }
