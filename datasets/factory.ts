@@ -108,7 +108,7 @@ const finders: Readonly<Record<string, Finder>> = {
       splits: [...layout.splits.keys()],
       reason: layout.reason,
       notes: layout.notes,
-      load: (split) => listImageFolder(folder, split, layout),
+      load: (split, onNote) => listImageFolder(folder, split, layout, onNote),
     };
   },
   tsv: async (given) => {

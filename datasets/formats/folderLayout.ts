@@ -62,7 +62,8 @@ function findUnused(
   }
 }
 
-function listed(names: readonly string[]): string {
+/** Names for a line: the first ones, and how many more there are. */
+export function listed(names: readonly string[]): string {
   const more = names.length - maxListed;
   return names.slice(0, maxListed).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

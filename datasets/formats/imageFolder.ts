@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { UserError } from '../../src/errors.ts';
 import { type EncodedSplit, encodedImages } from '../images/encodedImages.ts';
 import { classNamesFile, labelsByName, readClassNames } from '../labels/classNames.ts';
-import type { FolderLayout } from './folderLayout.ts';
+import { type FolderLayout, listed } from './folderLayout.ts';
 
 interface Item {
   readonly classFolder: string;
@@ -22,13 +22,15 @@ function compareItems(a: Item, b: Item): number {
  * their names, or of DIR/labels.txt: a class has the same label in all splits. Items are ordered by
  * file name, then class: images that are named by a running number keep its order.
  *
- * @param split  one of the layout's
+ * @param split   one of the layout's
+ * @param onNote  is told of classes that only other splits have images of
  * @throws UserError  when labels.txt is damaged or lacks a class
  */
 export async function listImageFolder(
   folder: string,
   split: string,
   { splits, hasSplitFolders }: FolderLayout,
+  onNote: (line: string) => void,
 ): Promise<EncodedSplit> {
   // As labels.txt has names: outer spaces, which nobody sees, tell no classes apart.
   const found = new Set([...splits.values()].flat().map(({ name }) => name.trim()));
@@ -40,11 +42,16 @@ export async function listImageFolder(
       `${join(folder, classNamesFile)}: the class ${unknown} is missing; expected each that has a folder.`,
     );
   }
-  const items = splits
-    .get(split)!
+  const classFolders = splits.get(split)!;
+  const present = new Set(classFolders.map(({ name }) => name.trim()));
+  const absent = [...found].filter((name) => !present.has(name));
+  const root = hasSplitFolders ? join(folder, split) : folder;
+  if (absent.length > 0) {
+    onNote(`${root}: has no images of classes that other splits have: ${listed(absent.sort())}`);
+  }
+  const items = classFolders
     .flatMap(({ name, images }) => images.map((fileName) => ({ classFolder: name, fileName })))
     .sort(compareItems);
-  const root = hasSplitFolders ? join(folder, split) : folder;
   const files = items.map(({ classFolder, fileName }) => join(root, classFolder, fileName));
   return {
     name: 'folder',

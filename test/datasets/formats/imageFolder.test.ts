@@ -283,9 +283,9 @@ test('a folder without images is no class, but a class that has some in one spli
     'test/c/0.png',
     'train/d/',
   ];
-  for (const [split, labels] of [
-    ['train', [1, 2]],
-    ['test', [0, 2]],
+  for (const [split, labels, absent] of [
+    ['train', [1, 2], 'a'],
+    ['test', [0, 2], 'b'],
   ] as const) {
     const { dataset, notes } = await readAs(t, [...names, 'empty/', 'notes/a.txt'], { split });
     assert.deepEqual(dataset.classNames, ['a', 'b', 'c']);
@@ -295,7 +295,11 @@ test('a folder without images is no class, but a class that has some in one spli
       /^DIR: left out empty, notes, test\/b, train\/a, train\/d \(without images\)$/,
     );
     assert.match(notes[1]!, /^DIR: ignored files that are no images: 1 \.txt \(images are png/);
-    assert.equal(notes.length, 2);
+    assert.equal(
+      notes[2],
+      `DIR/${split}: has no images of classes that other splits have: ${absent}`,
+    );
+    assert.equal(notes.length, 3);
   }
 });
 
