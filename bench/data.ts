@@ -19,8 +19,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeTfrecords } from '../datasets/convert.ts';
-import type { ImageDataset } from '../datasets/dataset.ts';
-import { loadImages } from '../datasets/factory.ts';
+import { expectImages, type ImageDataset } from '../datasets/dataset.ts';
+import { loadDataset } from '../datasets/factory.ts';
 import { loadCifar10 } from '../datasets/formats/cifar10.ts';
 import { type InMemoryDataset, inMemory } from '../datasets/inMemory.ts';
 import { choosePrecision } from '../src/engines/precision.ts';
@@ -89,15 +89,9 @@ const defaultMaxBytes = 2 ** 30;
 async function load(form: string, maxBytes: number): Promise<ImageDataset> {
   if (form === 'memory') return loadBinary();
   const size = { side: 32, fit: 'crop' } as const;
-  return form === 'tfrecord'
-    ? loadImages({ name: 'cifar10', folder: flags.cache, split: 'train', size, maxBytes })
-    : loadImages({
-        name: 'folder',
-        folder: join(flags.cache, 'folder'),
-        split: 'train',
-        size,
-        maxBytes,
-      });
+  const [name, folder] =
+    form === 'tfrecord' ? ['cifar10', flags.cache] : ['folder', join(flags.cache, 'folder')];
+  return expectImages(await loadDataset({ name, folder, split: 'train', size, maxBytes }));
 }
 
 function feed(dataset: ImageDataset): BatchPipeline {

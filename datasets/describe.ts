@@ -83,24 +83,32 @@ const sheetColumns = 16;
 /** Pixels between them, white. */
 const sheetGap = 2;
 
+/** The first items of each class, by label. @param maxItems  of a class at most */
+export function firstItemsOfClasses(
+  { items, labels, classNames }: ImageDataset,
+  maxItems: number,
+): number[][] {
+  const byLabel: number[][] = classNames.map(() => []);
+  for (const itemIndex of items) {
+    const ofClass = byLabel[labels[itemIndex]!]!;
+    if (ofClass.length < maxItems) ofClass.push(itemIndex);
+  }
+  return byLabel;
+}
+
 /**
- * The first items of a class side by side, in the order of their index from left to right; images of
- * different sizes each in a cell of the largest, at its top left.
+ * Some items side by side from left to right; images of different sizes each in a cell of the
+ * largest, at its top left.
  *
- * @param maxItems  that are shown at most
- * @returns         one image with as many channels, or null when the class has no items
+ * @param items  at least one
+ * @returns      one image with as many channels
  */
 export async function contactSheet(
   dataset: ImageDataset,
-  label: number,
-  maxItems: number,
-): Promise<Image | null> {
-  const items = dataset.items
-    .filter((itemIndex) => dataset.labels[itemIndex] === label)
-    .subarray(0, maxItems);
-  if (items.length === 0) return null;
+  items: readonly number[],
+): Promise<Image> {
   const images: Image[] = [];
-  for await (const { image } of imagesOf(dataset, items)) images.push(image);
+  for await (const { image } of imagesOf(dataset, Uint32Array.from(items))) images.push(image);
   const channels = dataset.imageShape[2];
   const width = Math.max(...images.map((image) => image.width));
   const height = Math.max(...images.map((image) => image.height));

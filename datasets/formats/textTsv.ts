@@ -1,77 +1,132 @@
 /** Texts in files of tab-separated values: DIR/SPLIT.tsv, a line `label<TAB>text` for each item. */
-import { readdir, readFile } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../src/errors.ts';
 import type { TextDataset } from '../dataset.ts';
-import { readClassNames } from '../labels/classNames.ts';
+import { classNamesFile, labelsByName, readClassNames } from '../labels/classNames.ts';
 import { inMemoryTexts } from '../texts.ts';
-import { UnknownSplitError } from '../unknownSplitError.ts';
 
 const extension = '.tsv';
 /** The split whose labels are the classes where labels.txt does not name them. */
 const classSplit = 'train';
 
-/** One line of a file. */
-interface Row {
-  /** From 1. */
-  readonly line: number;
-  readonly label: string;
-  readonly text: string;
-}
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+/** Longer lines are taken for a file of another kind. */
+const maxLineBytes = 2 ** 24;
 
-/** The first line, from 1, that is not UTF-8. */
-function firstBadLine(bytes: Uint8Array): number {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let start = 0;
-  for (let line = 1; ; line++) {
-    const end = bytes.indexOf(0x0a, start);
-    try {
-      decoder.decode(bytes.subarray(start, end < 0 ? bytes.length : end));
-    } catch {
-      return line;
-    }
-    if (end < 0) return line;
-    start = end + 1;
-  }
-}
-
-async function readRows(path: string): Promise<Row[]> {
-  let bytes: Uint8Array;
+/**
+ * The lines of a file, as many at a time as a piece of it has; they end in LF, CR or CR LF.
+ *
+ * @throws UserError  when it cannot be read
+ */
+async function* readLines(path: string): AsyncGenerator<Buffer[], void, undefined> {
+  let rest: Buffer = Buffer.alloc(0);
+  let endsInCarriageReturn = false;
   try {
-    bytes = await readFile(path);
+    for await (const piece of createReadStream(path) as AsyncIterable<Buffer>) {
+      // The other half of a line end that the piece before began.
+      const isSplit = endsInCarriageReturn && piece[0] === lineFeed;
+      const bytes = Buffer.concat([rest, isSplit ? piece.subarray(1) : piece]);
+      const lines: Buffer[] = [];
+      let start = 0;
+      for (let i = rest.length; i < bytes.length; i++) {
+        if (bytes[i] !== lineFeed && bytes[i] !== carriageReturn) continue;
+        lines.push(bytes.subarray(start, i));
+        if (bytes[i] === carriageReturn && bytes[i + 1] === lineFeed) i++;
+        start = i + 1;
+      }
+      rest = bytes.subarray(start);
+      if (rest.length > maxLineBytes) throw new Error(`a line of more than ${maxLineBytes} bytes`);
+      endsInCarriageReturn = piece.at(-1) === carriageReturn;
+      yield lines;
+    }
   } catch (error) {
     throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
   }
-  let content: string;
-  try {
-    content = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new UserError(
-      `${path}, line ${firstBadLine(bytes)}: is not UTF-8; expected text in UTF-8. Convert it with iconv.`,
-    );
-  }
-  const rows: Row[] = [];
-  for (const [i, line] of content.split(/\r?\n/).entries()) {
-    if (line.trim() === '') continue;
-    const where = `${path}, line ${i + 1}`;
-    const tab = line.indexOf('\t');
-    const label = line.slice(0, tab).trim();
-    const text = line.slice(tab + 1).trim();
-    if (tab < 0 || label === '' || text === '') {
-      const missing = tab < 0 ? 'no tab' : label === '' ? 'no label' : 'no text';
-      throw new UserError(`${where}: has ${missing}; expected label<TAB>text.`);
+  if (rest.length > 0) yield [rest];
+}
+
+/** A label and the lines that have it. */
+interface LabelUse {
+  readonly name: string;
+  readonly firstLine: number;
+  /** Lines. */
+  count: number;
+}
+
+/** What a file holds. */
+interface Rows {
+  readonly path: string;
+  /** In the order of their first lines. */
+  readonly labels: ReadonlyMap<string, LabelUse>;
+  /** Lines with a label and a text. */
+  readonly count: number;
+}
+
+/**
+ * Reads a file.
+ *
+ * @param useRow  is given each line that is not empty, numbered from 1
+ * @throws UserError  naming the line that has no label or no text, or is not UTF-8
+ */
+async function readRows(
+  path: string,
+  useRow: (label: LabelUse, text: string, line: number) => void,
+): Promise<Rows> {
+  const labels = new Map<string, LabelUse>();
+  let line = 0;
+  let count = 0;
+  for await (const lines of readLines(path)) {
+    for (const bytes of lines) {
+      line++;
+      if (!isUtf8(bytes)) {
+        throw new UserError(
+          `${path}, line ${line}: is not UTF-8; expected text in UTF-8. Convert it with iconv.`,
+        );
+      }
+      const content = line === 1 ? bytes.toString().replace(/^\uFEFF/, '') : bytes.toString();
+      if (content.trim() === '') continue;
+      const tab = content.indexOf('\t');
+      const name = content.slice(0, tab).trim();
+      const text = content.slice(tab + 1).trim();
+      if (tab < 0 || name === '' || text === '') {
+        const missing = tab < 0 ? 'no tab' : name === '' ? 'no label' : 'no text';
+        throw new UserError(`${path}, line ${line}: has ${missing}; expected label<TAB>text.`);
+      }
+      const label = labels.get(name) ?? { name, firstLine: line, count: 0 };
+      if (label.count++ === 0) labels.set(name, label);
+      useRow(label, text, line);
+      count++;
     }
-    rows.push({ line: i + 1, label, text });
   }
-  if (rows.length === 0) throw new UserError(`${path}: is empty; expected lines label<TAB>text.`);
-  return rows;
+  if (count === 0) throw new UserError(`${path}: is empty; expected lines label<TAB>text.`);
+  return { path, labels, count };
 }
 
 /** Labels in their order: numbers by size where all are numbers, else by their UTF-16 units. */
-function classesOf(rows: readonly Row[]): string[] {
-  const labels = [...new Set(rows.map(({ label }) => label))];
-  const areNumbers = labels.every((label) => /^-?\d+$/.test(label));
-  return areNumbers ? labels.sort((a, b) => Number(a) - Number(b)) : labels.sort();
+function classesOf({ labels }: Rows): string[] {
+  const names = [...labels.keys()];
+  const areNumbers = names.every((name) => /^-?\d+$/.test(name));
+  return areNumbers ? names.sort((a, b) => Number(a) - Number(b)) : names.sort();
+}
+
+/** Says where the labels of a file do not look like classes. */
+function doubtsAbout({ path, labels, count }: Rows): string[] {
+  const [first] = labels.values();
+  const ofOneLine = [...labels.values()].filter((label) => label.count === 1).length;
+  if (count > 2 && ofOneLine > count / 2) {
+    return [
+      `${path}: has ${labels.size} classes in ${count} lines, ${ofOneLine} of them with one line; expected label<TAB>text. Are the columns swapped?`,
+    ];
+  }
+  return first!.count === 1 && labels.size < count
+    ? [
+        `${path}, line ${first!.firstLine}: no other line has the label "${first!.name}". If the line names the columns, remove it.`,
+      ]
+    : [];
 }
 
 /**
@@ -87,7 +142,7 @@ export async function textTsvSplits(folder: string): Promise<string[]> {
     throw new UserError(`--dataset_dir: cannot read "${folder}" (${(error as Error).message}).`);
   }
   const splits = files
-    .filter((file) => file.endsWith(extension))
+    .filter((file) => file.endsWith(extension) && !file.startsWith('.'))
     .map((file) => file.slice(0, -extension.length));
   if (splits.length > 0) return splits.sort();
   throw new UserError(
@@ -96,34 +151,47 @@ export async function textTsvSplits(folder: string): Promise<string[]> {
 }
 
 /**
- * Reads a split. Classes are those of labels.txt, or else the labels of train.tsv.
+ * Reads a split, a piece of the file at a time: beside the texts, memory holds 24 bytes an item.
+ * Classes are those of labels.txt, or else the labels of train.tsv.
  *
- * @throws UnknownSplitError  for a split that has no file, listing those that have
+ * @param splits  of the folder
+ * @param onNote  is told of what looks wrong in the labels that are taken for classes
  * @throws UserError  naming the line that has no label or no text, or a label of no class
  */
-export async function loadTextTsv(folder: string, split: string): Promise<TextDataset> {
-  const splits = await textTsvSplits(folder);
-  if (!splits.includes(split)) throw new UnknownSplitError(split, folder, splits);
+export async function loadTextTsv(
+  folder: string,
+  split: string,
+  splits: readonly string[],
+  onNote: (line: string) => void,
+): Promise<TextDataset> {
   const pathOf = (name: string) => join(folder, `${name}${extension}`);
-  const rows = await readRows(pathOf(split));
+  const texts: string[] = [];
+  const labelOfItem: LabelUse[] = [];
+  const lineOfItem: number[] = [];
+  const rows = await readRows(pathOf(split), (label, text, line) => {
+    texts.push(text);
+    labelOfItem.push(label);
+    lineOfItem.push(line);
+  });
   const named = await readClassNames(folder);
   const namesClasses = split !== classSplit && splits.includes(classSplit);
-  const classNames = named ?? classesOf(namesClasses ? await readRows(pathOf(classSplit)) : rows);
-  const byName = new Map(classNames.map((name, label) => [name, label]));
-  const labels = Int32Array.from(rows, ({ line, label }) => {
-    const known = byName.get(label);
-    if (known !== undefined) return known;
+  const classRows = namesClasses && !named ? await readRows(pathOf(classSplit), () => {}) : rows;
+  if (named === null) for (const line of doubtsAbout(classRows)) onNote(line);
+  const classNames = named ?? classesOf(classRows);
+  const byName = labelsByName(join(folder, classNamesFile), classNames);
+  for (const { name, firstLine } of rows.labels.values()) {
+    if (byName.has(name)) continue;
     const some = classNames.slice(0, 20).join(', ');
     throw new UserError(
-      `${pathOf(split)}, line ${line}: got label "${label}"; expected one of ${some}${classNames.length > 20 ? ', …' : ''} (the classes of ${named ? 'labels.txt' : `${classSplit}${extension}`}).`,
+      `${rows.path}, line ${firstLine}: got label "${name}"; expected one of ${some}${classNames.length > 20 ? ', …' : ''} (the classes of ${named ? classNamesFile : `${classSplit}${extension}`}).`,
     );
-  });
+  }
   return inMemoryTexts({
     name: 'tsv',
     split,
     classNames,
-    labels,
-    texts: rows.map(({ text }) => text),
-    describeItem: (itemIndex) => `${pathOf(split)}, line ${rows[itemIndex]!.line}`,
+    labels: Int32Array.from(labelOfItem, ({ name }) => byName.get(name)!),
+    texts,
+    describeItem: (itemIndex) => `${rows.path}, line ${lineOfItem[itemIndex]}`,
   });
 }

@@ -49,9 +49,10 @@ async function readRows(path: string): Promise<Row[]> {
 /**
  * Replaces the labels of some items and leaves out those whose decision is `drop`.
  *
- * @param path  CSV with a header that has the columns item (an index in the source order) and label
- *              (a class name, or its number), in any order and among others; of these, decision may
- *              say `drop`, and then the label may be empty
+ * @param path    CSV with a header that has the columns item (an index in the source order) and label
+ *                (a class name, or its number where no class has a number for a name), in any order
+ *                and among others; of these, decision may say `drop`, and then the label may be empty
+ * @param onNote  is told when numbers are taken for names that they could be the places of
  * @returns     the data set with these labels and items, what was decided in order of the lines, and of
  *              that what drops an item or gives it another label
  * @throws UserError  naming the line of an unknown item, label or decision, or of an item that
@@ -60,11 +61,15 @@ async function readRows(path: string): Promise<Row[]> {
 export async function applyLabelsFile<D extends Dataset>(
   dataset: D,
   path: string,
+  onNote: (line: string) => void = () => {},
 ): Promise<{ dataset: D; decisions: readonly LabelDecision[]; changes: readonly LabelDecision[] }> {
   const byName = new Map(dataset.classNames.map((name, label) => [name, label]));
+  // A number that is one class's name and another's place means the name.
+  const numbersAreNames = dataset.classNames.some((name) => /^\d+$/.test(name));
   const labels = dataset.labels.slice();
   const lineOfItem = new Map<number, number>();
   const decisions: LabelDecision[] = [];
+  let isTold = false;
   for (const { line, row } of await readRows(path)) {
     const where = `${path}, line ${line}`;
     const item = row['item']!.trim();
@@ -90,12 +95,21 @@ export async function applyLabelsFile<D extends Dataset>(
     }
     // Spaces may be part of a class's name; most often they are not.
     const given = byName.has(row['label']!) ? row['label']! : row['label']!.trim();
-    // A class may have a number for a name: the name comes first.
-    const label = byName.get(given) ?? (/^\d+$/.test(given) ? Number(given) : Number.NaN);
+    const isNumber = /^\d+$/.test(given);
+    const place = isNumber && !numbersAreNames ? Number(given) : Number.NaN;
+    const label = byName.get(given) ?? place;
     if (!(label < dataset.classNames.length)) {
       const known = dataset.classNames.slice(0, 20).join(', ');
       throw new UserError(
-        `${where}: got label "${given}"; expected one of ${known}${dataset.classNames.length > 20 ? ', …' : ''}, or its number.`,
+        `${where}: got label "${given}"; expected one of ${known}${dataset.classNames.length > 20 ? ', …' : ''}${numbersAreNames ? '' : ', or its number'}.`,
+      );
+    }
+    const isAmbiguous =
+      isNumber && label !== Number(given) && Number(given) < dataset.classNames.length;
+    if (isAmbiguous && !isTold) {
+      isTold = true;
+      onNote(
+        `${where}: takes "${given}" for the class of that name, not for class number ${given} (${dataset.classNames[Number(given)]}); so it does in all lines.`,
       );
     }
     labels[itemIndex] = label;

@@ -5,7 +5,12 @@ import cliProgress from 'cli-progress';
 import { Argument, Command } from 'commander';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
 import { type Dataset, expectImages, type ImageDataset } from '../../datasets/dataset.ts';
-import { contactSheet, type Description, describeDataset } from '../../datasets/describe.ts';
+import {
+  contactSheet,
+  type Description,
+  describeDataset,
+  firstItemsOfClasses,
+} from '../../datasets/describe.ts';
 import { describeTexts, type TextDescription } from '../../datasets/describeTexts.ts';
 import {
   type DownloadName,
@@ -14,6 +19,7 @@ import {
 } from '../../datasets/download/download.ts';
 import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
 import { encodePng } from '../../datasets/images/encodePng.ts';
+import { noteOnce } from '../console/noteOnce.ts';
 import { UsageError } from '../errors.ts';
 import {
   addFlags,
@@ -82,6 +88,7 @@ async function* loadSplits(
     seed: flags.validation_seed,
     maxBytes: flags.max_data_memory_mb * 2 ** 20,
     onBadItem: flags.on_bad_item,
+    onNote: noteOnce,
     onSkipped: (skipped) => {
       for (const { itemIndex, reason } of skipped) {
         process.stderr.write(`left out item ${itemIndex}: ${reason}\n`);
@@ -217,10 +224,10 @@ async function info(flags: FlagValues<typeof infoFlags>): Promise<void> {
     if (description.meanImage !== null) {
       await writeFile(join(splitFolder, 'mean.png'), await encodePng(description.meanImage));
     }
-    for (const [label, className] of dataset.classNames.entries()) {
-      const sheet = await contactSheet(dataset, label, maxItems);
-      if (sheet === null) continue;
-      await writeFile(join(splitFolder, fileNameOf(label, className)), await encodePng(sheet));
+    for (const [label, items] of firstItemsOfClasses(dataset, maxItems).entries()) {
+      if (items.length === 0) continue;
+      const path = join(splitFolder, fileNameOf(label, dataset.classNames[label]!));
+      await writeFile(path, await encodePng(await contactSheet(dataset, items)));
     }
   }
 }

@@ -4,10 +4,14 @@ import { choice, integer, optionalText, real } from './flags.ts';
 /** By the names of `DataOptions`. */
 export const sourceFlags = {
   dataset_dir: optionalText('folder of the data set'),
-  validation_split: real(0, 'share of an image folder without splits that is `validation`, 0..1', {
-    min: 0,
-    max: 1,
-  }),
+  validation_split: real(
+    0,
+    'share of each class of `train` that is drawn as the split `validation`, 0..1',
+    {
+      min: 0,
+      max: 1,
+    },
+  ),
   validation_seed: integer(0, 'draws the split `validation`: another number, other items', {
     min: 0,
   }),

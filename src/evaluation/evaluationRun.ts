@@ -10,6 +10,7 @@ import {
   stepOfCheckpoint,
 } from '../checkpoint/checkpoints.ts';
 import { Cleanup } from '../cleanup.ts';
+import { noteOnce } from '../console/noteOnce.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
@@ -132,7 +133,7 @@ async function prepare(
   const dataset =
     options.labels_file === undefined
       ? split.dataset
-      : (await applyLabelsFile(split.dataset, options.labels_file)).dataset;
+      : (await applyLabelsFile(split.dataset, options.labels_file, noteOnce)).dataset;
   const input = await networkInput(network, dataset, { ...options, imageSize }, () =>
     recordedVocabulary(checkpointFolder),
   );

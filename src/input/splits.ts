@@ -4,6 +4,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { loadDataset } from '../../datasets/factory.ts';
 import type { SkippedItem } from '../../datasets/images/encodedDataset.ts';
 import { withLabelsOffset } from '../../datasets/labels/labelsOffset.ts';
+import { noteOnce } from '../console/noteOnce.ts';
 import { toCsv } from '../files/csv.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
@@ -53,6 +54,7 @@ export async function loadSplit(
     onSkipped: (items) => {
       skipped = items;
     },
+    onNote: noteOnce,
     maxBytes: options.max_data_memory_mb * 2 ** 20,
   });
   return { dataset: withLabelsOffset(source, options.labels_offset), skipped };

@@ -7,6 +7,7 @@ import {
   writeLabelNoise,
 } from '../../datasets/labels/labelNoise.ts';
 import { applyLabelsFile, type LabelDecision } from '../../datasets/labels/labelsFile.ts';
+import { noteOnce } from '../console/noteOnce.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { appendLabelChanges } from '../runFiles/labelChanges.ts';
 import { imageSideOf } from './networkInput.ts';
@@ -52,7 +53,7 @@ export async function loadTrainingData(options: TrainingDataOptions): Promise<Tr
   const relabeled =
     options.labels_file === undefined
       ? { dataset: split.dataset, decisions: [], changes: [] }
-      : await applyLabelsFile(split.dataset, options.labels_file);
+      : await applyLabelsFile(split.dataset, options.labels_file, noteOnce);
   const data = {
     ...split,
     dataset: relabeled.dataset,

@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makePhrases } from '../../datasets/builtIn/phrases.ts';
+import type { TextDataset } from '../../datasets/dataset.ts';
 import { describeTexts } from '../../datasets/describeTexts.ts';
 import { listSplits, loadDataset } from '../../datasets/factory.ts';
-import { loadTextTsv } from '../../datasets/formats/textTsv.ts';
 import { plantLabelErrors } from '../../datasets/labels/labelNoise.ts';
 import { losslens, temporaryFolder } from '../losslens.ts';
 
@@ -14,6 +14,16 @@ function writeFolder(files: Readonly<Record<string, string | Uint8Array>>): stri
   mkdirSync(folder, { recursive: true });
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   return folder;
+}
+
+async function loadTexts(
+  folder: string,
+  split: string,
+  onNote?: (line: string) => void,
+): Promise<TextDataset> {
+  const dataset = await loadDataset({ name: 'tsv', folder, split, onNote });
+  assert.ok(dataset.kind === 'texts');
+  return dataset;
 }
 
 test('phrases are the same on every machine, and the first ones for every size', () => {
@@ -50,7 +60,7 @@ test('a split is read from lines of label and text', async () => {
     'train.tsv': '\ufeffgood\tIt works.\r\nbad\tIt does not,\tat all.\r\n\r\n',
     'test.tsv': 'bad\tdépassé 東京\n',
   });
-  const train = await loadTextTsv(folder, 'train');
+  const train = await loadTexts(folder, 'train');
   assert.deepEqual(train.classNames, ['bad', 'good']);
   assert.deepEqual([...train.labels], [1, 0]);
   assert.deepEqual(train.texts, ['It works.', 'It does not,\tat all.']);
@@ -65,7 +75,7 @@ test('a split of texts is described, equal texts by their words', async () => {
   const folder = writeFolder({
     'train.tsv': 'a\tYes it is.\nb\tNo!\na\tyes  it is .\na\tno no no no no\n',
   });
-  assert.deepEqual(describeTexts(await loadTextTsv(folder, 'train')), {
+  assert.deepEqual(describeTexts(await loadTexts(folder, 'train')), {
     classCounts: [3, 1],
     lengths: [2, 4, 5],
     tokens: 15,
@@ -86,9 +96,9 @@ test('a split of texts is described, equal texts by their words', async () => {
 
 test('labels that are numbers keep their order, and labels.txt comes first', async () => {
   const numbers = writeFolder({ 'train.tsv': '10\ta\n9\tb\n' });
-  assert.deepEqual((await loadTextTsv(numbers, 'train')).classNames, ['9', '10']);
+  assert.deepEqual((await loadTexts(numbers, 'train')).classNames, ['9', '10']);
   const named = writeFolder({ 'train.tsv': 'b\tx\n', 'labels.txt': '0:a\n1:b\n' });
-  const { classNames, labels } = await loadTextTsv(named, 'train');
+  const { classNames, labels } = await loadTexts(named, 'train');
   assert.deepEqual([classNames, labels[0]], [['a', 'b'], 1]);
 });
 
@@ -108,20 +118,69 @@ for (const [what, content, message] of [
   ['of an empty file', '\n\n', /train\.tsv: is empty/],
 ] as const) {
   test(`a line ${what} is named`, async () => {
-    await assert.rejects(loadTextTsv(writeFolder({ 'train.tsv': content }), 'train'), message);
+    await assert.rejects(loadTexts(writeFolder({ 'train.tsv': content }), 'train'), message);
+  });
+}
+
+test('lines end in CR, too, and in a CR and LF that two pieces of a file have', async () => {
+  // A piece of a file that is streamed has 65,536 bytes.
+  const long = 'x'.repeat(65_536 - 'a\tyes\r\rb\t\r'.length);
+  const folder = writeFolder({ 'train.tsv': `a\tyes\r\rb\t${long}\r\na\tno\u2028way` });
+  const { texts, labels, describeItem } = await loadTexts(folder, 'train');
+  assert.deepEqual(texts, ['yes', long, 'no\u2028way']);
+  assert.deepEqual([...labels], [0, 1, 0]);
+  assert.match(describeItem!(2), /train\.tsv, line 4$/);
+});
+
+test('a file that is no lines of text is not read to its end', async () => {
+  const folder = writeFolder({ 'train.tsv': Buffer.alloc(2 ** 24 + 65_537, 'x') });
+  await assert.rejects(
+    loadTexts(folder, 'train'),
+    /train\.tsv: .*a line of more than 16777216 bytes/,
+  );
+});
+
+for (const [what, lines, note] of [
+  [
+    'a first line with a label of its own',
+    ['label\ttext', 'a\tx', 'b\ty', 'a\tz', 'b\tz'],
+    /^train\.tsv, line 1: no other line has the label "label"\. If the line names the columns, remove it\.$/,
+  ],
+  [
+    'columns that are swapped',
+    ['I like it\tgood', 'I do not\tbad', 'I am glad\tgood', 'I like it\tgood', 'no\tbad'],
+    /^train\.tsv: has 4 classes in 5 lines, 3 of them with one line; .*Are the columns swapped\?$/,
+  ],
+  ['classes of some lines each', ['a\tx', 'b\ty', 'a\tz', 'c\tz', 'c\tw'], undefined],
+] as const) {
+  test(`${what}: ${note ? 'is said' : 'nothing to say'}, of every split`, async () => {
+    const content = `${lines.join('\n')}\n`;
+    const folder = writeFolder({ 'train.tsv': content, 'test.tsv': `${lines.at(-1)}\n` });
+    for (const split of ['train', 'test']) {
+      const notes: string[] = [];
+      await loadTexts(folder, split, (line) => notes.push(line.replace(`${folder}/`, '')));
+      assert.equal(notes.length, note ? 1 : 0, `${notes}`);
+      if (note) assert.match(notes[0]!, note);
+    }
+    writeFileSync(join(folder, 'labels.txt'), '0:good\n1:label\n2:a\n3:b\n4:c\n5:bad\n');
+    await loadTexts(folder, 'test', () =>
+      assert.fail('labels.txt says what the classes are'),
+    ).catch((error: Error) =>
+      assert.match(error.message, /got label "no"; .*the classes of labels\.txt/),
+    );
   });
 }
 
 test('a label of no class, a missing split and a folder without texts are named', async () => {
   const folder = writeFolder({ 'train.tsv': 'a\tx\nb\ty\n', 'test.tsv': 'a\tx\nc\ty\n' });
   await assert.rejects(
-    loadTextTsv(folder, 'test'),
+    loadTexts(folder, 'test'),
     /test\.tsv, line 2: got label "c"; expected one of a, b \(the classes of train\.tsv\)/,
   );
   await assert.rejects(
-    loadTextTsv(folder, 'dev'),
+    loadTexts(folder, 'dev'),
     /--dataset_split_name: got "dev"; .* has test and train/,
   );
-  await assert.rejects(loadTextTsv(writeFolder({}), 'train'), /holds no \.tsv file; expected one/);
-  await assert.rejects(loadTextTsv('/no/such', 'train'), /--dataset_dir: cannot read "\/no\/such"/);
+  await assert.rejects(loadTexts(writeFolder({}), 'train'), /holds no \.tsv file; expected one/);
+  await assert.rejects(loadTexts('/no/such', 'train'), /\/no\/such: cannot be read as a folder/);
 });

@@ -4,10 +4,11 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { type ImageDataset, imagesOf } from '../../../datasets/dataset.ts';
-import { type DatasetOptions, loadImages } from '../../../datasets/factory.ts';
+import { type DatasetOptions, listSplits } from '../../../datasets/factory.ts';
 import { loadCifar10 } from '../../../datasets/formats/cifar10.ts';
 import type { SkippedItem } from '../../../datasets/images/encodedDataset.ts';
 import { UsageError, UserError } from '../../../src/errors.ts';
+import { loadImages } from '../loadImages.ts';
 import { bmp } from '../makeFiles.ts';
 import { pixelsOf } from '../pixelsOf.ts';
 import { runPython } from '../python.ts';
@@ -211,29 +212,167 @@ test('an image that cannot be decoded is named, or left out and reported', async
 
 test('missing and empty folders, classes and splits are named', async (t) => {
   const folder = await temporaryFolder(t);
-  await assert.rejects(load(folder), /found no folders; expected one for each class or split/);
+  await assert.rejects(load(folder), /found no folders; expected CLASS\/\* or SPLIT\/CLASS\/\*/);
   await assert.rejects(load(join(folder, 'none')), /none: cannot be read as a folder/);
   await writeFiles(folder, { 'file.png': Buffer.alloc(1) });
   await assert.rejects(load(join(folder, 'file.png')), /file\.png: cannot be read as a folder/);
   const image = await plainImage('png', size, red);
   await writeFiles(folder, { 'train/a/0.png': image });
-  await mkdir(join(folder, 'train/b'));
-  await assert.rejects(load(folder), /train\/b: found no images; expected at least one \(png, jpg/);
   await assert.rejects(
     load(folder, { split: 'test' }),
     (error) => error instanceof UsageError && /got "test"; .* has train\./.test(error.message),
   );
+});
+
+/** What a folder of these files and empty folders (names that end in /) is read as. */
+async function readAs(
+  t: TestContext,
+  names: readonly string[],
+  options: Partial<DatasetOptions> = {},
+) {
+  const folder = await temporaryFolder(t);
+  const image = await plainImage('png', size, red);
+  for (const name of names) {
+    if (name.endsWith('/')) await mkdir(join(folder, name), { recursive: true });
+    else await writeFiles(folder, { [name]: image });
+  }
+  const notes: string[] = [];
+  const onNote = (line: string) => notes.push(line.replaceAll(folder, 'DIR'));
+  const dataset = await load(folder, { onNote, ...options });
+  return { dataset, notes, splits: await listSplits({ name: 'folder', folder }), folder };
+}
+
+/** Each in a folder of a run that train or evaluate leaves. */
+const runFiles = ['run.json', 'checkpoint', 'losslens.lock', 'events.out.tfevents.1.host'];
+
+test('folders of runs are neither split nor class, whatever pictures are in them', async (t) => {
+  const runs = runFiles.flatMap((file, i) => [`runs/${i}/${file}`, `runs/${i}/sprite.png`]);
+  const nested = await readAs(t, [
+    ...runs,
+    'train/cat/0.png',
+    'test/cat/0.png',
+    'test/run/run.json',
+  ]);
+  assert.deepEqual(nested.splits, ['test', 'train']);
+  assert.deepEqual(nested.dataset.classNames, ['cat']);
+  assert.deepEqual(nested.notes, ['DIR: left out runs, test/run (of runs)']);
+  const flat = await readAs(t, [...runs, 'cat/0.png', 'dog/0.png']);
+  assert.deepEqual(flat.splits, ['train']);
+  assert.deepEqual(flat.dataset.classNames, ['cat', 'dog']);
+  assert.deepEqual(flat.notes, ['DIR: left out runs (of runs)']);
+});
+
+test('a run may write to the folder of the data itself', async (t) => {
+  const { dataset } = await readAs(t, [
+    'run.json',
+    'eval/events.out.tfevents.1.host',
+    'projector-8/projector_config.pbtxt',
+    'projector-8/sprite.png',
+    'cat/0.png',
+  ]);
+  assert.deepEqual(dataset.classNames, ['cat']);
+});
+
+test('a folder without images is no class, but a class that has some in one split is one in all', async (t) => {
+  const names = [
+    'train/a/',
+    'train/b/0.png',
+    'train/c/0.png',
+    'test/a/0.png',
+    'test/b/',
+    'test/c/0.png',
+    'train/d/',
+  ];
+  for (const [split, labels, absent] of [
+    ['train', [1, 2], 'a'],
+    ['test', [0, 2], 'b'],
+  ] as const) {
+    const { dataset, notes } = await readAs(t, [...names, 'empty/', 'notes/a.txt'], { split });
+    assert.deepEqual(dataset.classNames, ['a', 'b', 'c']);
+    assert.deepEqual([...dataset.labels], labels);
+    assert.match(
+      notes[0]!,
+      /^DIR: left out empty, notes, test\/b, train\/a, train\/d \(without images\)$/,
+    );
+    assert.match(notes[1]!, /^DIR: ignored files that are no images: 1 \.txt \(images are png/);
+    assert.equal(
+      notes[2],
+      `DIR/${split}: has no images of classes that other splits have: ${absent}`,
+    );
+    assert.equal(notes.length, 3);
+  }
+});
+
+test('files that are no images are counted by their endings', async (t) => {
+  const { dataset, notes } = await readAs(t, [
+    ...['a', 'b', 'c'].map((name) => `cat/${name}.SVG`),
+    'cat/README',
+    'dog/0.png',
+    'dog/1.txt',
+    'dog/2.txt',
+    'dog/.hidden',
+    'cat/0.png',
+    'labels.csv',
+  ]);
+  assert.equal(dataset.size, 2);
+  assert.equal(notes.length, 1);
+  assert.match(notes[0]!, /: 3 \.svg, 2 \.txt, 1 without an ending \(images are png, jpg/);
+});
+
+test('a folder in that of a class is named when it makes the class a split', async (t) => {
+  const contradiction =
+    /cat\/more has images as the class of a split has, but cat and dog have some as classes; .* Move the images of cat\/more into cat, or out of/;
+  await assert.rejects(readAs(t, ['cat/0.png', 'cat/more/1.png', 'dog/0.png']), contradiction);
   await assert.rejects(
-    load(await numberedFolder(t, 2), { split: 'validation' }),
-    /--validation_split/,
+    readAs(t, ['cat/persian/0.png', 'dog/0.png']),
+    (error) =>
+      error instanceof UsageError &&
+      /got "train"; .* has cat\. cat\/persian has images, which makes cat a split; if it is a class, move them into cat itself\./.test(
+        error.message,
+      ),
   );
+});
+
+test('images that lie in no class are counted, with the folder that decided on the splits', async (t) => {
+  const { dataset, notes } = await readAs(t, [
+    '0.png',
+    'train/0.png',
+    'train/cat/0.png',
+    'train/cat/more/0.png',
+    'train/cat/more/1.png',
+    'test/cat/0.png',
+  ]);
+  assert.equal(dataset.size, 1);
+  assert.deepEqual(notes, [
+    'DIR: left out images that lie in no class: . (1), train (1), train/cat/more (2). train/cat has images, which makes train a split; if it is a class, move them into train itself.',
+  ]);
+  await assert.rejects(
+    readAs(t, ['photos/train/cat/0.png']),
+    /found no images in folders of classes; .* Images lie in photos\/train\/cat \(1\)\./,
+  );
+});
+
+test('labels.txt may have been through editors of other systems', async (t) => {
+  const folder = await temporaryFolder(t);
+  const image = await plainImage('png', size, red);
+  await writeFiles(folder, { 'cat/0.png': image, 'dog /1.png': image });
+  for (const content of ['\uFEFF0:dog \r\n1:cat\t\r\n', '0:dog\r1:cat\r \r', ' 0: dog\n1 :cat']) {
+    await writeFiles(folder, { 'labels.txt': Buffer.from(content) });
+    const dataset = await load(folder);
+    assert.deepEqual(dataset.classNames, ['dog', 'cat']);
+    assert.deepEqual([...dataset.labels], [1, 0]);
+  }
+  await writeFiles(folder, { 'labels.txt': Buffer.from('0:dog\n1:cat\n2:dog \n') });
+  await assert.rejects(load(folder), /labels\.txt: labels 0 and 2 are both named dog; expected/);
+  await writeFiles(folder, { 'labels.txt': Buffer.from('0:dog\n') });
+  await assert.rejects(load(folder), /labels\.txt: the class cat is missing/);
 });
 
 test('a folder that is named as an image, and links to nowhere', async (t) => {
   const folder = await temporaryFolder(t);
   await mkdir(join(folder, 'train/cat/0.png'), { recursive: true });
   await symlink(join(folder, 'nowhere'), join(folder, 'train/dog'));
-  await assert.rejects(load(folder), /cat: found no images/);
+  await assert.rejects(load(folder), /found no images in folders of classes; .*\(png, jpg/);
   await writeFiles(folder, { 'train/cat/2.png': await plainImage('png', size, red) });
   await symlink(join(folder, 'nowhere'), join(folder, 'train/cat/1.png'));
   const dataset = await load(folder, { onBadItem: 'skip' });

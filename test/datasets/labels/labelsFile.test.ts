@@ -10,16 +10,20 @@ import { temporaryFolder } from '../temporaryFolder.ts';
 const dataset = inMemory({
   name: 'made',
   split: 'train',
-  classNames: ['cat', 'dog', 'a, "b"', '0'],
+  classNames: ['cat', 'dog', 'a, "b"', 'bird'],
   imageShape: [1, 1, 1],
   labels: Uint8Array.of(0, 1, 2, 0, 1),
   pixels: new Uint8Array(5),
 });
 
-async function apply(t: TestContext, content: string) {
+async function apply(t: TestContext, content: string, classNames = dataset.classNames) {
   const path = join(await temporaryFolder(t), 'labels.csv');
   await writeFile(path, content);
-  return applyLabelsFile(dataset, path);
+  const notes: string[] = [];
+  const applied = await applyLabelsFile({ ...dataset, classNames }, path, (line) => {
+    notes.push(line.replace(path, 'labels.csv'));
+  });
+  return { ...applied, notes };
 }
 
 test('replaces the labels of the named items, by name or number', async (t) => {
@@ -50,8 +54,26 @@ test('outer spaces belong to a class that has them, and to no other', async (t) 
   assert.deepEqual([...relabeled.labels], [1, 0, 3, 2, 1]);
 });
 
-test('a class whose name is a number is meant by its name', async (t) => {
-  assert.equal((await apply(t, 'item,label\n1,0\n')).dataset.labels[1], 3);
+test('where classes are named by numbers, a number is a name, which is said once', async (t) => {
+  const names = ['1', '10', '2', '20'];
+  const { dataset: relabeled, notes } = await apply(t, 'item,label\n0,1\n1,2\n2,10\n', names);
+  assert.deepEqual([...relabeled.labels], [0, 2, 1, 0, 1]);
+  assert.deepEqual(notes, [
+    'labels.csv, line 2: takes "1" for the class of that name, not for class number 1 (10); so it does in all lines.',
+  ]);
+  for (const label of ['0', '3']) {
+    await assert.rejects(
+      apply(t, `item,label\n1,${label}\n`, names),
+      /line 2: got label "\d"; expected one of 1, 10, 2, 20\.$/,
+    );
+  }
+});
+
+test('numbers that are the names of their places leave no doubt', async (t) => {
+  const names = ['0', '1', '2', '3'];
+  const { dataset: relabeled, notes } = await apply(t, 'item,label\n0,3\n', names);
+  assert.equal(relabeled.labels[0], 3);
+  assert.deepEqual(notes, []);
 });
 
 test('a row may say that its item is dropped; then its label does not matter', async (t) => {
@@ -89,7 +111,7 @@ test('errors name the line', async (t) => {
   await expectError('', /line 1: got ""/);
   await expectError('item,label\n0,cat\n5,cat\n', /line 3: got item "5"; expected 0 to 4\./);
   await expectError('item,label\n-1,cat\n', /line 2: got item "-1"/);
-  await expectError('item,label\n\n0,bird\n', /line 3: got label "bird"; expected one of cat, dog/);
+  await expectError('item,label\n\n0,fish\n', /line 3: got label "fish"; expected one of cat, dog/);
   await expectError('item,label\n0,4\n', /line 2: got label "4"/);
   await expectError(
     'item,label,decision\n0,cat,Drop\n',

@@ -1,0 +1,79 @@
+/** What lies in a folder, some folders deep: images, further folders, and what is neither. */
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../../src/errors.ts';
+import { isImageFile } from '../images/imageFiles.ts';
+
+/** One folder and what lies in it; names that begin with a dot are left out. */
+export interface FolderTree {
+  readonly name: string;
+  /** Names of the files that are images by their names. */
+  readonly images: readonly string[];
+  /** Names of all other files. */
+  readonly otherFiles: readonly string[];
+  /** In the order of the characters of their names; none at the greatest depth. */
+  readonly folders: readonly FolderTree[];
+  /** Whether a run of training or evaluation writes to it: nothing in it is looked at. */
+  readonly isRun: boolean;
+}
+
+/** Files by which a folder of a run is known: its lock, its record, its checkpoints, its log. */
+const ofRun =
+  /^(losslens\.lock|run\.json|checkpoint|projector_config\.pbtxt|events\.out\.tfevents\..*)$/;
+
+async function list(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    throw new UserError(`${folder}: cannot be read as a folder (${(error as Error).message}).`);
+  }
+}
+
+/** Whether an entry is a folder or a link to one; a link to nowhere is none. */
+async function isFolder(folder: string, entry: Dirent): Promise<boolean> {
+  // Not asked of links that are named as images: there may be a million of them.
+  if (!entry.isSymbolicLink() || isImageFile(entry.name)) return entry.isDirectory();
+  return stat(join(folder, entry.name)).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+async function read(
+  path: string,
+  name: string,
+  depth: number,
+  isRoot: boolean,
+): Promise<FolderTree> {
+  const entries = (await list(path)).filter((entry) => !entry.name.startsWith('.'));
+  // The data may lie in the folder that a run writes to, beside what it writes.
+  const isRun = !isRoot && entries.some((entry) => ofRun.test(entry.name));
+  const images: string[] = [];
+  const otherFiles: string[] = [];
+  const folders: string[] = [];
+  for (const entry of isRun ? [] : entries) {
+    if (await isFolder(path, entry)) folders.push(entry.name);
+    else (isImageFile(entry.name) ? images : otherFiles).push(entry.name);
+  }
+  const below = depth === 0 ? [] : folders.sort();
+  return {
+    name,
+    images,
+    otherFiles,
+    folders: await Promise.all(
+      below.map((folder) => read(join(path, folder), folder, depth - 1, false)),
+    ),
+    isRun,
+  };
+}
+
+/**
+ * Reads the names in a folder and in those below it.
+ *
+ * @param depth  of the deepest folders that are read; 0 is the folder itself
+ * @throws UserError  naming a folder that cannot be read
+ */
+export function readFolderTree(path: string, depth: number): Promise<FolderTree> {
+  return read(path, '', depth, true);
+}

@@ -1,0 +1,10 @@
+/** Lines for people that are worth saying, but not twice. */
+
+const said = new Set<string>();
+
+/** Writes a line to stderr unless the process has written it before: several splits have one folder. */
+export function noteOnce(line: string): void {
+  if (said.has(line)) return;
+  said.add(line);
+  process.stderr.write(`${line}\n`);
+}
