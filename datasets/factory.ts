@@ -9,7 +9,7 @@ import { imageFolderSplits, listImageFolder } from './formats/imageFolder.ts';
 import { loadMnist, mnistSplits } from './formats/mnist.ts';
 import { loadTextTsv, textTsvSplits } from './formats/textTsv.ts';
 import { findTfrecords, listTfrecords } from './formats/tfrecordDataset.ts';
-import type { DecodedSize } from './images/decodeImage.ts';
+import type { DecodedSize } from './imageStore.ts';
 import type { SkippedItem } from './images/encodedDataset.ts';
 import type { EncodedSplit } from './images/encodedImages.ts';
 import { readClassNames } from './labels/classNames.ts';

@@ -5,6 +5,7 @@
 import sharp from 'sharp';
 import { UserError } from '../../src/errors.ts';
 import type { Image } from '../dataset.ts';
+import type { DecodeOptions } from '../imageStore.ts';
 import { decodePlainPng } from './plainPng.ts';
 
 /** Larger images are refused: a few bytes can stand for a picture that fills the memory. */
@@ -13,20 +14,6 @@ const maxPixels = 2 ** 26;
 // Images are read once: libvips need not remember them. Several are decoded at a time, each on one thread.
 sharp.cache(false);
 sharp.concurrency(1);
-
-/**
- * The size that images are decoded to: null for their own; `crop` for a square of this side, which
- * they are resized to fill and cropped to; `shrink` for smaller ones of the same aspect where the
- * shorter side has more pixels than this.
- */
-export type DecodedSize = { readonly side: number; readonly fit: 'crop' | 'shrink' } | null;
-
-/** What an image shall be decoded to. */
-export interface DecodeOptions {
-  /** 1 grey, 3 RGB; transparency is dropped. */
-  readonly channels: 1 | 3;
-  readonly size: DecodedSize;
-}
 
 type Canvas = typeof import('@napi-rs/canvas');
 

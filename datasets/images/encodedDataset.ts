@@ -1,14 +1,10 @@
 /** A data set of images that are compressed. */
 import { UserError } from '../../src/errors.ts';
 import { allItems, type ImageDataset } from '../dataset.ts';
+import type { DecodedSize, EncodedImages, EncodedStore } from '../imageStore.ts';
 import { cachedBytes, makeDecodedCache } from './decodedCache.ts';
-import { type DecodedSize, readChannels } from './decodeImage.ts';
-import {
-  describeItem,
-  type EncodedImages,
-  type EncodedSplit,
-  type EncodedStore,
-} from './encodedImages.ts';
+import { readChannels } from './decodeImage.ts';
+import { describeItem, type EncodedSplit } from './encodedImages.ts';
 import { EncodedReader } from './encodedReader.ts';
 
 /** An item that was left out. */

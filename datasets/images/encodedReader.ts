@@ -1,11 +1,11 @@
 /** Reads images as their files have them, and decodes them. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { UserError } from '../../src/errors.ts';
-import type { Image } from '../dataset.ts';
+import type { Image, ImageReader } from '../dataset.ts';
+import type { EncodedStore } from '../imageStore.ts';
 import { cached, keep } from './decodedCache.ts';
 import { decodeImage } from './decodeImage.ts';
-import { describeItem, type EncodedStore, textAt } from './encodedImages.ts';
-import type { ImageReader } from './imageStore.ts';
+import { describeItem, textAt } from './encodedImages.ts';
 
 /** Reads and decodes images on one thread. */
 export class EncodedReader implements ImageReader {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import { type DecodeOptions, decodeImage } from '../../../datasets/images/decodeImage.ts';
+import type { DecodeOptions } from '../../../datasets/imageStore.ts';
+import { decodeImage } from '../../../datasets/images/decodeImage.ts';
 import { random } from '../../../src/random.ts';
 
 const next = random(7);
