@@ -6,7 +6,7 @@ import type { ImageStore } from './imageStore.ts';
 export interface Image {
   readonly width: number;
   readonly height: number;
-  /** 1 grey, 3 RGB, 4 RGBA */
+  /** 1 grey, 3 RGB */
   readonly channels: number;
   /** height × width × channels samples, 0..255 */
   readonly data: Uint8Array;

@@ -29,6 +29,8 @@ export interface DatasetOptions {
   readonly validationShare?: number | undefined;
   /** Draws the split `validation`. */
   readonly seed?: number | undefined;
+  /** Of such data sets: images of more pixels cannot be decoded; 2²⁶ by default. */
+  readonly maxPixels?: number | undefined;
   /** Whether an image that cannot be decoded ends it all or is left out; 'fail' by default. */
   readonly onBadItem?: 'fail' | 'skip' | undefined;
   /** Is told of the items that were left out, when there are any. */
@@ -76,6 +78,7 @@ async function loadEncoded(split: EncodedSplit, options: DatasetOptions): Promis
   const { dataset, skipped } = await encodedDataset(split, {
     size: options.size ?? null,
     channels: options.channels ?? null,
+    maxPixels: options.maxPixels,
     onBadItem: options.onBadItem ?? 'fail',
     maxBytes: options.maxBytes ?? defaultMaxBytes,
   });

@@ -35,9 +35,11 @@ export type DecodedSize = { readonly side: number; readonly fit: 'crop' | 'shrin
 
 /** What an image shall be decoded to. */
 export interface DecodeOptions {
-  /** 1 grey, 3 RGB; transparency is dropped. */
+  /** 1 grey, 3 RGB; what is transparent becomes white. */
   readonly channels: 1 | 3;
   readonly size: DecodedSize;
+  /** Images of more pixels are refused; 2²⁶ by default. */
+  readonly maxPixels?: number | undefined;
 }
 
 /**

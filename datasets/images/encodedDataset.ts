@@ -20,6 +20,8 @@ export interface EncodedOptions {
   readonly size: DecodedSize;
   /** 1 grey, 3 RGB; null for RGB unless all images are grey. */
   readonly channels: 1 | 3 | null;
+  /** Images of more pixels cannot be decoded; 2²⁶ by default. */
+  readonly maxPixels?: number | undefined;
   /** Whether an image that cannot be decoded ends it all or is left out. */
   readonly onBadItem: 'fail' | 'skip';
   /** Decoded images that are kept in memory are not to take more bytes. */
@@ -64,7 +66,7 @@ export async function encodedDataset(
   options: EncodedOptions,
 ): Promise<{ dataset: ImageDataset; skipped: readonly SkippedItem[] }> {
   const channels = options.channels ?? (await findChannels(images, size));
-  const decoding = { channels, size: options.size };
+  const decoding = { channels, size: options.size, maxPixels: options.maxPixels };
   const side = options.size?.fit === 'crop' ? options.size.side : null;
   const { maxBytes } = options;
   const cache = makeDecodedCache(
