@@ -9,6 +9,9 @@ import { decodeExample, type ExampleImage } from './example.ts';
 /** NAME_SPLIT.tfrecord or NAME_SPLIT_00000-of-00005.tfrecord */
 const filePattern = /^(.+?)_([^_]+)(?:_(\d{5})-of-(\d{5}))?\.tfrecord$/;
 
+/** The same, compressed as a whole. */
+const compressedPattern = /\.tfrecord\.(gz|zlib|zz|bz2|xz|zst)$/;
+
 /** More classes are taken for damage. */
 const maxClasses = 2 ** 20;
 
@@ -39,6 +42,14 @@ export async function findTfrecords(
     const known = found.get(split) ?? { shards: Number(shards ?? 1), files: [] };
     known.files.push(join(folder, file));
     found.set(split, known);
+  }
+  const compressed = entries.find(
+    (file) => file.startsWith(`${name}_`) && compressedPattern.test(file),
+  );
+  if (found.size === 0 && compressed !== undefined) {
+    throw new UserError(
+      `${join(folder, compressed)}: is compressed, as its name says; expected plain TFRecords, which are read in any order. Decompress the file.`,
+    );
   }
   for (const [split, { shards, files }] of found) {
     for (let shard = 0; shard < shards; shard++) {

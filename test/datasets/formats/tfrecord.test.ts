@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { makeDigits } from '../../../datasets/builtIn/digits.ts';
 import { makeShapes } from '../../../datasets/builtIn/shapes.ts';
 import { writeImageFolder, writeTfrecords } from '../../../datasets/convert.ts';
@@ -9,6 +10,8 @@ import { listSplits, loadImages } from '../../../datasets/factory.ts';
 import { loadCifar10 } from '../../../datasets/formats/cifar10.ts';
 import { inMemory } from '../../../datasets/inMemory.ts';
 import { UserError } from '../../../src/errors.ts';
+import { encodeRecord } from '../../../src/files/tfrecord.ts';
+import { encode, loadProto } from '../../../src/protos.ts';
 import { random } from '../../../src/random.ts';
 import { expectSame, pixelsOf } from '../pixelsOf.ts';
 import { runPython } from '../python.ts';
@@ -152,6 +155,63 @@ test('names file and byte of damage: checksums, lengths and the end', async (t) 
     new RegExp(`byte ${second}: found a record of ${third - second - 16} bytes; `),
   );
   await expectError(Buffer.alloc(0), /found no records/);
+});
+
+/** A record of an Example with these values of its two features. */
+function exampleRecord(images: readonly Uint8Array[], labels: readonly number[]): Buffer {
+  const payload = encode(loadProto('example.proto').lookupType('Example'), {
+    features: {
+      feature: {
+        'image/encoded': { bytes_list: { value: images } },
+        'image/class/label': { int64_list: { value: labels } },
+      },
+    },
+  });
+  return encodeRecord(payload);
+}
+
+test('a record of several labels or images, or of none, is refused with file, byte and count', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'x_train.tfrecord');
+  const image = Buffer.from('image');
+  const first = exampleRecord([image], [1]);
+  for (const [second, problem] of [
+    [exampleRecord([image], [0, 0, 1]), 'has 3 values of "image/class/label"; expected 1: an item'],
+    [exampleRecord([image, image], [1]), 'has 2 values of "image/encoded"; expected 1: an item'],
+    [exampleRecord([image], []), 'has no int64 "image/class/label"'],
+    [exampleRecord([], [1]), 'has no bytes "image/encoded"'],
+    [exampleRecord([Buffer.alloc(0)], [1]), 'has an empty image'],
+  ] as const) {
+    await writeFile(path, Buffer.concat([first, second]));
+    await assert.rejects(loadImages({ name: 'x', folder, split: 'train' }), (error: Error) => {
+      assert.ok(error instanceof UserError, error.stack);
+      const expected = `${path}, byte ${first.length + 12}: the record ${problem}`;
+      assert.equal(error.message.slice(0, expected.length), expected);
+      return true;
+    });
+  }
+});
+
+test('compressed TFRecords are called compressed, by their bytes and by their names', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeTfrecords(makeDigits('train', 3), { folder, numShards: 1 });
+  const path = join(folder, 'digits_train.tfrecord');
+  const bytes = await readFile(path);
+  const load = () => loadImages({ name: 'digits', folder, split: 'train' });
+  for (const [compression, compressed] of [
+    ['gzip', gzipSync(bytes)],
+    ['zlib', deflateSync(bytes)],
+    ['zlib', deflateSync(bytes, { level: 1 })],
+  ] as const) {
+    await writeFile(path, compressed);
+    const message = `digits_train\\.tfrecord: is compressed \\(${compression}\\); .*Decompress`;
+    await assert.rejects(load(), new RegExp(message));
+  }
+  await rename(path, `${path}.gz`);
+  await assert.rejects(load(), /digits_train\.tfrecord\.gz: is compressed, .*Decompress/);
+  // What was kept beside the plain file does no harm.
+  await writeFile(path, bytes);
+  assert.equal((await load()).size, 3);
 });
 
 test('labels that labels.txt does not have are named, and wrong lines of it', async (t) => {
