@@ -92,7 +92,7 @@ async function findRecords({ name, folder, split }: DatasetOptions): Promise<Enc
   const files = await findTfrecords(folder, name);
   if (files.size === 0) return null;
   expectSplit(name, split, [...files.keys()]);
-  return listTfrecords(name, split, files.get(split)!, await readClassNames(folder));
+  return await listTfrecords(name, split, files.get(split)!, await readClassNames(folder));
 }
 
 const loaders: Readonly<Record<string, Loader>> = {

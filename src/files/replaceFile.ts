@@ -12,7 +12,10 @@ export async function replaceFile(path: string, content: string): Promise<void> 
 }
 
 /** The same for a file that is made part by part, so that it need not fit into one string. */
-export async function replaceFileByParts(path: string, parts: Iterable<string>): Promise<void> {
+export async function replaceFileByParts(
+  path: string,
+  parts: Iterable<string | Uint8Array>,
+): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
     const file = await open(temporary, 'w');
