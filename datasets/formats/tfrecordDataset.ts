@@ -66,9 +66,10 @@ export async function findTfrecords(
     );
   }
   for (const [split, { shards, files }] of found) {
+    const present = new Set(files);
     for (let shard = 0; shard < shards; shard++) {
       const expected = join(folder, tfrecordFile(name, split, shard, shards));
-      if (shards > 1 && !files.includes(expected)) {
+      if (shards > 1 && !present.has(expected)) {
         throw new UserError(`${expected}: is missing; expected ${shards} files of this split.`);
       }
     }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -62,6 +63,35 @@ test('shards hold the items in order, and none may be missing', async (t) => {
     loadImages({ name: 'digits', folder, split: 'test' }),
     /digits_test_00001-of-00003\.tfrecord: is missing; expected 3 files/,
   );
+});
+
+test('however many shards there are, few files are open', async (t) => {
+  const folder = await temporaryFolder(t);
+  const source = makeDigits('train', 200);
+  await writeTfrecords(source, { folder, numShards: 200 });
+  // A shell may let a process have this many: with the 30 of Node itself fewer than shards.
+  const program = `
+    import { loadImages } from ${JSON.stringify(import.meta.resolve('../../../datasets/factory.js'))};
+    import { openImages } from ${JSON.stringify(import.meta.resolve('../../../datasets/images/imageReader.js'))};
+    const folder = ${JSON.stringify(folder)};
+    const { images, size, image } = await loadImages({ name: 'digits', folder, split: 'train' });
+    const readers = await Promise.all([1, 2, 3].map(() => openImages(images)));
+    let sum = 0;
+    for (let item = 0; item < 2 * size; item++) {
+      await image(item % size);
+      for (const reader of readers) sum += (await reader.read((7 * item) % size)).data[300];
+    }
+    for (const reader of readers) reader.close();
+    console.log(sum);`;
+  const shell = `ulimit -n 100; exec "$0" --input-type=module --eval "$1"`;
+  const { stdout, stderr } = spawnSync('sh', ['-c', shell, process.execPath, program], {
+    encoding: 'utf8',
+  });
+  const expected = source.pixels.reduce(
+    (sum, value, i) => (i % 784 === 300 ? sum + value : sum),
+    0,
+  );
+  assert.equal(stdout, `${6 * expected}\n`, stderr);
 });
 
 test('a split that is there both whole and in shards is refused', async (t) => {
