@@ -85,7 +85,7 @@ async function run(dataset: string, noise: string, seed: string, folder: string)
   const result = join(trainDir, 'detection.csv');
   if (!existsSync(result)) {
     const args = [
-      join(packageRoot, 'dist/bin/losslens.js'),
+      join(packageRoot, 'dist/bin/losslens.cjs'),
       'train',
       `--train_dir=${trainDir}`,
       ...settings[dataset]!,

@@ -133,7 +133,7 @@ async function trainingRate(
       ? ['--dataset_name=digits']
       : ['--dataset_name=mnist', `--dataset_dir=${join(data, 'mnist')}`];
   const args = [
-    join(packageRoot, 'dist/bin/losslens.js'),
+    join(packageRoot, 'dist/bin/losslens.cjs'),
     'train',
     '--engine=tensorflow',
     // As the step in Python.

@@ -130,7 +130,7 @@ for (const [name, all] of Object.entries(times)) {
 async function secondEpochRate(data: string, monitoredItems: number): Promise<number> {
   const trainDir = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
   const args = [
-    join(packageRoot, 'dist/bin/losslens.js'),
+    join(packageRoot, 'dist/bin/losslens.cjs'),
     'train',
     '--engine=tensorflow',
     '--precision=float32',

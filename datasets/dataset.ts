@@ -1,15 +1,27 @@
 /** What every data set offers, whatever its items are and whatever form its files have. */
 import { UsageError } from '../src/errors.ts';
-import type { ImageStore } from './images/imageStore.ts';
+import type { ImageStore } from './imageStore.ts';
 
 /** One image as its source has it: 8-bit samples, row-major, channels interleaved. */
 export interface Image {
   readonly width: number;
   readonly height: number;
-  /** 1 grey, 3 RGB, 4 RGBA */
+  /** 1 grey, 3 RGB */
   readonly channels: number;
   /** height × width × channels samples, 0..255 */
   readonly data: Uint8Array;
+}
+
+/** Reads images on one thread. */
+export interface ImageReader {
+  /**
+   * The image of one item, at once where it is in memory. The bytes may be a view: do not change them.
+   *
+   * @throws UserError  when it cannot be read or decoded
+   */
+  read(itemIndex: number): Image | Promise<Image>;
+  /** Closes all files. */
+  close(): void;
 }
 
 /** [height, width, channels]; null where the images of a data set may differ. */

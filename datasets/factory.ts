@@ -10,7 +10,7 @@ import { listImageFolder } from './formats/imageFolder.ts';
 import { loadMnist, mnistSplits } from './formats/mnist.ts';
 import { loadTextTsv, textTsvSplits } from './formats/textTsv.ts';
 import { findTfrecords, listTfrecords } from './formats/tfrecordDataset.ts';
-import type { DecodedSize } from './images/decodeImage.ts';
+import type { DecodedSize } from './imageStore.ts';
 import type { SkippedItem } from './images/encodedDataset.ts';
 import type { EncodedSplit } from './images/encodedImages.ts';
 import { readClassNames } from './labels/classNames.ts';
@@ -41,6 +41,8 @@ export interface DatasetOptions extends SourceOptions {
   readonly channels?: 1 | 3 | undefined;
   /** Draws the split `validation`. */
   readonly seed?: number | undefined;
+  /** Of such data sets: images of more pixels cannot be decoded; 2²⁶ by default. */
+  readonly maxPixels?: number | undefined;
   /** Whether an image that cannot be decoded ends it all or is left out; 'fail' by default. */
   readonly onBadItem?: 'fail' | 'skip' | undefined;
   /** Is told of the items that were left out, when there are any. */
@@ -172,6 +174,7 @@ async function decoded(split: EncodedSplit, options: DatasetOptions): Promise<Im
   const { dataset, skipped } = await encodedDataset(split, {
     size: options.size ?? null,
     channels: options.channels ?? null,
+    maxPixels: options.maxPixels,
     onBadItem: options.onBadItem ?? 'fail',
     maxBytes: options.maxBytes ?? defaultMaxBytes,
   });

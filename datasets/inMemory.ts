@@ -1,6 +1,7 @@
 /** Data sets that are held in memory as bytes, shared with the threads that prepare batches. */
 import { allItems, type ImageDataset } from './dataset.ts';
-import { imageAt, type PixelStore } from './images/imageStore.ts';
+import type { PixelStore } from './imageStore.ts';
+import { imageAt } from './images/imageReader.ts';
 
 /** A data set of images of one size. */
 export interface InMemoryDataset extends ImageDataset {

@@ -2,12 +2,8 @@
 import { UsageError, UserError } from '../src/errors.ts';
 import { permutation, random } from '../src/random.ts';
 import type { TextDataset } from './dataset.ts';
-import {
-  type EncodedImages,
-  type EncodedSplit,
-  encodedImages,
-  textAt,
-} from './images/encodedImages.ts';
+import type { EncodedImages } from './imageStore.ts';
+import { type EncodedSplit, encodedImages, textAt } from './images/encodedImages.ts';
 import { type InMemoryDataset, inMemory } from './inMemory.ts';
 import { inMemoryTexts } from './texts.ts';
 

@@ -19,7 +19,7 @@ export function startLosslens(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): [ChildProcess, Promise<CommandResult>] {
-  const child = spawn(process.execPath, [join(packageRoot, 'dist/bin/losslens.js'), ...args], {
+  const child = spawn(process.execPath, [join(packageRoot, 'dist/bin/losslens.cjs'), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -4,6 +4,10 @@ import { messageType } from '../../src/protos.ts';
 
 const exampleType = messageType('example.proto', 'Example');
 
+/** Keys that TF-Slim has, of what is read. */
+const imageKey = 'image/encoded';
+const labelKey = 'image/class/label';
+
 /** What a record holds. */
 export interface ExampleImage {
   /** PNG or JPEG. */
@@ -28,9 +32,9 @@ export function encodeExample(
   return exampleType.encode({
     features: {
       feature: {
-        'image/encoded': bytes(encoded),
+        [imageKey]: bytes(encoded),
         'image/format': bytes(Buffer.from(details.format)),
-        'image/class/label': integer(label),
+        [labelKey]: integer(label),
         'image/height': integer(details.height),
         'image/width': integer(details.width),
       },
@@ -38,11 +42,20 @@ export function encodeExample(
   });
 }
 
+/** The one value of a feature. @throws Error when it has none or several */
+function onlyValue<T>(key: string, kind: string, values: readonly T[] = []): T {
+  if (values.length === 1) return values[0]!;
+  if (values.length === 0) throw new Error(`has no ${kind} "${key}"`);
+  throw new Error(
+    `has ${values.length} values of "${key}"; expected 1: an item is one image of one class`,
+  );
+}
+
 /**
  * Reads the payload of a record.
  *
  * @returns  image and label; the image is a view of the payload
- * @throws Error  saying what is missing, or that it is no Example
+ * @throws Error  saying what is missing or there several times, or that it is no Example
  */
 export function decodeExample(payload: Buffer): ExampleImage {
   let features: Readonly<Record<string, Feature>>;
@@ -51,9 +64,8 @@ export function decodeExample(payload: Buffer): ExampleImage {
   } catch (error) {
     throw new Error(`is no tf.train.Example (${(error as Error).message})`);
   }
-  const encoded = features['image/encoded']?.bytes_list?.value?.[0];
-  if (encoded === undefined) throw new Error('has no bytes "image/encoded"');
-  const label = features['image/class/label']?.int64_list?.value?.[0];
-  if (label === undefined) throw new Error('has no int64 "image/class/label"');
-  return { encoded, label };
+  const { [imageKey]: image, [labelKey]: classLabel } = features;
+  const encoded = onlyValue(imageKey, 'bytes', image?.bytes_list?.value);
+  const label = onlyValue(labelKey, 'int64', classLabel?.int64_list?.value);
+  return { encoded, label: label };
 }

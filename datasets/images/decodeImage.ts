@@ -1,32 +1,21 @@
 /**
- * Decodes image files to samples: PNG, JPEG, WebP, GIF by libvips (sharp), BMP by Skia, and the plain
- * PNG of small images by pngjs.
+ * Decodes image files to samples: PNG, JPEG, WebP, GIF, TIFF and AVIF by libvips (sharp), BMP by Skia,
+ * and the plain PNG of small images by pngjs.
  */
 import sharp from 'sharp';
 import { UserError } from '../../src/errors.ts';
 import type { Image } from '../dataset.ts';
+import type { DecodeOptions } from '../imageStore.ts';
 import { decodePlainPng } from './plainPng.ts';
 
 /** Larger images are refused: a few bytes can stand for a picture that fills the memory. */
-const maxPixels = 2 ** 26;
+const defaultMaxPixels = 2 ** 26;
+/** What shows where an image is transparent. */
+const background = '#ffffff';
 
 // Images are read once: libvips need not remember them. Several are decoded at a time, each on one thread.
 sharp.cache(false);
 sharp.concurrency(1);
-
-/**
- * The size that images are decoded to: null for their own; `crop` for a square of this side, which
- * they are resized to fill and cropped to; `shrink` for smaller ones of the same aspect where the
- * shorter side has more pixels than this.
- */
-export type DecodedSize = { readonly side: number; readonly fit: 'crop' | 'shrink' } | null;
-
-/** What an image shall be decoded to. */
-export interface DecodeOptions {
-  /** 1 grey, 3 RGB; transparency is dropped. */
-  readonly channels: 1 | 3;
-  readonly size: DecodedSize;
-}
 
 type Canvas = typeof import('@napi-rs/canvas');
 
@@ -34,10 +23,23 @@ function isBmp(bytes: Buffer): boolean {
   return bytes.toString('latin1', 0, 2) === 'BM';
 }
 
+/** Says of an image that it is too large, and what would allow it. */
+function tooLarge(where: string, width: number, height: number, maxPixels: number): UserError {
+  const megapixels = Math.ceil((width * height) / 2 ** 20);
+  return new UserError(
+    `${where}: has ${width}×${height} pixels; expected at most ${maxPixels} in all. Give --max_image_megapixels=${megapixels} or more, or make the image smaller.`,
+  );
+}
+
 /** Rewrites a BMP, which libvips does not read, as PNG. */
-async function bmpToPng(bytes: Buffer, { createCanvas, loadImage }: Canvas): Promise<Buffer> {
+async function bmpToPng(
+  bytes: Buffer,
+  where: string,
+  maxPixels: number,
+  { createCanvas, loadImage }: Canvas,
+): Promise<Buffer> {
   const bmp = await loadImage(bytes);
-  if (bmp.width * bmp.height > maxPixels) throw new Error('Input image exceeds pixel limit');
+  if (bmp.width * bmp.height > maxPixels) throw tooLarge(where, bmp.width, bmp.height, maxPixels);
   const canvas = createCanvas(bmp.width, bmp.height);
   canvas.getContext('2d').drawImage(bmp, 0, 0);
   return canvas.encode('png');
@@ -46,31 +48,33 @@ async function bmpToPng(bytes: Buffer, { createCanvas, loadImage }: Canvas): Pro
 /** 1 when an image is grey, else 3, as its header says. @throws Error when it has no intact header */
 export async function readChannels(bytes: Buffer): Promise<1 | 3> {
   if (isBmp(bytes)) return 3;
-  const { channels } = await sharp(bytes, { limitInputPixels: maxPixels }).metadata();
+  const { channels } = await sharp(bytes, { limitInputPixels: false }).metadata();
   return channels < 3 ? 1 : 3;
 }
 
 /**
- * Decodes one image, of an animation the first frame, upright as its EXIF orientation says.
+ * Decodes one image, of several in one file the first, upright as its EXIF orientation says, on white
+ * where it is transparent.
  *
  * @param where  names the image in errors
- * @throws UserError  when the bytes are no intact image, or one of more than 2²⁶ pixels
+ * @throws UserError  when the bytes are no intact image, or one of too many pixels
  */
 export async function decodeImage(
   bytes: Buffer,
   where: string,
-  { channels, size }: DecodeOptions,
+  { channels, size, maxPixels = defaultMaxPixels }: DecodeOptions,
 ): Promise<Image> {
+  if (bytes.length === 0) throw new UserError(`${where}: is empty; expected an image.`);
   const plain = decodePlainPng(bytes, { channels, size });
   if (plain !== null) return plain;
   // Loaded for BMP alone, which is rare; outside, for that it does not load is not the image's fault.
   const canvas = isBmp(bytes) ? await import('@napi-rs/canvas') : undefined;
   try {
-    const image = sharp(canvas === undefined ? bytes : await bmpToPng(bytes, canvas), {
-      limitInputPixels: maxPixels,
-    })
+    const encoded = canvas === undefined ? bytes : await bmpToPng(bytes, where, maxPixels, canvas);
+    const image = sharp(encoded, { limitInputPixels: maxPixels })
       .autoOrient()
-      .removeAlpha();
+      // Before an image is resized: what is transparent has a colour that nobody sees.
+      .flatten({ background });
     image.toColourspace(channels === 1 ? 'b-w' : 'srgb');
     if (size?.fit === 'crop') image.resize(size.side, size.side, { fit: 'cover' });
     if (size?.fit === 'shrink') {
@@ -81,7 +85,12 @@ export async function decodeImage(
       .toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, channels: info.channels, data };
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const reason = (error as Error).message.trim().replaceAll('\n', ', ');
+    if (reason.includes('exceeds pixel limit')) {
+      const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
+      throw tooLarge(where, width, height, maxPixels);
+    }
     throw new UserError(`${where}: cannot be decoded (${reason}); expected an intact image.`);
   }
 }

@@ -1,22 +1,6 @@
 /** Keeps decoded images in memory that threads share, up to a bound. */
 import type { Image } from '../dataset.ts';
-
-/**
- * Room for decoded images, as shared memory. An epoch takes each item once in a new random order, so
- * that no image is more likely to be wanted next than another: those that came first stay, none is
- * ever moved out, and threads need no lock.
- */
-export interface DecodedCache {
-  /** Images one after the other; memory that is not filled yet costs nothing. */
-  readonly arena: Uint8Array<SharedArrayBuffer>;
-  /** First unit of each item's image in the arena plus one, by item; 0 while it is not there. */
-  readonly place: Uint32Array<SharedArrayBuffer>;
-  /** Width and height of each item's image, in pixels, [size, 2]. */
-  readonly extent: Uint16Array<SharedArrayBuffer>;
-  readonly channels: number;
-  /** Units that are taken, as the only element. */
-  readonly taken: Uint32Array<SharedArrayBuffer>;
-}
+import type { DecodedCache } from '../imageStore.ts';
 
 /** Places are counted in units of so many bytes. */
 const unitBytes = 16;

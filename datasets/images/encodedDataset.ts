@@ -1,14 +1,10 @@
 /** A data set of images that are compressed. */
 import { UserError } from '../../src/errors.ts';
 import { allItems, type ImageDataset } from '../dataset.ts';
+import type { DecodedSize, EncodedImages, EncodedStore } from '../imageStore.ts';
 import { cachedBytes, makeDecodedCache } from './decodedCache.ts';
-import { type DecodedSize, readChannels } from './decodeImage.ts';
-import {
-  describeItem,
-  type EncodedImages,
-  type EncodedSplit,
-  type EncodedStore,
-} from './encodedImages.ts';
+import { readChannels } from './decodeImage.ts';
+import { describeItem, type EncodedSplit } from './encodedImages.ts';
 import { EncodedReader } from './encodedReader.ts';
 
 /** An item that was left out. */
@@ -24,6 +20,8 @@ export interface EncodedOptions {
   readonly size: DecodedSize;
   /** 1 grey, 3 RGB; null for RGB unless all images are grey. */
   readonly channels: 1 | 3 | null;
+  /** Images of more pixels cannot be decoded; 2²⁶ by default. */
+  readonly maxPixels?: number | undefined;
   /** Whether an image that cannot be decoded ends it all or is left out. */
   readonly onBadItem: 'fail' | 'skip';
   /** Decoded images that are kept in memory are not to take more bytes. */
@@ -68,7 +66,7 @@ export async function encodedDataset(
   options: EncodedOptions,
 ): Promise<{ dataset: ImageDataset; skipped: readonly SkippedItem[] }> {
   const channels = options.channels ?? (await findChannels(images, size));
-  const decoding = { channels, size: options.size };
+  const decoding = { channels, size: options.size, maxPixels: options.maxPixels };
   const side = options.size?.fit === 'crop' ? options.size.side : null;
   const { maxBytes } = options;
   const cache = makeDecodedCache(

@@ -1,33 +1,6 @@
 /** Images as their files have them, compressed: where they lie. */
 import type { ImageDataset } from '../dataset.ts';
-import type { DecodedCache } from './decodedCache.ts';
-import type { DecodeOptions } from './decodeImage.ts';
-
-/** Texts one after the other in shared memory: a million file names are not copied to each thread. */
-export interface TextTable {
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
-  /** First byte of each text, and the end of the last. */
-  readonly starts: Float64Array<SharedArrayBuffer>;
-}
-
-/** Where the compressed image of each item lies, in shared memory. */
-export interface EncodedImages {
-  readonly files: TextTable;
-  /** Index into files, by item. */
-  readonly file: Uint32Array<SharedArrayBuffer>;
-  /** First byte in the file, by item. */
-  readonly offset: Float64Array<SharedArrayBuffer>;
-  /** Bytes, by item; of an image that is a file of its own, 0. */
-  readonly length: Uint32Array<SharedArrayBuffer>;
-}
-
-/** Compressed images with all that threads need to read them. */
-export interface EncodedStore {
-  readonly kind: 'encoded';
-  readonly images: EncodedImages;
-  readonly decoding: DecodeOptions;
-  readonly cache: DecodedCache;
-}
+import type { EncodedImages, TextTable } from '../imageStore.ts';
 
 /** One split whose images are compressed. */
 export interface EncodedSplit

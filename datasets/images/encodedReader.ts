@@ -1,15 +1,22 @@
 /** Reads images as their files have them, and decodes them. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { UserError } from '../../src/errors.ts';
-import type { Image } from '../dataset.ts';
+import type { Image, ImageReader } from '../dataset.ts';
+import type { EncodedStore } from '../imageStore.ts';
 import { cached, keep } from './decodedCache.ts';
 import { decodeImage } from './decodeImage.ts';
-import { describeItem, type EncodedStore, textAt } from './encodedImages.ts';
-import type { ImageReader } from './imageStore.ts';
+import { describeItem, textAt } from './encodedImages.ts';
+
+/**
+ * Files that hold several images and are kept open on a thread: with 64 threads, half of the 1024
+ * descriptors that a process may usually have.
+ */
+const maxOpenFiles = 8;
 
 /** Reads and decodes images on one thread. */
 export class EncodedReader implements ImageReader {
   readonly #store: EncodedStore;
+  /** By index of the file, the one that was read last at the end. */
   readonly #descriptors = new Map<number, number>();
 
   constructor(store: EncodedStore) {
@@ -34,9 +41,7 @@ export class EncodedReader implements ImageReader {
     let bytesRead: number;
     try {
       if (bytes.length === 0) return readFileSync(textAt(files, index));
-      const descriptor = this.#descriptors.get(index) ?? openSync(textAt(files, index), 'r');
-      this.#descriptors.set(index, descriptor);
-      bytesRead = readSync(descriptor, bytes, 0, bytes.length, start);
+      bytesRead = readSync(this.#open(index), bytes, 0, bytes.length, start);
     } catch (error) {
       throw new UserError(`${textAt(files, index)}: cannot be read (${(error as Error).message}).`);
     }
@@ -51,6 +56,20 @@ export class EncodedReader implements ImageReader {
   close(): void {
     for (const descriptor of this.#descriptors.values()) closeSync(descriptor);
     this.#descriptors.clear();
+  }
+
+  /** The descriptor of a file; the one that was read longest ago is closed for it. */
+  #open(index: number): number {
+    const known = this.#descriptors.get(index);
+    if (known === undefined && this.#descriptors.size === maxOpenFiles) {
+      const [oldest, descriptor] = this.#descriptors.entries().next().value!;
+      this.#descriptors.delete(oldest);
+      closeSync(descriptor);
+    }
+    const descriptor = known ?? openSync(textAt(this.#store.images.files, index), 'r');
+    this.#descriptors.delete(index);
+    this.#descriptors.set(index, descriptor);
+    return descriptor;
   }
 
   async #decode(itemIndex: number): Promise<Image> {

@@ -4,7 +4,7 @@
  */
 import { PNG } from 'pngjs';
 import type { Image } from '../dataset.ts';
-import type { DecodeOptions } from './decodeImage.ts';
+import type { DecodeOptions } from '../imageStore.ts';
 
 /** Where the chunks of a PNG begin. */
 const pngSignature = Buffer.from('89504e470d0a1a0a', 'hex');

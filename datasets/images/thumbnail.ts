@@ -22,7 +22,7 @@ export async function makeThumbnail(image: Image, maxSide: number): Promise<Thum
   if (side <= losslessSide) return { url: dataUrl('png', await encodePng(image)), width, height };
   const scale = Math.min(1, maxSide / side);
   const size = { width: Math.round(width * scale) || 1, height: Math.round(height * scale) || 1 };
-  const raw = { width, height, channels: channels as 1 | 3 | 4 };
+  const raw = { width, height, channels: channels as 1 | 3 };
   const { default: sharp } = await import('sharp');
   const bytes = await sharp(data, { raw }).resize(size).webp({ quality: 85 }).toBuffer();
   return { url: dataUrl('webp', bytes), ...size };

@@ -86,6 +86,7 @@ async function* loadSplits(
     size: flags.image_size === undefined ? null : { side: flags.image_size, fit: 'crop' },
     validationShare: flags.validation_split,
     seed: flags.validation_seed,
+    maxPixels: flags.max_image_megapixels * 2 ** 20,
     maxBytes: flags.max_data_memory_mb * 2 ** 20,
     onBadItem: flags.on_bad_item,
     onNote: noteOnce,

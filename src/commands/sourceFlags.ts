@@ -20,6 +20,11 @@ export const sourceFlags = {
     'fail',
     'an image that cannot be decoded ends it all, or is left out and listed (skipped.csv of a run)',
   ),
+  max_image_megapixels: integer(
+    64,
+    'largest image that is decoded, in 2²⁰ pixels: a few bytes can stand for one that fills the memory',
+    { min: 1, max: 4096 },
+  ),
   max_data_memory_mb: integer(1024, 'MiB of images of a split that are kept in memory at most', {
     min: 0,
   }),

@@ -4,7 +4,14 @@ import { type FlagValues, optionalInteger, optionalReal, text } from './flags.ts
 import { inherited, resolveRunFlags, runFolder } from './runFlags.ts';
 import { dataFlags, modelFlags, trainFlags } from './trainFlags.ts';
 
-const { dataset_name, dataset_dir, labels_offset, preprocessing_name, use_grayscale } = dataFlags;
+const {
+  dataset_name,
+  dataset_dir,
+  labels_offset,
+  preprocessing_name,
+  use_grayscale,
+  max_image_megapixels,
+} = dataFlags;
 const { dataset_split_name } = trainFlags.Data;
 
 /** By group; left out, the first group is what the run had. */
@@ -13,6 +20,7 @@ export const trainedNetworkFlags = {
     ...modelFlags,
     preprocessing_name,
     use_grayscale,
+    max_image_megapixels,
     dataset_name,
     dataset_dir,
     dataset_split_name,

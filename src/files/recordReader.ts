@@ -16,6 +16,14 @@ const headerBytes = 12;
 /** A payload is read at once. */
 const maxPayloadBytes = 2 ** 30;
 
+/** How TensorFlow compresses records, by the first bytes. */
+function compressionOf([first, second]: Buffer): 'gzip' | 'zlib' | null {
+  if (first === 0x1f && second === 0x8b) return 'gzip';
+  // RFC 1950: deflate, and a check of both bytes.
+  const isZlib = (first! & 0x8f) === 8 && (256 * first! + second!) % 31 === 0;
+  return isZlib ? 'zlib' : null;
+}
+
 function hex(checksum: number): string {
   return checksum.toString(16).padStart(8, '0');
 }
@@ -23,7 +31,8 @@ function hex(checksum: number): string {
 /**
  * The records of a TFRecord file in turn.
  *
- * @throws UserError  naming the byte where a record is cut off or a checksum is wrong
+ * @throws UserError  naming the byte where a record is cut off or a checksum is wrong, or saying that
+ *                    the file is compressed
  */
 export function* readRecords(path: string): Generator<TfRecord, void, undefined> {
   let descriptor: number;
@@ -45,9 +54,18 @@ export function* readRecords(path: string): Generator<TfRecord, void, undefined>
     if (bytesRead === length) return bytes;
     throw new UserError(`${path}, byte ${offset + bytesRead}: the file ends within a record.`);
   };
+  /** Called where the first record is none. */
+  const expectPlain = () => {
+    const compression = compressionOf(read(0, 2));
+    if (compression === null) return;
+    throw new UserError(
+      `${path}: is compressed (${compression}); expected plain TFRecords, which are read in any order. Decompress the file, or write it without compression.`,
+    );
+  };
   const check = (offset: number, bytes: Uint8Array, found: number, what: string) => {
     const expected = maskedCrc32c(bytes);
     if (found === expected) return;
+    if (offset === 8) expectPlain();
     throw new UserError(
       `${path}, byte ${offset}: found ${what} checksum ${hex(found)}; expected ${hex(expected)}. The file is damaged: make it again.`,
     );

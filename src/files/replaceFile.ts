@@ -14,7 +14,7 @@ export async function replaceFile(path: string, content: string): Promise<void> 
 /** The same for a file that is made part by part, so that it need not fit into one string. */
 export async function replaceFileByParts(
   path: string,
-  parts: Iterable<string> | AsyncIterable<string | Uint8Array>,
+  parts: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
 ): Promise<void> {
   const temporary = `${path}.tmp`;
   try {

@@ -47,7 +47,7 @@ function imageFiles(paths: readonly string[]): string[] {
 /** One image as the network takes it, preprocessed as in evaluation. @throws UserError naming the file */
 async function readImage(
   path: string,
-  { preprocessing, imageShape, sourceChannels }: TrainedNetwork,
+  { preprocessing, imageShape, sourceChannels, maxPixels }: TrainedNetwork,
 ): Promise<Float32Array> {
   let bytes: Buffer;
   try {
@@ -57,7 +57,7 @@ async function readImage(
   }
   const { decodeImage } = await import('../../datasets/images/decodeImage.ts');
   const size = preprocessing.decodedSize(imageShape[0]);
-  const image = await decodeImage(bytes, path, { channels: sourceChannels, size });
+  const image = await decodeImage(bytes, path, { channels: sourceChannels, size, maxPixels });
   const out = new Float32Array(imageShape[0] * imageShape[1] * imageShape[2]);
   preprocessing.evaluate(withChannels(image, imageShape[2]), imageShape, out, () => 0);
   return out;

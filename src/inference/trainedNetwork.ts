@@ -31,6 +31,8 @@ export interface TrainedNetwork {
   readonly imageShape: readonly [number, number, number];
   /** Channels that images are decoded to, before they are preprocessed. */
   readonly sourceChannels: 1 | 3;
+  /** Images of more pixels are not decoded. */
+  readonly maxPixels: number;
   /** By label. */
   readonly classNames: readonly string[];
 }
@@ -62,6 +64,7 @@ export async function findTrainedNetwork(
     checkpoint,
     network,
     preprocessing,
+    maxPixels: options.max_image_megapixels * 2 ** 20,
     imageShape: [side, side, options.use_grayscale ? 1 : data.sourceChannels],
     ...data,
   };

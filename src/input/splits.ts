@@ -17,6 +17,7 @@ export interface DataOptions {
   readonly validation_split: number;
   readonly validation_seed: number;
   readonly on_bad_item: 'fail' | 'skip';
+  readonly max_image_megapixels: number;
   readonly max_data_memory_mb: number;
 }
 
@@ -50,6 +51,7 @@ export async function loadSplit(
     channels,
     validationShare: options.validation_split,
     seed: options.validation_seed,
+    maxPixels: options.max_image_megapixels * 2 ** 20,
     onBadItem: options.on_bad_item,
     onSkipped: (items) => {
       skipped = items;

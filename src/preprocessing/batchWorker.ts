@@ -1,7 +1,8 @@
 /** The thread that prepares batches: takes item indices, gives what the network takes of the items. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Image } from '../../datasets/dataset.ts';
-import { type ImageStore, openImages } from '../../datasets/images/imageStore.ts';
+import type { ImageStore } from '../../datasets/imageStore.ts';
+import { openImages } from '../../datasets/images/imageReader.ts';
 import { UserError } from '../errors.ts';
 import { random } from '../random.ts';
 import { withChannels } from './channels.ts';

@@ -1,6 +1,6 @@
 /** What a preprocessing is: from an image as its source has it to what the network takes. */
 
-import type { DecodedSize } from '../../datasets/images/decodeImage.ts';
+import type { DecodedSize } from '../../datasets/imageStore.ts';
 import type { Tensor } from '../graph/graph.ts';
 
 /**

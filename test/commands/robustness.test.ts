@@ -81,7 +81,7 @@ function trainWithin(
 ): { status: number | null; stderr: string } {
   // The signal would end the process before it could say anything.
   const command = `trap '' XFSZ; ulimit -f ${kibibytes}; exec "$0" "$@"`;
-  const program = join(packageRoot, 'dist/bin/losslens.js');
+  const program = join(packageRoot, 'dist/bin/losslens.cjs');
   const { status, stderr } = spawnSync(
     'bash',
     ['-c', command, process.execPath, program, ...trainArguments(trainDir)],

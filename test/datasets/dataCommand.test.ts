@@ -7,7 +7,7 @@ import { packageRoot } from '../../src/packageRoot.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
 
 function losslens(...args: readonly string[]) {
-  const program = join(packageRoot, 'dist/bin/losslens.js');
+  const program = join(packageRoot, 'dist/bin/losslens.cjs');
   return spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
 }
 

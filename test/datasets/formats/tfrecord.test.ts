@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { makeDigits } from '../../../datasets/builtIn/digits.ts';
 import { makeShapes } from '../../../datasets/builtIn/shapes.ts';
 import { writeImageFolder, writeTfrecords } from '../../../datasets/convert.ts';
@@ -9,6 +11,8 @@ import { listSplits } from '../../../datasets/factory.ts';
 import { loadCifar10 } from '../../../datasets/formats/cifar10.ts';
 import { inMemory } from '../../../datasets/inMemory.ts';
 import { UserError } from '../../../src/errors.ts';
+import { encodeRecord } from '../../../src/files/tfrecord.ts';
+import { messageType } from '../../../src/protos.ts';
 import { random } from '../../../src/random.ts';
 import { loadImages } from '../loadImages.ts';
 import { expectSame, pixelsOf } from '../pixelsOf.ts';
@@ -60,6 +64,35 @@ test('shards hold the items in order, and none may be missing', async (t) => {
     loadImages({ name: 'digits', folder, split: 'test' }),
     /digits_test_00001-of-00003\.tfrecord: is missing; expected 3 files/,
   );
+});
+
+test('however many shards there are, few files are open', async (t) => {
+  const folder = await temporaryFolder(t);
+  const source = makeDigits('train', 200);
+  await writeTfrecords(source, { folder, numShards: 200 });
+  // A shell may let a process have this many: with the 30 of Node itself fewer than shards.
+  const program = `
+    import { loadImages } from ${JSON.stringify(import.meta.resolve('../../../datasets/factory.js'))};
+    import { openImages } from ${JSON.stringify(import.meta.resolve('../../../datasets/images/imageReader.js'))};
+    const folder = ${JSON.stringify(folder)};
+    const { images, size, image } = await loadImages({ name: 'digits', folder, split: 'train' });
+    const readers = await Promise.all([1, 2, 3].map(() => openImages(images)));
+    let sum = 0;
+    for (let item = 0; item < 2 * size; item++) {
+      await image(item % size);
+      for (const reader of readers) sum += (await reader.read((7 * item) % size)).data[300];
+    }
+    for (const reader of readers) reader.close();
+    console.log(sum);`;
+  const shell = `ulimit -n 100; exec "$0" --input-type=module --eval "$1"`;
+  const { stdout, stderr } = spawnSync('sh', ['-c', shell, process.execPath, program], {
+    encoding: 'utf8',
+  });
+  const expected = source.pixels.reduce(
+    (sum, value, i) => (i % 784 === 300 ? sum + value : sum),
+    0,
+  );
+  assert.equal(stdout, `${6 * expected}\n`, stderr);
 });
 
 test('a split that is there both whole and in shards is refused', async (t) => {
@@ -153,6 +186,63 @@ test('names file and byte of damage: checksums, lengths and the end', async (t) 
     new RegExp(`byte ${second}: found a record of ${third - second - 16} bytes; `),
   );
   await expectError(Buffer.alloc(0), /found no records/);
+});
+
+/** A record of an Example with these values of its two features. */
+function exampleRecord(images: readonly Uint8Array[], labels: readonly number[]): Buffer {
+  const payload = messageType('example.proto', 'Example').encode({
+    features: {
+      feature: {
+        'image/encoded': { bytes_list: { value: images } },
+        'image/class/label': { int64_list: { value: labels } },
+      },
+    },
+  });
+  return encodeRecord(payload);
+}
+
+test('a record of several labels or images, or of none, is refused with file, byte and count', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'x_train.tfrecord');
+  const image = Buffer.from('image');
+  const first = exampleRecord([image], [1]);
+  for (const [second, problem] of [
+    [exampleRecord([image], [0, 0, 1]), 'has 3 values of "image/class/label"; expected 1: an item'],
+    [exampleRecord([image, image], [1]), 'has 2 values of "image/encoded"; expected 1: an item'],
+    [exampleRecord([image], []), 'has no int64 "image/class/label"'],
+    [exampleRecord([], [1]), 'has no bytes "image/encoded"'],
+    [exampleRecord([Buffer.alloc(0)], [1]), 'has an empty image'],
+  ] as const) {
+    await writeFile(path, Buffer.concat([first, second]));
+    await assert.rejects(loadImages({ name: 'x', folder, split: 'train' }), (error: Error) => {
+      assert.ok(error instanceof UserError, error.stack);
+      const expected = `${path}, byte ${first.length + 12}: the record ${problem}`;
+      assert.equal(error.message.slice(0, expected.length), expected);
+      return true;
+    });
+  }
+});
+
+test('compressed TFRecords are called compressed, by their bytes and by their names', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeTfrecords(makeDigits('train', 3), { folder, numShards: 1 });
+  const path = join(folder, 'digits_train.tfrecord');
+  const bytes = await readFile(path);
+  const load = () => loadImages({ name: 'digits', folder, split: 'train' });
+  for (const [compression, compressed] of [
+    ['gzip', gzipSync(bytes)],
+    ['zlib', deflateSync(bytes)],
+    ['zlib', deflateSync(bytes, { level: 1 })],
+  ] as const) {
+    await writeFile(path, compressed);
+    const message = `digits_train\\.tfrecord: is compressed \\(${compression}\\); .*Decompress`;
+    await assert.rejects(load(), new RegExp(message));
+  }
+  await rename(path, `${path}.gz`);
+  await assert.rejects(load(), /digits_train\.tfrecord\.gz: is compressed, .*Decompress/);
+  // What was kept beside the plain file does no harm.
+  await writeFile(path, bytes);
+  assert.equal((await load()).size, 3);
 });
 
 test('labels that labels.txt does not have are named, and wrong lines of it', async (t) => {

@@ -249,7 +249,7 @@ export class World {
         ...env,
       },
     };
-    const command = join(packageRoot, 'dist', 'bin', 'losslens.js');
+    const command = join(packageRoot, 'dist', 'bin', 'losslens.cjs');
     const child = spawn(process.execPath, [command, 'engine', ...args], options);
     let stdout = '';
     let stderr = '';
