@@ -72,10 +72,10 @@ test('however many shards there are, few files are open', async (t) => {
   await writeTfrecords(source, { folder, numShards: 200 });
   // A shell may let a process have this many: with the 30 of Node itself fewer than shards.
   const program = `
-    import { loadImages } from ${JSON.stringify(import.meta.resolve('../../../datasets/factory.js'))};
+    import { loadDataset } from ${JSON.stringify(import.meta.resolve('../../../datasets/factory.js'))};
     import { openImages } from ${JSON.stringify(import.meta.resolve('../../../datasets/images/imageReader.js'))};
     const folder = ${JSON.stringify(folder)};
-    const { images, size, image } = await loadImages({ name: 'digits', folder, split: 'train' });
+    const { images, size, image } = await loadDataset({ name: 'digits', folder, split: 'train' });
     const readers = await Promise.all([1, 2, 3].map(() => openImages(images)));
     let sum = 0;
     for (let item = 0; item < 2 * size; item++) {
