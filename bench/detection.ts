@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { labelNoiseTypes } from '../datasets/labels/labelNoise.ts';
+import { markdownTable } from '../src/console/textTable.ts';
 import { scores } from '../src/insitu/scores.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 
@@ -144,9 +145,8 @@ try {
     console.log(
       `\n${dataset}: ${settings[dataset]!.filter((f) => !f.includes('_dir')).join(' ')}\n`,
     );
-    for (const cells of [header, header.map((_, i) => (i === 0 ? ':--' : '--:')), ...rows]) {
-      console.log(`| ${cells.join(' | ')} |`);
-    }
+    const columnsOf = header.map((heading, i) => ({ heading, isNumeric: i > 0 }));
+    console.log(markdownTable(columnsOf, rows));
   }
 } finally {
   if (flags.out === undefined) rmSync(folder, { recursive: true, force: true });

@@ -25,16 +25,20 @@ export function textTable(
     .join('\n');
 }
 
-/** The same as Markdown. */
+/** Text as a table's cell shows it: without what Markdown takes for marks of its own. */
+function cell(text: string): string {
+  return text.replace(/\s+/g, ' ').replace(/[\\`*_{}[\]<>()#+\-.!|~]/g, '\\$&');
+}
+
+/** The same as Markdown, whatever the text of the cells. */
 export function markdownTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
 ): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
     line(columns.map(({ heading }) => heading)),
     line(columns.map(({ isNumeric }) => (isNumeric ? '---:' : '---'))),
-    ...rows.map(line),
+    ...rows.map((row) => line(row.map((text, i) => (columns[i]!.isNumeric ? text : cell(text))))),
   ].join('\n');
 }

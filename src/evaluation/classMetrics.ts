@@ -1,4 +1,5 @@
 /** How good a network is at each class. */
+import type { Confusion } from './confusion.ts';
 
 /** Numbers about one class. */
 export interface ClassMetrics {
@@ -18,25 +19,27 @@ function ratio(part: number, whole: number): number | null {
   return whole === 0 ? null : part / whole;
 }
 
-/**
- * @param confusion  counts by label (row) and output (column), [classes, classes]
- * @returns          numbers by label
- */
-export function classMetrics(confusion: readonly (readonly number[])[]): ClassMetrics[] {
-  return confusion.map((row, label) => {
-    const right = row[label]!;
-    const items = row.reduce((sum, count) => sum + count, 0);
-    const outputs = confusion.reduce((sum, other) => sum + other[label]!, 0);
-    const precision = ratio(right, outputs);
-    const recall = ratio(right, items);
+/** @returns  numbers by label */
+export function classMetrics(confusion: Confusion): ClassMetrics[] {
+  const { classes } = confusion;
+  const right = new Float64Array(classes);
+  const items = new Float64Array(classes);
+  const outputs = new Float64Array(classes);
+  const mistakes = new Array<ClassMetrics['mistakenFor']>(classes).fill(null);
+  for (const { label, output, items: count } of confusion.counts()) {
+    items[label]! += count;
+    outputs[output]! += count;
+    if (label === output) right[label] = count;
+    else if (count > (mistakes[label]?.items ?? 0))
+      mistakes[label] = { label: output, items: count };
+  }
+  return mistakes.map((mistakenFor, label) => {
+    const precision = ratio(right[label]!, outputs[label]!);
+    const recall = ratio(right[label]!, items[label]!);
     const f1 =
-      precision === null || recall === null ? null : (2 * right) / Math.max(1, items + outputs);
-    let mistakenFor: ClassMetrics['mistakenFor'] = null;
-    row.forEach((count, output) => {
-      if (output !== label && count > (mistakenFor?.items ?? 0)) {
-        mistakenFor = { label: output, items: count };
-      }
-    });
-    return { items, precision, recall, f1, mistakenFor };
+      precision === null || recall === null
+        ? null
+        : (2 * right[label]!) / Math.max(1, items[label]! + outputs[label]!);
+    return { items: items[label]!, precision, recall, f1, mistakenFor };
   });
 }

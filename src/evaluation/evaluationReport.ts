@@ -11,12 +11,14 @@ import {
 import { classMetrics } from './classMetrics.ts';
 import type { Evaluation } from './evaluator.ts';
 
-/** With more classes TensorBoard's PR Curves tab would not be usable. */
-const maxCurves = 100;
 /** The terminal shows a confusion matrix of so many classes. */
 const maxPrintedMatrix = 16;
 /** Of more classes the terminal shows the worst of the table. */
 const maxPrintedClasses = 40;
+/** And so does TensorBoard's Text tab, which lays all of a table out at once. */
+const maxTableClasses = 1000;
+/** Of more classes the record for programs names the pairs that were seen in place of the whole matrix. */
+const maxDenseClasses = 300;
 
 const columns: readonly Column[] = [
   { heading: 'class' },
@@ -29,22 +31,30 @@ const columns: readonly Column[] = [
 
 const shareText = (share: number | null) => (share === null ? '–' : share.toFixed(4));
 
-/** The rows of the table of classes, by label, with F1 to sort by. */
-function classRows({
-  confusion,
-  classNames,
-}: Evaluation): { cells: string[]; f1: number | null }[] {
-  return classMetrics(confusion).map(({ items, precision, recall, f1, mistakenFor }, label) => ({
-    f1,
-    cells: [
-      classNames[label]!,
-      String(items),
-      shareText(precision),
-      shareText(recall),
-      shareText(f1),
-      mistakenFor === null ? '' : `${classNames[mistakenFor.label]} (${mistakenFor.items})`,
-    ],
-  }));
+/** The rows of the table of classes by label; of more classes than `maxRows` the worst by F1. */
+function classRows(
+  { confusion, classNames }: Evaluation,
+  maxRows: number,
+): { rows: string[][]; note: string } {
+  const all = classMetrics(confusion).map(
+    ({ items, precision, recall, f1, mistakenFor }, label) => ({
+      f1,
+      cells: [
+        classNames[label]!,
+        String(items),
+        shareText(precision),
+        shareText(recall),
+        shareText(f1),
+        mistakenFor === null ? '' : `${classNames[mistakenFor.label]} (${mistakenFor.items})`,
+      ],
+    }),
+  );
+  const rest = all.length - maxRows;
+  const worst = rest > 0 ? all.sort((a, b) => (a.f1 ?? -1) - (b.f1 ?? -1)).slice(0, maxRows) : all;
+  return {
+    rows: worst.map(({ cells }) => cells),
+    note: rest > 0 ? `… and ${rest} classes with a higher F1` : '',
+  };
 }
 
 /**
@@ -61,24 +71,22 @@ export async function evaluationSummaries(
   const { drawConfusionMatrix, maxDrawnClasses } = await import('../views/confusionMatrix.ts');
   const { toPng } = await import('../views/draw/drawing.ts');
   const { classNames, accuracy, recallAt5, crossEntropy, confusion, prCurves } = evaluation;
-  const rows = classRows(evaluation).map(({ cells }) => cells);
+  const { rows, note } = classRows(evaluation, maxTableClasses);
   const summaries = [
     scalarSummary('eval/Accuracy', accuracy),
     scalarSummary('eval/Recall_5', recallAt5),
     scalarSummary('eval/Cross_entropy', crossEntropy, { description: 'mean over items, nats' }),
-    textSummary('eval/Classes', markdownTable(columns, rows)),
+    textSummary('eval/Classes', `${markdownTable(columns, rows)}\n\n${note}`.trimEnd()),
   ];
   if (classNames.length <= maxDrawnClasses) {
     const title = `Confusion matrix · step ${step} · accuracy ${accuracy.toFixed(3)}`;
-    const drawing = drawConfusionMatrix({ counts: confusion, classNames, title });
+    const drawing = drawConfusionMatrix({ counts: confusion.dense(), classNames, title });
     summaries.push(imageSummary('eval/Confusion_matrix', [toPng(drawing)]));
   }
-  if (classNames.length <= maxCurves) {
-    prCurves.forEach((curve, label) => {
-      const description = `${classNames[label]} against all other classes`;
-      summaries.push(prCurveSummary(`eval/PR/${classNames[label]}`, curve, { description }));
-    });
-  }
+  prCurves.forEach((curve, label) => {
+    const description = `${classNames[label]} against all other classes`;
+    summaries.push(prCurveSummary(`eval/PR/${classNames[label]}`, curve, { description }));
+  });
   return summaries;
 }
 
@@ -93,17 +101,8 @@ export function evaluationLine({ accuracy, recallAt5, crossEntropy }: Evaluation
 /** The table of classes and, for few classes, the confusion matrix. */
 export function evaluationTables(evaluation: Evaluation): string {
   const { classNames, confusion } = evaluation;
-  const rows = classRows(evaluation);
-  const shown =
-    rows.length <= maxPrintedClasses
-      ? rows
-      : rows.sort((a, b) => (a.f1 ?? -1) - (b.f1 ?? -1)).slice(0, maxPrintedClasses);
-  const table = textTable(
-    columns,
-    shown.map(({ cells }) => cells),
-  );
-  const rest = rows.length - shown.length;
-  const parts = [rest > 0 ? `${table}\n… and ${rest} classes with a higher F1` : table];
+  const { rows, note } = classRows(evaluation, maxPrintedClasses);
+  const parts = [`${textTable(columns, rows)}\n${note}`.trimEnd()];
   if (classNames.length <= maxPrintedMatrix) {
     const numbered = classNames.map((name, label) => `${label} ${name}`);
     parts.push(
@@ -112,10 +111,12 @@ export function evaluationTables(evaluation: Evaluation): string {
           { heading: 'label \\ output' },
           ...classNames.map((_, label) => ({ heading: String(label), isNumeric: true })),
         ],
-        confusion.map((row, label) => [
-          numbered[label]!,
-          ...row.map((count) => (count === 0 ? '·' : String(count))),
-        ]),
+        confusion
+          .dense()
+          .map((row, label) => [
+            numbered[label]!,
+            ...row.map((count) => (count === 0 ? '·' : String(count))),
+          ]),
       ),
     );
   }
@@ -137,6 +138,8 @@ export function evaluationRecord(evaluation: Evaluation): Readonly<Record<string
       recall: metrics.recall,
       f1: metrics.f1,
     })),
-    confusion,
+    ...(classNames.length <= maxDenseClasses
+      ? { confusion: confusion.dense() }
+      : { confusion_counts: confusion.counts() }),
   };
 }

@@ -4,6 +4,7 @@ import { argMax } from '../argMax.ts';
 import type { Session } from '../engines/engine.ts';
 import type { PrCurve } from '../events/summaries.ts';
 import type { BatchPipeline } from '../preprocessing/batchPipeline.ts';
+import { Confusion } from './confusion.ts';
 
 /** What a network achieves on a split. */
 export interface Evaluation {
@@ -17,14 +18,15 @@ export interface Evaluation {
   readonly recallAt5: number;
   /** Mean of −log of the label's probability, nats. */
   readonly crossEntropy: number;
-  /** Counts by label (row) and output (column), [classes, classes]. */
-  readonly confusion: readonly (readonly number[])[];
-  /** Of each class against all others, by label. */
+  readonly confusion: Confusion;
+  /** Of each class against all others, by label; none of more than 100 classes. */
   readonly prCurves: readonly PrCurve[];
 }
 
 /** Thresholds of the precision–recall curves, 0 to 1: TensorBoard's own number. */
 const numThresholds = 201;
+/** With more classes TensorBoard's PR Curves tab would not be usable. */
+const maxCurves = 100;
 /** Probabilities of float32 round to 0: below this the logarithm is not that of the network. */
 const smallestProbability = 1e-37;
 
@@ -50,8 +52,11 @@ export async function evaluate(
   { maxBatches = Number.POSITIVE_INFINITY, signal }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const classes = classNames.length;
-  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  const curves = Array.from({ length: classes }, () => new CurveCounter());
+  const confusion = new Confusion(classes);
+  const curves = Array.from(
+    { length: classes <= maxCurves ? classes : 0 },
+    () => new CurveCounter(),
+  );
   let items = 0;
   let correct = 0;
   let amongFive = 0;
@@ -66,7 +71,7 @@ export async function evaluate(
       if (rank === 0) correct++;
       if (rank < 5) amongFive++;
       lossSum -= Math.log(Math.max(smallestProbability, probabilities[label]!));
-      confusion[label]![rank === 0 ? label : argMax(probabilities)]!++;
+      confusion.add(label, rank === 0 ? label : argMax(probabilities));
       curves.forEach((curve, k) => {
         curve.add(probabilities[k]!, k === label);
       });

@@ -1,5 +1,6 @@
 /** What a run with planted label errors says of its scores: a table, and what to expect of a list. */
 import { join } from 'node:path';
+import { markdownTable } from '../console/textTable.ts';
 import { textSummary } from '../events/summaries.ts';
 import { toCsv } from '../files/csv.ts';
 import { replaceFile } from '../files/replaceFile.ts';
@@ -42,14 +43,14 @@ export function measureDetection(
 /** The measured scores as a Markdown table. */
 export function detectionTable(detections: readonly ScoreDetection[]): string {
   const lengths = [...(detections[0]?.found.keys() ?? [])];
-  const header = ['score', 'AP', ...lengths.map((length) => `P@${length}`)];
+  const headings = ['AP', ...lengths.map((length) => `P@${length}`)];
   const rows = detections.map(({ name, averagePrecision, found }) => [
     name,
     averagePrecision.toFixed(3),
     ...lengths.map((length) => (found.get(length)! / length).toFixed(3)),
   ]);
-  const lines = [header, header.map((_, i) => (i === 0 ? ':--' : '--:')), ...rows];
-  return lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('');
+  const numbers = headings.map((heading) => ({ heading, isNumeric: true }));
+  return markdownTable([{ heading: 'score' }, ...numbers], rows);
 }
 
 /**
@@ -105,7 +106,7 @@ export async function reportDetection(options: DetectionReportOptions): Promise<
     replaceFile(join(trainDir, 'detection.csv'), toCsv(header, rows)),
   );
   const markdown =
-    `${capitalized(expectation)}.\n\n${detectionTable(detections)}\n` +
+    `${capitalized(expectation)}.\n\n${detectionTable(detections)}\n\n` +
     `${plantedErrors.size} of ${table.size} labels were changed (${noise} noise). ` +
     'AP is the average precision over all items, P@n the share of changed labels among the first n.\n';
   await log.write(step, [textSummary('detection/scores', markdown)]);

@@ -1,6 +1,7 @@
 /** The selected items and some others at Hs, for TensorBoard's Projector tab. */
 import { join } from 'node:path';
 import { type Dataset, type Image, type ImageDataset, imagesOf } from '../../datasets/dataset.ts';
+import { argMax } from '../argMax.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import { maxSpriteSide, writeEmbedding } from '../events/projector.ts';
@@ -87,13 +88,13 @@ export async function writeSelectionEmbedding(options: SelectionEmbeddingOptions
       vectors.push(part.vectors);
       const classes = dataset.classNames.length;
       itemIndices.forEach((item, row) => {
-        const own = Array.from(probabilities!.data.subarray(row * classes, (row + 1) * classes));
-        const output = own.indexOf(Math.max(...own));
+        const own = probabilities!.data.subarray(row * classes, (row + 1) * classes);
+        const output = argMax(own);
         rows.push([
           String(item),
           dataset.classNames[labels[row]!]!,
-          dataset.classNames[output] ?? 'not a number',
-          probabilityText(own[output] ?? Number.NaN),
+          Number.isNaN(own[output]) ? 'not a number' : dataset.classNames[output]!,
+          probabilityText(own[output]!),
           ranks.has(item) ? 'selected' : 'by chance',
           String(ranks.get(item) ?? ''),
           ...(plantedErrors ? [plantedErrors.has(item) ? 'planted error' : 'as given'] : []),

@@ -1,5 +1,5 @@
 /** The selected items as a table for TensorBoard's Text tab. */
-
+import { type Column, markdownTable } from '../console/textTable.ts';
 import type { SelectionRecord } from '../runFiles/selectionFiles.ts';
 import { probabilityText, signedText } from '../views/draw/numberText.ts';
 
@@ -16,36 +16,35 @@ export interface SelectionTableOptions {
   readonly plantedErrors: ReadonlySet<number> | undefined;
 }
 
-/** Text as a table's cell shows it: without what Markdown takes for marks of its own. */
-function cell(text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/[\\`*_{}[\]<>()#+\-.!|~]/g, '\\$&');
-}
+const columns: readonly Column[] = [
+  { heading: 'rank', isNumeric: true },
+  { heading: 'item', isNumeric: true },
+  { heading: 'label' },
+  { heading: 'output' },
+  { heading: 'probability', isNumeric: true },
+  { heading: 'S (nats)', isNumeric: true },
+  { heading: 'new' },
+];
 
 /** The table in Markdown, in rank order. */
 export function selectionTable(
   records: readonly SelectionRecord[],
   { selectionLayer, isNew, plantedErrors }: SelectionTableOptions,
 ): string {
-  const columns = ['rank', 'item', 'label', 'output', 'probability', 'S (nats)', 'new'];
-  if (plantedErrors !== undefined) columns.push('planted error');
   const rows = records
     .slice(0, maxRows)
     .map((record) => [
       String(record.rank),
       String(record.item),
-      cell(record.label),
-      cell(record.output),
+      record.label,
+      record.output,
       probabilityText(record.probability),
       signedText(record.contributions[selectionLayer]!),
       isNew(record.item) ? 'new' : '',
       ...(plantedErrors === undefined ? [] : [plantedErrors.has(record.item) ? 'yes' : '']),
     ]);
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const planted = plantedErrors === undefined ? [] : [{ heading: 'planted error' }];
+  const table = markdownTable([...columns, ...planted], rows);
   const more = records.length - rows.length;
-  return [
-    line(columns),
-    line(columns.map((_, i) => (i < 2 || i === 4 || i === 5 ? '---:' : '---'))),
-    ...rows.map(line),
-    ...(more > 0 ? ['', `and ${more} more in selection.csv`] : []),
-  ].join('\n');
+  return more > 0 ? `${table}\n\nand ${more} more in selection.csv` : table;
 }
