@@ -36,13 +36,14 @@ function startPython(socket: string): ChildProcess {
 }
 
 /**
- * The compiled test files whose names hold a text. Their sources are listed: dist/ also keeps those
- * of tests that are gone.
+ * The compiled test files whose names hold a text, those with a browser among the first, as they take
+ * longest. Their sources are listed: dist/ also keeps those of tests that are gone.
  */
 function testFiles(text: string): string[] {
   return readdirSync(join(packageRoot, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts') && name.includes(text))
     .sort()
+    .reverse()
     .map((name) => join(packageRoot, 'dist/test', name.replace(/ts$/, 'js')));
 }
 
@@ -52,7 +53,8 @@ const canFork =
   process.platform === 'linux' && skipWithoutPython('tensorflow', 'tensorboard') === false;
 const server = canFork ? startPython(join(folder, 'python')) : null;
 const skipped: string[] = [];
-run({ files: testFiles(process.argv[2] ?? ''), concurrency: 2 })
+// One more than the processor cores of a small machine: many files wait for other programs.
+run({ files: testFiles(process.argv[2] ?? ''), concurrency: 3 })
   .on('test:fail', () => {
     process.exitCode = 1;
   })

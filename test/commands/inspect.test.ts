@@ -37,7 +37,7 @@ function madeValue(name: string, shape: readonly number[], index: number): Float
     : /gamma|moving_variance/.test(name)
       ? [1, 0.5]
       : [0, 0.2];
-  return Float32Array.from(hashed(sizeOf(shape), index + 1), (h) => middle + spread * h);
+  return new Float32Array(hashed(sizeOf(shape), index + 1).map((h) => middle + spread * h));
 }
 
 /** A checkpoint of a network with such values. @returns its prefix */

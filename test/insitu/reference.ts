@@ -20,5 +20,5 @@ export function referenceLabels(): Int32Array {
 
 /** Values of the `index`th variable of LeNet. */
 export function referenceWeights(index: number, size: number): Float32Array {
-  return Float32Array.from(hashed(size, index + 1), (value) => value * 0.1);
+  return new Float32Array(hashed(size, index + 1).map((value) => value * 0.1));
 }
