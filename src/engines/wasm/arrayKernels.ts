@@ -21,7 +21,12 @@ export const arrayKernels: KernelTable = {
   Reshape: (node, [x]) => tf.reshape(x!, [...constantInput(node, 1)]),
   Shape: (_node, [x]) => intTensor(x!.shape),
   Size: (_node, [x]) => tf.scalar(x!.size, 'int32'),
-  BroadcastTo: (_node, [x, shape]) => tf.broadcastTo(x!, [...intView(shape!)]),
+  BroadcastTo: (_node, [x, shape]) => {
+    const target = [...intView(shape!)];
+    // tfjs repeats a row once at least.
+    if (target.includes(0)) return allocate(target, x!.dtype === 'int32' ? 'int32' : 'float32');
+    return tf.broadcastTo(x!, target);
+  },
   GatherV2: (_node, [x, rows]) => {
     const rowSize = x!.size / Math.max(1, x!.shape[0]!);
     const y = allocate(

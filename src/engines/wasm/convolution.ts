@@ -1,6 +1,7 @@
 /**
  * Convolution and its two derivatives, all as convolutions: the backend has one fast kernel for
- * them, where its own derivative is naive or missing.
+ * them, where its own derivative is naive or missing. It refuses a batch of no items, for which they
+ * are written down here.
  */
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -35,7 +36,11 @@ export function convolve(
   stride: number,
   padding: string,
 ): tf.Tensor4D {
-  return tf.conv2d(x, filter, stride, padding === 'SAME' ? 'same' : 'valid');
+  const pad = padding === 'SAME' ? 'same' : 'valid';
+  if (x.size > 0) return tf.conv2d(x, filter, stride, pad);
+  return tf.zeros(
+    tf.backend_util.computeConv2DInfo(x.shape, filter.shape, stride, 1, pad).outShape,
+  );
 }
 
 /** Zeros between rows and columns: [n, h, w, c] → [n, (h−1)·stride+1, (w−1)·stride+1, c]. */
@@ -75,6 +80,7 @@ export function convolveBackpropInput(
   stride: number,
   padding: string,
 ): tf.Tensor4D {
+  if (dy.size === 0) return tf.zeros(inputShape as tf.Tensor4D['shape']);
   return tf.tidy(() => {
     const [kernelRows, kernelColumns] = filter.shape;
     const turned = tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2]) as tf.Tensor4D;
@@ -102,6 +108,7 @@ export function convolveBackpropFilter(
   stride: number,
   padding: string,
 ): tf.Tensor4D {
+  if (dy.size === 0) return tf.zeros(filterShape as tf.Tensor4D['shape']);
   return tf.tidy(() => {
     const [kernelRows, kernelColumns, inner, outer] = filterShape as [
       number,

@@ -12,10 +12,21 @@ function binary(compute: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Kernel {
   return (_node, [a, b]) => compute(a!, b!);
 }
 
+/** @param ofNone  what is made of no elements, for which the backend has no answer */
 function reduction(
   compute: (x: tf.Tensor, axes: number[], keepDims: boolean) => tf.Tensor,
+  ofNone: number,
 ): Kernel {
-  return (node, [x]) => compute(x!, [...constantInput(node, 1)], attr(node, 'keep_dims', 'b'));
+  return (node, [x]) => {
+    const axes = [...constantInput(node, 1)];
+    const keepDims = attr(node, 'keep_dims', 'b');
+    if (x!.size > 0) return compute(x!, axes, keepDims);
+    const isReduced = (axis: number) => axes.some((other) => (other + x!.rank) % x!.rank === axis);
+    const sizes = x!.shape.map((size, axis) => (isReduced(axis) ? 1 : size));
+    const y = allocate(keepDims ? sizes : sizes.filter((_, axis) => !isReduced(axis)));
+    view(y).fill(ofNone);
+    return y;
+  };
 }
 
 /**
@@ -25,6 +36,10 @@ function reduction(
 function matMul(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
   return tf.tidy(() => {
     const left = transposeA ? tf.transpose(a) : a;
+    // The backend refuses a matrix without elements, and leaves the product as its memory was.
+    if (a.size === 0 || b.size === 0) {
+      return tf.zeros([left.shape[0]!, b.shape[transposeB ? 0 : 1]!]);
+    }
     if (!transposeB) return tf.matMul(left, b);
     // a·bᵀ = (b·aᵀ)ᵀ spares the transposition of b, often the weights and the largest of the three.
     return b.size > left.size
@@ -63,10 +78,10 @@ export const mathKernels: KernelTable = {
     }
     return y;
   },
-  Sum: reduction(tf.sum),
-  Mean: reduction(tf.mean),
-  Max: reduction(tf.max),
-  Min: reduction(tf.min),
+  Sum: reduction(tf.sum, 0),
+  Mean: reduction(tf.mean, Number.NaN),
+  Max: reduction(tf.max, Number.NEGATIVE_INFINITY),
+  Min: reduction(tf.min, Number.POSITIVE_INFINITY),
   IsFinite: unary(tf.isFinite),
   SelectV2: (_node, [condition, a, b]) => tf.where(condition!, a!, b!),
   HistogramFixedWidth: (node, [values, range]) => {
@@ -98,7 +113,8 @@ export const mathKernels: KernelTable = {
     });
     return y;
   },
-  ArgMax: (_node, [x]) => tf.argMax(x!, -1),
+  ArgMax: (_node, [x]) =>
+    x!.size === 0 ? allocate(x!.shape.slice(0, -1), 'int32') : tf.argMax(x!, -1),
   MatMul: (node, [a, b]) =>
     matMul(a!, b!, attr(node, 'transpose_a', 'b'), attr(node, 'transpose_b', 'b')),
 };

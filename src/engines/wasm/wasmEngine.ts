@@ -147,15 +147,6 @@ class WasmSession implements Session {
         return [tf.clone(this.#variable(node.inputs[0]!))];
     }
     const inputs = node.inputs.map((input) => values.get(input)!);
-    // The backend has no kernels for tensors without elements, as those of no monitored rows.
-    if (node.inputs.some(({ shape }, i) => shape.includes(-1) && inputs[i]!.size === 0)) {
-      return node.outputs.map(({ shape }) =>
-        tf.tensor(
-          [],
-          shape.map((size) => Math.max(0, size)),
-        ),
-      );
-    }
     const result = kernels[node.op]!(node, inputs);
     return result instanceof tf.Tensor ? [result] : result;
   }
