@@ -3,7 +3,7 @@
 import { UserError } from '../../src/errors.ts';
 import { toCsv } from '../../src/files/csv.ts';
 import { replaceFile } from '../../src/files/replaceFile.ts';
-import { permutation, random } from '../../src/random.ts';
+import { permutation, random, streams } from '../../src/random.ts';
 import { type Dataset, expectImages } from '../dataset.ts';
 import { nearestOtherClass } from './nearestOtherClass.ts';
 
@@ -23,9 +23,6 @@ export interface PlantedError {
  */
 export const labelNoiseTypes = ['symmetric', 'pairwise', 'image'] as const;
 export type LabelNoiseType = (typeof labelNoiseTypes)[number];
-
-/** Tells these random numbers from those of weights, order, augmentation and dropout. */
-const labelNoiseStream = 4;
 
 /**
  * What the classes of CIFAR-10 are easily taken for: the pairs of Patrini et al. 2017 (Making deep
@@ -86,7 +83,7 @@ export async function plantLabelErrors<D extends Dataset>(
   seed: number,
   type: LabelNoiseType = 'symmetric',
 ): Promise<{ dataset: D; errors: readonly PlantedError[] }> {
-  const next = random(seed, labelNoiseStream);
+  const next = random(seed, streams.labelNoise);
   const classes = dataset.classNames.length;
   if (classes < 2) {
     throw new UserError(
