@@ -75,7 +75,7 @@ function drawWeighted(scores: Float64Array, count: number, next: () => number): 
  * @param type   the kind of errors; `image` reads every image once
  * @returns      the data set with the changed labels, and what was changed in order of the items
  *
- * @throws UserError  when there is no other class
+ * @throws UserError  when there is no other class, or the share is less than half an item
  */
 export async function plantLabelErrors<D extends Dataset>(
   dataset: D,
@@ -92,6 +92,11 @@ export async function plantLabelErrors<D extends Dataset>(
   }
   const { items } = dataset;
   const count = Math.round(share * items.length);
+  if (count === 0 && share > 0) {
+    throw new UserError(
+      `--label_noise: ${share} of ${items.length} items is none; expected at least ${1 / items.length}.`,
+    );
+  }
   const nearest =
     type === 'image' && count > 0 ? await nearestOtherClass(expectImages(dataset)) : undefined;
   const drawn = nearest
