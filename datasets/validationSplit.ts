@@ -1,6 +1,6 @@
 /** Draws the split `validation` from the split `train` of data that have none. */
 import { UsageError, UserError } from '../src/errors.ts';
-import { permutation, random } from '../src/random.ts';
+import { permutation, random, streams } from '../src/random.ts';
 import type { TextDataset } from './dataset.ts';
 import type { EncodedImages } from './imageStore.ts';
 import { type EncodedSplit, encodedImages, textAt } from './images/encodedImages.ts';
@@ -17,8 +17,6 @@ export interface Validation {
   readonly seed: number;
 }
 
-/** Tells these random numbers from those of weights, order, augmentation, dropout and label noise. */
-const validationStream = 5;
 const drawnName = 'validation';
 const sourceName = 'train';
 
@@ -76,7 +74,7 @@ function drawItems(
   });
   const drawn = [...itemsOfClass.keys()].sort().flatMap((name, rank) => {
     const sameClass = itemsOfClass.get(name)!;
-    const order = permutation(sameClass.length, random(seed, validationStream, rank));
+    const order = permutation(sameClass.length, random(seed, streams.validation, rank));
     const count = Math.round(share * sameClass.length);
     const chosen = part === drawnName ? order.subarray(0, count) : order.subarray(count);
     return Array.from(chosen, (i) => sameClass[i]!);

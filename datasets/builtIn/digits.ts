@@ -1,5 +1,5 @@
 /** Built-in digits: 28×28 grey, drawn from strokes; made anew from a fixed seed, without files. */
-import { gaussian, random } from '../../src/random.ts';
+import { gaussian, random, splitStreams } from '../../src/random.ts';
 import { type InMemoryDataset, inMemory } from '../inMemory.ts';
 
 const side = 28;
@@ -410,9 +410,6 @@ function drawDigit(digit: number, next: () => number, pixels: Uint8Array): void 
     pixels[i] = Math.round(255 * Math.min(1, Math.max(0, value)));
   }
 }
-
-/** Tells the two splits' random numbers apart. */
-const splitStreams = { train: 1, test: 2 } as const;
 
 /**
  * Makes the built-in digits: ten classes in equal parts and random order.

@@ -1,5 +1,5 @@
 /** Built-in messages of hotel guests; made anew from a fixed seed by a small grammar, without files. */
-import { random } from '../../src/random.ts';
+import { random, splitStreams } from '../../src/random.ts';
 import type { TextDataset } from '../dataset.ts';
 import { inMemoryTexts } from '../texts.ts';
 
@@ -191,9 +191,6 @@ function written(text: string): string {
     .replace(/\ba (?=[aeiou])/g, 'an ')
     .replace(/(?:^|[.?] )\p{L}/gu, (start) => start.toUpperCase());
 }
-
-/** Tells the two splits' random numbers apart. */
-const splitStreams = { train: 1, test: 2 } as const;
 
 /**
  * Makes the built-in phrases: five kinds of messages in about equal parts and random order, 4 to 31

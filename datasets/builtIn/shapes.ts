@@ -1,5 +1,5 @@
 /** Built-in shapes: 32×32 RGB; made anew from a fixed seed, without files. */
-import { gaussian, random } from '../../src/random.ts';
+import { gaussian, random, splitStreams } from '../../src/random.ts';
 import { type InMemoryDataset, inMemory } from '../inMemory.ts';
 
 const side = 32;
@@ -92,9 +92,6 @@ function drawShape(label: number, next: () => number, pixels: Uint8Array): void 
     }
   }
 }
-
-/** Tells the two splits' random numbers apart. */
-const splitStreams = { train: 1, test: 2 } as const;
 
 /**
  * Makes the built-in shapes: ten classes in equal parts and random order.

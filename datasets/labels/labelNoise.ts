@@ -3,7 +3,7 @@
 import { UserError } from '../../src/errors.ts';
 import { toCsv } from '../../src/files/csv.ts';
 import { replaceFile } from '../../src/files/replaceFile.ts';
-import { permutation, random } from '../../src/random.ts';
+import { permutation, random, streams } from '../../src/random.ts';
 import { type Dataset, expectImages } from '../dataset.ts';
 import { nearestOtherClass } from './nearestOtherClass.ts';
 
@@ -23,9 +23,6 @@ export interface PlantedError {
  */
 export const labelNoiseTypes = ['symmetric', 'pairwise', 'image'] as const;
 export type LabelNoiseType = (typeof labelNoiseTypes)[number];
-
-/** Tells these random numbers from those of weights, order, augmentation and dropout. */
-const labelNoiseStream = 4;
 
 /**
  * What the classes of CIFAR-10 are easily taken for: the pairs of Patrini et al. 2017 (Making deep
@@ -78,7 +75,7 @@ function drawWeighted(scores: Float64Array, count: number, next: () => number): 
  * @param type   the kind of errors; `image` reads every image once
  * @returns      the data set with the changed labels, and what was changed in order of the items
  *
- * @throws UserError  when there is no other class
+ * @throws UserError  when there is no other class, or the share is less than half an item
  */
 export async function plantLabelErrors<D extends Dataset>(
   dataset: D,
@@ -86,7 +83,7 @@ export async function plantLabelErrors<D extends Dataset>(
   seed: number,
   type: LabelNoiseType = 'symmetric',
 ): Promise<{ dataset: D; errors: readonly PlantedError[] }> {
-  const next = random(seed, labelNoiseStream);
+  const next = random(seed, streams.labelNoise);
   const classes = dataset.classNames.length;
   if (classes < 2) {
     throw new UserError(
@@ -95,6 +92,11 @@ export async function plantLabelErrors<D extends Dataset>(
   }
   const { items } = dataset;
   const count = Math.round(share * items.length);
+  if (count === 0 && share > 0) {
+    throw new UserError(
+      `--label_noise: ${share} of ${items.length} items is none; expected at least ${1 / items.length}.`,
+    );
+  }
   const nearest =
     type === 'image' && count > 0 ? await nearestOtherClass(expectImages(dataset)) : undefined;
   const drawn = nearest

@@ -56,9 +56,10 @@ const normalQuantile = 1.959964;
  * The 95 % interval of a share of which a sample of `count` showed `found` (Wilson 1927, the score
  * interval: it holds near 0 and 1, too).
  *
- * @returns  two shares, 0..1
+ * @returns  two shares, 0..1; of an empty sample 0 and 1
  */
 export function wilsonInterval(found: number, count: number): [low: number, high: number] {
+  if (count === 0) return [0, 1];
   const share = found / count;
   const z2 = normalQuantile ** 2 / count;
   const centre = share + z2 / 2;

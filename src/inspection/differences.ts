@@ -1,6 +1,6 @@
 /** A layer's gradient against differences of the loss as a function of that layer. */
 import type { HostTensor, Session } from '../engines/engine.ts';
-import { random } from '../random.ts';
+import { random, streams } from '../random.ts';
 import { type Comparison, smallestSum } from './checks.ts';
 import { logProbabilities, rowsOf, total } from './logits.ts';
 import type { Feeds } from './verificationGraph.ts';
@@ -17,9 +17,6 @@ const probabilityError = 2 ** -22;
 const logitError = 2 ** -24;
 /** What float64 leaves open of a loss, as a share of it. */
 const lossError = 2 ** -50;
-/** Tells the random numbers of directions from all others. */
-const directionStream = 9;
-
 /**
  * A layer's gradient along a random direction: each channel of each item (each unit, where there is
  * no height and width) is scaled by 1 ± step.
@@ -45,7 +42,7 @@ export async function compareDifferences(
   const channels = outputs[`${layer}/channels`]!.data;
   const channelCount = shape.at(-1)!;
   const itemSize = activation.length / shape[0]!;
-  const next = random(0, directionStream, batchIndex);
+  const next = random(0, streams.direction, batchIndex);
   const signs = Float32Array.from(channels, () => (next() < 0.5 ? -1 : 1));
   let derivative = 0;
   let squares = 0;

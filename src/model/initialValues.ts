@@ -1,10 +1,7 @@
 /** First values of a run's variables. */
 import type { HostTensor } from '../engines/engine.ts';
 import type { Variable } from '../graph/graph.ts';
-import { random } from '../random.ts';
-
-/** Tells these random numbers from those of the order of items, augmentation and dropout. */
-const initialValuesStream = 1;
+import { random, streams } from '../random.ts';
 
 /**
  * Draws the first value of every variable, each from a random stream of its own.
@@ -17,7 +14,7 @@ export function initialValues(
 ): Record<string, HostTensor> {
   const values: Record<string, HostTensor> = {};
   variables.forEach(({ name, shape, initializer }, i) => {
-    const data = initializer(shape, random(seed, initialValuesStream, i));
+    const data = initializer(shape, random(seed, streams.initialValues, i));
     values[name] = { data, shape };
   });
   return values;

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { UserError } from '../errors.ts';
-import { permutation, random } from '../random.ts';
+import { permutation, random, streams } from '../random.ts';
 import type { BatchRequest, BatchResponse, BatchWorkerData, ItemStore } from './batchWorker.ts';
 import {
   type InputValues,
@@ -63,9 +63,6 @@ function storeOf(dataset: Dataset, input: ItemInput): ItemStore {
 const defaultNumReaders = 4;
 /** Batches that are prepared ahead, for each thread. */
 const batchesAheadPerThread = 2;
-/** Tells these random numbers from those of weights, augmentation and dropout. */
-const orderStream = 2;
-
 /** Gives the batches of one data set, epoch by epoch; the same bytes whatever the number of threads. */
 export class BatchPipeline {
   readonly #dataset: Dataset;
@@ -116,7 +113,7 @@ export class BatchPipeline {
     const { isTraining, batchSize, seed, numThreads } = this.#options;
     const { items } = this.#dataset;
     const order = isTraining
-      ? permutation(items.length, random(seed, orderStream, epoch)).map((i) => items[i]!)
+      ? permutation(items.length, random(seed, streams.order, epoch)).map((i) => items[i]!)
       : items;
     const ahead = numThreads * batchesAheadPerThread;
     const pending: { itemIndices: Uint32Array; prepared: Promise<ArrayBuffer> }[] = [];

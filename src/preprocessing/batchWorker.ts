@@ -4,7 +4,7 @@ import type { Image } from '../../datasets/dataset.ts';
 import type { ImageStore } from '../../datasets/imageStore.ts';
 import { openImages } from '../../datasets/images/imageReader.ts';
 import { UserError } from '../errors.ts';
-import { random } from '../random.ts';
+import { random, streams } from '../random.ts';
 import { withChannels } from './channels.ts';
 import { getPreprocessing } from './factory.ts';
 import type { ImageShape } from './preprocessing.ts';
@@ -39,9 +39,6 @@ export type BatchResponse =
   | { readonly id: number; readonly buffer: ArrayBuffer }
   | { readonly id: number; readonly problem: string };
 
-/** Tells these random numbers from those of weights, order and dropout. */
-const augmentationStream = 3;
-
 const { store, numReaders, preprocessingName, isTraining, shape, seed } =
   workerData as BatchWorkerData;
 const itemSize = shape.reduce((product, size) => product * size, 1);
@@ -63,7 +60,7 @@ async function imagePreparation(images: ImageStore): Promise<PrepareItem> {
     const itemIndex = itemIndices[row]!;
     const preprocessRow = (image: Image) => {
       const out = new Float32Array(buffer, ...partOf(row));
-      const next = random(seed, augmentationStream, epoch, itemIndex);
+      const next = random(seed, streams.augmentation, epoch, itemIndex);
       preprocess(withChannels(image, imageShape[2]), imageShape, out, next);
     };
     const image = reader.read(itemIndex);

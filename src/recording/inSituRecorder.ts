@@ -65,8 +65,8 @@ export interface InSituState {
 export interface Detection {
   /** Selected items with a planted wrong label. */
   readonly found: number;
-  /** found ÷ selected items */
-  readonly precision: number;
+  /** found ÷ selected items; null when none is selected, whose scores are no numbers. */
+  readonly precision: number | null;
   /** Over all items, 0..1 */
   readonly averagePrecision: number;
 }
@@ -265,7 +265,9 @@ export class InSituRecorder {
       ...(detection === undefined
         ? []
         : [
-            scalarSummary('selection/precision', detection.precision),
+            ...(detection.precision === null
+              ? []
+              : [scalarSummary('selection/precision', detection.precision)]),
             scalarSummary('selection/average_precision', detection.averagePrecision),
           ]),
     ]);
@@ -311,7 +313,7 @@ export class InSituRecorder {
     const found = selected.filter(({ itemIndex }) => plantedErrors.has(itemIndex)).length;
     return {
       found,
-      precision: found / selected.length,
+      precision: selected.length === 0 ? null : found / selected.length,
       averagePrecision: averagePrecision(
         rankItems(suspicions(this.#score, this.#table)),
         plantedErrors,

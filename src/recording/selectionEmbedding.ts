@@ -7,7 +7,7 @@ import { EventWriter } from '../events/eventWriter.ts';
 import { maxSpriteSide, writeEmbedding } from '../events/projector.ts';
 import { textSummary } from '../events/summaries.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
-import { permutation, random } from '../random.ts';
+import { permutation, random, streams } from '../random.ts';
 import { probabilityText } from '../views/draw/numberText.ts';
 import type { Sprite } from '../views/draw/sprite.ts';
 
@@ -31,9 +31,6 @@ export interface SelectionEmbeddingOptions {
 /** Nobody waits longer for items by chance, however slow the network; the selected ones all come. */
 const maxSeconds = 10;
 const batchSize = 50;
-/** Tells these random numbers from those of weights, order, augmentation and dropout. */
-const choiceStream = 7;
-
 /** The mean over height and width of [n, height, width, channels]; [n, units] as it is. */
 function pooled({ data, shape }: HostTensor): { vectors: Float32Array; dimensions: number } {
   const dimensions = shape.at(-1)!;
@@ -66,7 +63,7 @@ async function spriteOf(dataset: ImageDataset, items: Uint32Array): Promise<Spri
 export async function writeSelectionEmbedding(options: SelectionEmbeddingOptions): Promise<number> {
   const { session, dataset, selected, selectionLayer, randomItems, step, plantedErrors } = options;
   const ranks = new Map(selected.map((item, i) => [item, i + 1]));
-  const order = permutation(dataset.items.length, random(options.pipeline.seed, choiceStream));
+  const order = permutation(dataset.items.length, random(options.pipeline.seed, streams.embedding));
   const others = Array.from(order, (i) => dataset.items[i]!)
     .filter((item) => !ranks.has(item))
     .slice(0, randomItems);

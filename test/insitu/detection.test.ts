@@ -31,6 +31,8 @@ test('the interval of a share agrees with published values', () => {
     [81, 263, 0.2553, 0.3662],
     [0, 20, 0, 0.1611],
     [15, 148, 0.0624, 0.1605],
+    // An empty sample says nothing.
+    [0, 0, 0, 1],
   ] as const) {
     const interval = wilsonInterval(found, count);
     assert.ok(Math.abs(interval[0] - low) < 5e-5, `${interval}`);

@@ -106,6 +106,14 @@ test('image noise prefers items near the mean image of another class, and gives 
   assert.deepEqual(again.errors, errors);
 });
 
+test('a share of less than half an item is refused: nothing could be measured with it', async () => {
+  await assert.rejects(plantLabelErrors(makeDataset(40, 4), 0.01, 1), {
+    message: '--label_noise: 0.01 of 40 items is none; expected at least 0.025.',
+  });
+  const { errors } = await plantLabelErrors(makeDataset(40, 4), 0.025, 1);
+  assert.equal(errors.length, 1);
+});
+
 test('there must be another class to change labels to', async () => {
   await assert.rejects(plantLabelErrors(makeDataset(10, 1), 0.5, 1), /--label_noise: .* one class/);
 });
