@@ -67,5 +67,5 @@ export function decodeExample(payload: Buffer): ExampleImage {
   const { [imageKey]: image, [labelKey]: classLabel } = features;
   const encoded = onlyValue(imageKey, 'bytes', image?.bytes_list?.value);
   const label = onlyValue(labelKey, 'int64', classLabel?.int64_list?.value);
-  return { encoded, label: label };
+  return { encoded, label };
 }
