@@ -1,10 +1,9 @@
 /** The selections as data: `selection.csv` holds the last epoch's, `selections.jsonl` all of them. */
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { readCsv, toCsv } from '../files/csv.ts';
-import { appendJsonLines, dropLinesAfter } from '../files/jsonLines.ts';
+import { appendJsonLines, dropLinesAfter, readJsonLines } from '../files/jsonLines.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 
 /** Name of the file of all selections in the run's folder. */
@@ -96,8 +95,7 @@ export async function restoreSelection(
   const csv = join(folder, selectionCsv);
   if (!((await stepOfCsv(csv)) > step)) return;
   let records: SelectionRecord[] = [];
-  for await (const line of readLines(path)) {
-    const record = JSON.parse(line) as SelectionRecord;
+  for await (const record of readJsonLines(path) as AsyncIterable<SelectionRecord>) {
     if (records[0]?.epoch !== record.epoch) records = [];
     records.push(record);
   }
@@ -112,10 +110,4 @@ async function stepOfCsv(path: string): Promise<number> {
     for await (const { fields } of records) return Number(fields[header.indexOf('step')]);
     return Number.NaN;
   });
-}
-
-/** The lines of a file; none where there is no such file. */
-async function* readLines(path: string): AsyncGenerator<string, void, undefined> {
-  if (!existsSync(path)) return;
-  yield* createInterface({ input: createReadStream(path) });
 }
