@@ -220,8 +220,10 @@ export async function lockFolder(
   return {
     async assertHeld() {
       const holder = await readHolder(path);
-      if (holder?.token === own.token) return;
-      throw refusal(folder, flag, path, holder, own);
+      if (holder === undefined || holder.token === own.token) return;
+      throw new UserError(
+        `${flag}: "${folder}" was taken over by process ${holder.pid} on ${holder.host}, because this one seemed to be dead: was it stopped, or cut off from the disk?`,
+      );
     },
     async release() {
       await heartbeat.terminate();

@@ -6,6 +6,7 @@ import type { Session } from '../engines/engine.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
 import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
 import { EventWriter } from '../events/eventWriter.ts';
+import type { FolderLock } from '../files/folderLock.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { InSituRecorder } from '../recording/inSituRecorder.ts';
@@ -43,10 +44,15 @@ export interface Run {
 /**
  * Opens session, threads, and the log.
  *
+ * @param lock     of the run's folder: without it nothing is saved there
  * @param cleanup  gets what closes them
  * @throws UserError  when the folder of the run cannot be written to
  */
-export async function openRun(plan: RunPlan, cleanup: Cleanup): Promise<Run> {
+export async function openRun(
+  plan: RunPlan,
+  lock: Pick<FolderLock, 'assertHeld'>,
+  cleanup: Cleanup,
+): Promise<Run> {
   const { options, data, training, start } = plan;
   const { dataset } = data;
   const clock = new TrainingClock();
@@ -115,6 +121,7 @@ export async function openRun(plan: RunPlan, cleanup: Cleanup): Promise<Run> {
     evaluate: async (step) => clock.without(async () => evaluation?.run(step)),
     save: async (step) => {
       if (step === savedStep) return;
+      await lock.assertHeld();
       // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
       await inSitu?.flush();
       await log.sync();

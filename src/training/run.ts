@@ -28,7 +28,7 @@ export async function runTraining(options: RunOptions): Promise<number> {
       );
       return 0;
     }
-    const run = await openRun(plan, cleanup);
+    const run = await openRun(plan, lock, cleanup);
     await recordPlan(run);
     return await concludeRun(run, await train(run));
   } finally {

@@ -138,7 +138,7 @@ test('a process that was silent for so long that another took its lock leaves th
   rmSync(lockOf(folder));
   const successor = await lockFolder(folder, '--train_dir');
   const content = readFileSync(lockOf(folder), 'utf8');
-  await assert.rejects(lock.assertHeld(), /--train_dir: ".*" is in use by process/);
+  await assert.rejects(lock.assertHeld(), /--train_dir: ".*" was taken over by process/);
   await lock.release();
   assert.equal(readFileSync(lockOf(folder), 'utf8'), content);
   await successor.release();

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Cleanup } from '../../src/cleanup.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
+import { lockFolder } from '../../src/files/folderLock.ts';
+import { newHolder } from '../../src/files/lockHolder.ts';
 import { openRun } from '../../src/training/openRun.ts';
 import { planRun } from '../../src/training/planRun.ts';
 import { recordPlan } from '../../src/training/recordPlan.ts';
@@ -23,7 +25,9 @@ const options = (more: Partial<RunOptions> = {}) =>
 async function runUpTo(point: 'recorded' | 'trained', given: RunOptions): Promise<void> {
   const cleanup = new Cleanup();
   try {
-    const run = await openRun(await planRun(given), cleanup);
+    const lock = await lockFolder(given.train_dir, '--train_dir');
+    cleanup.add(() => lock.release());
+    const run = await openRun(await planRun(given), lock, cleanup);
     await recordPlan(run);
     if (point === 'trained') await train(run);
   } finally {
@@ -96,4 +100,25 @@ test('what was recorded after the checkpoint that a run goes on from is taken ba
   assert.deepEqual(contents(given.train_dir, recordFiles), contents(before, recordFiles));
   assert.equal(await runTraining({ ...given, max_number_of_epochs: 3 }), 0);
   assert.deepEqual(contents(given.train_dir, recordFiles), atEnd);
+});
+
+test('a run whose folder another process took over saves nothing there any more', async () => {
+  const given = options({ max_number_of_steps: 4 });
+  const cleanup = new Cleanup();
+  try {
+    const lock = await lockFolder(given.train_dir, '--train_dir');
+    cleanup.add(() => lock.release());
+    const run = await openRun(await planRun(given), lock, cleanup);
+    await recordPlan(run);
+    writeFileSync(join(given.train_dir, 'losslens.lock'), JSON.stringify(newHolder()));
+    await assert.rejects(train(run), /--train_dir: ".*" was taken over by process \d+ on /);
+  } finally {
+    await cleanup.run();
+  }
+  const left = readdirSync(given.train_dir);
+  assert.ok(left.includes('losslens.lock'));
+  assert.deepEqual(
+    left.filter((name) => name.startsWith('model.ckpt')),
+    [],
+  );
 });
