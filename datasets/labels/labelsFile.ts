@@ -35,7 +35,9 @@ async function readRows(path: string): Promise<Row[]> {
   const read = async (header: readonly string[], records: AsyncIterable<CsvRecord>) => {
     const names = header.map((name) => name.trim());
     if (requiredColumns.some((name) => !names.includes(name))) {
-      throw new UserError(`${path}, line 1: got "${header}"; expected the columns item and label.`);
+      throw new UserError(
+        `${path}, line 1: got "${header}"; expected the columns item and label, separated by commas.`,
+      );
     }
     const rows: Row[] = [];
     for await (const { line, fields } of records) {

@@ -41,7 +41,7 @@ const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 /** Reads who holds a lock. @returns undefined when it is gone or says nothing */
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Holder;
+    return (JSON.parse(await readFile(path, 'utf8')) as Holder | null) ?? undefined;
   } catch {
     return undefined;
   }

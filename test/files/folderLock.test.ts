@@ -145,6 +145,17 @@ test('a process that was silent for so long that another took its lock leaves th
   assert.deepEqual(readdirSync(folder), []);
 });
 
+test('a lock that says nothing holds until it is old', async () => {
+  for (const content of ['', '{"pid', 'null', '{}']) {
+    const folder = temporaryFolder();
+    writeFileSync(lockOf(folder), content);
+    await assert.rejects(lockFolder(folder, '--train_dir'), /is in use by/, content);
+    makeOld(lockOf(folder));
+    await (await lockFolder(folder, '--train_dir', timing)).release();
+    assert.deepEqual(readdirSync(folder), []);
+  }
+});
+
 test('a stopped process keeps its lock', { skip: noProc }, async () => {
   const folder = temporaryFolder();
   const stopped = spawn('sleep', ['60']);
