@@ -7,7 +7,8 @@ import { reportDetection } from '../recording/detectionReport.ts';
 import { writeSelectionEmbedding } from '../recording/selectionEmbedding.ts';
 import type { Run } from './openRun.ts';
 import type { RunPlan } from './planRun.ts';
-import { epochLine, printReport } from './runReport.ts';
+import { epochLine } from './runMessages.ts';
+import { printReport } from './runReport.ts';
 import type { TrainingResult } from './trainer.ts';
 
 /**

@@ -10,7 +10,7 @@ import { writeRunRecord } from '../runFiles/runRecord.ts';
 import { restoreSelection } from '../runFiles/selectionFiles.ts';
 import { hyperparametersOf } from './hyperparameters.ts';
 import type { Run } from './openRun.ts';
-import { dataLine, followLine } from './runReport.ts';
+import { dataLine, followLine } from './runMessages.ts';
 
 /**
  * Records what the run is going to do: run.json, what its data are, graph and hyperparameters. The

@@ -7,8 +7,8 @@ import { decodeStep, type StepOutcome } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { Run } from './openRun.ts';
+import { epochLine } from './runMessages.ts';
 import type { RunOptions } from './runOptions.ts';
-import { epochLine } from './runReport.ts';
 import { StepRate, SummarySchedule, Timer } from './schedule.ts';
 import { layerSummaries, stepSummaries, variableSummaries } from './stepSummaries.ts';
 
