@@ -48,10 +48,14 @@ function testFiles(text: string): string[] {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'losslens-tests-'));
-// TensorFlow survives a fork on Linux alone.
-const canFork =
-  process.platform === 'linux' && skipWithoutPython('tensorflow', 'tensorboard') === false;
-const server = canFork ? startPython(join(folder, 'python')) : null;
+process.on('exit', () => rmSync(folder, { recursive: true }));
+const socket = join(folder, 'python');
+// TensorFlow survives a fork on Linux alone, where the path of a socket has up to 107 bytes.
+const canServe =
+  process.platform === 'linux' &&
+  Buffer.byteLength(socket) <= 107 &&
+  skipWithoutPython('tensorflow', 'tensorboard') === false;
+const server = canServe ? startPython(socket) : null;
 const skipped: string[] = [];
 // One more than the processor cores of a small machine: many files wait for other programs.
 run({ files: testFiles(process.argv[2] ?? ''), concurrency: 3 })
@@ -59,15 +63,11 @@ run({ files: testFiles(process.argv[2] ?? ''), concurrency: 3 })
     process.exitCode = 1;
   })
   .on('test:pass', ({ name, skip }) => {
-    if (skip !== undefined) skipped.push(`${name}: ${skip}`);
+    if (skip !== undefined) skipped.push(`${name}: ${skip}\n`);
   })
   .compose(process.stdout.isTTY ? new spec() : tap)
   .on('end', () => {
-    writeFileSync(
-      join(packageRoot, 'dist/skipped-tests.txt'),
-      skipped.map((line) => `${line}\n`).join(''),
-    );
+    writeFileSync(join(packageRoot, 'dist/skipped-tests.txt'), skipped.join(''));
     server?.stdin?.end();
-    rmSync(folder, { recursive: true });
   })
   .pipe(process.stdout);
