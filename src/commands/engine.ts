@@ -15,6 +15,10 @@ async function install(flags: { from?: string; cuda: boolean; latest: boolean })
     const report = (line: string) => process.stderr.write(`${line}\n`);
     const { name } = await installEngine({ ...flags, report, signal: abort.signal });
     process.stdout.write(`Installed ${name} in ${engineFolder()}\n`);
+    if (flags.cuda) {
+      process.stdout.write('\n');
+      await doctor();
+    }
   } finally {
     for (const signal of endingSignals) process.off(signal, interrupt);
   }

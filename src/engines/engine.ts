@@ -30,7 +30,11 @@ export interface Engine {
   /** For people and run.json, such as 'tensorflow 2.21.0 (CPU)'. */
   readonly name: string;
   readonly bfloat16: Bfloat16Support;
-  /** Loads a graph; its variables start unassigned and live as long as the session. */
+  /**
+   * Loads a graph; its variables start unassigned and live as long as the session.
+   *
+   * @throws NoEngineError  when it holds an op that the engine cannot run
+   */
   load(graph: Graph, signatures: Signatures): Promise<Session>;
 }
 

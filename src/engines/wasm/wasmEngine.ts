@@ -16,11 +16,6 @@ import { updates } from './updates.ts';
 const kernels: KernelTable = { ...arrayKernels, ...mathKernels, ...nnKernels };
 const ownOps = new Set(['Placeholder', 'Const', 'VarHandleOp', 'ReadVariableOp']);
 
-/** A graph holds an op that this engine has no kernel for. */
-export class MissingKernelError extends Error {
-  override readonly name = 'MissingKernelError';
-}
-
 /**
  * Starts the WebAssembly backend.
  *
@@ -53,7 +48,7 @@ function planSignature(graph: Graph, signature: Signature): Plan {
     ({ op }) => !ownOps.has(op) && kernels[op] === undefined && updates[op] === undefined,
   );
   if (missing !== undefined) {
-    throw new MissingKernelError(
+    throw new NoEngineError(
       `engine wasm: no kernel for the op ${missing.op} of ${missing.name}; use --engine=tensorflow`,
     );
   }
