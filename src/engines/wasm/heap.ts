@@ -4,7 +4,7 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** The registered WebAssembly backend. */
-export function wasmBackend(): BackendWasm {
+function wasmBackend(): BackendWasm {
   return tf.findBackend('wasm') as BackendWasm;
 }
 
