@@ -25,14 +25,14 @@ export interface ImageReader {
 }
 
 /** [height, width, channels]; null where the images of a data set may differ. */
-export type ImageShape = readonly [height: number | null, width: number | null, channels: number];
+type ImageShape = readonly [height: number | null, width: number | null, channels: number];
 
 /**
  * One split of a data set, whatever its items are. An item is known by its index in the split's
  * source order, 0..size−1; that index never changes, however the items are shuffled, stored or left
  * out.
  */
-export interface LabelledItems {
+interface LabelledItems {
   /** As given to --dataset_name, such as 'mnist'. */
   readonly name: string;
   /** As given to --dataset_split_name, such as 'train'. */

@@ -125,7 +125,7 @@ const finders: Readonly<Record<string, Finder>> = {
 };
 
 /** Names of all data sets. */
-export const datasetNames: readonly string[] = Object.keys(finders);
+const datasetNames: readonly string[] = Object.keys(finders);
 
 /** The data set's TFRecords, which come before its other forms; undefined when there are none. */
 async function findRecords(name: string, folder: string): Promise<Source | undefined> {

@@ -5,7 +5,7 @@
  */
 
 /** A numpy array. */
-export interface NumpyArray {
+interface NumpyArray {
   readonly kind: 'array';
   readonly shape: readonly number[];
   /** As numpy spells it, such as 'u1' for bytes. */

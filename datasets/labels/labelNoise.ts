@@ -47,9 +47,11 @@ const confusable: ReadonlyMap<string, string> = new Map([
  * known, else the next one.
  */
 export function confusableClasses(classNames: readonly string[]): number[] {
+  const labels = new Map(classNames.map((name, label) => [name, label]));
   return classNames.map((name, label) => {
-    const other = classNames.indexOf(confusable.get(name) ?? '');
-    return other >= 0 ? other : (label + 1) % classNames.length;
+    const other = confusable.get(name);
+    const known = other === undefined ? undefined : labels.get(other);
+    return known ?? (label + 1) % classNames.length;
   });
 }
 

@@ -13,7 +13,7 @@ import { type Extent, encodeSliceKey } from './sliceKey.ts';
 import { decodeTable, encodeTable } from './sortedTable.ts';
 
 /** Values of a tensor in a checkpoint, by their type. */
-export type CheckpointData = Float32Array | Float64Array | Int32Array | Uint8Array | BigInt64Array;
+type CheckpointData = Float32Array | Float64Array | Int32Array | Uint8Array | BigInt64Array;
 
 /** One tensor of a checkpoint. */
 export interface CheckpointTensor {

@@ -2,7 +2,7 @@
 import cliProgress from 'cli-progress';
 
 /** What is shown after a step. */
-export interface ProgressState {
+interface ProgressState {
   /** Steps done in all. */
   readonly step: number;
   /** Epochs begun, from 1. */

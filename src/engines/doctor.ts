@@ -11,13 +11,13 @@ import { selectEngine } from './select.ts';
 import { findTensorFlowPackage } from './tensorflow.ts';
 
 /** Something seen. */
-export interface Finding {
+interface Finding {
   readonly what: string;
   readonly value: string;
 }
 
 /** Something wrong, and the command or step that mends it. */
-export interface Problem {
+interface Problem {
   readonly problem: string;
   readonly fix: string;
 }

@@ -2,7 +2,7 @@
 import crc32cPackage from 'crc-32/crc32c.js';
 
 /** CRC-32C (Castagnoli) of bytes, unsigned. */
-export function crc32c(bytes: Uint8Array): number {
+function crc32c(bytes: Uint8Array): number {
   return crc32cPackage.buf(bytes) >>> 0;
 }
 

@@ -25,7 +25,7 @@ const dataTypes: Readonly<Record<DType, DataType>> = {
 const producerVersion = 1395;
 
 /** "node" or "node:1": how TensorFlow's NodeDef.input names a tensor. */
-export function tensorName(tensor: Tensor): string {
+function tensorName(tensor: Tensor): string {
   return tensor.index === 0 ? tensor.node.name : `${tensor.node.name}:${tensor.index}`;
 }
 

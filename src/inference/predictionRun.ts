@@ -23,7 +23,7 @@ export interface PredictionOptions {
 }
 
 /** A class that a file may be of. */
-export interface Prediction {
+interface Prediction {
   readonly class: string;
   readonly label: number;
   /** 0..1 */

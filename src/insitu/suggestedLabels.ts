@@ -25,7 +25,7 @@ export interface SuggestedLabels {
 }
 
 /** Up to so many bytes the mean probabilities of all classes are kept: 25 million numbers. */
-export const maxProbabilityBytes = 100e6;
+const maxProbabilityBytes = 100e6;
 
 /**
  * Keeps the mean probability of every class for each item while these take no more than

@@ -10,7 +10,7 @@ import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 
 /** One end point. */
-export interface LayerDescription {
+interface LayerDescription {
   /** As --hs and --hm take it. */
   readonly name: string;
   /** Of one item, such as [28, 28, 32]. */

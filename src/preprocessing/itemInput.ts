@@ -12,7 +12,7 @@ export interface ImageInput {
 }
 
 /** Texts as the numbers of their tokens. */
-export interface TextInput {
+interface TextInput {
   readonly kind: 'texts';
   /** [time]: tokens of one text; longer texts are cut, shorter ones padded with 0. */
   readonly shape: readonly [time: number];

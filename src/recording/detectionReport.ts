@@ -14,7 +14,7 @@ import type { RunLog } from './runLog.ts';
 const listLengths = [10, 64, 100, 1000];
 
 /** How well one score finds the planted errors. */
-export interface ScoreDetection {
+interface ScoreDetection {
   readonly name: string;
   /** 0..1 */
   readonly averagePrecision: number;
@@ -23,10 +23,7 @@ export interface ScoreDetection {
 }
 
 /** How well every score finds the planted errors, the best average precision first. */
-export function measureDetection(
-  table: ScoreTable,
-  plantedErrors: ReadonlySet<number>,
-): ScoreDetection[] {
+function measureDetection(table: ScoreTable, plantedErrors: ReadonlySet<number>): ScoreDetection[] {
   const short = listLengths.filter((length) => length <= table.size);
   const lengths = [...new Set([...short, plantedErrors.size])].sort((a, b) => a - b);
   return [...scores]
@@ -41,7 +38,7 @@ export function measureDetection(
 }
 
 /** The measured scores as a Markdown table. */
-export function detectionTable(detections: readonly ScoreDetection[]): string {
+function detectionTable(detections: readonly ScoreDetection[]): string {
   const lengths = [...(detections[0]?.found.keys() ?? [])];
   const headings = ['AP', ...lengths.map((length) => `P@${length}`)];
   const rows = detections.map(({ name, averagePrecision, found }) => [
@@ -59,7 +56,7 @@ export function detectionTable(detections: readonly ScoreDetection[]): string {
  *
  * @param noise  how they were planted, such as "5 % symmetric"
  */
-export function promise({ name, found }: ScoreDetection, noise: string): string {
+function promise({ name, found }: ScoreDetection, noise: string): string {
   const length = Math.max(...[...found.keys()].filter((candidate) => candidate <= 100));
   const count = found.get(length)!;
   const [low, high] = wilsonInterval(count, length).map((share) => Math.round(share * length));

@@ -8,7 +8,7 @@ import { averageAreas, inputImage, type Size, sizeInBox } from '../views/draw/pi
 import type { Encounter, StoredMaps } from '../views/evolutionView.ts';
 
 /** Encounters that are kept in full per item: the rows of an Evolution View. */
-export const maxEncounters = 10;
+const maxEncounters = 10;
 /** Points of a line plot per item; once so many are there, every second one is dropped. */
 const maxPoints = 400;
 /** Largest side of what is kept of maps and inputs: that of a tile of the Evolution View. */

@@ -20,7 +20,7 @@ const arraysPrefix = 'losslens/in_situ/';
 export const stateVersion = 2;
 
 /** What an epoch is made of: a run goes on with the same. */
-export interface EpochFacts {
+interface EpochFacts {
   /** Items per step: with another one, the epoch that was begun cannot be gone on with. */
   readonly batchSize: number;
   /** Decides on the order of the items in each epoch. */

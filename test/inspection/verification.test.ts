@@ -286,6 +286,18 @@ test('a layer that is 0 for all items cannot be checked; the others can', async 
   assert.match(verdict(verification), /\nThe other \d+ checks hold\.$/);
 });
 
+test('a network whose loss is no number fails, it is not left unchecked', async () => {
+  const { graph, session, feedsOf } = await load(
+    'lenet',
+    createWasmEngine,
+    ['pool2'],
+    (_name, data) => data.fill(Number.NaN),
+  );
+  const { checks } = await verify(graph, session, [feedsOf(0)], 1);
+  session.close();
+  assert.deepEqual(new Set(checks.map(({ outcome }) => outcome)), new Set(['failed']));
+});
+
 test('Hs of a run is looked at also when it has no Hm', async () => {
   const folder = temporaryFolder();
   writeSmallMnist(folder, 30, 10);
