@@ -102,7 +102,7 @@ function checked(path: string, build: Network): Network {
 }
 
 /** What a module may export of a network. */
-type ExportName = keyof ImageNetwork | keyof TextNetwork;
+type ExportName = Exclude<keyof ImageNetwork | keyof TextNetwork, 'modelName'>;
 
 /**
  * Imports a network of the user's own.
@@ -165,5 +165,5 @@ export async function importNetwork(path: string): Promise<NetworkDefinition> {
     (value) => typeof value === 'string',
     "the name of a preprocessing, such as 'cifarnet'",
   );
-  return { build: checked(path, build), preprocessingName, ...size };
+  return { modelName: path, build: checked(path, build), preprocessingName, ...size };
 }

@@ -37,12 +37,12 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'an unknown layer in --hs': [
     train('--hs=pool3'),
     2,
-    /--hs: got "pool3"; expected one of conv1, pool1, conv2, pool2, Flatten, fc3, dropout3, Logits, Predictions\./,
+    /--hs: got "pool3"; expected a layer, such as pool1, pool2, conv1\. All: losslens layers --model_name=lenet$/m,
   ],
   'an unknown layer in --hm': [
     train('--hm=pool1,pol2'),
     2,
-    /--hm: got "pol2"; expected one of conv1/,
+    /--hm: got "pol2"; expected a layer, such as pool2/,
   ],
   'a layer that the loss does not depend on': [
     train('--hm=Predictions'),
