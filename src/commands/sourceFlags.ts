@@ -1,9 +1,9 @@
 /** Flags that say where data comes from, shared by all commands that read some. */
-import { choice, integer, optionalText, real } from './flags.ts';
+import { choice, integer, optionalPath, real } from './flags.ts';
 
 /** By the names of `DataOptions`. */
 export const sourceFlags = {
-  dataset_dir: optionalText('folder of the data set'),
+  dataset_dir: optionalPath('folder of the data set'),
   validation_split: real(
     0,
     'share of each class of `train` that is drawn as the split `validation`, 0..1',
