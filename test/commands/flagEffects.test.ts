@@ -6,10 +6,12 @@ import { Command } from 'commander';
 import { normalizeArguments } from '../../src/commands/commandLine.ts';
 import { withEffects } from '../../src/commands/flagEffects.ts';
 import { addFlags } from '../../src/commands/flags.ts';
+import { resolveRunFlags } from '../../src/commands/runFlags.ts';
 import { trainFlagEffects } from '../../src/commands/trainFlagEffects.ts';
 import { trainFlags } from '../../src/commands/trainFlags.ts';
 import { UsageError } from '../../src/errors.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
+import { temporaryFolder } from '../losslens.ts';
 
 /** What train says of some flags before it begins: a refusal, or warnings; empty for nothing. */
 async function saidOf(...args: readonly string[]): Promise<string> {
@@ -128,6 +130,16 @@ test('settings of other optimizers and schedules are told and taken, as TF-Slim 
     '--end_learning_rate=0.1',
   ];
   assert.equal(await saidOf(...own, '--learning_rate_decay_type=polynomial'), '');
+});
+
+test('commands that look at a run refuse what has no effect on it', async () => {
+  const folder = temporaryFolder();
+  await assert.rejects(
+    resolveRunFlags(folder, { validation_seed: 2 }),
+    /--validation_seed: has no effect without --validation_split\./,
+  );
+  const flags = await resolveRunFlags(folder, { validation_split: 0.1, validation_seed: 2 });
+  assert.equal(flags.validation_seed, 2);
 });
 
 /** The lines of `losslens train` in a page, those that go on after a backslash joined. */
