@@ -2,6 +2,7 @@
 import { defaultEpsilons } from '../model/optimizers.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { FlagEffect } from './flagEffects.ts';
+import { sourceFlagEffects } from './sourceFlags.ts';
 import type { TrainFlags } from './trainFlags.ts';
 
 type TrainFlag = keyof TrainFlags;
@@ -47,11 +48,7 @@ export function ofNetworks<F extends { readonly model_name: string }>(
 
 /** Of the flags that choose the data, in all commands that have them. */
 export const dataFlagEffects: readonly FlagEffect<TrainFlags>[] = [
-  {
-    flags: ['validation_seed'],
-    missing: ({ validation_split }) =>
-      validation_split > 0 ? undefined : 'without --validation_split',
-  },
+  ...sourceFlagEffects,
   {
     flags: ['label_noise_type'],
     // Who sweeps the noise from 0 on has said so.
