@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { expectNoMoreWords, normalizeArguments } from '../src/commands/commandLine.ts';
+import { outliveReaders } from '../src/console/lostReaders.ts';
 import { UserError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 
@@ -67,16 +68,7 @@ function commandOf(args: readonly string[]): Command {
   return command;
 }
 
-// Whoever reads the output, as `head` does, may have seen enough, and Ctrl-C ends `tee` before us; what is
-// being done is done to its end.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') return;
-    process.exitCode = 1;
-    if (stream === process.stdout) process.stderr.write(`losslens: stdout: ${error.message}\n`);
-  });
-}
-
+outliveReaders();
 const command = commandOf(args);
 const debug = process.argv.includes('--debug');
 try {
