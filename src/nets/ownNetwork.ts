@@ -29,7 +29,8 @@ let provideLosslens = () => {
   provideLosslens = () => {};
   const { registerHooks } = nodeModule as unknown as { registerHooks?: (hooks: object) => void };
   const url = new URL('./index.js', import.meta.url).href;
-  // Node 22 and later hook into the same thread, which is what stays; Node 20 into one of its own.
+  // Node 20 has hooks in a thread of their own alone; later versions have them in this thread, too, and
+  // are to keep only those.
   if (registerHooks !== undefined) {
     registerHooks({
       resolve: (
