@@ -1,6 +1,7 @@
 /** Which flags of `losslens train` have an effect only together with others. */
 import { defaultEpsilons } from '../model/optimizers.ts';
 import { loadNetwork } from '../nets/factory.ts';
+import { isNetworkFile } from '../nets/ownNetwork.ts';
 import type { FlagEffect } from './flagEffects.ts';
 import { sourceFlagEffects } from './sourceFlags.ts';
 import type { TrainFlags } from './trainFlags.ts';
@@ -39,7 +40,9 @@ export function ofNetworks<F extends { readonly model_name: string }>(
 ): FlagEffect<F> {
   return {
     flags,
-    missing: async ({ model_name }) => {
+    missing: async ({ model_name }, isGiven) => {
+      // The module of a run that somebody else made is not to be run for this.
+      if (isNetworkFile(model_name) && !isGiven('model_name')) return undefined;
       const { takes = 'images' } = await loadNetwork(model_name);
       return takes === kind ? undefined : `with --model_name=${model_name}, which takes ${takes}`;
     },
@@ -49,6 +52,8 @@ export function ofNetworks<F extends { readonly model_name: string }>(
 /** Of the flags that choose the data, in all commands that have them. */
 export const dataFlagEffects: readonly FlagEffect<TrainFlags>[] = [
   ...sourceFlagEffects,
+  ofNetworks('images', ['train_image_size', 'use_grayscale']),
+  ofNetworks('texts', ['max_sequence_length', 'vocabulary_size']),
   {
     flags: ['label_noise_type'],
     // Who sweeps the noise from 0 on has said so.
@@ -63,8 +68,7 @@ export const dataFlagEffects: readonly FlagEffect<TrainFlags>[] = [
  */
 export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
   ...dataFlagEffects,
-  ofNetworks('images', ['train_image_size', 'use_grayscale', 'monitor_overlay', 'colormap']),
-  ofNetworks('texts', ['max_sequence_length', 'vocabulary_size']),
+  ofNetworks('images', ['monitor_overlay', 'colormap']),
   {
     // TF-Slim ignores them, too, but whoever gives them believes that the run is fine-tuned.
     flags: ['checkpoint_exclude_scopes', 'ignore_missing_vars'],

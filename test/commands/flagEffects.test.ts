@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
 import { normalizeArguments } from '../../src/commands/commandLine.ts';
-import { withEffects } from '../../src/commands/flagEffects.ts';
+import { expectEffects, withEffects } from '../../src/commands/flagEffects.ts';
 import { addFlags } from '../../src/commands/flags.ts';
 import { resolveRunFlags } from '../../src/commands/runFlags.ts';
-import { trainFlagEffects } from '../../src/commands/trainFlagEffects.ts';
+import { dataFlagEffects, trainFlagEffects } from '../../src/commands/trainFlagEffects.ts';
 import { trainFlags } from '../../src/commands/trainFlags.ts';
 import { UsageError } from '../../src/errors.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
@@ -138,8 +138,24 @@ test('commands that look at a run refuse what has no effect on it', async () => 
     resolveRunFlags(folder, { validation_seed: 2 }),
     /--validation_seed: has no effect without --validation_split\./,
   );
+  await assert.rejects(
+    resolveRunFlags(folder, { max_sequence_length: 8 }),
+    /--max_sequence_length: has no effect with --model_name=lenet, which takes images\./,
+  );
   const flags = await resolveRunFlags(folder, { validation_split: 0.1, validation_seed: 2 });
   assert.equal(flags.validation_seed, 2);
+});
+
+test('the module of a run is not loaded to see what its flags do', async () => {
+  const defaults = await resolveRunFlags(undefined, {});
+  const flags = { ...defaults, model_name: '/missing.mjs', max_sequence_length: 8 };
+  const check = (given: readonly string[]) =>
+    expectEffects(dataFlagEffects, flags, (name) => given.includes(name));
+  await check(['max_sequence_length']);
+  await assert.rejects(
+    check(['max_sequence_length', 'model_name']),
+    /found no file \/missing\.mjs/,
+  );
 });
 
 /** The lines of `losslens train` in a page, those that go on after a backslash joined. */
