@@ -9,7 +9,7 @@ export interface FlagEffect<F> {
    * Says what takes their effect away, such as "without --watch"; undefined when they have one.
    *
    * @param flags    values of all flags
-   * @param isGiven  whether the command line has a flag, and its value is not its default
+   * @param isGiven  whether the command line has a flag, with whatever value
    */
   readonly missing: (
     flags: F,
@@ -28,7 +28,7 @@ function asksForNothing(value: unknown): boolean {
  * Looks for flags that were given in vain; warns on stderr of those that are taken nevertheless.
  *
  * @param flags    values of all flags
- * @param isGiven  whether a flag was given, and its value is not its default
+ * @param isGiven  whether the command line has a flag, with whatever value
  * @throws UsageError  naming the flags and what takes their effect away
  */
 export async function expectEffects<F>(
