@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { normalizeArguments } from '../src/commands/flags.ts';
+import { expectNoMoreWords, normalizeArguments } from '../src/commands/commandLine.ts';
+import { outliveReaders } from '../src/console/lostReaders.ts';
 import { UserError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 
@@ -42,11 +43,21 @@ for (const command of [
   ...program.commands,
   ...program.commands.flatMap((c) => c.commands),
 ]) {
-  command.exitOverride().configureOutput({ outputError: () => {} });
+  // What is too much is named, which commander does not.
+  command
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .allowExcessArguments();
+}
+program.hook('preAction', (_, command) => expectNoMoreWords(command, usageOf(command)));
+
+/** How a command is called, such as "losslens data info". */
+function usageOf(command: Command): string {
+  return command.parent === null ? command.name() : `${usageOf(command.parent)} ${command.name()}`;
 }
 
-/** Declared options of the command that the arguments name. */
-function optionsOf(args: readonly string[]) {
+/** The command that the arguments name, as far as they do. */
+function commandOf(args: readonly string[]): Command {
   let command: Command = program;
   for (const argument of args) {
     if (argument.startsWith('-')) continue;
@@ -54,27 +65,16 @@ function optionsOf(args: readonly string[]) {
     if (next === undefined) break;
     command = next;
   }
-  return command.options;
+  return command;
 }
 
-// Whoever reads the output, as `head` does, may have seen enough, and Ctrl-C ends `tee` before us; what is
-// being done is done to its end.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') return;
-    process.exitCode = 1;
-    if (stream === process.stdout) process.stderr.write(`losslens: stdout: ${error.message}\n`);
-  });
-}
-
-const options = optionsOf(args);
+outliveReaders();
+const command = commandOf(args);
 const debug = process.argv.includes('--debug');
 try {
-  const normalized = normalizeArguments(
-    args,
-    (name) => options.some(({ long }) => long === `--${name}`),
-    (name) => options.some(({ long, optional }) => long === `--${name}` && optional),
-  );
+  const isGroup = command.commands.length > 0;
+  const usage = isGroup ? undefined : usageOf(command);
+  const normalized = normalizeArguments(args, command.options, usage);
   await program.parseAsync(normalized, { from: 'user' });
 } catch (error) {
   process.exitCode = reportError(error);

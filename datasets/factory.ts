@@ -80,11 +80,18 @@ const twoSplits = ['train', 'test'] as const;
 
 /** A data set that is made, not read. */
 function builtIn(name: string, make: (split: 'train' | 'test') => LoadedSplit): Finder {
-  return async () => ({
-    owner: name,
-    splits: twoSplits,
-    load: async (split) => make(split as 'train' | 'test'),
-  });
+  return async (folder) => {
+    if (folder !== undefined) {
+      throw new UsageError(
+        `--dataset_dir: got "${folder}", but ${name} is built in and reads no folder; expected --dataset_name to say what the folder holds: folder (images in a folder of each class), mnist, cifar10, tsv, or the name of its TFRecords.`,
+      );
+    }
+    return {
+      owner: name,
+      splits: twoSplits,
+      load: async (split) => make(split as 'train' | 'test'),
+    };
+  };
 }
 
 /** A data set of fixed files in a folder. */

@@ -1,26 +1,22 @@
 /** `losslens data`: downloads data sets, looks at them, and writes them in other forms. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import cliProgress from 'cli-progress';
 import { Argument, Command } from 'commander';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
-import { type Dataset, expectImages, type ImageDataset } from '../../datasets/dataset.ts';
-import {
-  contactSheet,
-  type Description,
-  describeDataset,
-  firstItemsOfClasses,
-} from '../../datasets/describe.ts';
-import { describeTexts, type TextDescription } from '../../datasets/describeTexts.ts';
+import { expectImages } from '../../datasets/dataset.ts';
+import { writePictures } from '../../datasets/datasetPictures.ts';
+import { describeDataset } from '../../datasets/describe.ts';
+import { describeTexts } from '../../datasets/describeTexts.ts';
+import { imagesText, textsText } from '../../datasets/descriptionText.ts';
 import {
   type DownloadName,
   downloadDataset,
   downloadNames,
 } from '../../datasets/download/download.ts';
-import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
-import { encodePng } from '../../datasets/images/encodePng.ts';
+import type { SkippedItem } from '../../datasets/images/encodedDataset.ts';
+import { loadSplits } from '../../datasets/loadSplits.ts';
+import { downloadBars, itemBar } from '../console/bars.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { UsageError } from '../errors.ts';
+import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
   choice,
@@ -32,7 +28,7 @@ import {
   real,
   text,
 } from './flags.ts';
-import { sourceFlags } from './sourceFlags.ts';
+import { sourceFlagEffects, sourceFlags } from './sourceFlags.ts';
 
 const splitFlags = {
   ...sourceFlags,
@@ -73,53 +69,60 @@ const downloadFlags = {
   },
 };
 
-type SourceFlags = FlagValues<{ Source: typeof splitFlags }>;
+type SplitFlags = FlagValues<{ Source: typeof splitFlags }>;
+type ConvertFlags = FlagValues<typeof convertFlags>;
+type InfoFlags = FlagValues<typeof infoFlags>;
 
-/** Loads the splits that the flags name, one at a time. */
-async function* loadSplits(
-  name: string,
-  flags: SourceFlags,
-): AsyncGenerator<Dataset, void, undefined> {
-  const source: Omit<DatasetOptions, 'split'> = {
+const convertEffects: readonly FlagEffect<ConvertFlags>[] = [
+  ...sourceFlagEffects,
+  {
+    flags: ['num_shards', 'output_name'],
+    missing: ({ to }) => (to === 'tfrecord' ? undefined : `with --to=${to}`),
+  },
+];
+
+const infoEffects: readonly FlagEffect<InfoFlags>[] = [
+  ...sourceFlagEffects,
+  {
+    flags: ['max_items_per_class'],
+    missing: ({ output_dir }) => (output_dir === undefined ? 'without --output_dir' : undefined),
+  },
+];
+
+/** The splits that the flags name. */
+function splitsOf(name: string, flags: SplitFlags) {
+  const source = {
     name,
     folder: flags.dataset_dir,
-    size: flags.image_size === undefined ? null : { side: flags.image_size, fit: 'crop' },
     validationShare: flags.validation_split,
     seed: flags.validation_seed,
     maxPixels: flags.max_image_megapixels * 2 ** 20,
     maxBytes: flags.max_data_memory_mb * 2 ** 20,
     onBadItem: flags.on_bad_item,
     onNote: noteOnce,
-    onSkipped: (skipped) => {
+    onSkipped: (skipped: readonly SkippedItem[]) => {
       for (const { itemIndex, reason } of skipped) {
         process.stderr.write(`left out item ${itemIndex}: ${reason}\n`);
       }
     },
   };
-  const named = flags.dataset_split_name;
-  for (const split of named.length > 0 ? named : await listSplits(source)) {
-    yield await loadDataset({ ...source, split });
-  }
+  return loadSplits(source, flags.image_size, flags.dataset_split_name);
 }
 
 function expectText(value: string, name: string, what: string): void {
   if (value === '') throw new UsageError(`--${name}: missing; expected ${what}.`);
 }
 
-async function convert(flags: FlagValues<typeof convertFlags>): Promise<void> {
+async function convert(flags: ConvertFlags): Promise<void> {
   expectText(flags.from, 'from', 'the name of a data set');
   expectText(flags.output_dir, 'output_dir', 'a folder to write to');
   const { output_dir: folder, num_shards: numShards } = flags;
-  for await (const source of loadSplits(flags.from, flags)) {
+  const write = flags.to === 'tfrecord' ? writeTfrecords : writeImageFolder;
+  for await (const source of splitsOf(flags.from, flags)) {
     const dataset = { ...expectImages(source), name: flags.output_name ?? source.name };
-    const bar = new cliProgress.SingleBar(
-      { format: `${dataset.split} {bar} {value}/{total} items`, stream: process.stderr },
-      cliProgress.Presets.shades_classic,
-    );
-    bar.start(dataset.items.length, 0);
-    const options = { folder, numShards, onProgress: (items: number) => bar.update(items) };
+    const bar = itemBar(dataset.split, dataset.items.length);
     try {
-      await (flags.to === 'tfrecord' ? writeTfrecords : writeImageFolder)(dataset, options);
+      await write(dataset, { folder, numShards, onProgress: bar.update });
     } finally {
       bar.stop();
     }
@@ -132,22 +135,13 @@ async function download(
   flags: FlagValues<typeof downloadFlags>,
 ): Promise<void> {
   expectText(flags.output_dir, 'output_dir', 'a folder to write to');
-  const bars = new cliProgress.MultiBar(
-    { format: '{file} {bar} {value}/{total} MB, {eta_formatted}', stream: process.stderr },
-    cliProgress.Presets.shades_classic,
-  );
-  const barOf = new Map<string, cliProgress.SingleBar>();
-  const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+  const bars = downloadBars();
   try {
     const added = await downloadDataset(name, {
       folder: flags.output_dir,
       baseUrl: flags.base_url,
       timeoutMs: 1000 * flags.timeout_secs,
-      onProgress: (file, bytes, ofBytes) => {
-        const bar = barOf.get(file) ?? bars.create(megabytes(ofBytes), 0, { file });
-        barOf.set(file, bar);
-        bar.update(megabytes(bytes));
-      },
+      onProgress: bars.update,
     });
     process.stdout.write(
       added.length === 0
@@ -155,81 +149,20 @@ async function download(
         : `downloaded ${added.join(', ')} to ${flags.output_dir}: use --dataset_name=${name} --dataset_dir=${flags.output_dir}\n`,
     );
   } finally {
-    if (barOf.size > 0) bars.stop();
+    bars.stop();
   }
 }
 
-/** Lines that say how many items each class has. */
-function classLines({ classNames }: Dataset, classCounts: readonly number[]): string[] {
-  const width = Math.max(...classNames.map((name) => name.length));
-  return [
-    'items of each class:',
-    ...classNames.map(
-      (name, label) => `  ${String(label).padStart(4)} ${name.padEnd(width)} ${classCounts[label]}`,
-    ),
-  ];
-}
-
-/** Lines that name the first groups of equal items. */
-function duplicateLines(what: string, duplicates: readonly (readonly number[])[]): string[] {
-  const shown = duplicates.slice(0, 10).map((items) => `  items ${items.join(' = ')}`);
-  if (duplicates.length > shown.length) shown.push(`  … ${duplicates.length - shown.length} more`);
-  return [`groups of items with equal ${what}: ${duplicates.length}`, ...shown];
-}
-
-/** A split of images in lines for people. */
-function imagesInWords(dataset: ImageDataset, description: Description): string {
-  const { classCounts, channelMeans, channelStddevs, extents, duplicates } = description;
-  const numbers = (values: readonly number[]) => values.map((v) => v.toFixed(2)).join(' ');
-  const [smallest, largest] = extents.map((extent) => extent.join('×')) as [string, string];
-  const size = smallest === largest ? smallest : `${smallest} to ${largest}`;
-  return [
-    `${dataset.name}, ${dataset.split}: ${dataset.items.length} items of ${size}×${dataset.imageShape[2]}`,
-    `mean of each channel ${numbers(channelMeans)}, standard deviation ${numbers(channelStddevs)}`,
-    ...classLines(dataset, classCounts),
-    ...duplicateLines('images', duplicates),
-    '',
-  ].join('\n');
-}
-
-/** A split of texts in lines for people. */
-function textsInWords(dataset: Dataset, description: TextDescription): string {
-  const { classCounts, lengths, tokens, words, duplicates } = description;
-  const [shortest, median, longest] = lengths;
-  return [
-    `${dataset.name}, ${dataset.split}: ${dataset.items.length} texts of ${shortest} to ${longest} tokens, ${median} in the middle`,
-    `${tokens} tokens, ${words} different words`,
-    ...classLines(dataset, classCounts),
-    ...duplicateLines('texts', duplicates),
-    '',
-  ].join('\n');
-}
-
-/** A class name as the part of a file name. */
-function fileNameOf(label: number, className: string): string {
-  return `${String(label).padStart(4, '0')}-${className.replaceAll(/[^\p{L}\p{N}_-]+/gu, '_')}.png`;
-}
-
-async function info(flags: FlagValues<typeof infoFlags>): Promise<void> {
+async function info(flags: InfoFlags): Promise<void> {
   const { output_dir: folder, max_items_per_class: maxItems } = flags;
-  for await (const dataset of loadSplits(flags.dataset_name, flags)) {
+  for await (const dataset of splitsOf(flags.dataset_name, flags)) {
     if (dataset.kind === 'texts') {
-      process.stdout.write(`${textsInWords(dataset, describeTexts(dataset))}\n`);
+      process.stdout.write(`${textsText(dataset, describeTexts(dataset))}\n`);
       continue;
     }
     const description = await describeDataset(dataset);
-    process.stdout.write(`${imagesInWords(dataset, description)}\n`);
-    if (folder === undefined) continue;
-    const splitFolder = join(folder, dataset.split);
-    await mkdir(splitFolder, { recursive: true });
-    if (description.meanImage !== null) {
-      await writeFile(join(splitFolder, 'mean.png'), await encodePng(description.meanImage));
-    }
-    for (const [label, items] of firstItemsOfClasses(dataset, maxItems).entries()) {
-      if (items.length === 0) continue;
-      const path = join(splitFolder, fileNameOf(label, dataset.classNames[label]!));
-      await writeFile(path, await encodePng(await contactSheet(dataset, items)));
-    }
+    process.stdout.write(`${imagesText(dataset, description)}\n`);
+    if (folder !== undefined) await writePictures(dataset, description, folder, maxItems);
   }
 }
 
@@ -245,17 +178,13 @@ export function dataCommand(): Command {
       .addArgument(new Argument('<name>', 'data set').choices(downloadNames)),
     downloadFlags,
   ).action(download);
-  addFlags(
-    command
-      .command('convert')
-      .description("writes a data set as TF-Slim's TFRecords or as an image folder, without loss"),
-    convertFlags,
-  ).action(convert);
-  addFlags(
-    command
-      .command('info')
-      .description('says what a data set holds: items, classes, means, equal images'),
-    infoFlags,
-  ).action(info);
+  const convertCommand = command
+    .command('convert')
+    .description("writes a data set as TF-Slim's TFRecords or as an image folder, without loss");
+  withEffects(addFlags(convertCommand, convertFlags), convertEffects).action(convert);
+  const infoCommand = command
+    .command('info')
+    .description('says what a data set holds: items, classes, means, equal images');
+  withEffects(addFlags(infoCommand, infoFlags), infoEffects).action(info);
   return command;
 }

@@ -1,11 +1,10 @@
 /** `losslens engine`: brings libtensorflow, and says what an engine lacks. */
 import { Command } from 'commander';
+import { endingSignals } from '../console/interrupt.ts';
 import { diagnose } from '../engines/doctor.ts';
 import { engineFolder } from '../engines/home.ts';
 import { installEngine } from '../engines/install.ts';
 import { NoEngineError } from '../errors.ts';
-
-const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 async function install(flags: { from?: string; cuda: boolean; latest: boolean }): Promise<void> {
   const abort = new AbortController();

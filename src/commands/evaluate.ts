@@ -6,6 +6,7 @@ import {
   runEvaluation,
   waitForCheckpoint,
 } from '../evaluation/evaluationRun.ts';
+import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
   boolean,
@@ -59,6 +60,13 @@ const interruptedExitCode = 130;
 
 type EvaluateFlags = FlagValues<typeof evaluateFlags>;
 
+const evaluateEffects: readonly FlagEffect<EvaluateFlags>[] = [
+  {
+    flags: ['watch_interval_secs'],
+    missing: ({ watch }) => (watch ? undefined : 'without --watch'),
+  },
+];
+
 /** All options: what the command line leaves out comes from the run that the checkpoint is of. */
 async function resolveOptions(flags: EvaluateFlags): Promise<EvaluationOptions> {
   const { checkpoint_path, moving_average_decay } = flags;
@@ -72,6 +80,7 @@ export function evaluateCommand(): Command {
   const command = new Command('evaluate').description(
     'Classify a split with a checkpoint and say how often it is right, in all and by class.',
   );
+  withEffects(command, evaluateEffects);
   return addFlags(command, evaluateFlags).action(async (flags: EvaluateFlags) => {
     const { signal, release } = interruptSignal(() => {});
     try {

@@ -43,6 +43,16 @@ export function optionalText(help: string): Flag<string | undefined> {
   return { parse: (value) => value, defaultValue: undefined, placeholder: 'TEXT', help };
 }
 
+/** A file or folder that may be left out. */
+export function optionalPath(help: string): Flag<string | undefined> {
+  const parse = (value: string, name: string) => {
+    // What a script makes of a variable that is not set.
+    if (value === '') throw new UsageError(`--${name}: got ""; expected a path.`);
+    return value;
+  };
+  return { parse, defaultValue: undefined, placeholder: 'PATH', help };
+}
+
 /** A comma-separated list of names. */
 export function list(help: string): Flag<readonly string[]> {
   const parse = (value: string) => value.split(',').filter((name) => name !== '');
@@ -154,30 +164,4 @@ export function addFlags(command: Command, groups: FlagGroups): Command {
     }
   }
   return command;
-}
-
-/**
- * Rewrites arguments to the one form that is declared: dashes in names become underscores, and of a
- * boolean x `--nox` becomes `--x=false` and `--x` becomes `--x=true`, so that what follows is not taken
- * for its value.
- *
- * @param args     the arguments behind the program's name
- * @param isKnown  whether a flag of this name is declared
- * @param isBoolean  whether it is and takes true or false
- */
-export function normalizeArguments(
-  args: readonly string[],
-  isKnown: (name: string) => boolean,
-  isBoolean: (name: string) => boolean,
-): string[] {
-  const end = args.indexOf('--');
-  return args.map((argument, i) => {
-    if (!argument.startsWith('--') || argument === '--' || (end >= 0 && i > end)) return argument;
-    const [, given = '', value = ''] = /^--([^=]*)(.*)$/s.exec(argument) ?? [];
-    const name = given.replaceAll('-', '_');
-    if (isKnown(name)) return `--${name}${value === '' && isBoolean(name) ? '=true' : value}`;
-    const positive = name.replace(/^no_?/, '');
-    if (name.startsWith('no') && value === '' && isBoolean(positive)) return `--${positive}=false`;
-    return argument;
-  });
 }

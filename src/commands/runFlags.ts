@@ -2,7 +2,9 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readRunFlags } from '../runFiles/runRecord.ts';
+import { expectEffects } from './flagEffects.ts';
 import type { Flag, FlagGroups, FlagValues } from './flags.ts';
+import { dataFlagEffects } from './trainFlagEffects.ts';
 import { engineFlags, type TrainFlags, trainFlags } from './trainFlags.ts';
 
 /** Flags with the values that may be left out. */
@@ -51,7 +53,7 @@ const allDefaults: Readonly<Record<string, unknown>> = Object.fromEntries(
  *
  * @param folder  of the run, which need not hold a `run.json`; undefined for no run
  * @param given   flags of the command line, undefined where they were left out
- * @throws UserError  when run.json is damaged
+ * @throws UserError  when run.json is damaged, or a flag is given in vain
  */
 export async function resolveRunFlags(
   folder: string | undefined,
@@ -67,5 +69,7 @@ export async function resolveRunFlags(
   const ofOtherData: Readonly<Record<string, unknown>> = isOtherData
     ? { label_noise: 0, labels_file: undefined }
     : {};
-  return { ...allDefaults, ...recorded, ...ofOtherData, ...named } as TrainFlags;
+  const flags = { ...allDefaults, ...recorded, ...ofOtherData, ...named } as TrainFlags;
+  await expectEffects(dataFlagEffects, flags, (name) => named[name] !== undefined);
+  return flags;
 }

@@ -1,9 +1,10 @@
 /** Flags that say where data comes from, shared by all commands that read some. */
-import { choice, integer, optionalText, real } from './flags.ts';
+import type { FlagEffect } from './flagEffects.ts';
+import { choice, type FlagValues, integer, optionalPath, real } from './flags.ts';
 
 /** By the names of `DataOptions`. */
 export const sourceFlags = {
-  dataset_dir: optionalText('folder of the data set'),
+  dataset_dir: optionalPath('folder of the data set'),
   validation_split: real(
     0,
     'share of each class of `train` that is drawn as the split `validation`, 0..1',
@@ -29,3 +30,12 @@ export const sourceFlags = {
     min: 0,
   }),
 };
+
+/** Which of them have an effect only with others. */
+export const sourceFlagEffects: readonly FlagEffect<FlagValues<{ Data: typeof sourceFlags }>>[] = [
+  {
+    flags: ['validation_seed'],
+    missing: ({ validation_split }) =>
+      validation_split > 0 ? undefined : 'without --validation_split',
+  },
+];

@@ -1,7 +1,9 @@
 /** `losslens train`: trains a network and writes both in situ views while it does. */
 import { Command } from 'commander';
 import { runTraining } from '../training/run.ts';
+import { withEffects } from './flagEffects.ts';
 import { addFlags } from './flags.ts';
+import { trainFlagEffects } from './trainFlagEffects.ts';
 import { type TrainFlags, trainFlags } from './trainFlags.ts';
 
 /** @returns the command, for the program to add */
@@ -9,7 +11,9 @@ export function trainCommand(): Command {
   const command = new Command('train').description(
     'Train a network; see its difficult items and image areas in TensorBoard meanwhile.',
   );
-  return addFlags(command, trainFlags).action(async (flags: TrainFlags) => {
-    process.exitCode = await runTraining(flags);
-  });
+  return withEffects(addFlags(command, trainFlags), trainFlagEffects).action(
+    async (flags: TrainFlags) => {
+      process.exitCode = await runTraining(flags);
+    },
+  );
 }

@@ -15,6 +15,7 @@ import {
   integer,
   list,
   optionalInteger,
+  optionalPath,
   optionalReal,
   optionalText,
   real,
@@ -32,7 +33,7 @@ export const dataFlags = {
     'data set: digits, shapes and phrases are built in; others read dataset_dir',
   ),
   ...sourceFlags,
-  labels_file: optionalText(
+  labels_file: optionalPath(
     'CSV file with the columns item and label, whose labels replace those of the data set',
   ),
   labels_offset: integer(0, 'subtracted from all labels: so many first classes are left out', {
@@ -102,7 +103,7 @@ export const trainFlags = {
       'decay per step of the moving averages of the variables; by default none are kept',
       { min: 0, max: 1 },
     ),
-    checkpoint_path: optionalText(
+    checkpoint_path: optionalPath(
       'checkpoint whose weights the run begins with, or a folder whose latest one is taken',
     ),
     checkpoint_exclude_scopes: list(

@@ -61,7 +61,11 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
   });
   const { logits, endPoints } = options.network.build(input, context);
   const { labelCrossEntropy } = addLoss(graph, logits, labels, 0);
-  const layers = pickEndPoints('--layers', options.layers, endPoints);
+  const layers = pickEndPoints('--layers', options.layers, {
+    logits,
+    endPoints,
+    modelName: options.network.modelName,
+  });
   const derivatives = gradients(labelCrossEntropy, [...layers.values()]);
   const outputs: Record<string, Tensor> = {
     probabilities: graph.withRootScope('outputs', () => softmax(logits)),

@@ -110,7 +110,7 @@ export function buildVerificationGraph(options: VerificationGraphOptions): Verif
         layers.map(({ name }) => name),
         maxCompared,
       ),
-    new Map(tapped),
+    { logits, endPoints: new Map(tapped), modelName: options.network.modelName },
   );
   const { itemLoss, labelCrossEntropy } = addLoss(graph, logits, labels, 0);
   const biases = [...new Set(layers.flatMap(({ law }) => [...(law?.biases.keys() ?? [])]))];

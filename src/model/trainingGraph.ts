@@ -8,7 +8,8 @@ import { argMax, max } from '../graph/ops/math.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { itemScores } from '../insitu/itemScores.ts';
 import { monitoredContributions, type TappedLayer } from '../insitu/lossContribution.ts';
-import { pickEndPoints } from '../nets/endPoints.ts';
+import { nearestNames } from '../nearestNames.ts';
+import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { inputPlaceholder } from './inputPlaceholder.ts';
@@ -68,12 +69,9 @@ export interface TrainingGraph {
 }
 
 /** The name of Hs: by default the end point that holds the logits; null for an empty name. */
-function resolveSelectionLayer(
-  name: string | undefined,
-  logits: Tensor,
-  endPoints: ReadonlyMap<string, Tensor>,
-): string | null {
-  if (name !== undefined) return name === '' ? null : name;
+function resolveSelectionLayer(name: string | undefined, layers: NamedLayers): string | null {
+  if (name !== undefined) return name === '' ? null : endPointName('--hs', name, layers);
+  const { logits, endPoints } = layers;
   return [...endPoints].find(([, tensor]) => tensor === logits)?.[0] ?? null;
 }
 
@@ -97,9 +95,10 @@ function inScopes(
     }
     const matching = variables.filter(({ name }) => pattern.test(name));
     if (matching.length === 0) {
-      const known = [...new Set(variables.map(({ name }) => name.replace(/\/[^/]*$/, '')))];
+      const known = new Set(variables.map(({ name }) => name.replace(/\/[^/]*$/, '')));
+      const nearest = nearestNames(scope, known, 3).join(', ');
       throw new UsageError(
-        `--trainable_scopes: got "${scope}"; expected the beginning of one of ${known.join(', ')}.`,
+        `--trainable_scopes: got "${scope}"; expected the beginning of variables' names, such as ${nearest}.`,
       );
     }
     for (const variable of matching) chosen.add(variable);
@@ -134,11 +133,12 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const modelVariables = [...graph.variables.values()];
   const loss = addLoss(graph, logits, labels, options.labelSmoothing);
 
-  const selectionLayer = resolveSelectionLayer(options.selectionLayer, logits, endPoints);
+  const named = { logits, endPoints, modelName: network.modelName };
+  const selectionLayer = resolveSelectionLayer(options.selectionLayer, named);
   const selecting = selectionLayer === null ? [] : [selectionLayer];
-  const monitored = pickEndPoints('--hm', options.monitoredLayers, endPoints);
+  const monitored = pickEndPoints('--hm', options.monitoredLayers, named);
   const monitoredLayers = [...monitored.keys()];
-  const tapped = new Map([...pickEndPoints('--hs', selecting, endPoints), ...monitored]);
+  const tapped = new Map([...pickEndPoints('--hs', selecting, named), ...monitored]);
 
   // Asked for once: a second call would add the whole backward pass again. Label smoothing needs
   // it, for contributions of the labels as they are, but only from the loss to the tapped layers.

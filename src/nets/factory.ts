@@ -30,7 +30,7 @@ export function getNetwork(name: string): NetworkDefinition {
       `--model_name: got "${name}"; expected one of ${known}, or a file such as ./my-net.js.`,
     );
   }
-  return network;
+  return { ...network, modelName: name };
 }
 
 /**

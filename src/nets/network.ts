@@ -36,27 +36,30 @@ export interface NetworkOutputs {
  */
 export type Network = (input: Tensor, context: NetworkContext) => NetworkOutputs;
 
-/** A network of images with what the commands need to know of it. */
-export interface ImageNetwork {
+/** What every network says of itself. */
+interface AnyNetwork {
+  /** As --model_name has it, for messages; whoever loads a network by its name says it. */
+  readonly modelName?: string;
   readonly build: Network;
+  /** Preprocessing that goes with it when --preprocessing_name is not given. */
+  readonly preprocessingName: string;
+}
+
+/** A network of images with what the commands need to know of it. */
+export interface ImageNetwork extends AnyNetwork {
   /** Images unless given. */
   readonly takes?: 'images';
   /** Side in pixels of the square images that it takes by default. */
   readonly defaultImageSize: number;
   /** Channels of the images that it was made for, 3 unless given; what it gets, the data decide. */
   readonly defaultChannels?: 1 | 3;
-  /** Preprocessing that goes with it when --preprocessing_name is not given. */
-  readonly preprocessingName: string;
 }
 
 /** A network of texts with what the commands need to know of it. */
-export interface TextNetwork {
-  readonly build: Network;
+export interface TextNetwork extends AnyNetwork {
   readonly takes: 'texts';
   /** Tokens of a text that it takes by default. */
   readonly defaultSequenceLength: number;
-  /** Preprocessing that goes with it when --preprocessing_name is not given. */
-  readonly preprocessingName: string;
 }
 
 /** A network of either kind. */

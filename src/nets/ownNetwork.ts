@@ -29,7 +29,8 @@ let provideLosslens = () => {
   provideLosslens = () => {};
   const { registerHooks } = nodeModule as unknown as { registerHooks?: (hooks: object) => void };
   const url = new URL('./index.js', import.meta.url).href;
-  // Node 22 and later hook into the same thread, which is what stays; Node 20 into one of its own.
+  // Node 20 has hooks in a thread of their own alone; later versions have them in this thread, too, and
+  // are to keep only those.
   if (registerHooks !== undefined) {
     registerHooks({
       resolve: (
@@ -102,7 +103,7 @@ function checked(path: string, build: Network): Network {
 }
 
 /** What a module may export of a network. */
-type ExportName = keyof ImageNetwork | keyof TextNetwork;
+type ExportName = Exclude<keyof ImageNetwork | keyof TextNetwork, 'modelName'>;
 
 /**
  * Imports a network of the user's own.
@@ -165,5 +166,5 @@ export async function importNetwork(path: string): Promise<NetworkDefinition> {
     (value) => typeof value === 'string',
     "the name of a preprocessing, such as 'cifarnet'",
   );
-  return { build: checked(path, build), preprocessingName, ...size };
+  return { modelName: path, build: checked(path, build), preprocessingName, ...size };
 }

@@ -15,7 +15,7 @@ const filters = 100;
 const build: Network = (tokens, context) => {
   const { graph } = tokens;
   return graph.withScope('TextCNN', () => {
-    // Padding neither has a vector nor takes part in the maximum: how long it is changes nothing.
+    // Padding has no vector and is left out of the maximum, so that its length changes nothing.
     const isToken = reshape(cast(greater(tokens, 0), 'float32'), [-1, tokens.shape[1]!, 1]);
     const vectors = embedding(context, tokens, isToken, 'embedding', embeddingSize, uniform(0.25));
     const endPoints = new Map<string, Tensor>([['embedding', vectors]]);

@@ -169,7 +169,7 @@ export class BatchPipeline {
     const prepared = new Promise<ArrayBuffer>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
     });
-    // Batches are awaited in turn: one that fails before its turn is not unhandled.
+    // A batch that fails before its turn is told of when it is awaited.
     prepared.catch(() => {});
     this.#workers[id % this.#workers.length]!.postMessage(request, [buffer]);
     return prepared;

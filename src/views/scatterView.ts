@@ -27,6 +27,12 @@ export interface ScatterView {
   readonly classes: number;
 }
 
+/** From so many items on a dot is one pixel in a light shade: their number shows where they are. */
+const manyItems = 3000;
+/** Share of the plot that dots would cover, were no two of them in one place: fewer ones are larger. */
+const covered = 0.04;
+const maxDotSide = 3;
+
 /** TensorBoard's cards show this size pixel by pixel, in both of its tabs. */
 const width = 350;
 const height = 220;
@@ -34,8 +40,8 @@ const plot = { left: 30, top: 34, right: width - 6, bottom: height - 30 };
 const label = { size: 10, color: ink.faint } as const;
 
 /**
- * Draws all items: S to the right, entropy upwards. The darker a pixel, the more items (in powers of
- * two). At half of the largest entropy, on both axes, lines divide the plane: contradicted and sure
+ * Draws all items: S to the right, entropy upwards. The darker a dot, the more items (in powers of
+ * two); few items have larger and darker dots. At half of the largest entropy, on both axes, lines divide the plane: contradicted and sure
  * is mislabelled, unsure alone is ambiguous, both is rare, neither is easy.
  *
  * @returns  the drawing, 350 × 220 pixels
@@ -153,7 +159,11 @@ function drawAxes(
   });
 }
 
-/** Shades each pixel by how many of some items it holds, from the first colour to the second. */
+/**
+ * Draws a dot where some items are, shaded by how many there are, from the first colour to the second.
+ *
+ * @param items  all that the plot shows, these and others: their number decides on the dots
+ */
 function drawDensity(
   drawing: Drawing,
   items: number,
@@ -170,12 +180,20 @@ function drawDensity(
     counts[at]!++;
     most = Math.max(most, counts[at]!);
   }
-  counts.forEach((count, at) => {
-    if (count === 0) return;
-    const share = most === 1 ? 0 : Math.log(count) / Math.log(most);
-    const color = few.map((from, i) => Math.round(from + share * (many[i]! - from)));
-    fillRect(drawing, `rgb(${color.join(',')})`, at % width, Math.floor(at / width), 1, 1);
-  });
+  const area = (plot.right - plot.left) * (plot.bottom - plot.top);
+  const side = Math.min(maxDotSide, Math.max(1, Math.round(Math.sqrt((covered * area) / items))));
+  const offset = side >> 1;
+  // Half the way to the darkest for a tenth of many items, and for less.
+  const least = 0.5 * Math.min(1, Math.max(0, Math.log10(manyItems / items)));
+  const places = [...counts.keys()].filter((at) => counts[at]! > 0);
+  // The darkest last: larger dots may lie on each other.
+  for (const at of places.sort((a, b) => counts[a]! - counts[b]!)) {
+    const share = most === 1 ? 0 : Math.log(counts[at]!) / Math.log(most);
+    const shade = least + (1 - least) * share;
+    const color = few.map((from, i) => Math.round(from + shade * (many[i]! - from)));
+    const [x, y] = [at % width, Math.floor(at / width)];
+    fillRect(drawing, `rgb(${color.join(',')})`, x - offset, y - offset, side, side);
+  }
 }
 
 function drawQuadrants(

@@ -37,12 +37,12 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'an unknown layer in --hs': [
     train('--hs=pool3'),
     2,
-    /--hs: got "pool3"; expected one of conv1, pool1, conv2, pool2, Flatten, fc3, dropout3, Logits, Predictions\./,
+    /--hs: got "pool3"; expected a layer, such as pool1, pool2, conv1\. All: losslens layers --model_name=lenet$/m,
   ],
   'an unknown layer in --hm': [
     train('--hm=pool1,pol2'),
     2,
-    /--hm: got "pol2"; expected one of conv1/,
+    /--hm: got "pol2"; expected a layer, such as pool2/,
   ],
   'a layer that the loss does not depend on': [
     train('--hm=Predictions'),
@@ -71,19 +71,21 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
     /--eval_split_name: got "val"; mnist has train and test/,
   ],
   'an unknown split of texts to evaluate': [
-    train(
-      ...['--dataset_name=phrases', '--model_name=textcnn'],
-      ...['--eval_interval_epochs=1', '--eval_split_name=val'],
-    ),
+    [
+      ...['train', '--engine=wasm', '--dataset_name=phrases', '--model_name=textcnn'],
+      ...['--eval_interval_epochs=1', '--eval_split_name=val', `--train_dir=${trainDir}`],
+    ],
     2,
     /--eval_split_name: got "val"; phrases has train and test/,
   ],
   'an unknown preprocessing': [train('--preprocessing_name=x'), 2, /--preprocessing_name: got "x"/],
   'an unknown flag': [
-    train('--learnin_rate=1'),
+    train('--lerning_rate=0.0001'),
     2,
-    /unknown option '--learnin_rate=1'.*learning_rate/,
+    /--lerning_rate=0\.0001: losslens train has no flag of this name\. Did you mean --learning_rate\?/,
   ],
+  'a word that is no flag': [train('pool2'), 2, /"pool2": this word is not understood/],
+  'a flag in vain': [train('--hs=', '--ns=8'), 2, /--ns: has no effect with --hs=;/],
   'a wrong value': [train('--ns=0'), 2, /--ns: got "0"; expected a whole number from 1 to 1024/],
   'an unknown command': [['trian'], 2, /unknown command 'trian'/],
   'a flag that cannot act here': [train('--num_clones=2'), 2, /--num_clones: .*only 1 is possible/],

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
+import { expectNoMoreWords, normalizeArguments } from '../../src/commands/commandLine.ts';
 import {
   addFlags,
   boolean,
   choice,
   integer,
   list,
-  normalizeArguments,
+  optionalPath,
   optionalText,
   real,
   unsupported,
@@ -21,20 +22,27 @@ const flags = {
     use_grayscale: boolean(false, 'grey'),
     hm: list('layers'),
     hs: optionalText('layer'),
+    dataset_dir: optionalPath('folder'),
     engine: choice(['auto', 'wasm'], 'auto', 'engine'),
     num_clones: unsupported(integer(1, 'clones'), 'there is one device'),
   },
 };
 
+/** What `assert.throws` takes for an error of the command line. */
+function usageError(message: RegExp) {
+  return (error: unknown) => {
+    assert.ok(error instanceof UsageError);
+    assert.match(error.message, message);
+    return true;
+  };
+}
+
 function parse(...args: string[]): Record<string, unknown> {
-  const command = addFlags(new Command(), flags).exitOverride();
-  const names = Object.keys(flags.Group);
-  const normalized = normalizeArguments(
-    args,
-    (name) => names.includes(name),
-    (name) => name === 'use_grayscale',
-  );
-  return command.parse(normalized, { from: 'user' }).opts();
+  const command = addFlags(new Command(), flags).exitOverride().allowExcessArguments();
+  const normalized = normalizeArguments(args, command.options, 'losslens train');
+  command.parse(normalized, { from: 'user' });
+  expectNoMoreWords(command, 'losslens train');
+  return command.opts();
 }
 
 test('flags have their defaults', () => {
@@ -63,8 +71,60 @@ test('booleans take all of TF-Slim’s forms', () => {
   assert.equal(parse('--nouse_grayscale')['use_grayscale'], false);
 });
 
-test('a boolean does not take what follows it for its value', () => {
-  assert.throws(() => parse('--use_grayscale', 'false'), /too many arguments/);
+test('a boolean takes true or false behind it for its value, and nothing else', () => {
+  assert.equal(parse('--use_grayscale', 'false')['use_grayscale'], false);
+  assert.equal(parse('--use_grayscale', 'True', '--hm=pool1')['use_grayscale'], true);
+  assert.equal(parse('--use_grayscale', '--batch_size=8')['batch_size'], 8);
+  assert.throws(
+    () => parse('--use_grayscale', 'maybe'),
+    usageError(/^"maybe": this word is not understood; expected flags as --name=value/),
+  );
+});
+
+test('a value that follows its flag may begin with a hyphen', () => {
+  assert.equal(parse('--hs', '--batch_size')['hs'], '--batch_size');
+  assert.throws(() => parse('--learning_rate', '-1'), usageError(/^--learning_rate: got "-1"/));
+});
+
+test('the first word that a command has no use for is named', () => {
+  assert.throws(
+    () => parse('--hm=pool1,', 'pool2', 'pool3'),
+    usageError(/^"pool2": this word is not understood.* All: losslens train --help$/),
+  );
+});
+
+test('an unknown flag gets the nearest ones, whatever its value', () => {
+  const nearest: [string, RegExp][] = [
+    [
+      '--lerning_rate=0.000001',
+      /: losslens train has no flag .*Did you mean --learning_rate\? All/,
+    ],
+    ['--lerning-rate', /^--lerning-rate: .*Did you mean --learning_rate\?/],
+    ['--grayscale', /Did you mean --use_grayscale\?/],
+    ['--use_greyscale', /Did you mean --use_grayscale\?/],
+    ['-batchsize=8', /^-batchsize=8: .*Did you mean --batch_size\?/],
+    ['--zzz=1', /has no flag of this name\. All: losslens train --help$/],
+  ];
+  for (const [argument, message] of nearest) {
+    assert.throws(() => parse(argument), usageError(message), argument);
+  }
+});
+
+test('one hyphen stands for two', () => {
+  assert.equal(parse('-hs=Logits')['hs'], 'Logits');
+  assert.equal(parse('-batch-size', '8')['batch_size'], 8);
+});
+
+test('a flag behind a long dash, as editors put it in, is told', () => {
+  for (const [argument, code, meant] of [
+    ['–hs=Logits', 'U\\+2013', '--hs=Logits'],
+    ['—hs', 'U\\+2014', '--hs'],
+    ['−−batch-size=8', 'U\\+2212', '--batch-size=8'],
+    ['-–nouse_grayscale', 'U\\+2013', '--nouse_grayscale'],
+  ] as const) {
+    const message = new RegExp(`^${argument}: begins with the dash ${code}; .*, ${meant}\\.$`);
+    assert.throws(() => parse(argument), usageError(message));
+  }
 });
 
 test('dashes stand for underscores', () => {
@@ -78,18 +138,12 @@ test('a wrong value names the flag, the value and what is possible', () => {
     ['--batch_size=0', /--batch_size: got "0"; expected a whole number from 1\./],
     ['--batch_size=', /--batch_size: got ""; expected a whole number/],
     ['--learning_rate=-1', /--learning_rate: got "-1"; expected a number from 0\./],
+    ['--dataset_dir=', /--dataset_dir: got ""; expected a path\./],
     ['--use_grayscale=maybe', /--use_grayscale: got "maybe"; expected true or false\./],
     ['--engine=gpu', /--engine: got "gpu"; expected one of auto, wasm\./],
   ];
   for (const [argument, message] of wrong) {
-    assert.throws(
-      () => parse(argument),
-      (error) => {
-        assert.ok(error instanceof UsageError);
-        assert.match(error.message, message);
-        return true;
-      },
-    );
+    assert.throws(() => parse(argument), usageError(message));
   }
 });
 

@@ -216,6 +216,10 @@ test('mistakes are named', async () => {
   };
   await Promise.all([
     expectError(/--items: got item "20"; expected 0 to 19\./, '--items=20', '--layers=Logits'),
-    expectError(/--layers: got "pol1"; expected one of conv1/, '--items=1', '--layers=pol1'),
+    expectError(
+      /--layers: got "pol1"; expected a layer, such as pool1/,
+      '--items=1',
+      '--layers=pol1',
+    ),
   ]);
 });

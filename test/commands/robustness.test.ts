@@ -16,6 +16,7 @@ import {
   temporaryFolder,
   writeSmallMnist,
 } from '../losslens.ts';
+import { runPython, skipWithoutPython } from '../python.ts';
 
 const data = temporaryFolder();
 writeSmallMnist(data, 20, 10);
@@ -184,4 +185,36 @@ test('Ctrl-C twice ends a run at once, and loses nothing that it had written', a
   assertWhole(trainDir);
   assert.ok(loggedSteps(trainDir).includes(4));
   await assertResumes(trainDir, 4, ...slow);
+});
+
+test('SIGHUP and SIGTERM leave a checkpoint as Ctrl-C does, with their own exit codes', async () => {
+  for (const [signal, code] of [
+    ['SIGHUP', 129],
+    ['SIGTERM', 143],
+  ] as const) {
+    const trainDir = join(temporaryFolder(), 'run');
+    const [child, ended] = startLosslens(trainArguments(trainDir));
+    child.stderr!.on('data', (chunk) => {
+      if (String(chunk).includes('step 5 of')) child.kill(signal);
+    });
+    const result = await ended;
+    assert.equal(result.code, code, result.stderr);
+    assert.match(result.stderr, new RegExp(`${signal}: stopping after this step`));
+    assert.ok(existsSync(join(trainDir, 'checkpoint')));
+    assert.ok(!existsSync(join(trainDir, 'losslens.lock')));
+  }
+});
+
+test('a terminal that is closed leaves a checkpoint, too', { skip: skipWithoutPython() }, () => {
+  const folder = temporaryFolder();
+  const trainDir = join(folder, 'run');
+  const program = [process.execPath, join(packageRoot, 'dist/bin/losslens.js')];
+  const code = runPython(
+    'hangUp.py',
+    ...[join(folder, 'code'), 'step [1-9]\\d*/'],
+    ...[...program, ...trainArguments(trainDir, '--max_number_of_epochs=500')],
+  );
+  assert.equal(code, 129);
+  assert.ok(existsSync(join(trainDir, 'checkpoint')));
+  assert.ok(!existsSync(join(trainDir, 'losslens.lock')));
 });

@@ -6,7 +6,8 @@ import { Command } from 'commander';
 import { writeTfrecords } from '../../datasets/convert.ts';
 import { expectImages } from '../../datasets/dataset.ts';
 import { loadDataset } from '../../datasets/factory.ts';
-import { addFlags, normalizeArguments } from '../../src/commands/flags.ts';
+import { normalizeArguments } from '../../src/commands/commandLine.ts';
+import { addFlags } from '../../src/commands/flags.ts';
 import { trainFlags } from '../../src/commands/trainFlags.ts';
 import { UsageError } from '../../src/errors.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
@@ -69,12 +70,7 @@ const slimFlags: Readonly<Record<string, string>> = {
 
 function parse(...args: string[]): Record<string, unknown> {
   const command = addFlags(new Command(), trainFlags).exitOverride();
-  const { options } = command;
-  const normalized = normalizeArguments(
-    args,
-    (name) => options.some(({ long }) => long === `--${name}`),
-    (name) => options.some(({ long, optional }) => long === `--${name}` && optional),
-  );
+  const normalized = normalizeArguments(args, command.options, 'losslens train');
   return command.parse(normalized, { from: 'user' }).opts();
 }
 

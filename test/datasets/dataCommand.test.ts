@@ -66,6 +66,10 @@ test('missing flags and unknown data sets are usage errors', () => {
     [['convert'], /--from: missing/],
     [['convert', '--from=digits'], /--output_dir: missing/],
     [['convert', '--from=digits', '--to=zip'], /--to: got "zip"; expected one of tfrecord, folder/],
+    [
+      ['info', '--max_items_per_class=4'],
+      /--max_items_per_class: has no effect without --output_dir/,
+    ],
     [['info', '--dataset_name=nothing'], /--dataset_name: got "nothing"; expected one of/],
   ] as const) {
     const { status, stderr } = losslens('data', ...args);

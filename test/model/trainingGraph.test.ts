@@ -315,3 +315,20 @@ test('bfloat16 learns what float32 learns', { skip: skipTensorflow }, async () =
     assert.ok(mean(losses.slice(-20)) < 0.1, `${computeType}: ${losses.slice(-20)}`);
   }
 });
+
+test('the graph has its layers by their full names, whatever they were asked for by', () => {
+  const { selectionLayer, monitoredLayers, signatures } = tinyTrainingGraph({
+    selectionLayer: 'logits',
+    monitoredLayers: ['POOL1', 'Conv1'],
+  });
+  assert.equal(selectionLayer, 'Logits');
+  assert.deepEqual(monitoredLayers, ['conv1', 'pool1']);
+  assert.ok('pool1/contribution' in signatures['train']!.outputs);
+});
+
+test('a scope that no variable is in is refused with the nearest ones', () => {
+  assert.throws(
+    () => tinyTrainingGraph({ trainableScopes: ['Tiny/conv3'] }),
+    /--trainable_scopes: got "Tiny\/conv3"; .* such as Tiny\/conv1, Tiny\/conv2, [^,]*\.$/,
+  );
+});

@@ -19,6 +19,7 @@ import { colormapNames } from '../../src/views/draw/colormap.ts';
 import { type Drawing, toPng } from '../../src/views/draw/drawing.ts';
 import { drawEvolutionView } from '../../src/views/evolutionView.ts';
 import { drawMonitoringView } from '../../src/views/monitoringView.ts';
+import { drawScatterView } from '../../src/views/scatterView.ts';
 import { drawSelectionView } from '../../src/views/selectionView.ts';
 import { textViews } from './someTextViews.ts';
 import {
@@ -29,6 +30,7 @@ import {
   historyOf,
   monitoringViewOf,
   paperView,
+  scatterOf,
   selectionOf,
   spatialLayer,
 } from './someViews.ts';
@@ -90,6 +92,9 @@ const views: Record<string, () => Drawing> = {
   'evolution-first': () => drawEvolutionView(evolutionViewOf(historyOf(1))),
   'evolution-40': () => drawEvolutionView(evolutionViewOf(historyOf(40))),
   'evolution-shared-scale': () => drawEvolutionView(evolutionViewOf(historyOf(40), true)),
+  'scatter-few': () => drawScatterView(scatterOf(80)),
+  'scatter-hundreds': () => drawScatterView(scatterOf(500)),
+  'scatter-many': () => drawScatterView(scatterOf(20_000)),
   ...Object.fromEntries(
     colormapNames
       .slice(1)

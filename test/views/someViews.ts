@@ -7,6 +7,7 @@ import { random } from '../../src/random.ts';
 import { MonitoringHistory } from '../../src/recording/monitoringHistory.ts';
 import type { EvolutionView } from '../../src/views/evolutionView.ts';
 import type { MonitoringView } from '../../src/views/monitoringView.ts';
+import type { ScatterView } from '../../src/views/scatterView.ts';
 import type { SelectedItem, SelectionView } from '../../src/views/selectionView.ts';
 
 const digitNames = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
@@ -172,5 +173,26 @@ export function evolutionViewOf(history: MonitoringHistory, isScaleShared = fals
     encounterCount: history.countOf(7),
     history: history.seriesOf(7),
     isScaleShared,
+  };
+}
+
+/** Items of which most are easy; one in twenty is planted, and the most contradicted are selected. */
+export function scatterOf(items: number): ScatterView {
+  const draw = random(5);
+  const isPlanted = Array.from({ length: items }, (_, i) => i % 20 === 7);
+  const entropy = Float32Array.from(isPlanted, () => Math.log(10) * draw() ** 3);
+  const contribution = Float32Array.from(entropy, (h, i) =>
+    isPlanted[i] ? 8 * draw() : 3 * draw() ** 4 - h / 2,
+  );
+  const positions = [...contribution.keys()];
+  return {
+    epoch: 3,
+    step: 120,
+    selectionLayer: 'Logits',
+    contribution,
+    entropy,
+    selected: positions.sort((a, b) => contribution[b]! - contribution[a]!).slice(0, 8),
+    planted: [...isPlanted.keys()].filter((i) => isPlanted[i]),
+    classes: 10,
   };
 }

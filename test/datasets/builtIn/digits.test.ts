@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeDigits } from '../../../datasets/builtIn/digits.ts';
 import { makeShapes } from '../../../datasets/builtIn/shapes.ts';
+import { writeTfrecords } from '../../../datasets/convert.ts';
+import { expectImages } from '../../../datasets/dataset.ts';
 import { loadDataset } from '../../../datasets/factory.ts';
 import { UsageError } from '../../../src/errors.ts';
+import { temporaryFolder } from '../temporaryFolder.ts';
 
 const makers = [
   { name: 'digits', make: makeDigits, shape: [28, 28, 1] },
@@ -87,4 +90,23 @@ test('unknown data sets and splits are usage errors that list what there is', as
     loadDataset({ name: 'mnist', folder: undefined, split: 'train' }),
     /--dataset_dir: missing/,
   );
+});
+
+test('a folder for data that are built in is refused, unless it holds TFRecords of this name', async (t) => {
+  const folder = await temporaryFolder(t);
+  for (const name of ['digits', 'shapes', 'phrases']) {
+    await assert.rejects(
+      loadDataset({ name, folder, split: 'train' }),
+      (error) =>
+        error instanceof UsageError &&
+        error.message.startsWith(`--dataset_dir: got "${folder}", but ${name} is built in`) &&
+        /expected --dataset_name to say what the folder holds: folder /.test(error.message),
+    );
+  }
+  const digits = expectImages(
+    await loadDataset({ name: 'digits', folder: undefined, split: 'train' }),
+  );
+  const items = digits.items.slice(0, 2);
+  await writeTfrecords({ ...digits, items }, { folder, numShards: 1 });
+  assert.equal((await loadDataset({ name: 'digits', folder, split: 'train' })).size, 2);
 });

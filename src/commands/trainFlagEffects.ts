@@ -1,0 +1,105 @@
+/** Which flags of `losslens train` have an effect only together with others. */
+import { defaultEpsilons } from '../model/optimizers.ts';
+import { loadNetwork } from '../nets/factory.ts';
+import { isNetworkFile } from '../nets/ownNetwork.ts';
+import type { FlagEffect } from './flagEffects.ts';
+import { sourceFlagEffects } from './sourceFlags.ts';
+import type { TrainFlags } from './trainFlags.ts';
+
+type TrainFlag = keyof TrainFlags;
+
+/** Flags of TF-Slim's that belong to some optimizers. */
+function ofOptimizers(optimizers: readonly string[], flags: TrainFlag[]): FlagEffect<TrainFlags> {
+  return {
+    flags,
+    missing: ({ optimizer }) =>
+      optimizers.includes(optimizer) ? undefined : `with --optimizer=${optimizer}`,
+    // Scripts that try one optimizer after the other keep the settings of all.
+    isTaken: true,
+  };
+}
+
+/** Flags of TF-Slim's that belong to some schedules of the learning rate. */
+function ofSchedules(
+  schedules: readonly TrainFlags['learning_rate_decay_type'][],
+  flags: TrainFlag[],
+): FlagEffect<TrainFlags> {
+  return {
+    flags,
+    missing: ({ learning_rate_decay_type: type }) =>
+      schedules.includes(type) ? undefined : `with --learning_rate_decay_type=${type}`,
+    // As the optimizers' above.
+    isTaken: true,
+  };
+}
+
+/** Flags of networks that take items of one kind. */
+export function ofNetworks<F extends { readonly model_name: string }>(
+  kind: 'images' | 'texts',
+  flags: (keyof F & string)[],
+): FlagEffect<F> {
+  return {
+    flags,
+    missing: async ({ model_name }, isGiven) => {
+      // The module of a run that somebody else made is not to be run for this.
+      if (isNetworkFile(model_name) && !isGiven('model_name')) return undefined;
+      const { takes = 'images' } = await loadNetwork(model_name);
+      return takes === kind ? undefined : `with --model_name=${model_name}, which takes ${takes}`;
+    },
+  };
+}
+
+/** Of the flags that choose the data, in all commands that have them. */
+export const dataFlagEffects: readonly FlagEffect<TrainFlags>[] = [
+  ...sourceFlagEffects,
+  ofNetworks('images', ['train_image_size', 'use_grayscale']),
+  ofNetworks('texts', ['max_sequence_length', 'vocabulary_size']),
+  {
+    flags: ['label_noise_type'],
+    // Who sweeps the noise from 0 on has said so.
+    missing: ({ label_noise }, isGiven) =>
+      label_noise > 0 || isGiven('label_noise') ? undefined : 'without --label_noise',
+  },
+];
+
+/**
+ * Of the flags of `losslens train`. The others have an effect with any others, or, as num_readers and
+ * on_bad_item, promise nothing that one could miss.
+ */
+export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
+  ...dataFlagEffects,
+  ofNetworks('images', ['monitor_overlay', 'colormap']),
+  {
+    // TF-Slim ignores them, too, but whoever gives them believes that the run is fine-tuned.
+    flags: ['checkpoint_exclude_scopes', 'ignore_missing_vars'],
+    missing: ({ checkpoint_path }) =>
+      checkpoint_path === undefined ? 'without --checkpoint_path' : undefined,
+  },
+  ofSchedules(['exponential'], ['learning_rate_decay_factor']),
+  ofSchedules(['exponential', 'polynomial'], ['num_epochs_per_decay']),
+  ofSchedules(['polynomial'], ['end_learning_rate']),
+  ofOptimizers(Object.keys(defaultEpsilons), ['opt_epsilon']),
+  ofOptimizers(['adadelta'], ['adadelta_rho']),
+  ofOptimizers(['adagrad'], ['adagrad_initial_accumulator_value']),
+  ofOptimizers(['adam'], ['adam_beta1', 'adam_beta2']),
+  ofOptimizers(
+    ['ftrl'],
+    ['ftrl_learning_rate_power', 'ftrl_initial_accumulator_value', 'ftrl_l1', 'ftrl_l2'],
+  ),
+  ofOptimizers(['momentum'], ['momentum']),
+  ofOptimizers(['rmsprop'], ['rmsprop_momentum', 'rmsprop_decay']),
+  {
+    flags: ['hm', 'ns', 'rank_by', 'class_quota', 'projector_items'],
+    missing: ({ hs }) => (hs === '' ? 'with --hs=; expected --hs to select items' : undefined),
+  },
+  {
+    flags: ['max_monitored_items', 'monitor_overlay', 'color_scale', 'colormap', 'view_scale'],
+    missing: ({ hm }) =>
+      hm.length === 0 ? 'without --hm, the layers whose maps are shown' : undefined,
+  },
+  {
+    flags: ['eval_split_name'],
+    missing: ({ eval_interval_epochs }) =>
+      eval_interval_epochs === 0 ? 'without --eval_interval_epochs' : undefined,
+  },
+];

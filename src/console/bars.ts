@@ -1,0 +1,42 @@
+/** Bars of work whose extent is known, on standard error. */
+import cliProgress from 'cli-progress';
+
+const preset = cliProgress.Presets.shades_classic;
+
+/** Shows how many items are done. */
+export interface ItemBar {
+  update(items: number): void;
+  stop(): void;
+}
+
+/** A bar of items, with a label before it. */
+export function itemBar(label: string, total: number): ItemBar {
+  const format = `${label} {bar} {value}/{total} items`;
+  const bar = new cliProgress.SingleBar({ format, stream: process.stderr }, preset);
+  bar.start(total, 0);
+  return { update: (items) => bar.update(items), stop: () => bar.stop() };
+}
+
+/** Shows how much of each file has come. */
+export interface DownloadBars {
+  update(file: string, bytes: number, ofBytes: number): void;
+  stop(): void;
+}
+
+/** Bars of files, one below the other, each from its first byte on. */
+export function downloadBars(): DownloadBars {
+  const format = '{file} {bar} {value}/{total} MB, {eta_formatted}';
+  const bars = new cliProgress.MultiBar({ format, stream: process.stderr }, preset);
+  const barOf = new Map<string, cliProgress.SingleBar>();
+  const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+  return {
+    update(file, bytes, ofBytes) {
+      const bar = barOf.get(file) ?? bars.create(megabytes(ofBytes), 0, { file });
+      barOf.set(file, bar);
+      bar.update(megabytes(bytes));
+    },
+    stop() {
+      if (barOf.size > 0) bars.stop();
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/** Goes on where whoever reads the output is gone: what is being done is done to its end. */
+import { closeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+/**
+ * Lets the process outlive the readers of its output: `head`, which has seen enough, `tee`, which Ctrl-C
+ * ends first, a terminal that is closed. Other errors of the streams make its exit code 1.
+ */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE' || (error.code === 'EIO' && stream.isTTY)) return;
+      process.exitCode = 1;
+      if (stream === process.stdout) process.stderr.write(`losslens: stdout: ${error.message}\n`);
+    });
+  }
+  // Node aborts at its end where a terminal does not take its settings back, unless it is closed.
+  const terminals = [0, 1, 2].filter(isatty);
+  process.on('exit', () => {
+    for (const terminal of terminals) if (!isatty(terminal)) closeSync(terminal);
+  });
+}

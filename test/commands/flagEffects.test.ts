@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Command } from 'commander';
+import { normalizeArguments } from '../../src/commands/commandLine.ts';
+import { expectEffects, withEffects } from '../../src/commands/flagEffects.ts';
+import { addFlags } from '../../src/commands/flags.ts';
+import { resolveRunFlags } from '../../src/commands/runFlags.ts';
+import { dataFlagEffects, trainFlagEffects } from '../../src/commands/trainFlagEffects.ts';
+import { trainFlags } from '../../src/commands/trainFlags.ts';
+import { UsageError } from '../../src/errors.ts';
+import { packageRoot } from '../../src/packageRoot.ts';
+import { temporaryFolder } from '../losslens.ts';
+
+/** What train says of some flags before it begins: a refusal, or warnings; empty for nothing. */
+async function saidOf(...args: readonly string[]): Promise<string> {
+  const command = withEffects(addFlags(new Command('train'), trainFlags), trainFlagEffects)
+    .exitOverride()
+    .action(() => {});
+  const { write } = process.stderr;
+  let said = '';
+  process.stderr.write = (text) => {
+    said += text;
+    return true;
+  };
+  try {
+    const normalized = normalizeArguments(args, command.options, 'losslens train');
+    await command.parseAsync(normalized, { from: 'user' });
+  } catch (error) {
+    assert.ok(error instanceof UsageError, String(error));
+    return error.message;
+  } finally {
+    process.stderr.write = write;
+  }
+  return said;
+}
+
+const inVain: Record<string, string> = {
+  '--validation_seed=1': 'has no effect without --validation_split',
+  '--label_noise_type=pairwise': 'has no effect without --label_noise',
+  '--max_sequence_length=8': 'has no effect with --model_name=lenet, which takes images',
+  '--vocabulary_size=99': 'has no effect with --model_name=lenet, which takes images',
+  '--model_name=textcnn --use_grayscale':
+    'has no effect with --model_name=textcnn, which takes texts',
+  '--model_name=textcnn --train_image_size=9':
+    'has no effect with --model_name=textcnn, which takes texts',
+  '--model_name=textcnn --hm=conv3 --colormap=grey':
+    'has no effect with --model_name=textcnn, which takes texts',
+  '--checkpoint_exclude_scopes=LeNet/fc4': 'has no effect without --checkpoint_path',
+  '--ignore_missing_vars': 'has no effect without --checkpoint_path',
+  '--hs= --ns=8': 'has no effect with --hs=; expected --hs to select items',
+  '--hs= --rank_by=loss': 'has no effect with --hs=; expected --hs to select items',
+  '--hs= --class_quota=2': 'has no effect with --hs=; expected --hs to select items',
+  '--hs= --projector_items=9': 'has no effect with --hs=; expected --hs to select items',
+  '--hs= --hm=pool1': 'has no effect with --hs=; expected --hs to select items',
+  '--max_monitored_items=3': 'has no effect without --hm, the layers whose maps are shown',
+  '--monitor_overlay': 'has no effect without --hm, the layers whose maps are shown',
+  '--color_scale=run': 'has no effect without --hm, the layers whose maps are shown',
+  '--colormap=grey': 'has no effect without --hm, the layers whose maps are shown',
+  '--view_scale=2': 'has no effect without --hm, the layers whose maps are shown',
+  '--eval_split_name=test': 'has no effect without --eval_interval_epochs',
+};
+
+for (const [line, reason] of Object.entries(inVain)) {
+  const args = line.split(' ');
+  const name = args.at(-1)!.split('=')[0]!;
+  test(`train refuses ${line}`, async () => {
+    assert.equal(await saidOf(...args), `${name}: ${reason}.`);
+  });
+}
+
+test('flags that lack the same are refused in one line', async () => {
+  assert.match(
+    await saidOf('--hs=', '--ns=8', '--rank_by=loss'),
+    /^--ns, --rank_by: have no effect/,
+  );
+});
+
+test('flags have their effect with what they need', async () => {
+  for (const line of [
+    '--validation_split=0.1 --validation_seed=1',
+    '--label_noise=0.1 --label_noise_type=pairwise',
+    // The end of a sweep.
+    '--label_noise=0 --label_noise_type=pairwise',
+    '--model_name=textcnn --max_sequence_length=8 --vocabulary_size=99',
+    '--use_grayscale --train_image_size=28',
+    '--checkpoint_path=runs --checkpoint_exclude_scopes=LeNet/fc4 --ignore_missing_vars',
+    '--ns=8 --rank_by=loss --class_quota=2 --projector_items=9',
+    '--hm=pool1 --max_monitored_items=3 --monitor_overlay --color_scale=run --colormap=grey',
+    '--eval_interval_epochs=1 --eval_split_name=test',
+  ]) {
+    assert.equal(await saidOf(...line.split(' ')), '', line);
+  }
+});
+
+test('a flag that asks for nothing is not in vain', async () => {
+  assert.equal(await saidOf('--hs=', '--projector_items=0', '--hm=', '--nomonitor_overlay'), '');
+});
+
+test('defaults are not taken for flags', async () => {
+  assert.equal(await saidOf(), '');
+  assert.equal(await saidOf('--model_name=textcnn', '--hs='), '');
+});
+
+test('settings of other optimizers and schedules are told and taken, as TF-Slim takes them', async () => {
+  const warned: Record<string, RegExp> = {
+    '--momentum=0.9': /^losslens: --momentum: has no effect with --optimizer=rmsprop\n$/,
+    '--optimizer=sgd --opt_epsilon=1': /^losslens: --opt_epsilon: .* --optimizer=sgd\n$/,
+    '--optimizer=sgd --rmsprop_decay=0.9 --rmsprop_momentum=0.9':
+      /^losslens: --rmsprop_momentum, --rmsprop_decay: have no effect with --optimizer=sgd\n$/,
+    '--adam_beta1=0.8': /^losslens: --adam_beta1: .* --optimizer=rmsprop\n$/,
+    '--adadelta_rho=0.8': /^losslens: --adadelta_rho: .* --optimizer=rmsprop\n$/,
+    '--adagrad_initial_accumulator_value=1': /^losslens: --adagrad_initial_accumulator_value: /,
+    '--ftrl_l1=1 --ftrl_l2=1': /^losslens: --ftrl_l1, --ftrl_l2: .* --optimizer=rmsprop\n$/,
+    '--learning_rate_decay_type=fixed --learning_rate_decay_factor=0.9':
+      /^losslens: --learning_rate_decay_factor: .* --learning_rate_decay_type=fixed\n$/,
+    '--learning_rate_decay_type=fixed --num_epochs_per_decay=2':
+      /^losslens: --num_epochs_per_decay: .* --learning_rate_decay_type=fixed\n$/,
+    '--end_learning_rate=0.1':
+      /^losslens: --end_learning_rate: .* --learning_rate_decay_type=exponential\n$/,
+  };
+  for (const [line, message] of Object.entries(warned)) {
+    assert.match(await saidOf(...line.split(' ')), message, line);
+  }
+  const own = [
+    '--optimizer=adam',
+    '--adam_beta1=0.8',
+    '--opt_epsilon=1',
+    '--end_learning_rate=0.1',
+  ];
+  assert.equal(await saidOf(...own, '--learning_rate_decay_type=polynomial'), '');
+});
+
+test('commands that look at a run refuse what has no effect on it', async () => {
+  const folder = temporaryFolder();
+  await assert.rejects(
+    resolveRunFlags(folder, { validation_seed: 2 }),
+    /--validation_seed: has no effect without --validation_split\./,
+  );
+  await assert.rejects(
+    resolveRunFlags(folder, { max_sequence_length: 8 }),
+    /--max_sequence_length: has no effect with --model_name=lenet, which takes images\./,
+  );
+  const flags = await resolveRunFlags(folder, { validation_split: 0.1, validation_seed: 2 });
+  assert.equal(flags.validation_seed, 2);
+});
+
+test('the module of a run is not loaded to see what its flags do', async () => {
+  const defaults = await resolveRunFlags(undefined, {});
+  const flags = { ...defaults, model_name: '/missing.mjs', max_sequence_length: 8 };
+  const check = (given: readonly string[]) =>
+    expectEffects(dataFlagEffects, flags, (name) => given.includes(name));
+  await check(['max_sequence_length']);
+  await assert.rejects(
+    check(['max_sequence_length', 'model_name']),
+    /found no file \/missing\.mjs/,
+  );
+});
+
+/** The lines of `losslens train` in a page, those that go on after a backslash joined. */
+function trainLines(page: string): string[] {
+  const joined = page.replaceAll(/\\\n\s*/g, '');
+  return [...joined.matchAll(/^ *losslens (train .*)$/gm)].map(([, line]) => line!);
+}
+
+test('the commands of README, docs and npm start give no flag in vain', async () => {
+  const { scripts } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const docs = readdirSync(join(packageRoot, 'docs')).filter((name) => name.endsWith('.md'));
+  const pages = ['README.md', ...docs.map((name) => join('docs', name))];
+  const lines = pages.flatMap((page) => trainLines(readFileSync(join(packageRoot, page), 'utf8')));
+  lines.push(scripts['start']!.replace(/^.*(?=train )/, ''));
+  assert.ok(lines.length > 8, String(lines.length));
+  for (const line of lines) {
+    const flags = line
+      .replace(/#.*/, '')
+      .split(' ')
+      .filter((word) => word.startsWith('--'));
+    assert.ok(flags.length > 0, line);
+    assert.equal(await saidOf(...flags), '', line);
+  }
+});
