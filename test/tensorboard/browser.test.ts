@@ -10,7 +10,7 @@ import { shortRun } from './shortRun.ts';
 import { type LoadingMode, loadingModes, TensorBoard } from './tensorboard.ts';
 
 const skip = skipWithoutPython('tensorflow', 'tensorboard') || skipWithoutBrowser;
-const sections = ['Monitoring View', 'Selection View'];
+const sections = ['1 Selection View', '2 Monitoring View'];
 
 if (skip) test('a browser shows what a run logged', { skip }, () => {});
 else await testPages();
