@@ -9,7 +9,7 @@ export interface ClassMetrics {
   readonly precision: number | null;
   /** Share of this class's items that were recognised, 0..1; null when there are none. */
   readonly recall: number | null;
-  /** Harmonic mean of both; null when either is. */
+  /** Harmonic mean of both, 0 for a class that no item was taken for; null when it has no items. */
   readonly f1: number | null;
   /** The class that its items were taken for most often; null when none was mistaken. */
   readonly mistakenFor: { readonly label: number; readonly items: number } | null;
@@ -36,10 +36,7 @@ export function classMetrics(confusion: Confusion): ClassMetrics[] {
   return mistakes.map((mistakenFor, label) => {
     const precision = ratio(right[label]!, outputs[label]!);
     const recall = ratio(right[label]!, items[label]!);
-    const f1 =
-      precision === null || recall === null
-        ? null
-        : (2 * right[label]!) / Math.max(1, items[label]! + outputs[label]!);
+    const f1 = recall === null ? null : (2 * right[label]!) / (items[label]! + outputs[label]!);
     return { items: items[label]!, precision, recall, f1, mistakenFor };
   });
 }

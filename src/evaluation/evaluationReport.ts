@@ -31,7 +31,10 @@ const columns: readonly Column[] = [
 
 const shareText = (share: number | null) => (share === null ? '–' : share.toFixed(4));
 
-/** The rows of the table of classes by label; of more classes than `maxRows` the worst by F1. */
+/**
+ * The rows of the table of classes by label; of more classes than `maxRows` the worst by F1, those
+ * without items last.
+ */
 function classRows(
   { confusion, classNames }: Evaluation,
   maxRows: number,
@@ -50,10 +53,10 @@ function classRows(
     }),
   );
   const rest = all.length - maxRows;
-  const worst = rest > 0 ? all.sort((a, b) => (a.f1 ?? -1) - (b.f1 ?? -1)).slice(0, maxRows) : all;
+  const worst = rest > 0 ? all.sort((a, b) => (a.f1 ?? 2) - (b.f1 ?? 2)).slice(0, maxRows) : all;
   return {
     rows: worst.map(({ cells }) => cells),
-    note: rest > 0 ? `… and ${rest} classes with a higher F1` : '',
+    note: rest > 0 ? `… and ${rest} classes with a higher F1, or without items` : '',
   };
 }
 
