@@ -180,7 +180,7 @@ test('TensorFlow and TensorBoard read every record', { skip: skipPython }, () =>
     const tag = Object.keys(kept).find((candidate) => candidate.startsWith(name));
     assert.ok(tag, name);
     assert.equal(kept[tag], first.has(item) ? 2 : 1, tag);
-    assert.equal(kept[tag.replace('Monitoring View', 'evolution')], 1, tag);
+    assert.equal(kept[tag.replace('2 Monitoring', '3 Evolution')], 1, tag);
   }
 });
 
