@@ -1,7 +1,7 @@
 /** The flags of a run, for commands that look at it: given ones, else its own from `run.json`. */
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { readRunFlags } from '../runFiles/runRecord.ts';
+import { readRunRecord } from '../runFiles/runRecord.ts';
 import { expectEffects } from './flagEffects.ts';
 import type { Flag, FlagGroups, FlagValues } from './flags.ts';
 import { dataFlagEffects } from './trainFlagEffects.ts';
@@ -59,7 +59,7 @@ export async function resolveRunFlags(
   folder: string | undefined,
   given: Partial<FlagValues<typeof ofRunFlags>>,
 ): Promise<TrainFlags> {
-  const recorded = folder === undefined ? undefined : await readRunFlags(folder);
+  const recorded = folder === undefined ? undefined : (await readRunRecord(folder))?.flags;
   const named = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   );

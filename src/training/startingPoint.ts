@@ -1,5 +1,5 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
-import { createHash } from 'node:crypto';
+import { digestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { openCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
@@ -40,11 +40,6 @@ const newRun = { step: 0, state: undefined, checkpoint: undefined };
 
 /** What an epoch is made of. */
 type TrainedItems = Pick<Dataset, 'size' | 'items' | 'labels'>;
-
-/** Tells data sets apart by the items that are used and their labels: a hexadecimal SHA-256. */
-export function digestOf({ items, labels }: TrainedItems): string {
-  return createHash('sha256').update(items).update(Int32Array.from(labels)).digest('hex');
-}
 
 /**
  * Finds where a run begins.

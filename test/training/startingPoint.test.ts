@@ -2,17 +2,14 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { digestOf } from '../../datasets/dataDigest.ts';
 import { saveCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import type { CheckpointTensor } from '../../src/checkpoint/tensorBundle.ts';
 import { UserError } from '../../src/errors.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
 import { averageName } from '../../src/model/movingAverages.ts';
 import { type RunState, stateVersion } from '../../src/training/checkpointing.ts';
-import {
-  digestOf,
-  findStartingPoint,
-  type StartingPointOptions,
-} from '../../src/training/startingPoint.ts';
+import { findStartingPoint, type StartingPointOptions } from '../../src/training/startingPoint.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { tinyTrainingGraph } from '../model/tinyNetwork.ts';
 import { plainSgd } from '../model/trainingSession.ts';
