@@ -158,7 +158,8 @@ export async function readRunRecord(folder: string): Promise<RunRecord | undefin
   try {
     content = await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
     throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
   }
   const damage = (what: string) =>

@@ -26,11 +26,13 @@ import { runPython, skipWithoutPython } from '../python.ts';
 const data = temporaryFolder();
 writeSmallMnist(data, 100, 45);
 const run = join(temporaryFolder(), 'run');
+/** A run's module is only run where the command line names it. */
+const model = `--model_name=${smallNetwork}`;
 const trained = await losslens([
   'train',
   '--engine=wasm',
   ...briefly,
-  `--model_name=${smallNetwork}`,
+  model,
   `--train_dir=${run}`,
   '--dataset_name=mnist',
   `--dataset_dir=${data}`,
@@ -47,7 +49,7 @@ assert.equal(trained.code, 0, trained.stderr);
 const checkpoint = join(run, 'model.ckpt-20');
 
 function evaluate(...more: readonly string[]) {
-  return losslens(['evaluate', '--engine=wasm', `--checkpoint_path=${run}`, ...more]);
+  return losslens(['evaluate', '--engine=wasm', model, `--checkpoint_path=${run}`, ...more]);
 }
 
 interface EvaluationLine {
@@ -147,6 +149,7 @@ test('--watch evaluates what appears, and goes on where it left off', async () =
     const [child, ended] = startLosslens([
       'evaluate',
       '--engine=wasm',
+      model,
       `--checkpoint_path=${fake.folder}`,
       '--watch',
       '--watch_interval_secs=0.2',
@@ -205,7 +208,7 @@ interface PredictionLine {
 }
 
 async function predict(...more: readonly string[]) {
-  return losslens(['predict', '--engine=wasm', `--checkpoint_path=${run}`, ...more]);
+  return losslens(['predict', '--engine=wasm', model, `--checkpoint_path=${run}`, ...more]);
 }
 
 test('predict names the most probable classes of each file, and those it cannot read', async () => {
@@ -223,15 +226,23 @@ test('predict names the most probable classes of each file, and those it cannot 
 test('what TensorFlow computes with the exported model is what predict says', {
   skip: skipWithoutPython('tensorflow', 'numpy'),
 }, async () => {
-  const model = join(temporaryFolder(), 'models/digits/1');
-  const exportArguments = ['export', `--checkpoint_path=${run}`, `--export_dir=${model}`];
+  const exportDir = join(temporaryFolder(), 'models/digits/1');
+  const exportArguments = [
+    'export',
+    model,
+    `--checkpoint_path=${run}`,
+    `--export_dir=${exportDir}`,
+  ];
   const exported = await losslens(exportArguments);
   assert.equal(exported.code, 0, exported.stderr);
   assert.match(exported.stdout, /takes images float32\[\?,28,28,1\], samples 0\.\.255/);
-  assert.match(readFileSync(join(model, 'assets.extra/labels.txt'), 'utf8'), /^0:zero\n1:one\n/);
+  assert.match(
+    readFileSync(join(exportDir, 'assets.extra/labels.txt'), 'utf8'),
+    /^0:zero\n1:one\n/,
+  );
 
   const { stdout } = await predict('--json', '--top_k=10', ...files);
-  const probabilities = runPython('saved_model_predict.py', model, '1', ...files) as number[][];
+  const probabilities = runPython('saved_model_predict.py', exportDir, '1', ...files) as number[][];
   const lines = stdout
     .trimEnd()
     .split('\n')
@@ -259,7 +270,37 @@ test('a checkpoint without the record of its run asks for what it lacks', async 
   const { code, stderr } = await losslens(args);
   assert.equal(code, 1);
   assert.match(stderr, /holds no run\.json, which names the classes; expected .*--dataset_name/);
-  const model = `--model_name=${smallNetwork}`;
   const named = await losslens([...args, model, '--dataset_name=mnist', `--dataset_dir=${data}`]);
   assert.equal(named.code, 0, named.stderr);
+});
+
+test('no command runs the module that a run.json names', async () => {
+  const ran = join(temporaryFolder(), 'ran');
+  const module = join(temporaryFolder(), 'shared.mjs');
+  writeFileSync(module, `import { writeFileSync } from 'node:fs'; writeFileSync('${ran}', '');`);
+  const shared = new FakeRun();
+  shared.save(10, []);
+  const record = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
+  record.flags.model_name = module;
+  writeFileSync(join(shared.folder, 'run.json'), JSON.stringify(record));
+  copyFileSync(join(run, 'items.csv'), join(shared.folder, 'items.csv'));
+  const checkpointPath = `--checkpoint_path=${shared.folder}`;
+  const commands = [
+    ['evaluate', checkpointPath],
+    ['predict', checkpointPath, files[0]!],
+    ['export', checkpointPath, `--export_dir=${join(shared.folder, 'exported')}`],
+    ['inspect', checkpointPath, '--items=0'],
+    ['verify', checkpointPath],
+    ['review', `--train_dir=${shared.folder}`],
+  ];
+  for (const args of commands) {
+    const { code, stderr } = await losslens(args);
+    assert.equal(code, 2, stderr);
+    assert.match(
+      stderr,
+      /^losslens: --model_name: missing; .*Give --model_name=.*shared\.mjs to run/,
+    );
+    assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+  }
+  assert.ok(!existsSync(ran));
 });

@@ -40,6 +40,7 @@ const trained = await losslens(trainArguments(trainDir));
 const reviewed = await losslens([
   'review',
   '--engine=wasm',
+  `--model_name=${smallNetwork}`,
   `--train_dir=${trainDir}`,
   '--top=12',
   '--num_views=2',
