@@ -16,7 +16,9 @@ import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { Classifier } from '../inference/classifier.ts';
+import { withKnownClasses } from '../input/knownClasses.ts';
 import { imageSideOf, networkInput, recordedVocabulary } from '../input/networkInput.ts';
+import { tellOfOtherItems } from '../input/runData.ts';
 import { type DataOptions, decodedChannels, loadSplit, recordSkipped } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
@@ -130,10 +132,13 @@ async function prepare(
     side,
     channels,
   );
-  const dataset =
+  const corrected =
     options.labels_file === undefined
       ? split.dataset
       : (await applyLabelsFile(split.dataset, options.labels_file, noteOnce)).dataset;
+  const dataset = record ? withKnownClasses(corrected, record.dataset.classes) : corrected;
+  // Planted wrong labels are trained on, but not evaluated.
+  if (record && !record.flags['label_noise']) tellOfOtherItems(dataset, record);
   const input = await networkInput(network, dataset, { ...options, imageSize }, () =>
     recordedVocabulary(checkpointFolder),
   );

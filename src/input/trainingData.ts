@@ -40,15 +40,20 @@ export interface TrainingData extends Split {
  * Loads the training split, replaces labels by those of --labels_file, and plants wrong labels where
  * --label_noise asks for some.
  *
+ * @param channels  that compressed images are decoded to; by default as most of them have them
  * @throws UserError  when there is no such data
  */
-export async function loadTrainingData(options: TrainingDataOptions): Promise<TrainingData> {
+export async function loadTrainingData(
+  options: TrainingDataOptions,
+  channels?: 1 | 3,
+): Promise<TrainingData> {
   const network = await loadNetwork(options.model_name);
   const split = await loadSplit(
     options,
     options.dataset_split_name,
     options.preprocessing_name ?? network.preprocessingName,
     imageSideOf(network, options.train_image_size),
+    channels,
   );
   const relabeled =
     options.labels_file === undefined

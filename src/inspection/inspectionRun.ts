@@ -1,11 +1,12 @@
 /** One run of `losslens inspect`. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
-import { loadTrainingData, type TrainingDataOptions } from '../input/trainingData.ts';
+import { loadRunData } from '../input/runData.ts';
+import type { TrainingDataOptions } from '../input/trainingData.ts';
 import type { MonitoredLayer } from '../insitu/contributionMaps.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { valueText } from '../views/draw/numberText.ts';
@@ -95,7 +96,7 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
   if (layers.length === 0) {
     throw new UsageError('--layers: missing; expected layers such as pool1,Logits.');
   }
-  const { dataset } = await loadTrainingData(options);
+  const { dataset } = await loadRunData(dirname(checkpoint), options);
   const items = parseItems('items', options.items, dataset);
   if (items.length === 0) throw new UsageError('--items: missing; expected items such as 0,7.');
   const others = parseItems('batch_of', options.batch_of, dataset);

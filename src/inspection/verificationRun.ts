@@ -5,7 +5,8 @@ import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
-import { loadTrainingData, type TrainingDataOptions } from '../input/trainingData.ts';
+import { loadRunData } from '../input/runData.ts';
+import type { TrainingDataOptions } from '../input/trainingData.ts';
 import { initialValues } from '../model/initialValues.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
@@ -62,7 +63,7 @@ export async function runVerification(options: VerificationOptions): Promise<boo
   const { checkpoint_path: path, batch_size: batchSize, num_batches: numBatches } = options;
   const checkpoint = path === undefined ? undefined : await resolveCheckpoint(path);
   const network = await loadNetwork(options.model_name);
-  const { dataset } = await loadTrainingData(options);
+  const { dataset } = await loadRunData(checkpoint && dirname(checkpoint), options);
   const input = await networkInput(
     network,
     dataset,

@@ -8,7 +8,8 @@ import { makeThumbnail } from '../../datasets/images/thumbnail.ts';
 import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
 import { UsageError } from '../errors.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
-import { loadTrainingData, type TrainingDataOptions } from '../input/trainingData.ts';
+import { loadRunData } from '../input/runData.ts';
+import type { TrainingDataOptions } from '../input/trainingData.ts';
 import { scores } from '../insitu/scores.ts';
 import { readRankedItems, type ScoredItem } from '../runFiles/scoredItems.ts';
 import { type PageItem, type PageScore, renderReviewPage, reviewCsv } from './reviewPage.ts';
@@ -98,7 +99,7 @@ export async function reviewRun(options: ReviewOptions): Promise<{ page: string;
       throw new UsageError(`--rank_by: got "${rankBy}"; expected one of ${names.join(', ')}.`);
     },
   );
-  const { dataset, labelDecisions } = await loadTrainingData(options);
+  const { dataset, labelDecisions } = await loadRunData(folder, options);
   const withView = items.slice(0, options.num_views).map(({ item }) => item);
   const views = await drawViews(options, dataset, withView);
   const parts = renderReviewPage(

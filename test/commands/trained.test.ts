@@ -5,12 +5,14 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { makeDigits } from '../../datasets/builtIn/digits.ts';
+import { writeImageFolder } from '../../datasets/convert.ts';
 import { encodePng } from '../../datasets/images/encodePng.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
 import {
@@ -272,6 +274,118 @@ test('a checkpoint without the record of its run asks for what it lacks', async 
   assert.match(stderr, /holds no run\.json, which names the classes; expected .*--dataset_name/);
   const named = await losslens([...args, model, '--dataset_name=mnist', `--dataset_dir=${data}`]);
   assert.equal(named.code, 0, named.stderr);
+});
+
+/** Of 40 digits those of two classes, as DIR/test/CLASS/NUMBER.png; the classes may be called otherwise. */
+async function folderOf(names: Readonly<Record<string, string>>): Promise<string> {
+  const folder = join(temporaryFolder(), 'photos');
+  await writeImageFolder(makeDigits('test', 40), { folder });
+  rmSync(join(folder, 'labels.txt'));
+  for (const name of readdirSync(join(folder, 'test'))) {
+    const from = join(folder, 'test', name);
+    if (names[name] === undefined) rmSync(from, { recursive: true });
+    else renameSync(from, join(folder, 'test', names[name]));
+  }
+  return folder;
+}
+
+const inFolder = (folder: string) => ['--dataset_name=folder', `--dataset_dir=${folder}`];
+
+test('data with some of the classes are evaluated and inspected by the names of these', async () => {
+  const folder = await folderOf({ three: 'three', seven: 'seven' });
+  const paths = ['seven', 'three'].map((name) => join(folder, 'test', name));
+  const evaluated = await evaluate('--json', ...inFolder(folder));
+  assert.equal(evaluated.code, 0, evaluated.stderr);
+  const { items, accuracy, confusion } = JSON.parse(evaluated.stdout) as EvaluationLine;
+  assert.deepEqual(
+    confusion.map((row) => row.some((count) => count > 0)),
+    Array.from({ length: 10 }, (_, label) => label === 3 || label === 7),
+  );
+  // What predict calls each file, which knows no labels.
+  const predicted = await predict('--json', '--top_k=1', ...paths);
+  const lines = predicted.stdout.trimEnd().split('\n');
+  const right = lines.filter((line) => {
+    const { file, predictions } = JSON.parse(line) as PredictionLine;
+    return basename(dirname(file)) === predictions[0]!.class;
+  });
+  assert.equal(items, lines.length);
+  assert.equal(accuracy, right.length / lines.length);
+  const inspected = await losslens([
+    ...['inspect', '--engine=wasm', model, `--checkpoint_path=${run}`, '--items=0'],
+    ...['--dataset_split_name=test', ...inFolder(folder)],
+  ]);
+  assert.equal(inspected.code, 0, inspected.stderr);
+  const [first] = [...lines]
+    .map((line) => (JSON.parse(line) as PredictionLine).file)
+    .sort((a, b) => basename(a).localeCompare(basename(b)));
+  assert.match(inspected.stdout, new RegExp(`item 0: label ${basename(dirname(first!))}, `));
+});
+
+test('classes that the network does not know are named, by every command', async () => {
+  const folder = await folderOf({ three: 'drei', seven: 'seven', nine: 'neun' });
+  const run3 = [model, '--engine=wasm', `--checkpoint_path=${run}`, ...inFolder(folder)];
+  const split = '--dataset_split_name=test';
+  for (const args of [
+    ['evaluate', ...run3],
+    ['predict', ...run3, split, files[0]!],
+    ['inspect', ...run3, split, '--items=0'],
+    ['verify', ...run3, split],
+  ]) {
+    const { code, stderr } = await losslens(args);
+    assert.equal(code, 2, stderr);
+    assert.match(
+      stderr,
+      /^losslens: --dataset_dir: folder test has items of classes that the network does not know: drei, neun; expected some of its 10: zero, one, .*nine\. .*\n$/,
+    );
+  }
+});
+
+test('of a bare checkpoint, both numbers of classes are named', async () => {
+  const folder = await folderOf({ three: 'three', seven: 'seven' });
+  const bare = join(temporaryFolder(), 'bare');
+  mkdirSync(bare);
+  for (const ending of ['index', 'data-00000-of-00001']) {
+    copyFileSync(`${checkpoint}.${ending}`, join(bare, `model.ckpt-20.${ending}`));
+  }
+  const args = [
+    ...[model, '--engine=wasm', `--checkpoint_path=${join(bare, 'model.ckpt-20')}`],
+    ...[...inFolder(folder), '--dataset_split_name=test'],
+  ];
+  for (const [command, ...more] of [
+    ['evaluate'],
+    ['predict', files[0]!],
+    ['inspect', '--items=0', '--layers=Logits'],
+  ]) {
+    const { code, stderr } = await losslens([command!, ...args, ...more]);
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /it was trained for 10 classes, and is used for 2\. Name all classes .* labels\.txt of the data\.\n$/,
+    );
+  }
+});
+
+test('data that are not what the run was trained on are said to be others', async () => {
+  const changed = temporaryFolder();
+  writeSmallMnist(changed, 90, 45);
+  const inspect = (...more: readonly string[]) =>
+    losslens([
+      ...['inspect', '--engine=wasm', model, `--checkpoint_path=${run}`, '--items=0'],
+      ...more,
+    ]);
+  const [same, other, evaluated] = await Promise.all([
+    inspect(),
+    inspect(`--dataset_dir=${changed}`),
+    evaluate('--dataset_split_name=train', `--dataset_dir=${changed}`, '--max_num_batches=1'),
+  ]);
+  assert.equal(same.stderr, '');
+  for (const { code, stderr } of [other, evaluated]) {
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /^mnist train is not what the run was trained on \(90 items, then 100\): .*\n/,
+    );
+  }
 });
 
 test('no command runs the module that a run.json names', async () => {
