@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { makeDigits } from '../../datasets/builtIn/digits.ts';
 import { writeImageFolder } from '../../datasets/convert.ts';
 import { encodePng } from '../../datasets/images/encodePng.ts';
@@ -147,7 +148,7 @@ class FakeRun {
 
 test('--watch evaluates what appears, and goes on where it left off', async () => {
   const fake = new FakeRun();
-  const watch = (onOutput: (text: string, stop: () => void) => void) => {
+  const watch = (signal: NodeJS.Signals, onOutput: (text: string, stop: () => void) => void) => {
     const [child, ended] = startLosslens([
       'evaluate',
       '--engine=wasm',
@@ -161,7 +162,8 @@ test('--watch evaluates what appears, and goes on where it left off', async () =
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.on('data', (text: Buffer) => {
         seen += text;
-        onOutput(seen, () => child.kill('SIGINT'));
+        // A second one would end it at once.
+        onOutput(seen, () => child.killed || child.kill(signal));
       });
     }
     return ended;
@@ -170,7 +172,7 @@ test('--watch evaluates what appears, and goes on where it left off', async () =
     [...stdout.matchAll(/model\.ckpt-(\d+) on/g)].map(([, step]) => Number(step));
 
   let saved = 0;
-  const first = await watch((text, stop) => {
+  const first = await watch('SIGINT', (text, stop) => {
     if (saved === 0 && text.includes('waiting for a checkpoint')) {
       saved = 10;
       fake.save(10, []);
@@ -181,16 +183,32 @@ test('--watch evaluates what appears, and goes on where it left off', async () =
     }
     if (text.includes('ckpt-20 on')) stop();
   });
-  assert.equal(first.code, 0, first.stderr);
+  assert.equal(first.code, 130, first.stderr);
   assert.deepEqual(steps(first.stdout), [10, 20]);
 
   // Meanwhile the run went on: it deleted 10 and saved 30.
   fake.save(30, [20]);
-  const second = await watch((text, stop) => {
+  const second = await watch('SIGTERM', (text, stop) => {
     if (text.includes('ckpt-30 on')) stop();
   });
-  assert.equal(second.code, 0, second.stderr);
+  assert.equal(second.code, 143, second.stderr);
   assert.deepEqual(steps(second.stdout), [30]);
+});
+
+test('SIGTERM ends an evaluation after its step, with its exit code and without a result', async () => {
+  const folder = join(temporaryFolder(), 'terminated');
+  const [child, ended] = startLosslens([
+    ...['evaluate', '--engine=wasm', model, `--checkpoint_path=${run}`, `--eval_dir=${folder}`],
+    ...['--dataset_name=digits', '--dataset_split_name=train', '--batch_size=1'],
+  ]);
+  // The folder is locked right before the first step.
+  while (child.exitCode === null && !existsSync(join(folder, 'losslens.lock'))) await setTimeout(5);
+  child.kill('SIGTERM');
+  const { code, stdout, stderr } = await ended;
+  assert.equal(code, 143, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^SIGTERM: stopping after this step; once more ends it at once$/m);
+  assert.ok(!existsSync(folder));
 });
 
 /** Digits as files, with their labels. */
