@@ -83,16 +83,27 @@ export function stepOfCheckpoint(prefix: string): number {
   return Number(/-(\d+)$/.exec(prefix)?.[1] ?? 0);
 }
 
+/** What the files of a checkpoint end in, behind its prefix. */
+const fileEnding = /\.(index|meta|data-\d{5}-of-\d{5})$/;
+
 /**
- * Resolves what --checkpoint_path was given: a folder stands for its latest checkpoint.
+ * Resolves what --checkpoint_path was given: a folder, or the file `checkpoint` in it, stands for its
+ * latest checkpoint, one of the files of a checkpoint for the whole.
  *
  * @returns  the checkpoint's prefix
  * @throws UserError  when there is none
  */
 export async function resolveCheckpoint(path: string): Promise<string> {
-  if (isV2(path) || isV1(path)) return path;
-  const latest = await latestCheckpoint(path);
+  const prefix = path.replace(fileEnding, '');
+  const isState = basename(path) === stateFile && isV1(path);
+  if (!isState && (isV2(prefix) || isV1(prefix))) return prefix;
+  const latest = await latestCheckpoint(isState ? dirname(path) : path);
   if (latest !== undefined) return latest;
+  if (prefix !== path && existsSync(path)) {
+    throw new UserError(
+      `--checkpoint_path: ${path} is a part of a checkpoint without ${prefix}.index; expected all files of it.`,
+    );
+  }
   throw new UserError(
     `--checkpoint_path: got "${path}"; expected a folder with a checkpoint, or a prefix such as ${join(path, 'model.ckpt-100')}.`,
   );
