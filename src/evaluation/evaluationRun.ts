@@ -17,7 +17,12 @@ import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { Classifier } from '../inference/classifier.ts';
 import { withKnownClasses } from '../input/knownClasses.ts';
-import { imageSideOf, networkInput, recordedVocabulary } from '../input/networkInput.ts';
+import {
+  imageSideOf,
+  networkInput,
+  preprocessingNameOf,
+  recordedVocabulary,
+} from '../input/networkInput.ts';
 import { tellOfOtherItems } from '../input/runData.ts';
 import { type DataOptions, decodedChannels, loadSplit, recordSkipped } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
@@ -119,7 +124,7 @@ async function prepare(
   cleanup: Cleanup,
 ): Promise<Evaluator> {
   const network = await loadNetwork(options.model_name);
-  const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
+  const preprocessingName = preprocessingNameOf(network, options);
   const imageSize = options.eval_image_size ?? options.train_image_size;
   const side = imageSideOf(network, imageSize);
   // A split that is all grey is evaluated in colour by a network that was trained in colour.

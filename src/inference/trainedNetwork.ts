@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { withKnownClasses } from '../input/knownClasses.ts';
+import { imageSideOf, preprocessingNameOf } from '../input/networkInput.ts';
 import { type DataOptions, decodedChannels, loadSplit } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { ImageNetwork } from '../nets/network.ts';
@@ -56,9 +57,9 @@ export async function findTrainedNetwork(
       `--model_name: ${networkTitle(options.model_name)} takes texts; expected a network of images.`,
     );
   }
-  const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
+  const preprocessingName = preprocessingNameOf(network, options);
   const preprocessing = getPreprocessing(preprocessingName);
-  const side = options.eval_image_size ?? options.train_image_size ?? network.defaultImageSize;
+  const side = imageSideOf(network, options.eval_image_size ?? options.train_image_size);
   const folder = dirname(checkpoint);
   const record = await readRunRecord(folder);
   if (record === undefined && !namesData) {

@@ -4,7 +4,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
-import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
+import { networkInput, preprocessingNameOf, recordedVocabulary } from '../input/networkInput.ts';
 import { loadRunData } from '../input/runData.ts';
 import type { TrainingDataOptions } from '../input/trainingData.ts';
 import { initialValues } from '../model/initialValues.ts';
@@ -89,7 +89,7 @@ export async function runVerification(options: VerificationOptions): Promise<boo
       `${networkTitle(options.model_name)} ${checkpoint === undefined ? 'with its initial weights' : `of ${checkpoint}`}, ` +
         `${numBatches} × ${batchSize} items of ${dataset.name} ${dataset.split}, as in the training; ${engine.name}\n\n`,
     );
-    const preprocessing = options.preprocessing_name ?? network.preprocessingName;
+    const preprocessing = preprocessingNameOf(network, options);
     const batches = batchesOf(dataset, preprocessing, input, options);
     const verification = await verify(graph, session, batches, numBatches);
     const { checks } = verification;
