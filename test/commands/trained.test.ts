@@ -243,6 +243,28 @@ test('predict names the most probable classes of each file, and those it cannot 
   assert.match(stderr, /\/nowhere\.png: cannot be read/);
 });
 
+test('with --on_bad_item=skip what cannot be classified is named, counted and left out', async () => {
+  const folder = temporaryFolder();
+  copyFileSync(files[0]!, join(folder, 'b.png'));
+  writeFileSync(join(folder, 'a.jpg'), '');
+  mkdirSync(join(folder, 'c.png'));
+  const empty = temporaryFolder();
+  const [left, none] = await Promise.all([
+    predict('--on_bad_item=skip', folder, empty, '/nowhere.png'),
+    predict('--on_bad_item=skip', join(folder, 'a.jpg')),
+  ]);
+  assert.equal(left.code, 0, left.stderr);
+  assert.match(left.stdout, /^\S+b\.png: [^\n]+\n$/);
+  const lines = left.stderr.trimEnd().split('\n');
+  assert.equal(lines.length, 4, left.stderr);
+  assert.match(lines[0]!, /^losslens: .*: found no images; expected files that end in png/);
+  assert.match(lines[1]!, /^losslens: .*a\.jpg: cannot be decoded/);
+  assert.match(lines[2]!, /^losslens: \/nowhere\.png: cannot be read/);
+  assert.equal(lines[3], 'left out 3 of 4 files');
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /\ncould not classify 1 of 1 files\n$/);
+});
+
 test('what TensorFlow computes with the exported model is what predict says', {
   skip: skipWithoutPython('tensorflow', 'numpy'),
 }, async () => {
