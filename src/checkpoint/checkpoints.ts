@@ -86,6 +86,11 @@ export function stepOfCheckpoint(prefix: string): number {
 /** What the files of a checkpoint end in, behind its prefix. */
 const fileEnding = /\.(index|meta|data-\d{5}-of-\d{5})$/;
 
+/** Whether a path is that of one checkpoint, its prefix or a file of it, and not of a folder. */
+export function isCheckpoint(path: string): boolean {
+  return isV2(path.replace(fileEnding, '')) || isV1(path);
+}
+
 /**
  * Resolves what --checkpoint_path was given: a folder, or the file `checkpoint` in it, stands for its
  * latest checkpoint, one of the files of a checkpoint for the whole.

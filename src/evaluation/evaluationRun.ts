@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { applyLabelsFile } from '../../datasets/labels/labelsFile.ts';
 import {
+  isCheckpoint,
   latestCheckpoint,
   listCheckpoints,
   resolveCheckpoint,
@@ -13,6 +14,7 @@ import { Cleanup } from '../cleanup.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { UsageError } from '../errors.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { Classifier } from '../inference/classifier.ts';
@@ -75,7 +77,11 @@ interface Evaluator {
   readonly signal: AbortSignal;
 }
 
-/** Waits until there is a checkpoint, or the signal is aborted. */
+/**
+ * Waits until there is a checkpoint in a folder, or the signal is aborted.
+ *
+ * @throws UsageError  when a checkpoint is given in place of a folder
+ */
 export async function waitForCheckpoint(
   {
     checkpoint_path,
@@ -83,6 +89,11 @@ export async function waitForCheckpoint(
   }: Pick<EvaluationOptions, 'checkpoint_path' | 'watch_interval_secs'>,
   signal: AbortSignal,
 ): Promise<void> {
+  if (isCheckpoint(checkpoint_path)) {
+    throw new UsageError(
+      `--watch: looks for new checkpoints in a folder, but --checkpoint_path=${checkpoint_path} is one; name its folder, or leave --watch out.`,
+    );
+  }
   let isToldOf = false;
   while (!signal.aborted && (await latestCheckpoint(checkpoint_path)) === undefined) {
     if (!isToldOf) process.stderr.write(`waiting for a checkpoint in ${checkpoint_path}\n`);

@@ -126,10 +126,19 @@ class Failures {
   }
 }
 
+/** Whether a path leads to a folder; what cannot be looked at is named when it is read. */
+function isFolderAt(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
 /** The files, and in place of folders the images in them. */
 function imageFiles(paths: readonly string[], failures: Failures): string[] {
   return paths.flatMap((path) => {
-    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+    if (!isFolderAt(path)) return [path];
     try {
       return imagesOfFolder(path);
     } catch (error) {

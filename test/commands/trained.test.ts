@@ -195,6 +195,17 @@ test('--watch evaluates what appears, and goes on where it left off', async () =
   assert.deepEqual(steps(second.stdout), [30]);
 });
 
+test('--watch needs a folder to look at', async () => {
+  for (const path of [checkpoint, `${checkpoint}.index`]) {
+    const { code, stderr } = await evaluate('--watch', `--checkpoint_path=${path}`);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^losslens: --watch: looks for new checkpoints in a folder, but .* is one; /,
+    );
+  }
+});
+
 test('SIGTERM ends an evaluation after its step, with its exit code and without a result', async () => {
   const folder = join(temporaryFolder(), 'terminated');
   const [child, ended] = startLosslens([
