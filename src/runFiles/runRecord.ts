@@ -173,5 +173,6 @@ export async function readRunRecord(folder: string): Promise<RunRecord | undefin
   for (const part of ['flags', 'precision', 'dataset'] as const) {
     if (!(record?.[part] instanceof Object)) throw damage(`it has no "${part}"`);
   }
+  if (!Array.isArray(record!.dataset.classes)) throw damage('it has no "dataset.classes"');
   return record!;
 }

@@ -269,7 +269,7 @@ test('with --on_bad_item=skip what cannot be classified is named, counted and le
   const lines = left.stderr.trimEnd().split('\n');
   assert.equal(lines.length, 4, left.stderr);
   assert.match(lines[0]!, /^losslens: .*: found no images; expected files that end in png/);
-  assert.match(lines[1]!, /^losslens: .*a\.jpg: cannot be decoded/);
+  assert.match(lines[1]!, /^losslens: .*a\.jpg: is empty/);
   assert.match(lines[2]!, /^losslens: \/nowhere\.png: cannot be read/);
   assert.equal(lines[3], 'left out 3 of 4 files');
   assert.equal(none.code, 1);

@@ -25,6 +25,7 @@ const options: PeriodicEvaluationOptions = {
   validation_seed: 0,
   on_bad_item: 'fail',
   max_data_memory_mb: 1,
+  max_image_megapixels: 100,
   num_readers: 1,
   moving_average_decay: undefined,
 };
