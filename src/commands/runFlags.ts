@@ -2,6 +2,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
+import type { OwnLabels } from '../input/runData.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { networkModuleSha256, type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { expectEffects } from './flagEffects.ts';
@@ -41,6 +42,9 @@ export function runFolder(checkpointPath: string): string {
   return isFolder ? checkpointPath : dirname(checkpointPath);
 }
 
+/** The flags of a run, and of its labels what they leave out, because other data are named. */
+export type RunFlags = TrainFlags & { readonly ownLabels: OwnLabels };
+
 const allDefaults: Readonly<Record<string, unknown>> = Object.fromEntries(
   Object.values(trainFlags).flatMap((group) =>
     Object.entries(group).map(([name, { defaultValue }]) => [name, defaultValue]),
@@ -65,6 +69,17 @@ function isOtherData(
   const isOther = (name: string) => given[name] !== undefined && given[name] !== recorded?.[name];
   if (isOther('dataset_name') || isOther('dataset_split_name')) return true;
   return isOther('dataset_dir') && place(given['dataset_dir']) !== place(recorded?.['dataset_dir']);
+}
+
+/** Label noise and corrected labels of a run, where the command line does not name others. */
+function ownLabelsOf(
+  recorded: RunRecord['flags'] | undefined,
+  given: Readonly<Record<string, unknown>>,
+): OwnLabels {
+  const names = ['labels_file', 'label_noise'].filter(
+    (name) => recorded?.[name] && given[name] === undefined,
+  );
+  return Object.fromEntries(names.map((name) => [name, recorded?.[name]]));
 }
 
 /** @throws UserError  when data that a run names, and the command line does not, are gone */
@@ -120,7 +135,7 @@ export async function tellOfOtherModule(
  * All flags of a run: the given ones, else those of its `run.json`, else the defaults of train.
  *
  * Label noise and corrected labels belong to the data that the run was trained on: for other data
- * they are left out.
+ * they are left out, and `ownLabels` holds them.
  *
  * @param folder     of the run, which need not hold a `run.json`; undefined for no run
  * @param given      flags of the command line, undefined where they were left out
@@ -133,7 +148,7 @@ export async function resolveRunFlags(
   folder: string | undefined,
   given: Partial<FlagValues<typeof ofRunFlags>>,
   readsData = true,
-): Promise<TrainFlags> {
+): Promise<RunFlags> {
   const record = folder === undefined ? undefined : await readRunRecord(folder);
   if (folder !== undefined && record !== undefined) {
     expectNamedModule(folder, given.model_name, record);
@@ -142,12 +157,14 @@ export async function resolveRunFlags(
   const named = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   );
-  const ofOtherData: Readonly<Record<string, unknown>> = isOtherData(named, record?.flags)
+  const isOther = isOtherData(named, record?.flags);
+  const ownLabels = isOther ? ownLabelsOf(record?.flags, named) : {};
+  const ofOtherData: Readonly<Record<string, unknown>> = isOther
     ? { label_noise: 0, labels_file: undefined }
     : {};
   const ofRun = { ...record?.flags, ...ofOtherData };
   if (readsData && folder !== undefined) expectInPlace(folder, named, ofRun);
   const flags = { ...allDefaults, ...ofRun, ...named } as TrainFlags;
   await expectEffects(dataFlagEffects, flags, (name) => named[name] !== undefined);
-  return flags;
+  return { ...flags, ownLabels };
 }

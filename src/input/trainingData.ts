@@ -88,7 +88,7 @@ export async function recordTrainingData(
   const { dataset, plantedErrors, labelChanges } = data;
   await recordSkipped(trainDir, data);
   if (labelsFile !== undefined) {
-    await appendLabelChanges(trainDir, labelsFile, labelChanges, dataset.classNames);
+    await appendLabelChanges(trainDir, labelsFile, labelChanges);
     const dropped = labelChanges.filter(({ label }) => label === null).length;
     process.stderr.write(
       `${labelsFile}: changes ${labelChanges.length - dropped} labels, drops ${dropped} of ${dataset.size} items\n`,

@@ -5,8 +5,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
-import { loadRunData } from '../input/runData.ts';
-import type { TrainingDataOptions } from '../input/trainingData.ts';
+import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import type { MonitoredLayer } from '../insitu/contributionMaps.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { valueText } from '../views/draw/numberText.ts';
@@ -15,7 +14,7 @@ import { type Inspected, Inspector } from './inspector.ts';
 import { layersOfRun } from './layersOfRun.ts';
 
 /** What is inspected: the flags of `losslens inspect`. */
-export interface InspectionOptions extends TrainingDataOptions {
+export interface InspectionOptions extends RunDataOptions {
   readonly use_grayscale: boolean;
   readonly max_sequence_length: number | undefined;
   readonly hs: string | undefined;

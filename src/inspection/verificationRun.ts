@@ -5,8 +5,7 @@ import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { networkInput, preprocessingNameOf, recordedVocabulary } from '../input/networkInput.ts';
-import { loadRunData } from '../input/runData.ts';
-import type { TrainingDataOptions } from '../input/trainingData.ts';
+import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { initialValues } from '../model/initialValues.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
@@ -19,7 +18,7 @@ import { buildVerificationGraph, type Feeds } from './verificationGraph.ts';
 import { checksText, mixedText, verdict } from './verificationReport.ts';
 
 /** What is verified: the flags of `losslens verify`. */
-export interface VerificationOptions extends TrainingDataOptions {
+export interface VerificationOptions extends RunDataOptions {
   readonly use_grayscale: boolean;
   readonly max_sequence_length: number | undefined;
   readonly hs: string | undefined;
