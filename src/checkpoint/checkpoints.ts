@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { reasonOf, UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -33,7 +33,7 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   let state: CheckpointState;
   try {
@@ -175,7 +175,7 @@ export async function saveCheckpoint(
   } catch (error) {
     // On a full disk what is half-written would keep it full.
     await removeLeftovers(folder).catch(() => {});
-    throw new UserError(`${prefix}: cannot be saved (${(error as Error).message}).`);
+    throw new UserError(`${prefix}: cannot be saved (${reasonOf(error)}).`);
   }
 }
 

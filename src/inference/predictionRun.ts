@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { imageExtensions, isImageFile } from '../../datasets/images/imageFiles.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
-import { UserError } from '../errors.ts';
+import { UserError, unreadable } from '../errors.ts';
 import { withChannels } from '../preprocessing/channels.ts';
 import { imageInput } from '../preprocessing/itemInput.ts';
 import { Classifier } from './classifier.ts';
@@ -38,7 +38,7 @@ function imagesOfFolder(folder: string): string[] {
   try {
     entries = readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    throw new UserError(`${folder}: cannot be read as a folder (${(error as Error).message}).`);
+    throw unreadable(folder, error);
   }
   const names = entries.filter((entry) => !entry.isDirectory() && isImageFile(entry.name));
   if (names.length === 0) {
@@ -58,7 +58,7 @@ async function readImage(
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   const { decodeImage } = await import('../../datasets/images/decodeImage.ts');
   const size = preprocessing.decodedSize(imageShape[0]);

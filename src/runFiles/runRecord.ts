@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Precision } from '../engines/precision.ts';
-import { UserError } from '../errors.ts';
+import { UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { packageRoot } from '../packageRoot.ts';
@@ -99,7 +99,7 @@ export async function networkModuleSha256(modelName: unknown): Promise<string | 
       .update(await readFile(modelName))
       .digest('hex');
   } catch (error) {
-    throw new UserError(`--model_name: ${modelName} cannot be read (${(error as Error).message}).`);
+    throw unreadable(modelName, error, { flag: '--model_name' });
   }
 }
 
@@ -160,7 +160,7 @@ export async function readRunRecord(folder: string): Promise<RunRecord | undefin
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
       return undefined;
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   const damage = (what: string) =>
     new UserError(`${path}: is no record of a run (${what}). Delete it to do without.`);
