@@ -28,18 +28,23 @@ export class WriteError extends UserError {
   override readonly name = 'WriteError';
 }
 
+/** Where the system's own words lead astray, in better ones. */
+const reasons: Readonly<Record<string, string>> = {
+  EISDIR: 'it is a folder',
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'it is no folder, or a part of its path is none',
+};
+
+/** Why a file cannot be read or written, in words: "permission denied" for EACCES. */
+export function reasonOf(error: unknown): string {
+  const { code = '', errno = 0, message } = error as NodeJS.ErrnoException;
+  return reasons[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
+}
+
 /** What a user is told when a file cannot be written. */
 export function writeError(path: string, error: unknown): UserError {
   if (error instanceof UserError) return error;
-  return new WriteError(`${path}: cannot be written to (${(error as Error).message}).`);
-}
-
-/** What the system says, in words: "permission denied" for EACCES. */
-function reasonOf(error: unknown): string {
-  const { code, errno, message } = error as NodeJS.ErrnoException;
-  if (code === 'EISDIR') return 'it is a folder';
-  if (code === 'ENOENT') return 'no such file or folder';
-  return getSystemErrorMap().get(errno ?? 0)?.[1] ?? message;
+  return new WriteError(`${path}: cannot be written to (${reasonOf(error)}).`);
 }
 
 /** What a message says of a file that cannot be read, beside its path and the reason. */

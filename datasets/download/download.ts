@@ -2,7 +2,7 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { extract } from 'tar';
-import { UserError } from '../../src/errors.ts';
+import { reasonOf, UserError } from '../../src/errors.ts';
 import { downloadFile, type ExpectedFile, isComplete } from './downloadFile.ts';
 
 /** Whose files can be downloaded. */
@@ -110,7 +110,7 @@ export async function downloadDataset(
   try {
     await mkdir(folder, { recursive: true });
   } catch (error) {
-    throw new UserError(`${folder}: cannot be made (${(error as Error).message}).`);
+    throw new UserError(`${folder}: cannot be made (${reasonOf(error)}).`);
   }
   if (unpacked !== undefined) {
     const isThere = await stat(join(folder, unpacked.folder)).catch(() => null);

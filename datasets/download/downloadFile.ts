@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
-import { UserError } from '../../src/errors.ts';
+import { UserError, writeError } from '../../src/errors.ts';
 
 /** A file as it has to be. */
 export interface ExpectedFile {
@@ -107,7 +107,7 @@ async function appendFrom(url: string, part: string, options: DownloadOptions): 
     const { code, syscall } = error as NodeJS.ErrnoException;
     // A full disk or a folder that cannot be written to is no fault of the address.
     if (code !== undefined && (syscall === 'open' || syscall === 'write')) {
-      throw new UserError(`${part}: cannot be written (${(error as Error).message}).`);
+      throw writeError(part, error);
     }
     // A connection that breaks off leaves what it gave; one that never was leaves nothing.
     if (file === undefined) throw new AddressError(reasonOf(error));

@@ -1,7 +1,7 @@
 /** CIFAR-10 (Krizhevsky 2009) in its binary form and in its form for Python. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../../src/errors.ts';
+import { UserError, unreadable } from '../../src/errors.ts';
 import { type InMemoryDataset, inMemory } from '../inMemory.ts';
 import { PickleError, readPickle } from './pickle.ts';
 
@@ -141,7 +141,7 @@ export async function loadCifar10(
   const read: Batch[] = [];
   for (const path of paths) {
     const bytes = await readFile(path).catch((error: Error) => {
-      throw new UserError(`${path}: cannot be read (${error.message}).`);
+      throw unreadable(path, error);
     });
     read.push(form.read(path, bytes));
   }

@@ -2,7 +2,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../../src/errors.ts';
+import { unreadable } from '../../src/errors.ts';
 import { isImageFile } from '../images/imageFiles.ts';
 
 /** One folder and what lies in it; names that begin with a dot are left out. */
@@ -26,7 +26,7 @@ async function list(folder: string): Promise<Dirent[]> {
   try {
     return await readdir(folder, { withFileTypes: true });
   } catch (error) {
-    throw new UserError(`${folder}: cannot be read as a folder (${(error as Error).message}).`);
+    throw unreadable(folder, error);
   }
 }
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { UserError } from '../../src/errors.ts';
+import { UserError, unreadable } from '../../src/errors.ts';
 
 import { type InMemoryDataset, inMemory } from '../inMemory.ts';
 
@@ -33,7 +33,7 @@ async function readIdx(folder: string, name: string): Promise<{ path: string; by
       bytes = await readFile(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
-      throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+      throw unreadable(path, error);
     }
     if (!path.endsWith('.gz')) return { path, bytes };
     try {

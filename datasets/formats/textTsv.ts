@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../../src/errors.ts';
+import { UserError, unreadable } from '../../src/errors.ts';
 import type { TextDataset } from '../dataset.ts';
 import { classNamesFile, labelsByName, readClassNames } from '../labels/classNames.ts';
 import { inMemoryTexts } from '../texts.ts';
@@ -44,7 +44,7 @@ async function* readLines(path: string): AsyncGenerator<Buffer[], void, undefine
       yield lines;
     }
   } catch (error) {
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   if (rest.length > 0) yield [rest];
 }
@@ -139,7 +139,7 @@ export async function textTsvSplits(folder: string): Promise<string[]> {
   try {
     files = await readdir(folder);
   } catch (error) {
-    throw new UserError(`--dataset_dir: cannot read "${folder}" (${(error as Error).message}).`);
+    throw unreadable(folder, error, { flag: '--dataset_dir' });
   }
   const splits = files
     .filter((file) => file.endsWith(extension) && !file.startsWith('.'))

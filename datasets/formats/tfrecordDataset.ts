@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { UserError } from '../../src/errors.ts';
+import { UserError, unreadable } from '../../src/errors.ts';
 import { readRecords } from '../../src/files/recordReader.ts';
 import { type EncodedSplit, encodedImages } from '../images/encodedImages.ts';
 import { decodeExample, type ExampleImage } from './example.ts';
@@ -48,7 +48,7 @@ export async function findTfrecords(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, { shards: number; files: string[] }>();
   const entries = await readdir(folder).catch((error: Error) => {
-    throw new UserError(`${folder}: cannot be read as a folder (${error.message}).`);
+    throw unreadable(folder, error);
   });
   for (const file of entries.sort()) {
     const [, , split, , shards] = filePattern.exec(file) ?? [];
@@ -151,7 +151,7 @@ async function listFiles(
   let checkedBytes = 0;
   for (const path of paths) {
     const state = await fileState(path).catch((error: Error) => {
-      throw new UserError(`${path}: cannot be read (${error.message}).`);
+      throw unreadable(path, error);
     });
     const known = index.get(state.key);
     if (known === undefined) checkedBytes += state.size;

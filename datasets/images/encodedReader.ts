@@ -1,6 +1,6 @@
 /** Reads images as their files have them, and decodes them. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
-import { UserError } from '../../src/errors.ts';
+import { UserError, unreadable } from '../../src/errors.ts';
 import type { Image, ImageReader } from '../dataset.ts';
 import type { EncodedStore } from '../imageStore.ts';
 import { cached, keep } from './decodedCache.ts';
@@ -43,7 +43,7 @@ export class EncodedReader implements ImageReader {
       if (bytes.length === 0) return readFileSync(textAt(files, index));
       bytesRead = readSync(this.#open(index), bytes, 0, bytes.length, start);
     } catch (error) {
-      throw new UserError(`${textAt(files, index)}: cannot be read (${(error as Error).message}).`);
+      throw unreadable(textAt(files, index), error);
     }
     if (bytesRead < bytes.length) {
       throw new UserError(

@@ -1,7 +1,7 @@
 /** Class names in `labels.txt`, as TF-Slim has them: a line `label:name` for each class. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../../src/errors.ts';
+import { UserError, unreadable } from '../../src/errors.ts';
 
 /** Beside the data of a data set. */
 export const classNamesFile = 'labels.txt';
@@ -25,7 +25,7 @@ export async function readClassNames(folder: string): Promise<readonly string[] 
     content = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   const names = new Map<number, string>();
   for (const [i, line] of content

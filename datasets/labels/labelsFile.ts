@@ -11,9 +11,10 @@ const knownDecisions = ['keep', 'relabel', 'drop', ''] as const;
 /** What a labels file says of one item. */
 export interface LabelDecision {
   readonly itemIndex: number;
-  readonly labelBefore: number;
-  /** null when the item is dropped: it is not to be trained on. */
-  readonly label: number | null;
+  /** Name of the class that the data give it. */
+  readonly labelBefore: string;
+  /** Name of its class; null when the item is dropped: it is not to be trained on. */
+  readonly label: string | null;
   /** The whole row by column, for the record: who reviewed it may have noted why and when. */
   readonly row: Readonly<Record<string, string>>;
 }
@@ -90,7 +91,7 @@ export async function applyLabelsFile<D extends Dataset>(
         `${where}: got decision "${decision}"; expected keep, relabel, drop or nothing.`,
       );
     }
-    const labelBefore = labels[itemIndex]!;
+    const labelBefore = dataset.classNames[labels[itemIndex]!]!;
     if (decision === 'drop') {
       decisions.push({ itemIndex, labelBefore, label: null, row });
       continue;
@@ -115,7 +116,7 @@ export async function applyLabelsFile<D extends Dataset>(
       );
     }
     labels[itemIndex] = label;
-    decisions.push({ itemIndex, labelBefore, label, row });
+    decisions.push({ itemIndex, labelBefore, label: dataset.classNames[label]!, row });
   }
   const dropped = new Set(decisions.filter(({ label }) => label === null).map((d) => d.itemIndex));
   const items = dataset.items.filter((itemIndex) => !dropped.has(itemIndex));

@@ -1,6 +1,6 @@
 /** Reads TensorFlow's checkpoint format V1, in which TF-Slim's models of 2016 are published: one file. */
 import { readFile } from 'node:fs/promises';
-import { UserError } from '../errors.ts';
+import { UserError, unreadable } from '../errors.ts';
 import type { SavedTensorSlices } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import { encodeSliceKey } from './sliceKey.ts';
@@ -26,7 +26,7 @@ export async function openCheckpointV1(path: string): Promise<TensorBundle> {
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   const table = decodeTable(path, bytes);
   const decode = (key: string): SavedTensorSlices => {

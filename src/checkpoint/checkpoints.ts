@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { reasonOf, UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -33,7 +33,7 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   let state: CheckpointState;
   try {
@@ -83,16 +83,32 @@ export function stepOfCheckpoint(prefix: string): number {
   return Number(/-(\d+)$/.exec(prefix)?.[1] ?? 0);
 }
 
+/** What the files of a checkpoint end in, behind its prefix. */
+const fileEnding = /\.(index|meta|data-\d{5}-of-\d{5})$/;
+
+/** Whether a path is that of one checkpoint, its prefix or a file of it, and not of a folder. */
+export function isCheckpoint(path: string): boolean {
+  return isV2(path.replace(fileEnding, '')) || isV1(path);
+}
+
 /**
- * Resolves what --checkpoint_path was given: a folder stands for its latest checkpoint.
+ * Resolves what --checkpoint_path was given: a folder, or the file `checkpoint` in it, stands for its
+ * latest checkpoint, one of the files of a checkpoint for the whole.
  *
  * @returns  the checkpoint's prefix
  * @throws UserError  when there is none
  */
 export async function resolveCheckpoint(path: string): Promise<string> {
-  if (isV2(path) || isV1(path)) return path;
-  const latest = await latestCheckpoint(path);
+  const prefix = path.replace(fileEnding, '');
+  const isState = basename(path) === stateFile && isV1(path);
+  if (!isState && (isV2(prefix) || isV1(prefix))) return prefix;
+  const latest = await latestCheckpoint(isState ? dirname(path) : path);
   if (latest !== undefined) return latest;
+  if (prefix !== path && existsSync(path)) {
+    throw new UserError(
+      `--checkpoint_path: ${path} is a part of a checkpoint without ${prefix}.index; expected all files of it.`,
+    );
+  }
   throw new UserError(
     `--checkpoint_path: got "${path}"; expected a folder with a checkpoint, or a prefix such as ${join(path, 'model.ckpt-100')}.`,
   );
@@ -159,7 +175,7 @@ export async function saveCheckpoint(
   } catch (error) {
     // On a full disk what is half-written would keep it full.
     await removeLeftovers(folder).catch(() => {});
-    throw new UserError(`${prefix}: cannot be saved (${(error as Error).message}).`);
+    throw new UserError(`${prefix}: cannot be saved (${reasonOf(error)}).`);
   }
 }
 

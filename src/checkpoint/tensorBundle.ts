@@ -1,6 +1,6 @@
 /** TensorFlow's checkpoint format V2, the "tensor bundle": PREFIX.index and PREFIX.data-0000i-of-0000n. */
 import { open, readFile } from 'node:fs/promises';
-import { UserError } from '../errors.ts';
+import { UserError, unreadable } from '../errors.ts';
 import { maskedCrc32c } from '../files/crc32c.ts';
 import type {
   BundleEntryProto,
@@ -130,7 +130,7 @@ async function readIndex(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
 }
 
@@ -222,7 +222,7 @@ async function readBytes(
   try {
     file = await open(path, 'r');
   } catch (error) {
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   // Own memory at offset 0: typed arrays need their elements aligned.
   let bytes: Uint8Array<ArrayBuffer>;

@@ -1,6 +1,6 @@
 /** `losslens evaluate`: how good a checkpoint is on a split. */
 import { Command } from 'commander';
-import { interruptSignal } from '../console/interrupt.ts';
+import { interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
 import {
   type EvaluationOptions,
   runEvaluation,
@@ -39,7 +39,10 @@ const evaluateFlags = {
       'any value: evaluate the moving averages of the variables in their place',
       { min: 0, max: 1 },
     ),
-    watch: boolean(false, 'evaluate each checkpoint that appears in the folder, until Ctrl-C'),
+    watch: boolean(
+      false,
+      'evaluate each checkpoint that appears in the folder, until it is interrupted',
+    ),
     watch_interval_secs: real(10, 'seconds between looks at the folder', { min: 0.1 }),
     quantize: unsupported(boolean(false, ''), 'quantised networks are not built'),
   },
@@ -54,9 +57,6 @@ const evaluateFlags = {
     master: unsupported(text('', ''), 'losslens evaluates in one process on one device'),
   },
 };
-
-/** 128 + SIGINT, as shells have it, for an evaluation that did not come to its end. */
-const interruptedExitCode = 130;
 
 type EvaluateFlags = FlagValues<typeof evaluateFlags>;
 
@@ -82,16 +82,17 @@ export function evaluateCommand(): Command {
   );
   withEffects(command, evaluateEffects);
   return addFlags(command, evaluateFlags).action(async (flags: EvaluateFlags) => {
-    const { signal, release } = interruptSignal(() => {});
+    const { signal, release } = interruptSignal((name) =>
+      process.stderr.write(`${name}: stopping after this step; once more ends it at once\n`),
+    );
     try {
       if (flags.watch) await waitForCheckpoint(flags, signal);
-      if (signal.aborted) return;
-      await runEvaluation(await resolveOptions(flags), signal);
+      if (!signal.aborted) await runEvaluation(await resolveOptions(flags), signal);
     } catch (error) {
       if (!signal.aborted) throw error;
-      process.exitCode = interruptedExitCode;
     } finally {
       release();
     }
+    if (signal.aborted) process.exitCode = interruptedExitCode(signal);
   });
 }

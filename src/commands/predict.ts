@@ -1,7 +1,7 @@
 /** `losslens predict`: classifies image files. */
 import { Command } from 'commander';
 import { predictFiles } from '../inference/predictionRun.ts';
-import { addFlags, boolean, type FlagValues, integer } from './flags.ts';
+import { addFlags, boolean, choice, type FlagValues, integer } from './flags.ts';
 import { resolveTrainedNetwork, trainedNetworkFlags } from './trainedNetworkFlags.ts';
 import { engineFlags } from './trainFlags.ts';
 
@@ -10,6 +10,13 @@ const predictFlags = {
   Output: {
     top_k: integer(5, 'classes that are named for each image, the most probable first', { min: 1 }),
     json: boolean(false, 'print one line of JSON for each image'),
+  },
+  Files: {
+    on_bad_item: choice(
+      ['fail', 'skip'] as const,
+      'fail',
+      'a file that cannot be read makes the exit code 1, or is left out; the others are classified in either case',
+    ),
   },
   Engine: {
     batch_size: integer(32, 'images per step', { min: 1 }),

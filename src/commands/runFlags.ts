@@ -1,7 +1,10 @@
 /** The flags of a run, for commands that look at it: given ones, else its own from `run.json`. */
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { readRunFlags } from '../runFiles/runRecord.ts';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { UsageError, UserError } from '../errors.ts';
+import type { OwnLabels } from '../input/runData.ts';
+import { isNetworkFile } from '../nets/ownNetwork.ts';
+import { networkModuleSha256, type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { expectEffects } from './flagEffects.ts';
 import type { Flag, FlagGroups, FlagValues } from './flags.ts';
 import { dataFlagEffects } from './trainFlagEffects.ts';
@@ -39,37 +42,129 @@ export function runFolder(checkpointPath: string): string {
   return isFolder ? checkpointPath : dirname(checkpointPath);
 }
 
+/** The flags of a run, and of its labels what they leave out, because other data are named. */
+export type RunFlags = TrainFlags & { readonly ownLabels: OwnLabels };
+
 const allDefaults: Readonly<Record<string, unknown>> = Object.fromEntries(
   Object.values(trainFlags).flatMap((group) =>
     Object.entries(group).map(([name, { defaultValue }]) => [name, defaultValue]),
   ),
 );
 
+/** Where a path leads to, whatever way it is written; undefined for none. */
+function place(path: unknown): string | undefined {
+  if (typeof path !== 'string') return undefined;
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}
+
+/** Whether given flags name other data than a run has. */
+function isOtherData(
+  given: Readonly<Record<string, unknown>>,
+  recorded: RunRecord['flags'] | undefined,
+): boolean {
+  const isOther = (name: string) => given[name] !== undefined && given[name] !== recorded?.[name];
+  if (isOther('dataset_name') || isOther('dataset_split_name')) return true;
+  return isOther('dataset_dir') && place(given['dataset_dir']) !== place(recorded?.['dataset_dir']);
+}
+
+/** Label noise and corrected labels of a run, where the command line does not name others. */
+function ownLabelsOf(
+  recorded: RunRecord['flags'] | undefined,
+  given: Readonly<Record<string, unknown>>,
+): OwnLabels {
+  const names = ['labels_file', 'label_noise'].filter(
+    (name) => recorded?.[name] && given[name] === undefined,
+  );
+  return Object.fromEntries(names.map((name) => [name, recorded?.[name]]));
+}
+
+/** @throws UserError  when data that a run names, and the command line does not, are gone */
+function expectInPlace(
+  folder: string,
+  given: Readonly<Record<string, unknown>>,
+  ofRun: Readonly<Record<string, unknown>>,
+): void {
+  for (const name of ['dataset_dir', 'labels_file']) {
+    const path = ofRun[name];
+    if (given[name] !== undefined || typeof path !== 'string' || existsSync(path)) continue;
+    throw new UserError(
+      `--${name}: ${path}, which ${join(folder, 'run.json')} names, is not there any more; say with --${name}=PATH where it is now.`,
+    );
+  }
+}
+
+/**
+ * Keeps what a record says from being run as code: a module is imported where the command line names it.
+ *
+ * @throws UsageError  when it is left out and the run has one
+ */
+function expectNamedModule(folder: string, given: unknown, { flags }: RunRecord): void {
+  const own = flags['model_name'];
+  if (given !== undefined || typeof own !== 'string' || !isNetworkFile(own)) return;
+  throw new UsageError(
+    `--model_name: missing; the run in ${folder} was trained with a network of its own, ${own}. Give --model_name=${own} to run its code.`,
+  );
+}
+
+/**
+ * Says so when the module that --model_name names is not the one that a run was trained with.
+ *
+ * @param given   --model_name of the command line
+ * @param record  of the run; undefined for none
+ */
+export async function tellOfOtherModule(
+  folder: string,
+  given: string | undefined,
+  record: RunRecord | undefined,
+): Promise<void> {
+  const recorded = record?.moduleSha256;
+  // That there is no such file is said where it is imported.
+  if (recorded === undefined || given === undefined || !existsSync(given)) return;
+  const sha256 = await networkModuleSha256(given);
+  if (sha256 === undefined || sha256 === recorded) return;
+  process.stderr.write(
+    `${given} is not the module that the run in ${folder} was trained with: SHA-256 ${sha256.slice(0, 12)}…, then ${recorded.slice(0, 12)}…\n`,
+  );
+}
+
 /**
  * All flags of a run: the given ones, else those of its `run.json`, else the defaults of train.
  *
  * Label noise and corrected labels belong to the data that the run was trained on: for other data
- * they are left out.
+ * they are left out, and `ownLabels` holds them.
  *
- * @param folder  of the run, which need not hold a `run.json`; undefined for no run
- * @param given   flags of the command line, undefined where they were left out
- * @throws UserError  when run.json is damaged, or a flag is given in vain
+ * @param folder     of the run, which need not hold a `run.json`; undefined for no run
+ * @param given      flags of the command line, undefined where they were left out
+ * @param readsData  whether the data of the run are read
+ * @throws UserError  when run.json is damaged, or names data that are no longer there
+ * @throws UsageError  when the run's network is a module that the command line does not name, or a
+ *                     flag is given in vain
  */
 export async function resolveRunFlags(
   folder: string | undefined,
   given: Partial<FlagValues<typeof ofRunFlags>>,
-): Promise<TrainFlags> {
-  const recorded = folder === undefined ? undefined : await readRunFlags(folder);
+  readsData = true,
+): Promise<RunFlags> {
+  const record = folder === undefined ? undefined : await readRunRecord(folder);
+  if (folder !== undefined && record !== undefined) {
+    expectNamedModule(folder, given.model_name, record);
+    await tellOfOtherModule(folder, given.model_name, record);
+  }
   const named = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   );
-  const isOtherData = ['dataset_name', 'dataset_dir', 'dataset_split_name'].some(
-    (name) => named[name] !== undefined && named[name] !== recorded?.[name],
-  );
-  const ofOtherData: Readonly<Record<string, unknown>> = isOtherData
+  const isOther = isOtherData(named, record?.flags);
+  const ownLabels = isOther ? ownLabelsOf(record?.flags, named) : {};
+  const ofOtherData: Readonly<Record<string, unknown>> = isOther
     ? { label_noise: 0, labels_file: undefined }
     : {};
-  const flags = { ...allDefaults, ...recorded, ...ofOtherData, ...named } as TrainFlags;
+  const ofRun = { ...record?.flags, ...ofOtherData };
+  if (readsData && folder !== undefined) expectInPlace(folder, named, ofRun);
+  const flags = { ...allDefaults, ...ofRun, ...named } as TrainFlags;
   await expectEffects(dataFlagEffects, flags, (name) => named[name] !== undefined);
-  return flags;
+  return { ...flags, ownLabels };
 }

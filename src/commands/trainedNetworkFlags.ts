@@ -44,7 +44,7 @@ export async function resolveTrainedNetwork(
   flags: FlagValues<typeof trainedNetworkFlags>,
 ): Promise<TrainedNetwork> {
   const { checkpoint_path, eval_image_size, dataset_name, dataset_dir } = flags;
-  const run = await resolveRunFlags(runFolder(checkpoint_path), flags);
-  const isOtherData = dataset_name !== undefined || dataset_dir !== undefined;
-  return findTrainedNetwork({ ...run, checkpoint_path, eval_image_size }, isOtherData);
+  const namesData = dataset_name !== undefined || dataset_dir !== undefined;
+  const run = await resolveRunFlags(runFolder(checkpoint_path), flags, namesData);
+  return findTrainedNetwork({ ...run, checkpoint_path, eval_image_size }, namesData);
 }

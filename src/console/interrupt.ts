@@ -1,4 +1,5 @@
 /** Ends what takes long when its user asks for it. */
+import { constants } from 'node:os';
 
 /** Signals that ask a program to end: Ctrl-C, `kill`, and a terminal that goes away. */
 export const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -27,4 +28,9 @@ export function interruptSignal(onInterrupt: (name: NodeJS.Signals) => void): {
   };
   for (const name of endingSignals) process.on(name, abort);
   return { signal: controller.signal, release };
+}
+
+/** The exit code of what an abort signal of `interruptSignal` ended, as shells have it: 128 + its number. */
+export function interruptedExitCode({ reason }: AbortSignal): number {
+  return 128 + constants.signals[reason as NodeJS.Signals];
 }

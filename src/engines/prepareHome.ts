@@ -2,7 +2,7 @@
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
+import { reasonOf, UserError } from '../errors.ts';
 import { losslensHome } from './home.ts';
 
 /**
@@ -18,7 +18,7 @@ export async function prepareHome(bytes: number): Promise<void> {
     accessSync(home, constants.W_OK);
   } catch (error) {
     throw new UserError(
-      `engine install: cannot write into ${home} (${(error as Error).message}); expected a folder ` +
+      `engine install: cannot write into ${home} (${reasonOf(error)}); expected a folder ` +
         'of yours. Set LOSSLENS_HOME to one',
     );
   }

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { applyLabelsFile } from '../../datasets/labels/labelsFile.ts';
 import {
+  isCheckpoint,
   latestCheckpoint,
   listCheckpoints,
   resolveCheckpoint,
@@ -13,10 +14,18 @@ import { Cleanup } from '../cleanup.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { UsageError } from '../errors.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { Classifier } from '../inference/classifier.ts';
-import { imageSideOf, networkInput, recordedVocabulary } from '../input/networkInput.ts';
+import { withKnownClasses } from '../input/knownClasses.ts';
+import {
+  imageSideOf,
+  networkInput,
+  preprocessingNameOf,
+  recordedVocabulary,
+} from '../input/networkInput.ts';
+import { tellOfOtherItems } from '../input/runData.ts';
 import { type DataOptions, decodedChannels, loadSplit, recordSkipped } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
@@ -68,7 +77,11 @@ interface Evaluator {
   readonly signal: AbortSignal;
 }
 
-/** Waits until there is a checkpoint, or the signal is aborted. */
+/**
+ * Waits until there is a checkpoint in a folder, or the signal is aborted.
+ *
+ * @throws UsageError  when a checkpoint is given in place of a folder
+ */
 export async function waitForCheckpoint(
   {
     checkpoint_path,
@@ -76,6 +89,11 @@ export async function waitForCheckpoint(
   }: Pick<EvaluationOptions, 'checkpoint_path' | 'watch_interval_secs'>,
   signal: AbortSignal,
 ): Promise<void> {
+  if (isCheckpoint(checkpoint_path)) {
+    throw new UsageError(
+      `--watch: looks for new checkpoints in a folder, but --checkpoint_path=${checkpoint_path} is one; name its folder, or leave --watch out.`,
+    );
+  }
   let isToldOf = false;
   while (!signal.aborted && (await latestCheckpoint(checkpoint_path)) === undefined) {
     if (!isToldOf) process.stderr.write(`waiting for a checkpoint in ${checkpoint_path}\n`);
@@ -117,7 +135,7 @@ async function prepare(
   cleanup: Cleanup,
 ): Promise<Evaluator> {
   const network = await loadNetwork(options.model_name);
-  const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
+  const preprocessingName = preprocessingNameOf(network, options);
   const imageSize = options.eval_image_size ?? options.train_image_size;
   const side = imageSideOf(network, imageSize);
   // A split that is all grey is evaluated in colour by a network that was trained in colour.
@@ -130,10 +148,13 @@ async function prepare(
     side,
     channels,
   );
-  const dataset =
+  const corrected =
     options.labels_file === undefined
       ? split.dataset
       : (await applyLabelsFile(split.dataset, options.labels_file, noteOnce)).dataset;
+  const dataset = record ? withKnownClasses(corrected, record.dataset.classes) : corrected;
+  // Planted wrong labels are trained on, but not evaluated.
+  if (record && !record.flags['label_noise']) tellOfOtherItems(dataset, record);
   const input = await networkInput(network, dataset, { ...options, imageSize }, () =>
     recordedVocabulary(checkpointFolder),
   );

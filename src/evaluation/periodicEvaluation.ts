@@ -4,9 +4,9 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { UnknownSplitError } from '../../datasets/unknownSplitError.ts';
 import type { Cleanup } from '../cleanup.ts';
 import type { Session } from '../engines/engine.ts';
-import { UsageError } from '../errors.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import { lockFolder } from '../files/folderLock.ts';
+import { withKnownClasses } from '../input/knownClasses.ts';
 import {
   type DataOptions,
   decodedChannels,
@@ -34,7 +34,7 @@ export interface PeriodicEvaluationOptions extends DataOptions {
  * Loads the split that --eval_interval_epochs evaluates.
  *
  * @param trained  what the network is trained on
- * @throws UserError  when the split cannot be read, or has other classes
+ * @throws UserError  when the split cannot be read, or has items of other classes
  */
 export async function loadEvaluationSplit(
   options: PeriodicEvaluationOptions,
@@ -50,14 +50,8 @@ export async function loadEvaluationSplit(
   ).catch((error: Error) => {
     throw error instanceof UnknownSplitError ? error.askedForBy('--eval_split_name') : error;
   });
-  const { classNames } = split.dataset;
-  const known = trained.classNames;
-  if (classNames.length !== known.length || classNames.some((name, i) => name !== known[i])) {
-    throw new UsageError(
-      `--eval_split_name: ${split.dataset.split} has the classes ${classNames.join(', ')}; the network is trained for ${known.join(', ')}. Name the classes of both in labels.txt.`,
-    );
-  }
-  return split;
+  const dataset = withKnownClasses(split.dataset, trained.classNames, '--eval_split_name');
+  return { ...split, dataset };
 }
 
 /** Evaluates the network in training on another split, now and then. */

@@ -2,7 +2,7 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { UserError, WriteError } from '../errors.ts';
+import { reasonOf, UserError, WriteError } from '../errors.ts';
 import { encodeRecord } from '../files/tfrecord.ts';
 import type { Event } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -143,7 +143,7 @@ export class EventWriter {
       return writer;
     } catch (error) {
       if (error instanceof UserError) throw error;
-      throw new UserError(`${folder}: cannot hold event files (${(error as Error).message}).`);
+      throw new UserError(`${folder}: cannot hold event files (${reasonOf(error)}).`);
     }
   }
 
@@ -254,14 +254,14 @@ export class EventWriter {
         written++;
         this.#fileBytes += length;
       }
-      this.#fail(error as Error, records.length - written);
+      this.#fail(error, records.length - written);
       // What is left of the record that the disk had no room for; a reader waits for its end.
       await this.#file.truncate(this.#fileBytes).catch(() => {});
     }
   }
 
-  #fail({ message }: Error, lostEvents: number): void {
-    const problem = `${this.path}: cannot be written to (${message}). What it holds is whole`;
+  #fail(error: unknown, lostEvents: number): void {
+    const problem = `${this.path}: cannot be written to (${reasonOf(error)}). What it holds is whole`;
     if (this.#onLost !== undefined) {
       this.#onLost(new WriteError(`${problem}.`), lostEvents);
       return;

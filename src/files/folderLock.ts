@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readFile, rename, rm, rmdir } from 'node:
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { UserError } from '../errors.ts';
+import { reasonOf, UserError } from '../errors.ts';
 import type { HeartbeatData } from './lockHeartbeat.ts';
 import { type Holder, isRunning, newHolder } from './lockHolder.ts';
 
@@ -192,7 +192,7 @@ export async function lockFolder(
   const cannotWrite = async (error: Error) => {
     await removeEmpty(folder, made);
     return new UserError(
-      `${flag}: cannot write to "${folder}" (${error.message}); expected a folder of one's own.`,
+      `${flag}: cannot write to "${folder}" (${reasonOf(error)}); expected a folder of one's own.`,
     );
   };
   let attempt: Awaited<ReturnType<typeof acquire>> | undefined;

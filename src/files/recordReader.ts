@@ -1,6 +1,6 @@
 /** Reads TFRecord files record by record, each checked. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { UserError } from '../errors.ts';
+import { UserError, unreadable } from '../errors.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import { recordOverheadBytes } from './tfrecord.ts';
 
@@ -41,7 +41,7 @@ export function* readRecords(path: string): Generator<TfRecord, void, undefined>
     descriptor = openSync(path, 'r');
     fileBytes = fstatSync(descriptor).size;
   } catch (error) {
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   const read = (offset: number, length: number): Buffer => {
     const bytes = Buffer.allocUnsafe(length);
@@ -49,7 +49,7 @@ export function* readRecords(path: string): Generator<TfRecord, void, undefined>
     try {
       bytesRead = readSync(descriptor, bytes, 0, length, offset);
     } catch (error) {
-      throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+      throw unreadable(path, error, { byte: offset });
     }
     if (bytesRead === length) return bytes;
     throw new UserError(`${path}, byte ${offset + bytesRead}: the file ends within a record.`);

@@ -11,7 +11,11 @@ export async function replaceFile(path: string, content: string): Promise<void> 
   await replaceFileByParts(path, [content]);
 }
 
-/** The same for a file that is made part by part, so that it need not fit into one string. */
+/**
+ * The same for a file that is made part by part, so that it need not fit into one string.
+ *
+ * @throws  what making the parts throws; then, too, what was there before stays
+ */
 export async function replaceFileByParts(
   path: string,
   parts: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
@@ -28,6 +32,7 @@ export async function replaceFileByParts(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
-    throw writeError(path, error);
+    // What makes the parts may fail too, which is no fault of the disk.
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : writeError(path, error);
   }
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { classNamesFile, formatClassNames } from '../../datasets/labels/classNames.ts';
-import { UserError } from '../errors.ts';
+import { reasonOf, UserError } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { freeze } from '../graph/freeze.ts';
 import { writeSavedModel } from '../graph/savedModel.ts';
@@ -62,8 +62,6 @@ export async function exportNetwork(
       },
     });
   } catch (error) {
-    throw new UserError(
-      `--export_dir: cannot write to "${export_dir}" (${(error as Error).message}).`,
-    );
+    throw new UserError(`--export_dir: cannot write to "${export_dir}" (${reasonOf(error)}).`);
   }
 }

@@ -1,11 +1,11 @@
 /** One run of `losslens predict`: classifies image files. */
-import { readdirSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { imageExtensions, isImageFile } from '../../datasets/images/imageFiles.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
-import { UserError } from '../errors.ts';
+import { UserError, unreadable } from '../errors.ts';
 import { withChannels } from '../preprocessing/channels.ts';
 import { imageInput } from '../preprocessing/itemInput.ts';
 import { Classifier } from './classifier.ts';
@@ -18,6 +18,8 @@ export interface PredictionOptions {
   /** Set to anything, the moving averages classify. */
   readonly moving_average_decay: number | undefined;
   readonly json: boolean;
+  /** Whether a file that cannot be classified is a failure, or left out; the others are in either case. */
+  readonly on_bad_item: 'fail' | 'skip';
   readonly engine: EngineChoice;
   readonly precision: PrecisionChoice;
 }
@@ -30,18 +32,21 @@ interface Prediction {
   readonly probability: number;
 }
 
-/** The files, and in place of folders the images in them in the order of their names. */
-function imageFiles(paths: readonly string[]): string[] {
-  return paths.flatMap((path) => {
-    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
-    const names = readdirSync(path).filter(isImageFile).sort();
-    if (names.length === 0) {
-      throw new UserError(
-        `${path}: found no images; expected files that end in ${imageExtensions.join(', ')}.`,
-      );
-    }
-    return names.map((name) => join(path, name));
-  });
+/** The images of a folder in the order of their names. @throws UserError when there are none */
+function imagesOfFolder(folder: string): string[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    throw unreadable(folder, error);
+  }
+  const names = entries.filter((entry) => !entry.isDirectory() && isImageFile(entry.name));
+  if (names.length === 0) {
+    throw new UserError(
+      `${folder}: found no images; expected files that end in ${imageExtensions.join(', ')}.`,
+    );
+  }
+  return names.map(({ name }) => join(folder, name)).sort();
 }
 
 /** One image as the network takes it, preprocessed as in evaluation. @throws UserError naming the file */
@@ -53,7 +58,7 @@ async function readImage(
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   const { decodeImage } = await import('../../datasets/images/decodeImage.ts');
   const size = preprocessing.decodedSize(imageShape[0]);
@@ -84,11 +89,71 @@ function predictionLine(file: string, predictions: readonly Prediction[], json: 
   return `${file}: ${classes.join(', ')}`;
 }
 
+/** A file with its image as the network takes it. */
+interface ReadFile {
+  readonly file: string;
+  readonly image: Float32Array;
+}
+
+/** Classifies what could be read of some files, and prints a line for each. */
+function classify(
+  classifier: Classifier,
+  { imageShape, classNames }: TrainedNetwork,
+  read: readonly ReadFile[],
+  { top_k, json }: PredictionOptions,
+): void {
+  if (read.length === 0) return;
+  const data = new Float32Array(read.length * read[0]!.image.length);
+  for (const [row, { image }] of read.entries()) data.set(image, row * image.length);
+  const images = { data, shape: [read.length, ...imageShape] };
+  const probabilities = classifier.probabilities(images).data;
+  for (const [row, { file }] of read.entries()) {
+    const own = probabilities.subarray(row * classNames.length, (row + 1) * classNames.length);
+    const predictions = mostProbable(own, classNames, top_k);
+    process.stdout.write(`${predictionLine(file, predictions, json)}\n`);
+  }
+}
+
+/** Names what cannot be classified, on stderr, and counts it. */
+class Failures {
+  count = 0;
+
+  /** @throws the error  when it is none that the user can mend */
+  add(error: unknown): void {
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`losslens: ${error.message}\n`);
+    this.count++;
+  }
+}
+
+/** Whether a path leads to a folder; what cannot be looked at is named when it is read. */
+function isFolderAt(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** The files, and in place of folders the images in them. */
+function imageFiles(paths: readonly string[], failures: Failures): string[] {
+  return paths.flatMap((path) => {
+    if (!isFolderAt(path)) return [path];
+    try {
+      return imagesOfFolder(path);
+    } catch (error) {
+      failures.add(error);
+      return [];
+    }
+  });
+}
+
 /**
- * Classifies image files and prints a line for each, in their order.
+ * Classifies image files and prints a line for each, in their order. What cannot be read gets a line
+ * on stderr, and at the end their number.
  *
  * @param paths  files, or folders of files
- * @returns      the number of files that could not be read, each with a line on stderr
+ * @returns      the number of failures; 0 when what could not be read is left out, but for all of it
  * @throws UserError  for what the user can mend otherwise
  */
 export async function predictFiles(
@@ -96,7 +161,8 @@ export async function predictFiles(
   trained: TrainedNetwork,
   paths: readonly string[],
 ): Promise<number> {
-  const files = imageFiles(paths);
+  const failures = new Failures();
+  const files = imageFiles(paths, failures);
   const { checkpoint, network, imageShape, classNames } = trained;
   const { engine } = await selectEngine(options.engine);
   const classifier = await Classifier.load(engine, {
@@ -105,35 +171,27 @@ export async function predictFiles(
     input: imageInput(imageShape),
     computeType: choosePrecision(options.precision, engine).computeType,
   });
-  let failures = 0;
+  let classified = 0;
   try {
     await classifier.restore(checkpoint, options.moving_average_decay !== undefined);
     for (let first = 0; first < files.length; first += options.batch_size) {
       const batch = files.slice(first, first + options.batch_size);
       const results = await Promise.allSettled(batch.map((file) => readImage(file, trained)));
-      const read: { file: string; image: Float32Array }[] = [];
+      const read: ReadFile[] = [];
       for (const [i, result] of results.entries()) {
         if (result.status === 'fulfilled') read.push({ file: batch[i]!, image: result.value });
-        else if (result.reason instanceof UserError) {
-          process.stderr.write(`losslens: ${result.reason.message}\n`);
-          failures++;
-        } else throw result.reason;
+        else failures.add(result.reason);
       }
-      if (read.length === 0) continue;
-      const data = new Float32Array(read.length * read[0]!.image.length);
-      for (const [row, { image }] of read.entries()) data.set(image, row * image.length);
-      const probabilities = classifier.probabilities({
-        data,
-        shape: [read.length, ...imageShape],
-      }).data;
-      for (const [row, { file }] of read.entries()) {
-        const own = probabilities.subarray(row * classNames.length, (row + 1) * classNames.length);
-        const predictions = mostProbable(own, classNames, options.top_k);
-        process.stdout.write(`${predictionLine(file, predictions, options.json)}\n`);
-      }
+      classify(classifier, trained, read, options);
+      classified += read.length;
     }
   } finally {
     classifier.close();
   }
-  return failures;
+  if (failures.count === 0) return 0;
+  const isLeftOut = options.on_bad_item === 'skip' && classified > 0;
+  process.stderr.write(
+    `${isLeftOut ? 'left out' : 'could not classify'} ${failures.count} of ${classified + failures.count} files\n`,
+  );
+  return isLeftOut ? 0 : failures.count;
 }

@@ -2,13 +2,15 @@
 import { dirname } from 'node:path';
 import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { UsageError, UserError } from '../errors.ts';
+import { withKnownClasses } from '../input/knownClasses.ts';
+import { imageSideOf, preprocessingNameOf } from '../input/networkInput.ts';
 import { type DataOptions, decodedChannels, loadSplit } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { ImageNetwork } from '../nets/network.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
 import type { Preprocessing } from '../preprocessing/preprocessing.ts';
-import { readRunRecord } from '../runFiles/runRecord.ts';
+import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 
 /** The flags that say so; the run's own where the command line left them out. */
 export interface TrainedNetworkOptions extends DataOptions {
@@ -40,12 +42,13 @@ export interface TrainedNetwork {
 /**
  * Finds out about a checkpoint.
  *
- * @param isOtherData  whether the command line names the data: it then says the classes
- * @throws UserError   when the run's record is missing and no data is named
+ * @param namesData  whether the command line names data: without a run's record, they say the classes
+ * @throws UserError  when the run's record is missing and no data are named
+ * @throws UsageError  when the data that are named have classes that the network of a run does not know
  */
 export async function findTrainedNetwork(
   options: TrainedNetworkOptions,
-  isOtherData: boolean,
+  namesData: boolean,
 ): Promise<TrainedNetwork> {
   const checkpoint = await resolveCheckpoint(options.checkpoint_path);
   const network = await loadNetwork(options.model_name);
@@ -54,12 +57,20 @@ export async function findTrainedNetwork(
       `--model_name: ${networkTitle(options.model_name)} takes texts; expected a network of images.`,
     );
   }
-  const preprocessingName = options.preprocessing_name ?? network.preprocessingName;
+  const preprocessingName = preprocessingNameOf(network, options);
   const preprocessing = getPreprocessing(preprocessingName);
-  const side = options.eval_image_size ?? options.train_image_size ?? network.defaultImageSize;
-  const data = isOtherData
-    ? await readData(options, preprocessingName, side)
-    : await recordedData(checkpoint);
+  const side = imageSideOf(network, options.eval_image_size ?? options.train_image_size);
+  const folder = dirname(checkpoint);
+  const record = await readRunRecord(folder);
+  if (record === undefined && !namesData) {
+    throw new UserError(
+      `--checkpoint_path: ${folder} holds no run.json, which names the classes; expected the folder of a run, or --model_name, --dataset_name and --dataset_dir.`,
+    );
+  }
+  const data =
+    record === undefined || namesData
+      ? await readData(options, preprocessingName, side, record)
+      : recordedData(record);
   return {
     checkpoint,
     network,
@@ -72,26 +83,25 @@ export async function findTrainedNetwork(
 
 type DataFacts = Pick<TrainedNetwork, 'classNames' | 'sourceChannels'>;
 
+/** The classes of the data that the command line names; of a run, in the order of its network. */
 async function readData(
   options: TrainedNetworkOptions,
   preprocessingName: string,
   side: number,
+  record: RunRecord | undefined,
 ): Promise<DataFacts> {
-  const { dataset } = await loadSplit(options, options.dataset_split_name, preprocessingName, side);
+  const split = await loadSplit(options, options.dataset_split_name, preprocessingName, side);
+  if (record !== undefined) {
+    withKnownClasses(split.dataset, record.dataset.classes);
+    return recordedData(record);
+  }
+  const { dataset } = split;
   const sourceChannels = decodedChannels(
     dataset.kind === 'images' ? dataset.imageShape[2] : undefined,
   );
   return { classNames: dataset.classNames, sourceChannels };
 }
 
-async function recordedData(checkpoint: string): Promise<DataFacts> {
-  const folder = dirname(checkpoint);
-  const record = await readRunRecord(folder);
-  if (record === undefined) {
-    throw new UserError(
-      `--checkpoint_path: ${folder} holds no run.json, which names the classes; expected the folder of a run, or --model_name, --dataset_name and --dataset_dir.`,
-    );
-  }
-  const { classes, channels } = record.dataset;
+function recordedData({ dataset: { classes, channels } }: RunRecord): DataFacts {
   return { classNames: classes, sourceChannels: decodedChannels(channels) };
 }

@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { UserError } from '../errors.ts';
-import type { NetworkDefinition } from '../nets/network.ts';
+import type { ImageNetwork, NetworkDefinition } from '../nets/network.ts';
 import { type ItemInput, imageInput, wrongKind } from '../preprocessing/itemInput.ts';
 import {
   buildVocabulary,
@@ -20,7 +20,21 @@ export interface InputOptions {
   readonly max_sequence_length?: number | undefined;
 }
 
-/** Side in pixels of the images that a network is given; null for a network of texts. */
+/** What --preprocessing_name stands for: left out, the preprocessing that goes with the network. */
+export function preprocessingNameOf(
+  { preprocessingName }: NetworkDefinition,
+  { preprocessing_name }: { readonly preprocessing_name: string | undefined },
+): string {
+  return preprocessing_name ?? preprocessingName;
+}
+
+/**
+ * Side in pixels of the images that a network is given; null for a network of texts.
+ *
+ * @param side  that a flag asks for; by default that of the network
+ */
+export function imageSideOf(network: ImageNetwork, side: number | undefined): number;
+export function imageSideOf(network: NetworkDefinition, side: number | undefined): number | null;
 export function imageSideOf(network: NetworkDefinition, side: number | undefined): number | null {
   return network.takes === 'texts' ? null : (side ?? network.defaultImageSize);
 }
@@ -44,7 +58,7 @@ export async function networkInput(
     return { kind: 'texts', shape: [length], vocabulary: words };
   }
   if (network.takes !== 'texts' && dataset.kind === 'images') {
-    const side = options.imageSize ?? network.defaultImageSize;
+    const side = imageSideOf(network, options.imageSize);
     return imageInput([side, side, options.use_grayscale ? 1 : dataset.imageShape[2]]);
   }
   throw wrongKind(dataset, { kind: network.takes ?? 'images' });

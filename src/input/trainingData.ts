@@ -10,7 +10,7 @@ import { applyLabelsFile, type LabelDecision } from '../../datasets/labels/label
 import { noteOnce } from '../console/noteOnce.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { appendLabelChanges } from '../runFiles/labelChanges.ts';
-import { imageSideOf } from './networkInput.ts';
+import { imageSideOf, preprocessingNameOf } from './networkInput.ts';
 import { type DataOptions, loadSplit, recordSkipped, type Split } from './splits.ts';
 
 /** The flags that decide on them. */
@@ -40,15 +40,20 @@ export interface TrainingData extends Split {
  * Loads the training split, replaces labels by those of --labels_file, and plants wrong labels where
  * --label_noise asks for some.
  *
+ * @param channels  that compressed images are decoded to; by default as most of them have them
  * @throws UserError  when there is no such data
  */
-export async function loadTrainingData(options: TrainingDataOptions): Promise<TrainingData> {
+export async function loadTrainingData(
+  options: TrainingDataOptions,
+  channels?: 1 | 3,
+): Promise<TrainingData> {
   const network = await loadNetwork(options.model_name);
   const split = await loadSplit(
     options,
     options.dataset_split_name,
-    options.preprocessing_name ?? network.preprocessingName,
+    preprocessingNameOf(network, options),
     imageSideOf(network, options.train_image_size),
+    channels,
   );
   const relabeled =
     options.labels_file === undefined
@@ -83,7 +88,7 @@ export async function recordTrainingData(
   const { dataset, plantedErrors, labelChanges } = data;
   await recordSkipped(trainDir, data);
   if (labelsFile !== undefined) {
-    await appendLabelChanges(trainDir, labelsFile, labelChanges, dataset.classNames);
+    await appendLabelChanges(trainDir, labelsFile, labelChanges);
     const dropped = labelChanges.filter(({ label }) => label === null).length;
     process.stderr.write(
       `${labelsFile}: changes ${labelChanges.length - dropped} labels, drops ${dropped} of ${dataset.size} items\n`,

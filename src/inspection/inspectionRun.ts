@@ -1,11 +1,11 @@
 /** One run of `losslens inspect`. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
-import { loadTrainingData, type TrainingDataOptions } from '../input/trainingData.ts';
+import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import type { MonitoredLayer } from '../insitu/contributionMaps.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { valueText } from '../views/draw/numberText.ts';
@@ -14,7 +14,7 @@ import { type Inspected, Inspector } from './inspector.ts';
 import { layersOfRun } from './layersOfRun.ts';
 
 /** What is inspected: the flags of `losslens inspect`. */
-export interface InspectionOptions extends TrainingDataOptions {
+export interface InspectionOptions extends RunDataOptions {
   readonly use_grayscale: boolean;
   readonly max_sequence_length: number | undefined;
   readonly hs: string | undefined;
@@ -95,7 +95,7 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
   if (layers.length === 0) {
     throw new UsageError('--layers: missing; expected layers such as pool1,Logits.');
   }
-  const { dataset } = await loadTrainingData(options);
+  const { dataset } = await loadRunData(dirname(checkpoint), options);
   const items = parseItems('items', options.items, dataset);
   if (items.length === 0) throw new UsageError('--items: missing; expected items such as 0,7.');
   const others = parseItems('batch_of', options.batch_of, dataset);

@@ -4,7 +4,7 @@ import { type Dataset, type Item, itemOf } from '../../datasets/dataset.ts';
 import { argMax } from '../argMax.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { Engine, Session } from '../engines/engine.ts';
-import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
+import { networkInput, preprocessingNameOf, recordedVocabulary } from '../input/networkInput.ts';
 import { monitoredLayerOf, rowOf } from '../insitu/monitoredLayer.ts';
 import type { Sighting } from '../insitu/sighting.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
@@ -111,8 +111,7 @@ export class Inspector {
   /** @param count  items of the batch, from its first on, that are looked at */
   async *#inspectBatch(batch: readonly number[], count: number) {
     const { classNames } = this.#dataset;
-    const preprocessing =
-      this.#options.preprocessing_name ?? this.#options.network.preprocessingName;
+    const preprocessing = preprocessingNameOf(this.#options.network, this.#options);
     const { input, labels } = await prepareItems(this.#dataset, batch, preprocessing, this.#input);
     const rows = { data: Int32Array.from({ length: count }, (_, row) => row), shape: [count] };
     const outputs = this.#session.run('inspect', { [input.name]: input, labels, rows });

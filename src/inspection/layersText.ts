@@ -1,5 +1,6 @@
 /** A network's layers as a table for people who choose Hs and Hm. */
 import { type Column, textTable } from '../console/textTable.ts';
+import { imageSideOf } from '../input/networkInput.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import { type GraphInput, imageInput } from '../preprocessing/itemInput.ts';
 import type { NetworkDescription } from './layerDescriptions.ts';
@@ -24,7 +25,7 @@ export function describedInput(
     const length = options.max_sequence_length ?? network.defaultSequenceLength;
     return { kind: 'texts', shape: [length], vocabulary: { size: options.vocabulary_size } };
   }
-  const side = options.image_size ?? network.defaultImageSize;
+  const side = imageSideOf(network, options.image_size);
   return imageInput([side, side, options.image_channels ?? network.defaultChannels ?? 3]);
 }
 

@@ -4,8 +4,8 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
-import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
-import { loadTrainingData, type TrainingDataOptions } from '../input/trainingData.ts';
+import { networkInput, preprocessingNameOf, recordedVocabulary } from '../input/networkInput.ts';
+import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { initialValues } from '../model/initialValues.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
@@ -18,7 +18,7 @@ import { buildVerificationGraph, type Feeds } from './verificationGraph.ts';
 import { checksText, mixedText, verdict } from './verificationReport.ts';
 
 /** What is verified: the flags of `losslens verify`. */
-export interface VerificationOptions extends TrainingDataOptions {
+export interface VerificationOptions extends RunDataOptions {
   readonly use_grayscale: boolean;
   readonly max_sequence_length: number | undefined;
   readonly hs: string | undefined;
@@ -62,7 +62,7 @@ export async function runVerification(options: VerificationOptions): Promise<boo
   const { checkpoint_path: path, batch_size: batchSize, num_batches: numBatches } = options;
   const checkpoint = path === undefined ? undefined : await resolveCheckpoint(path);
   const network = await loadNetwork(options.model_name);
-  const { dataset } = await loadTrainingData(options);
+  const { dataset } = await loadRunData(checkpoint && dirname(checkpoint), options);
   const input = await networkInput(
     network,
     dataset,
@@ -88,7 +88,7 @@ export async function runVerification(options: VerificationOptions): Promise<boo
       `${networkTitle(options.model_name)} ${checkpoint === undefined ? 'with its initial weights' : `of ${checkpoint}`}, ` +
         `${numBatches} × ${batchSize} items of ${dataset.name} ${dataset.split}, as in the training; ${engine.name}\n\n`,
     );
-    const preprocessing = options.preprocessing_name ?? network.preprocessingName;
+    const preprocessing = preprocessingNameOf(network, options);
     const batches = batchesOf(dataset, preprocessing, input, options);
     const verification = await verify(graph, session, batches, numBatches);
     const { checks } = verification;

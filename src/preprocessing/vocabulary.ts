@@ -1,7 +1,7 @@
 /** The words that a network knows, by number. */
 import { readFile } from 'node:fs/promises';
 import { tokenize, unknownId } from '../../datasets/tokens.ts';
-import { UserError } from '../errors.ts';
+import { UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 
 const reserved = ['<padding>', '<unknown>'] as const;
@@ -67,7 +67,7 @@ export async function readVocabulary(path: string): Promise<Vocabulary | null> {
     content = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    throw unreadable(path, error);
   }
   const lines = content.replace(/\n$/, '').split('\n');
   const seen = new Map<string, number>();

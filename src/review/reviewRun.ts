@@ -8,7 +8,7 @@ import { makeThumbnail } from '../../datasets/images/thumbnail.ts';
 import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
 import { UsageError } from '../errors.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
-import { loadTrainingData, type TrainingDataOptions } from '../input/trainingData.ts';
+import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { scores } from '../insitu/scores.ts';
 import { readRankedItems, type ScoredItem } from '../runFiles/scoredItems.ts';
 import { type PageItem, type PageScore, renderReviewPage, reviewCsv } from './reviewPage.ts';
@@ -20,7 +20,7 @@ const maxThumbnailSide = 256;
 const labelsPerPart = 65_536;
 
 /** The flags of `losslens review`. */
-export interface ReviewOptions extends TrainingDataOptions, ReviewViewOptions {
+export interface ReviewOptions extends RunDataOptions, ReviewViewOptions {
   /** Items on the page. */
   readonly top: number;
   /** Name of the score that chooses and sorts them. */
@@ -58,13 +58,13 @@ async function* pageItems(
 }
 
 /** The rows of the labels file that the run was trained with. */
-function previousRows(decisions: readonly LabelDecision[], classNames: readonly string[]) {
+function previousRows(decisions: readonly LabelDecision[]) {
   return decisions.map(({ itemIndex, labelBefore, label, row }) => ({
     ...row,
     item: itemIndex,
-    label: label === null ? '' : classNames[label]!,
+    label: label ?? '',
     decision: label === null ? 'drop' : label === labelBefore ? 'keep' : 'relabel',
-    old_label: row['old_label'] ?? classNames[labelBefore]!,
+    old_label: row['old_label'] ?? labelBefore,
   }));
 }
 
@@ -98,7 +98,7 @@ export async function reviewRun(options: ReviewOptions): Promise<{ page: string;
       throw new UsageError(`--rank_by: got "${rankBy}"; expected one of ${names.join(', ')}.`);
     },
   );
-  const { dataset, labelDecisions } = await loadTrainingData(options);
+  const { dataset, labelDecisions } = await loadRunData(folder, options);
   const withView = items.slice(0, options.num_views).map(({ item }) => item);
   const views = await drawViews(options, dataset, withView);
   const parts = renderReviewPage(
@@ -110,7 +110,7 @@ export async function reviewRun(options: ReviewOptions): Promise<{ page: string;
       scores: scoreNames.map(pageScoreOf),
       sortBy: rankBy,
       viewCaption: views.caption,
-      previous: previousRows(labelDecisions, dataset.classNames),
+      previous: previousRows(labelDecisions),
     },
     pageItems(dataset, items, views),
   );

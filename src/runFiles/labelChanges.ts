@@ -28,7 +28,6 @@ export async function appendLabelChanges(
   trainDir: string,
   labelsFile: string,
   changes: readonly LabelDecision[],
-  classNames: readonly string[],
 ): Promise<void> {
   const path = join(trainDir, 'label_changes.csv');
   const withoutTime = (fields: readonly (string | number)[]) => csvRows([fields.slice(0, -1)]);
@@ -44,8 +43,8 @@ export async function appendLabelChanges(
   const time = new Date().toISOString();
   const rows = changes.map(({ itemIndex, labelBefore, label, row }) => [
     itemIndex,
-    classNames[labelBefore]!,
-    label === null ? '' : classNames[label]!,
+    labelBefore,
+    label ?? '',
     label === null ? 'drop' : 'relabel',
     ...reasons.map((name) => row[name] ?? ''),
     source,

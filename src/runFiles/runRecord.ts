@@ -1,17 +1,24 @@
 /** `run.json`: everything that is needed to say what a run was, and to run it again. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Precision } from '../engines/precision.ts';
-import { UserError } from '../errors.ts';
+import { UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
+import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { packageRoot } from '../packageRoot.ts';
 
-/** What is recorded of a run. */
+type Flags = Readonly<Record<string, unknown>>;
+
+/** Flags that are paths: recorded as absolute ones, so that they hold in every folder. */
+const pathFlags: readonly string[] = ['dataset_dir', 'labels_file', 'checkpoint_path', 'train_dir'];
+
+/** What is recorded of a run; of one that was resumed, as its latest start had it. */
 export interface RunRecord {
-  /** Every flag with its resolved value. */
-  readonly flags: Readonly<Record<string, unknown>>;
+  /** Every flag with its resolved value; paths are absolute. */
+  readonly flags: Flags;
   readonly engine: { readonly name: string; readonly reason: string };
   readonly precision: Precision;
   readonly dataset: {
@@ -21,23 +28,120 @@ export interface RunRecord {
     readonly classes: readonly string[];
     /** Of the images in their source: 1 grey, 3 RGB. */
     readonly channels?: number;
+    /** From `digestOf`: of the items that are trained on and their labels. */
+    readonly digest?: string;
   };
+  /** SHA-256 of the module that --model_name named, hexadecimal; undefined for a built-in network. */
+  readonly moduleSha256?: string;
+  /** In their order; undefined in the records of older versions. */
+  readonly starts?: readonly Start[];
 }
 
-/** Writes `run.json` into the folder of the run. */
-export async function writeRunRecord(folder: string, record: RunRecord): Promise<void> {
+/** What is given to be recorded of a start. */
+export type NewRecord = Omit<RunRecord, 'moduleSha256' | 'starts'> & {
+  /** Steps that the run had done before. */
+  readonly step: number;
+};
+
+/** One start of a run: the first, or one that went on with it. */
+export interface Start {
+  /** ISO 8601 */
+  readonly started: string;
+  /** Steps done before; null where an older version recorded the start. */
+  readonly step: number | null;
+  /** All flags of the first start; of others those whose value changed, null where there is none now. */
+  readonly flags: Flags;
+  readonly engine: RunRecord['engine'];
+  readonly precision: Precision;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly machine: Readonly<Record<string, unknown>>;
+}
+
+/** A record as the file has it. */
+type RecordedRun = RunRecord & Pick<Start, 'started' | 'versions' | 'machine'>;
+
+/** The flags with absolute paths. */
+function withAbsolutePaths(flags: Flags): Flags {
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, value]) => [
+      name,
+      pathFlags.includes(name) && typeof value === 'string' ? resolve(value) : value,
+    ]),
+  );
+}
+
+/** Flags whose value is another than before; null for those that have none any more. */
+function changesOf(before: Flags, now: Flags): Flags {
+  const text = (value: unknown) => JSON.stringify(value ?? null);
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  return Object.fromEntries(
+    names
+      .filter((name) => text(before[name]) !== text(now[name]))
+      .map((name) => [name, now[name] ?? null]),
+  );
+}
+
+/** The starts of a recorded run; one that an older version recorded has but its latest. */
+function startsOf({ starts, started, flags, engine, precision, versions, machine }: RecordedRun) {
+  return starts ?? [{ started, step: null, flags, engine, precision, versions, machine }];
+}
+
+/**
+ * SHA-256 of the module that --model_name names; what it imports does not count.
+ *
+ * @returns  hexadecimal, or undefined for a built-in network
+ * @throws UserError  when the file cannot be read
+ */
+export async function networkModuleSha256(modelName: unknown): Promise<string | undefined> {
+  if (typeof modelName !== 'string' || !isNetworkFile(modelName)) return undefined;
+  try {
+    return createHash('sha256')
+      .update(await readFile(modelName))
+      .digest('hex');
+  } catch (error) {
+    throw unreadable(modelName, error, { flag: '--model_name' });
+  }
+}
+
+/**
+ * Writes `run.json` into the folder of the run, once for each start. The starts before are kept.
+ *
+ * @throws UserError  when it cannot be written, or the one that is there is damaged
+ */
+export async function writeRunRecord(
+  folder: string,
+  { step, ...record }: NewRecord,
+): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
     version: string;
   };
-  const content = {
-    started: new Date().toISOString(),
+  const flags = withAbsolutePaths(record.flags);
+  const moduleSha256 = await networkModuleSha256(flags['model_name']);
+  const started = new Date().toISOString();
+  const versions = { losslens: version, node: process.versions.node };
+  const machine = {
+    platform: `${process.platform} ${release()} ${process.arch}`,
+    processors: cpus().length,
+    processor: cpus()[0]?.model ?? 'unknown',
+  };
+  const before = (await readRunRecord(folder)) as RecordedRun | undefined;
+  const start: Start = {
+    started,
+    step,
+    flags: before === undefined ? flags : changesOf(before.flags, flags),
+    engine: record.engine,
+    precision: record.precision,
+    versions,
+    machine,
+  };
+  const content: RecordedRun = {
+    started,
     ...record,
-    versions: { losslens: version, node: process.versions.node },
-    machine: {
-      platform: `${process.platform} ${release()} ${process.arch}`,
-      processors: cpus().length,
-      processor: cpus()[0]?.model ?? 'unknown',
-    },
+    flags,
+    ...(moduleSha256 === undefined ? {} : { moduleSha256 }),
+    versions,
+    machine,
+    starts: [...(before === undefined ? [] : startsOf(before)), start],
   };
   await replaceFile(join(folder, 'run.json'), `${JSON.stringify(content, null, 2)}\n`);
 }
@@ -54,8 +158,9 @@ export async function readRunRecord(folder: string): Promise<RunRecord | undefin
   try {
     content = await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new UserError(`${path}: cannot be read (${(error as Error).message}).`);
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
+    throw unreadable(path, error);
   }
   const damage = (what: string) =>
     new UserError(`${path}: is no record of a run (${what}). Delete it to do without.`);
@@ -68,12 +173,6 @@ export async function readRunRecord(folder: string): Promise<RunRecord | undefin
   for (const part of ['flags', 'precision', 'dataset'] as const) {
     if (!(record?.[part] instanceof Object)) throw damage(`it has no "${part}"`);
   }
+  if (!Array.isArray(record!.dataset.classes)) throw damage('it has no "dataset.classes"');
   return record!;
-}
-
-/** The flags of the run in a folder, by name; undefined when it holds none. */
-export async function readRunFlags(
-  folder: string,
-): Promise<Readonly<Record<string, unknown>> | undefined> {
-  return (await readRunRecord(folder))?.flags;
 }

@@ -1,5 +1,5 @@
 /** What a run leaves when it ends; done again, it leaves the same. */
-import { constants } from 'node:os';
+import { interruptedExitCode } from '../console/interrupt.ts';
 import { hparamsEndSummary } from '../events/hparams.ts';
 import { lastStepOf } from '../events/readEvents.ts';
 import { longestOf } from '../events/series.ts';
@@ -74,7 +74,7 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   progress.close();
   const longest = longestOf(log.longestSeries, evaluation?.longestSeries ?? {});
   printReport(options, result, longest, training, expectation, lost.summary);
-  return interrupted ? 128 + constants.signals[run.signal.reason as NodeJS.Signals] : 0;
+  return interrupted ? interruptedExitCode(run.signal) : 0;
 }
 
 /** Shows what was trained of an epoch; a checkpoint keeps its queue as it is, to go on with. */

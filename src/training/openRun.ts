@@ -1,4 +1,5 @@
 /** Opens what a run works with; whoever opens it closes it, whatever happens. */
+import { digestOf } from '../../datasets/dataDigest.ts';
 import type { Cleanup } from '../cleanup.ts';
 import { interruptSignal } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
@@ -16,7 +17,6 @@ import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
 import type { RunPlan } from './planRun.ts';
 import { TrainingClock } from './schedule.ts';
-import { digestOf } from './startingPoint.ts';
 
 /** A run under way. */
 export interface Run {

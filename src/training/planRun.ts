@@ -6,7 +6,7 @@ import { choosePrecision, type Precision } from '../engines/precision.ts';
 import { selectEngine } from '../engines/select.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
-import { networkInput, trainingVocabulary } from '../input/networkInput.ts';
+import { networkInput, preprocessingNameOf, trainingVocabulary } from '../input/networkInput.ts';
 import type { Split } from '../input/splits.ts';
 import { loadTrainingData, type TrainingData } from '../input/trainingData.ts';
 import { epsilonOf } from '../model/optimizers.ts';
@@ -48,7 +48,7 @@ export interface RunPlan {
  */
 export async function planRun(given: RunOptions): Promise<RunPlan> {
   const network = await loadNetwork(given.model_name);
-  const preprocessingName = given.preprocessing_name ?? network.preprocessingName;
+  const preprocessingName = preprocessingNameOf(network, given);
   checkPreprocessing(preprocessingName, network.takes ?? 'images');
   const data = await loadTrainingData(given);
   const { dataset } = data;

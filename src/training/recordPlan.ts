@@ -1,5 +1,6 @@
 /** Writes what a run leaves before its first step, and brings what an earlier start left into line. */
 import { join } from 'node:path';
+import { digestOf } from '../../datasets/dataDigest.ts';
 import { hparamsStartSummary } from '../events/hparams.ts';
 import { dropLinesAfter } from '../files/jsonLines.ts';
 import { encodeGraphDef } from '../graph/graphDef.ts';
@@ -32,6 +33,7 @@ export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<
   for (const message of start.messages) progress.message(message);
   progress.message(followLine(options, plan.lastStep, plan.stepsPerEpoch));
   await writeRunRecord(options.train_dir, {
+    step: start.step,
     flags: { ...options },
     engine: { name: engine.name, reason: engineReason },
     precision,
@@ -40,6 +42,7 @@ export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<
       split: dataset.split,
       items: dataset.items.length,
       classes: dataset.classNames,
+      digest: digestOf(dataset),
       ...(dataset.kind === 'images' ? { channels: dataset.imageShape[2] } : {}),
     },
   });

@@ -1,5 +1,5 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
-import { createHash } from 'node:crypto';
+import { digestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { openCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
@@ -9,6 +9,7 @@ import type { Variable } from '../graph/graph.ts';
 import { initialValues } from '../model/initialValues.ts';
 import { beginAverages } from '../model/movingAverages.ts';
 import type { TrainingGraph } from '../model/trainingGraph.ts';
+import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { type RestoredRun, type RunState, restoreRun } from './checkpointing.ts';
 
 /** What a run begins with. */
@@ -39,12 +40,7 @@ export interface StartingPointOptions {
 const newRun = { step: 0, state: undefined, checkpoint: undefined };
 
 /** What an epoch is made of. */
-type TrainedItems = Pick<Dataset, 'size' | 'items' | 'labels'>;
-
-/** Tells data sets apart by the items that are used and their labels: a hexadecimal SHA-256. */
-export function digestOf({ items, labels }: TrainedItems): string {
-  return createHash('sha256').update(items).update(Int32Array.from(labels)).digest('hex');
-}
+type TrainedItems = Pick<Dataset, 'size' | 'items' | 'labels' | 'classNames'>;
 
 /**
  * Finds where a run begins.
@@ -60,6 +56,7 @@ export async function findStartingPoint(
   const restored = await restoreRun(train_dir, variables);
   if (restored !== undefined) {
     expectSameEpochs(restored, options, dataset);
+    expectSameClasses(restored.path, await readRunRecord(train_dir), dataset);
     const messages = [`resuming ${restored.path}`];
     if (restored.state === undefined) {
       messages.push(
@@ -104,6 +101,21 @@ function expectSameEpochs(
       `--dataset_name: its items or labels are not those that the run of ${path} trains on; they depend on --labels_file, --labels_offset, --label_noise, --validation_split and --on_bad_item, too`,
     );
   }
+}
+
+/** @throws UsageError  when the classes of a run that is to go on have other names: they are others */
+function expectSameClasses(
+  path: string,
+  record: RunRecord | undefined,
+  { classNames }: TrainedItems,
+): void {
+  const trained = record?.dataset.classes ?? classNames;
+  // There are as many of them: else the variables of the checkpoint would have other shapes.
+  const label = classNames.findIndex((name, i) => name !== trained[i]);
+  if (label < 0) return;
+  throw new UsageError(
+    `--dataset_name: class ${label} is ${classNames[label]}; for the run of ${path} it is ${trained[label]}. Give another --train_dir, and this one as --checkpoint_path.`,
+  );
 }
 
 /** Values of the network's variables from a checkpoint, but for those that are excluded. */

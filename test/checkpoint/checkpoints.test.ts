@@ -52,6 +52,31 @@ test('the latest checkpoints are kept, others’ files are left alone', async ()
   assert.equal(await latestCheckpoint(folder), join(folder, 'model.ckpt-4'));
 });
 
+test('any file of a checkpoint stands for it, and the file `checkpoint` for the latest', async () => {
+  const folder = temporaryFolder();
+  const prefix = join(folder, 'model.ckpt-1');
+  for (const step of [1, 2]) await saveCheckpoint(folder, step, someTensors(), 5);
+  // TensorFlow writes the graph beside it.
+  writeFileSync(`${prefix}.meta`, 'graph');
+  for (const ending of ['', '.index', '.data-00000-of-00001', '.meta']) {
+    assert.equal(await resolveCheckpoint(prefix + ending), prefix);
+  }
+  assert.equal(await resolveCheckpoint(join(folder, 'checkpoint')), join(folder, 'model.ckpt-2'));
+  // One of format V1 is a file of the prefix's name.
+  const old = join(temporaryFolder(), 'model.ckpt-3');
+  for (const ending of ['', '.meta']) writeFileSync(old + ending, '');
+  assert.equal(await resolveCheckpoint(`${old}.meta`), old);
+});
+
+test('a part of a checkpoint without its index is named', async () => {
+  const path = join(temporaryFolder(), 'model.ckpt-1.data-00000-of-00001');
+  writeFileSync(path, '');
+  await assert.rejects(resolveCheckpoint(path), {
+    name: 'UserError',
+    message: `--checkpoint_path: ${path} is a part of a checkpoint without ${path.replace(/\.data.*/, '')}.index; expected all files of it.`,
+  });
+});
+
 test('checkpoints of the folder that this one is a copy of are left alone', async () => {
   const original = temporaryFolder();
   await saveCheckpoint(original, 1, someTensors(), 5);

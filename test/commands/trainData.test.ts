@@ -111,6 +111,7 @@ test('trains on one part of a folder, evaluates the other, after the training to
   const evaluated = await losslens([
     'evaluate',
     '--engine=wasm',
+    `--model_name=${smallNetwork}`,
     `--checkpoint_path=${trainDir}`,
     '--dataset_name=folder',
     `--dataset_dir=${data}`,

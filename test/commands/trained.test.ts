@@ -5,12 +5,15 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { makeDigits } from '../../datasets/builtIn/digits.ts';
+import { writeImageFolder } from '../../datasets/convert.ts';
 import { encodePng } from '../../datasets/images/encodePng.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
 import {
@@ -26,11 +29,13 @@ import { runPython, skipWithoutPython } from '../python.ts';
 const data = temporaryFolder();
 writeSmallMnist(data, 100, 45);
 const run = join(temporaryFolder(), 'run');
+/** A run's module is only run where the command line names it. */
+const model = `--model_name=${smallNetwork}`;
 const trained = await losslens([
   'train',
   '--engine=wasm',
   ...briefly,
-  `--model_name=${smallNetwork}`,
+  model,
   `--train_dir=${run}`,
   '--dataset_name=mnist',
   `--dataset_dir=${data}`,
@@ -47,7 +52,7 @@ assert.equal(trained.code, 0, trained.stderr);
 const checkpoint = join(run, 'model.ckpt-20');
 
 function evaluate(...more: readonly string[]) {
-  return losslens(['evaluate', '--engine=wasm', `--checkpoint_path=${run}`, ...more]);
+  return losslens(['evaluate', '--engine=wasm', model, `--checkpoint_path=${run}`, ...more]);
 }
 
 interface EvaluationLine {
@@ -143,10 +148,11 @@ class FakeRun {
 
 test('--watch evaluates what appears, and goes on where it left off', async () => {
   const fake = new FakeRun();
-  const watch = (onOutput: (text: string, stop: () => void) => void) => {
+  const watch = (signal: NodeJS.Signals, onOutput: (text: string, stop: () => void) => void) => {
     const [child, ended] = startLosslens([
       'evaluate',
       '--engine=wasm',
+      model,
       `--checkpoint_path=${fake.folder}`,
       '--watch',
       '--watch_interval_secs=0.2',
@@ -156,7 +162,8 @@ test('--watch evaluates what appears, and goes on where it left off', async () =
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.on('data', (text: Buffer) => {
         seen += text;
-        onOutput(seen, () => child.kill('SIGINT'));
+        // A second one would end it at once.
+        onOutput(seen, () => child.killed || child.kill(signal));
       });
     }
     return ended;
@@ -165,7 +172,7 @@ test('--watch evaluates what appears, and goes on where it left off', async () =
     [...stdout.matchAll(/model\.ckpt-(\d+) on/g)].map(([, step]) => Number(step));
 
   let saved = 0;
-  const first = await watch((text, stop) => {
+  const first = await watch('SIGINT', (text, stop) => {
     if (saved === 0 && text.includes('waiting for a checkpoint')) {
       saved = 10;
       fake.save(10, []);
@@ -176,16 +183,43 @@ test('--watch evaluates what appears, and goes on where it left off', async () =
     }
     if (text.includes('ckpt-20 on')) stop();
   });
-  assert.equal(first.code, 0, first.stderr);
+  assert.equal(first.code, 130, first.stderr);
   assert.deepEqual(steps(first.stdout), [10, 20]);
 
   // Meanwhile the run went on: it deleted 10 and saved 30.
   fake.save(30, [20]);
-  const second = await watch((text, stop) => {
+  const second = await watch('SIGTERM', (text, stop) => {
     if (text.includes('ckpt-30 on')) stop();
   });
-  assert.equal(second.code, 0, second.stderr);
+  assert.equal(second.code, 143, second.stderr);
   assert.deepEqual(steps(second.stdout), [30]);
+});
+
+test('--watch needs a folder to look at', async () => {
+  for (const path of [checkpoint, `${checkpoint}.index`]) {
+    const { code, stderr } = await evaluate('--watch', `--checkpoint_path=${path}`);
+    assert.equal(code, 2);
+    assert.match(
+      stderr,
+      /^losslens: --watch: looks for new checkpoints in a folder, but .* is one; /,
+    );
+  }
+});
+
+test('SIGTERM ends an evaluation after its step, with its exit code and without a result', async () => {
+  const folder = join(temporaryFolder(), 'terminated');
+  const [child, ended] = startLosslens([
+    ...['evaluate', '--engine=wasm', model, `--checkpoint_path=${run}`, `--eval_dir=${folder}`],
+    ...['--dataset_name=digits', '--dataset_split_name=train', '--batch_size=1'],
+  ]);
+  // The folder is locked right before the first step.
+  while (child.exitCode === null && !existsSync(join(folder, 'losslens.lock'))) await setTimeout(5);
+  child.kill('SIGTERM');
+  const { code, stdout, stderr } = await ended;
+  assert.equal(code, 143, stderr);
+  assert.equal(stdout, '');
+  assert.match(stderr, /^SIGTERM: stopping after this step; once more ends it at once$/m);
+  assert.ok(!existsSync(folder));
 });
 
 /** Digits as files, with their labels. */
@@ -205,7 +239,7 @@ interface PredictionLine {
 }
 
 async function predict(...more: readonly string[]) {
-  return losslens(['predict', '--engine=wasm', `--checkpoint_path=${run}`, ...more]);
+  return losslens(['predict', '--engine=wasm', model, `--checkpoint_path=${run}`, ...more]);
 }
 
 test('predict names the most probable classes of each file, and those it cannot read', async () => {
@@ -220,18 +254,48 @@ test('predict names the most probable classes of each file, and those it cannot 
   assert.match(stderr, /\/nowhere\.png: cannot be read/);
 });
 
+test('with --on_bad_item=skip what cannot be classified is named, counted and left out', async () => {
+  const folder = temporaryFolder();
+  copyFileSync(files[0]!, join(folder, 'b.png'));
+  writeFileSync(join(folder, 'a.jpg'), '');
+  mkdirSync(join(folder, 'c.png'));
+  const empty = temporaryFolder();
+  const [left, none] = await Promise.all([
+    predict('--on_bad_item=skip', folder, empty, '/nowhere.png'),
+    predict('--on_bad_item=skip', join(folder, 'a.jpg')),
+  ]);
+  assert.equal(left.code, 0, left.stderr);
+  assert.match(left.stdout, /^\S+b\.png: [^\n]+\n$/);
+  const lines = left.stderr.trimEnd().split('\n');
+  assert.equal(lines.length, 4, left.stderr);
+  assert.match(lines[0]!, /^losslens: .*: found no images; expected files that end in png/);
+  assert.match(lines[1]!, /^losslens: .*a\.jpg: is empty/);
+  assert.match(lines[2]!, /^losslens: \/nowhere\.png: cannot be read/);
+  assert.equal(lines[3], 'left out 3 of 4 files');
+  assert.equal(none.code, 1);
+  assert.match(none.stderr, /\ncould not classify 1 of 1 files\n$/);
+});
+
 test('what TensorFlow computes with the exported model is what predict says', {
   skip: skipWithoutPython('tensorflow', 'numpy'),
 }, async () => {
-  const model = join(temporaryFolder(), 'models/digits/1');
-  const exportArguments = ['export', `--checkpoint_path=${run}`, `--export_dir=${model}`];
+  const exportDir = join(temporaryFolder(), 'models/digits/1');
+  const exportArguments = [
+    'export',
+    model,
+    `--checkpoint_path=${run}`,
+    `--export_dir=${exportDir}`,
+  ];
   const exported = await losslens(exportArguments);
   assert.equal(exported.code, 0, exported.stderr);
   assert.match(exported.stdout, /takes images float32\[\?,28,28,1\], samples 0\.\.255/);
-  assert.match(readFileSync(join(model, 'assets.extra/labels.txt'), 'utf8'), /^0:zero\n1:one\n/);
+  assert.match(
+    readFileSync(join(exportDir, 'assets.extra/labels.txt'), 'utf8'),
+    /^0:zero\n1:one\n/,
+  );
 
   const { stdout } = await predict('--json', '--top_k=10', ...files);
-  const probabilities = runPython('saved_model_predict.py', model, '1', ...files) as number[][];
+  const probabilities = runPython('saved_model_predict.py', exportDir, '1', ...files) as number[][];
   const lines = stdout
     .trimEnd()
     .split('\n')
@@ -259,7 +323,149 @@ test('a checkpoint without the record of its run asks for what it lacks', async 
   const { code, stderr } = await losslens(args);
   assert.equal(code, 1);
   assert.match(stderr, /holds no run\.json, which names the classes; expected .*--dataset_name/);
-  const model = `--model_name=${smallNetwork}`;
   const named = await losslens([...args, model, '--dataset_name=mnist', `--dataset_dir=${data}`]);
   assert.equal(named.code, 0, named.stderr);
+});
+
+/** Of 40 digits those of two classes, as DIR/test/CLASS/NUMBER.png; the classes may be called otherwise. */
+async function folderOf(names: Readonly<Record<string, string>>): Promise<string> {
+  const folder = join(temporaryFolder(), 'photos');
+  await writeImageFolder(makeDigits('test', 40), { folder });
+  rmSync(join(folder, 'labels.txt'));
+  for (const name of readdirSync(join(folder, 'test'))) {
+    const from = join(folder, 'test', name);
+    if (names[name] === undefined) rmSync(from, { recursive: true });
+    else renameSync(from, join(folder, 'test', names[name]));
+  }
+  return folder;
+}
+
+const inFolder = (folder: string) => ['--dataset_name=folder', `--dataset_dir=${folder}`];
+
+test('data with some of the classes are evaluated and inspected by the names of these', async () => {
+  const folder = await folderOf({ three: 'three', seven: 'seven' });
+  const paths = ['seven', 'three'].map((name) => join(folder, 'test', name));
+  const evaluated = await evaluate('--json', ...inFolder(folder));
+  assert.equal(evaluated.code, 0, evaluated.stderr);
+  const { items, accuracy, confusion } = JSON.parse(evaluated.stdout) as EvaluationLine;
+  assert.deepEqual(
+    confusion.map((row) => row.some((count) => count > 0)),
+    Array.from({ length: 10 }, (_, label) => label === 3 || label === 7),
+  );
+  // What predict calls each file, which knows no labels.
+  const predicted = await predict('--json', '--top_k=1', ...paths);
+  const lines = predicted.stdout.trimEnd().split('\n');
+  const right = lines.filter((line) => {
+    const { file, predictions } = JSON.parse(line) as PredictionLine;
+    return basename(dirname(file)) === predictions[0]!.class;
+  });
+  assert.equal(items, lines.length);
+  assert.equal(accuracy, right.length / lines.length);
+  const inspected = await losslens([
+    ...['inspect', '--engine=wasm', model, `--checkpoint_path=${run}`, '--items=0'],
+    ...['--dataset_split_name=test', ...inFolder(folder)],
+  ]);
+  assert.equal(inspected.code, 0, inspected.stderr);
+  const [first] = [...lines]
+    .map((line) => (JSON.parse(line) as PredictionLine).file)
+    .sort((a, b) => basename(a).localeCompare(basename(b)));
+  assert.match(inspected.stdout, new RegExp(`item 0: label ${basename(dirname(first!))}, `));
+});
+
+test('classes that the network does not know are named, by every command', async () => {
+  const folder = await folderOf({ three: 'drei', seven: 'seven', nine: 'neun' });
+  const run3 = [model, '--engine=wasm', `--checkpoint_path=${run}`, ...inFolder(folder)];
+  const split = '--dataset_split_name=test';
+  for (const args of [
+    ['evaluate', ...run3],
+    ['predict', ...run3, split, files[0]!],
+    ['inspect', ...run3, split, '--items=0'],
+    ['verify', ...run3, split],
+  ]) {
+    const { code, stderr } = await losslens(args);
+    assert.equal(code, 2, stderr);
+    assert.match(
+      stderr,
+      /^losslens: --dataset_dir: folder test has items of classes that the network does not know: drei, neun; expected some of its 10: zero, one, .*nine\. .*\n$/,
+    );
+  }
+});
+
+test('of a bare checkpoint, both numbers of classes are named', async () => {
+  const folder = await folderOf({ three: 'three', seven: 'seven' });
+  const bare = join(temporaryFolder(), 'bare');
+  mkdirSync(bare);
+  for (const ending of ['index', 'data-00000-of-00001']) {
+    copyFileSync(`${checkpoint}.${ending}`, join(bare, `model.ckpt-20.${ending}`));
+  }
+  const args = [
+    ...[model, '--engine=wasm', `--checkpoint_path=${join(bare, 'model.ckpt-20')}`],
+    ...[...inFolder(folder), '--dataset_split_name=test'],
+  ];
+  for (const [command, ...more] of [
+    ['evaluate'],
+    ['predict', files[0]!],
+    ['inspect', '--items=0', '--layers=Logits'],
+  ]) {
+    const { code, stderr } = await losslens([command!, ...args, ...more]);
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      /it was trained for 10 classes, and is used for 2\. Name all classes .* labels\.txt of the data\.\n$/,
+    );
+  }
+});
+
+test('data that are not what the run was trained on are said to be others', async () => {
+  const changed = temporaryFolder();
+  writeSmallMnist(changed, 90, 45);
+  const inspect = (...more: readonly string[]) =>
+    losslens([
+      ...['inspect', '--engine=wasm', model, `--checkpoint_path=${run}`, '--items=0'],
+      ...more,
+    ]);
+  const [same, other, evaluated] = await Promise.all([
+    inspect(),
+    inspect(`--dataset_dir=${changed}`),
+    evaluate('--dataset_split_name=train', `--dataset_dir=${changed}`, '--max_num_batches=1'),
+  ]);
+  assert.equal(same.stderr, '');
+  for (const { code, stderr } of [other, evaluated]) {
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /^mnist train is not what the run was trained on \(90 items, then 100\): .*\n/,
+    );
+  }
+});
+
+test('no command runs the module that a run.json names', async () => {
+  const ran = join(temporaryFolder(), 'ran');
+  const module = join(temporaryFolder(), 'shared.mjs');
+  writeFileSync(module, `import { writeFileSync } from 'node:fs'; writeFileSync('${ran}', '');`);
+  const shared = new FakeRun();
+  shared.save(10, []);
+  const record = JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
+  record.flags.model_name = module;
+  writeFileSync(join(shared.folder, 'run.json'), JSON.stringify(record));
+  copyFileSync(join(run, 'items.csv'), join(shared.folder, 'items.csv'));
+  const checkpointPath = `--checkpoint_path=${shared.folder}`;
+  const commands = [
+    ['evaluate', checkpointPath],
+    ['predict', checkpointPath, files[0]!],
+    ['export', checkpointPath, `--export_dir=${join(shared.folder, 'exported')}`],
+    ['inspect', checkpointPath, '--items=0'],
+    ['verify', checkpointPath],
+    ['review', `--train_dir=${shared.folder}`],
+  ];
+  for (const args of commands) {
+    const { code, stderr } = await losslens(args);
+    assert.equal(code, 2, stderr);
+    assert.match(
+      stderr,
+      /^losslens: --model_name: missing; .*Give --model_name=.*shared\.mjs to run/,
+    );
+    assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+  }
+  assert.ok(!existsSync(ran));
 });

@@ -182,5 +182,8 @@ test('a label of no class, a missing split and a folder without texts are named'
     /--dataset_split_name: got "dev"; .* has test and train/,
   );
   await assert.rejects(loadTexts(writeFolder({}), 'train'), /holds no \.tsv file; expected one/);
-  await assert.rejects(loadTexts('/no/such', 'train'), /\/no\/such: cannot be read as a folder/);
+  await assert.rejects(
+    loadTexts('/no/such', 'train'),
+    /\/no\/such: cannot be read \(no such file or folder\)/,
+  );
 });

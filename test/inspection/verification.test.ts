@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeDigits } from '../../datasets/builtIn/digits.ts';
 import { argMax } from '../../src/argMax.ts';
 import { saveCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import type { Engine, Session } from '../../src/engines/engine.ts';
@@ -309,7 +310,8 @@ test('Hs of a run is looked at also when it has no Hm', async () => {
   });
   await saveCheckpoint(folder, 7, new Map(Object.entries(initialValues(variables, 1))), 1);
   const flags = { dataset_name: 'mnist', dataset_dir: folder, hs: 'unit', hm: [], seed: 1 };
-  const record = { flags, precision: {}, dataset: {} };
+  const { classNames } = makeDigits('train', 1);
+  const record = { flags, precision: {}, dataset: { classes: classNames } };
   writeFileSync(join(folder, 'run.json'), JSON.stringify(record));
   const { code, stdout, stderr } = await losslens([
     'verify',

@@ -42,8 +42,7 @@ test('the documented network trains, and its checkpoint is evaluated', async () 
   assert.equal(trained.code, 0, trained.stderr);
   const evaluated = await losslens([
     'evaluate',
-    '--engine=wasm',
-    // The network is that of the run.
+    ...model,
     `--checkpoint_path=${trainDir}`,
     '--max_num_batches=3',
   ]);

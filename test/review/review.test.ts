@@ -40,6 +40,7 @@ const trained = await losslens(trainArguments(trainDir));
 const reviewed = await losslens([
   'review',
   '--engine=wasm',
+  `--model_name=${smallNetwork}`,
   `--train_dir=${trainDir}`,
   '--top=12',
   '--num_views=2',
@@ -90,7 +91,10 @@ test('the page and review.csv hold the items that the score ranks first', () => 
 
 test('a score that there is none of is named, and a run without scores', async () => {
   const [unknown, missing] = await Promise.all([
-    losslens(['review', `--train_dir=${trainDir}`, '--rank_by=losss']),
+    losslens([
+      ...['review', `--model_name=${smallNetwork}`, `--train_dir=${trainDir}`],
+      '--rank_by=losss',
+    ]),
     losslens(['review', `--train_dir=${data}`]),
   ]);
   assert.equal(unknown.code, 2);

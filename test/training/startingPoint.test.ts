@@ -2,17 +2,15 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { digestOf } from '../../datasets/dataDigest.ts';
 import { saveCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import type { CheckpointTensor } from '../../src/checkpoint/tensorBundle.ts';
 import { UserError } from '../../src/errors.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
 import { averageName } from '../../src/model/movingAverages.ts';
+import { writeRunRecord } from '../../src/runFiles/runRecord.ts';
 import { type RunState, stateVersion } from '../../src/training/checkpointing.ts';
-import {
-  digestOf,
-  findStartingPoint,
-  type StartingPointOptions,
-} from '../../src/training/startingPoint.ts';
+import { findStartingPoint, type StartingPointOptions } from '../../src/training/startingPoint.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { tinyTrainingGraph } from '../model/tinyNetwork.ts';
 import { plainSgd } from '../model/trainingSession.ts';
@@ -36,7 +34,12 @@ function options(more: Partial<StartingPointOptions> = {}): StartingPointOptions
   };
 }
 
-const data = { size: 100, items: Uint32Array.of(0, 1, 3), labels: new Uint8Array(100) };
+const data = {
+  size: 100,
+  items: Uint32Array.of(0, 1, 3),
+  labels: new Uint8Array(100),
+  classNames: ['ape', 'bee'],
+};
 
 function startOf(more: Partial<StartingPointOptions>) {
   return findStartingPoint(options(more), graph, data);
@@ -174,6 +177,25 @@ test('a run goes on with its batch size, order and data alone', async () => {
   );
   const dropped = { ...data, items: Uint32Array.of(0, 1) };
   await refused({ dataDigest: digestOf(dropped) }, /items or labels are not those/);
+});
+
+test('a run goes on with the classes that it has the names of', async () => {
+  const train_dir = await begunRun();
+  const record = (classes: readonly string[]) =>
+    writeRunRecord(train_dir, {
+      step: 0,
+      flags: {},
+      engine: { name: '', reason: '' },
+      precision: { computeType: 'float32', reason: '' },
+      dataset: { name: 'folder', split: 'train', items: 3, classes },
+    });
+  await record(data.classNames);
+  assert.equal((await startOf({ train_dir })).step, 7);
+  await record(['ape', 'cat']);
+  await assert.rejects(startOf({ train_dir }), {
+    name: 'UsageError',
+    message: /^--dataset_name: class 1 is bee; for the run of .*model\.ckpt-7 it is cat\. Give/,
+  });
 });
 
 for (const format of ['V2', 'V1']) {

@@ -246,12 +246,12 @@ test('a folder that cannot be written to is said', async (t) => {
   await assert.rejects(
     downloadDataset('mnist', options),
     (error) =>
-      error instanceof UserError && /file\.part: cannot be written \(E/.test(error.message),
+      error instanceof UserError && /file\.part: cannot be written to \(/.test(error.message),
   );
   await writeFile(join(folder, 'taken'), '');
   await assert.rejects(
     downloadDataset('mnist', { ...options, folder: join(folder, 'taken') }),
-    /taken: cannot be made \(E/,
+    /taken: cannot be made \(/,
   );
 });
 

@@ -30,8 +30,8 @@ test('replaces the labels of the named items, by name or number', async (t) => {
   const { dataset: relabeled, changes } = await apply(t, 'item,label\n0,dog\n3,2\n1,dog\n');
   assert.deepEqual([...relabeled.labels], [1, 1, 2, 2, 1]);
   assert.deepEqual(changes, [
-    { itemIndex: 0, labelBefore: 0, label: 1, row: { item: '0', label: 'dog' } },
-    { itemIndex: 3, labelBefore: 0, label: 2, row: { item: '3', label: '2' } },
+    { itemIndex: 0, labelBefore: 'cat', label: 'dog', row: { item: '0', label: 'dog' } },
+    { itemIndex: 3, labelBefore: 'cat', label: 'a, "b"', row: { item: '3', label: '2' } },
   ]);
   assert.deepEqual([...dataset.labels], [0, 1, 2, 0, 1]);
   assert.equal(relabeled.images, dataset.images);
@@ -89,9 +89,9 @@ test('a row may say that its item is dropped; then its label does not matter', a
   assert.deepEqual(
     changes.map(({ itemIndex, label }) => [itemIndex, label]),
     [
-      [0, 1],
+      [0, 'dog'],
       [1, null],
-      [2, 0],
+      [2, 'cat'],
     ],
   );
   assert.equal(changes[1]!.row['note'], 'blurred');

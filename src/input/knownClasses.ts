@@ -1,0 +1,65 @@
+/** Labels as a network knows them: a class is its name, whatever position data give it. */
+import type { Dataset } from '../../datasets/dataset.ts';
+import { UsageError } from '../errors.ts';
+
+/** Names that are listed in an error at most. */
+const maxListed = 20;
+
+function listed(names: readonly string[]): string {
+  const more = names.length - maxListed;
+  return names.slice(0, maxListed).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+/** Whether classes have no names but their labels, which is what data without names give them. */
+function areNumbers(names: readonly string[]): boolean {
+  return names.every((name, label) => name === String(label));
+}
+
+/** Where each class of a data set is in a network; undefined where the network does not know it. */
+function positions(
+  { name, split, classNames }: Dataset,
+  known: readonly string[],
+): readonly (number | undefined)[] {
+  const byName = new Map(known.map((className, label) => [className, label]));
+  const found = classNames.map((className) => byName.get(className));
+  const lackNames = areNumbers(classNames)
+    ? `${name} ${split}`
+    : areNumbers(known) && 'the network';
+  if (!lackNames || found.some((label) => label !== undefined)) return found;
+  process.stderr.write(
+    `the classes of ${lackNames} have no names: labels of ${name} ${split} are taken by number\n`,
+  );
+  return classNames.map((_, label) => (label < known.length ? label : undefined));
+}
+
+/**
+ * A data set with the labels and classes of a network. Classes that no item has may be missing, and
+ * come in any order. Where one side has numbers for names, labels are taken as they are.
+ *
+ * @param known  names of the network's classes by label
+ * @param flag   that chose the data, for errors
+ * @throws UsageError  listing the classes of items that the network does not know
+ */
+export function withKnownClasses<D extends Dataset>(
+  dataset: D,
+  known: readonly string[],
+  flag = '--dataset_dir',
+): D {
+  const { classNames } = dataset;
+  if (classNames.length === known.length && classNames.every((name, i) => name === known[i])) {
+    return dataset;
+  }
+  const position = positions(dataset, known);
+  const present = new Set(Array.from(dataset.items, (itemIndex) => dataset.labels[itemIndex]!));
+  const unknown = classNames.filter(
+    (_, label) => present.has(label) && position[label] === undefined,
+  );
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `${flag}: ${dataset.name} ${dataset.split} has items of classes that the network does not know: ${listed(unknown)}; expected some of its ${known.length}: ${listed(known)}. Leave them out (--labels_file with the decision drop), or train a network with them.`,
+    );
+  }
+  // An item that is left out may be of any class: -1 is the label of none.
+  const labels = Int32Array.from(dataset.labels, (label) => position[label] ?? -1);
+  return { ...dataset, labels, classNames: known };
+}
