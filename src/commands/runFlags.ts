@@ -61,14 +61,21 @@ function place(path: unknown): string | undefined {
   }
 }
 
-/** Whether given flags name other data than a run has. */
-function isOtherData(
+/**
+ * What stands for the flags of a run that hold for its data alone.
+ *
+ * @returns  undefined where given flags name no other data
+ */
+function ofOtherData(
   given: Readonly<Record<string, unknown>>,
   recorded: RunRecord['flags'] | undefined,
-): boolean {
+): Readonly<Record<string, unknown>> | undefined {
   const isOther = (name: string) => given[name] !== undefined && given[name] !== recorded?.[name];
-  if (isOther('dataset_name') || isOther('dataset_split_name')) return true;
-  return isOther('dataset_dir') && place(given['dataset_dir']) !== place(recorded?.['dataset_dir']);
+  const labels = { label_noise: 0, labels_file: undefined };
+  if (isOther('dataset_name')) return { ...labels, dataset_dir: undefined };
+  const isElsewhere =
+    isOther('dataset_dir') && place(given['dataset_dir']) !== place(recorded?.['dataset_dir']);
+  return isElsewhere || isOther('dataset_split_name') ? labels : undefined;
 }
 
 /** Label noise and corrected labels of a run, where the command line does not name others. */
@@ -134,8 +141,8 @@ export async function tellOfOtherModule(
 /**
  * All flags of a run: the given ones, else those of its `run.json`, else the defaults of train.
  *
- * Label noise and corrected labels belong to the data that the run was trained on: for other data
- * they are left out, and `ownLabels` holds them.
+ * Label noise and corrected labels belong to the data that the run was trained on, and so does the
+ * folder: for other data they are left out, and `ownLabels` holds the labels.
  *
  * @param folder     of the run, which need not hold a `run.json`; undefined for no run
  * @param given      flags of the command line, undefined where they were left out
@@ -157,12 +164,9 @@ export async function resolveRunFlags(
   const named = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   );
-  const isOther = isOtherData(named, record?.flags);
-  const ownLabels = isOther ? ownLabelsOf(record?.flags, named) : {};
-  const ofOtherData: Readonly<Record<string, unknown>> = isOther
-    ? { label_noise: 0, labels_file: undefined }
-    : {};
-  const ofRun = { ...record?.flags, ...ofOtherData };
+  const otherData = ofOtherData(named, record?.flags);
+  const ownLabels = otherData === undefined ? {} : ownLabelsOf(record?.flags, named);
+  const ofRun = { ...record?.flags, ...otherData };
   if (readsData && folder !== undefined) expectInPlace(folder, named, ofRun);
   const flags = { ...allDefaults, ...ofRun, ...named } as TrainFlags;
   await expectEffects(dataFlagEffects, flags, (name) => named[name] !== undefined);

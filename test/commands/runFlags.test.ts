@@ -36,6 +36,12 @@ test('corrected labels hold for the data of the run, however its path is written
   assert.deepEqual([other.labels_file, other.label_noise], [undefined, 0]);
 });
 
+test('another data set is not looked for in the folder of the run', async () => {
+  const run = await runWith({ dataset_name: 'folder', dataset_dir: temporaryFolder() });
+  assert.equal((await resolveRunFlags(run, { dataset_name: 'digits' })).dataset_dir, undefined);
+  assert.ok((await resolveRunFlags(run, { dataset_name: 'folder' })).dataset_dir);
+});
+
 test('data that were moved away are named with the flag that says where they are now', async () => {
   const folder = temporaryFolder();
   const [photos, moved] = [join(folder, 'photos'), join(folder, 'moved')];
