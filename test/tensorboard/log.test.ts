@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { PNG } from 'pngjs';
 import { readEvents } from '../../src/events/readEvents.ts';
-import { losslens } from '../losslens.ts';
+import { losslens, smallNetwork } from '../losslens.ts';
 import { skipWithoutPython } from '../python.ts';
 import { type ReadFolder, readWithTensorFlow } from './readers.ts';
 import { epochs, shortRun } from './shortRun.ts';
@@ -50,7 +50,7 @@ async function testLog(): Promise<void> {
   const run = await shortRun();
   const { code, stderr } = await losslens([
     ...['evaluate', '--engine=wasm', `--checkpoint_path=${run.trainDir}`, '--dataset_name=mnist'],
-    `--dataset_dir=${run.dataDir}`,
+    ...[`--dataset_dir=${run.dataDir}`, `--model_name=${smallNetwork}`],
   ]);
   assert.equal(code, 0, stderr);
   const modes = Object.keys(loadingModes) as LoadingMode[];
