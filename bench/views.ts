@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { makeDigits } from '../datasets/builtIn/digits.ts';
-import type { MonitoredLayer } from '../src/insitu/contributionMaps.ts';
+import type { MonitoredLayer } from '../src/insitu/monitoredLayer.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { random } from '../src/random.ts';
 import { MonitoringHistory } from '../src/recording/monitoringHistory.ts';

@@ -59,9 +59,15 @@ export class ScoreTable {
         `--train_dir: its checkpoint holds scores of ${before} items; the data set has ${size}. Name another --train_dir.`,
       );
     }
-    const counts = (name: string) => Int32Array.from(state?.[name] ?? new Int32Array(size));
-    const reals = (name: string, columns = 1) =>
-      Float32Array.from(state?.[name] ?? new Float32Array(columns * size));
+    const stored = (name: string, columns: number) => {
+      const values = state?.[name] ?? new Float32Array(columns * size);
+      if (values.length === columns * size) return values;
+      throw new UserError(
+        `--train_dir: its checkpoint holds ${values.length} numbers "${name}"; this version of losslens keeps ${columns * size}. Name another --train_dir.`,
+      );
+    };
+    const counts = (name: string) => Int32Array.from(stored(name, 1));
+    const reals = (name: string, columns = 1) => Float32Array.from(stored(name, columns));
     this.epochs = counts('epochs');
     this.output = counts('output');
     this.wrong = counts('wrong');

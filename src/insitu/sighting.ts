@@ -1,5 +1,5 @@
 /** One encounter with a data item: what a step of the network says of it. */
-import type { MonitoredLayer } from './contributionMaps.ts';
+import type { MonitoredLayer } from './monitoredLayer.ts';
 
 /** What the monitor, the histories, the views and `monitoring.jsonl` hold of an item that came by. */
 export interface Sighting {

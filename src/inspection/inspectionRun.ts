@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { epochAfter, stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
-import type { MonitoredLayer } from '../insitu/contributionMaps.ts';
+import type { MonitoredLayer } from '../insitu/monitoredLayer.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { valueText } from '../views/draw/numberText.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
@@ -110,7 +111,7 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
   if (folder !== undefined) await mkdir(folder, { recursive: true });
   const renderer = folder === undefined ? null : new ViewRenderer();
   const step = stepOfCheckpoint(checkpoint);
-  const epoch = Math.ceil(step / Math.ceil(dataset.items.length / batchSize));
+  const epoch = epochAfter(step, stepsPerEpoch(dataset.items.length, batchSize));
   const records: Record<string, unknown>[] = [];
   if (!json) {
     const statistics =

@@ -1,7 +1,6 @@
 /** What a training step returned, decoded once. */
 import type { HostTensor } from '../engines/engine.ts';
-import type { MonitoredLayer } from '../insitu/contributionMaps.ts';
-import { monitoredLayerOf } from '../insitu/monitoredLayer.ts';
+import { type MonitoredLayer, monitoredLayerOf } from '../insitu/monitoredLayer.ts';
 import { type LayerStatistic, readLayerStatistics } from './layerStatistics.ts';
 import type { TrainingGraph } from './trainingGraph.ts';
 

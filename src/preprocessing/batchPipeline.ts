@@ -1,6 +1,7 @@
 /** Prepares batches in worker threads, ahead of the steps that take them. */
 import { Worker } from 'node:worker_threads';
 import type { Dataset } from '../../datasets/dataset.ts';
+import { stepsPerEpoch } from '../epochs.ts';
 import { UserError } from '../errors.ts';
 import { permutation, random, streams } from '../random.ts';
 import type { BatchRequest, BatchResponse, BatchWorkerData, ItemStore } from './batchWorker.ts';
@@ -100,7 +101,7 @@ export class BatchPipeline {
 
   /** Batches in an epoch; the last may be smaller. */
   get batchesPerEpoch(): number {
-    return Math.ceil(this.#dataset.items.length / this.#options.batchSize);
+    return stepsPerEpoch(this.#dataset.items.length, this.#options.batchSize);
   }
 
   /**

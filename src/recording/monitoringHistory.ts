@@ -1,6 +1,6 @@
 /** What monitored items went through: S at every layer at each encounter, and ten of them in full. */
 import type { Image } from '../../datasets/dataset.ts';
-import { type ContributionMaps, largestMapValue } from '../insitu/contributionMaps.ts';
+import { type ContributionMaps, largestMapValue } from '../insitu/monitoredLayer.ts';
 import type { Sighting } from '../insitu/sighting.ts';
 import type { ContributionSeries } from '../views/draw/linePlot.ts';
 import { roundUp } from '../views/draw/numberText.ts';

@@ -3,9 +3,9 @@ import { basename } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { latestCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { epochAfter, stepsPerEpoch } from '../epochs.ts';
 import { Inspector, type InspectorOptions } from '../inspection/inspector.ts';
 import { loadNetwork } from '../nets/factory.ts';
-import { stepsPerEpoch } from '../training/schedule.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 
 /** How the network was trained, and what draws. */
@@ -50,7 +50,7 @@ export async function drawViews(
   });
   const renderer = new ViewRenderer();
   const step = stepOfCheckpoint(checkpoint);
-  const epoch = Math.ceil(step / stepsPerEpoch(dataset.items.length, options.batch_size));
+  const epoch = epochAfter(step, stepsPerEpoch(dataset.items.length, options.batch_size));
   const urls = new Map<number, string>();
   try {
     for await (const inspected of inspector.inspect(items)) {

@@ -1,5 +1,6 @@
 /** What a run leaves when it ends; done again, it leaves the same. */
 import { interruptedExitCode } from '../console/interrupt.ts';
+import { epochAfter } from '../epochs.ts';
 import { hparamsEndSummary } from '../events/hparams.ts';
 import { lastStepOf } from '../events/readEvents.ts';
 import { longestOf } from '../events/series.ts';
@@ -81,7 +82,7 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
 async function endBegunEpoch(run: Run, { step, interrupted }: TrainingResult): Promise<void> {
   const { plan, inSitu, log, progress } = run;
   if (step % plan.stepsPerEpoch === 0) return;
-  const epoch = Math.ceil(step / plan.stepsPerEpoch);
+  const epoch = epochAfter(step, plan.stepsPerEpoch);
   const selection = inSitu ? await inSitu.endEpoch(epoch, step, false) : null;
   await log.flush();
   // Who interrupts a run in the middle of an epoch does not wait for an evaluation.

@@ -4,6 +4,7 @@ import { latestCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.t
 import type { Engine } from '../engines/engine.ts';
 import { choosePrecision, type Precision } from '../engines/precision.ts';
 import { selectEngine } from '../engines/select.ts';
+import { stepsPerEpoch } from '../epochs.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
 import { networkInput, preprocessingNameOf, trainingVocabulary } from '../input/networkInput.ts';
@@ -18,7 +19,6 @@ import { checkPreprocessing } from '../preprocessing/factory.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { readRunRecord } from '../runFiles/runRecord.ts';
 import type { RunOptions } from './runOptions.ts';
-import { stepsPerEpoch } from './schedule.ts';
 import { findStartingPoint, type StartingPoint } from './startingPoint.ts';
 
 /** What a run is going to do. */

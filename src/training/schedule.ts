@@ -1,10 +1,5 @@
 /** When something is due in a training, and how long it has been at it. */
 
-/** Steps in an epoch: every item once, the last batch possibly smaller. */
-export function stepsPerEpoch(size: number, batchSize: number): number {
-  return Math.ceil(size / batchSize);
-}
-
 /** Tells once in every `seconds`; never when it is 0. */
 export class Timer {
   readonly #intervalMs: number;

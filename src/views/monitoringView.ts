@@ -1,6 +1,6 @@
 /** The Monitoring View (Lee 2021, Fig. 4): how each layer handles one item at one step. */
 import type { Image } from '../../datasets/dataset.ts';
-import { largestMapValue, type MonitoredLayer } from '../insitu/contributionMaps.ts';
+import { largestMapValue, type MonitoredLayer } from '../insitu/monitoredLayer.ts';
 import type { Sighting } from '../insitu/sighting.ts';
 import { drawChannelBars } from './draw/channelBars.ts';
 import { drawColorBar } from './draw/colorBar.ts';

@@ -1,6 +1,6 @@
 /** The Monitoring View of a text: how each layer handles its words at one step. */
 import { tokenize, unknownId } from '../../datasets/tokens.ts';
-import { largestMapValue } from '../insitu/contributionMaps.ts';
+import { largestMapValue } from '../insitu/monitoredLayer.ts';
 import { drawChannelBars } from './draw/channelBars.ts';
 import { notANumber, type Rgb } from './draw/colormap.ts';
 import { createDrawing, type Drawing, drawPixels, drawText, ink } from './draw/drawing.ts';

@@ -1,6 +1,6 @@
 /** Views of texts, the same on every machine, for the golden pictures. */
 import { makePhrases } from '../../datasets/builtIn/phrases.ts';
-import type { MonitoredLayer } from '../../src/insitu/contributionMaps.ts';
+import type { MonitoredLayer } from '../../src/insitu/monitoredLayer.ts';
 import { random } from '../../src/random.ts';
 import type { Drawing } from '../../src/views/draw/drawing.ts';
 import type { ContributionSeries } from '../../src/views/draw/linePlot.ts';

@@ -2,7 +2,7 @@
 
 import { makeDigits } from '../../datasets/builtIn/digits.ts';
 import type { Image } from '../../datasets/dataset.ts';
-import type { ContributionMaps, MonitoredLayer } from '../../src/insitu/contributionMaps.ts';
+import type { ContributionMaps, MonitoredLayer } from '../../src/insitu/monitoredLayer.ts';
 import { random } from '../../src/random.ts';
 import { MonitoringHistory } from '../../src/recording/monitoringHistory.ts';
 import type { EvolutionView } from '../../src/views/evolutionView.ts';

@@ -1,0 +1,11 @@
+/** How steps make epochs. */
+
+/** Steps in an epoch: every item once, the last batch possibly smaller. */
+export function stepsPerEpoch(items: number, batchSize: number): number {
+  return Math.ceil(items / batchSize);
+}
+
+/** The epoch, from 1, that the last of so many steps belongs to; 0 before the first. */
+export function epochAfter(step: number, perEpoch: number): number {
+  return Math.ceil(step / perEpoch);
+}
