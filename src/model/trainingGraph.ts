@@ -3,18 +3,17 @@ import type { Signatures } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
-import { cast, identity, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
+import { identity, placeholder } from '../graph/ops/array.ts';
 import { argMax, max } from '../graph/ops/math.ts';
 import { softmax } from '../graph/ops/nn.ts';
-import { itemScores } from '../insitu/itemScores.ts';
-import { monitoredContributions, type TappedLayer } from '../insitu/lossContribution.ts';
 import { nearestNames } from '../nearestNames.ts';
 import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { inputPlaceholder } from './inputPlaceholder.ts';
+import { addInSituOutputs } from './inSituOutputs.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
-import { addLoss } from './loss.ts';
+import { addLoss, type Loss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
 import { networkContext } from './networkContext.ts';
 import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
@@ -107,6 +106,30 @@ function inScopes(
 }
 
 /**
+ * The backward pass: derivatives of the loss with respect to variables and tapped layers. Asked for
+ * once: a second call would add the whole pass again. Label smoothing needs it, for contributions of
+ * the labels as they are, but only from the loss to the tapped layers.
+ *
+ * @returns  for each tap dL/dh, undefined where the loss does not depend on it; the variables that it
+ *           does depend on
+ */
+function backward(loss: Loss, trainable: readonly Variable[], taps: readonly Tensor[]) {
+  const isSmoothed = loss.labelCrossEntropy !== loss.crossEntropy;
+  const derivatives = gradients(loss.total, [
+    ...trainable.map(({ value }) => value),
+    ...(isSmoothed ? [] : taps),
+  ]);
+  const tapDerivatives = isSmoothed
+    ? gradients(loss.labelCrossEntropy, taps)
+    : derivatives.slice(trainable.length);
+  const variableGradients = trainable.flatMap((variable, i) => {
+    const gradient = derivatives[i];
+    return gradient ? [{ variable, gradient }] : [];
+  });
+  return { variableGradients, tapDerivatives };
+}
+
+/**
  * Builds the graph of a run.
  *
  * @throws UsageError  for a layer or optimizer that does not exist, or a layer that the loss does
@@ -140,25 +163,11 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const monitoredLayers = [...monitored.keys()];
   const tapped = new Map([...pickEndPoints('--hs', selecting, named), ...monitored]);
 
-  // Asked for once: a second call would add the whole backward pass again. Label smoothing needs
-  // it, for contributions of the labels as they are, but only from the loss to the tapped layers.
   const trainable = inScopes(
     modelVariables.filter(({ trainable }) => trainable),
     options.trainableScopes,
   );
-  const isSmoothed = loss.labelCrossEntropy !== loss.crossEntropy;
-  const taps = [...tapped.values()];
-  const derivatives = gradients(loss.total, [
-    ...trainable.map(({ value }) => value),
-    ...(isSmoothed ? [] : taps),
-  ]);
-  const tapDerivatives = isSmoothed
-    ? gradients(loss.labelCrossEntropy, taps)
-    : derivatives.slice(trainable.length);
-  const variableGradients = trainable.flatMap((variable, i) => {
-    const gradient = derivatives[i];
-    return gradient ? [{ variable, gradient }] : [];
-  });
+  const { variableGradients, tapDerivatives } = backward(loss, trainable, [...tapped.values()]);
   const changes = [
     ...addOptimizer(variableGradients, learningRate, options.optimizer),
     ...context.updates,
@@ -167,49 +176,22 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     ? [...changes, ...addMovingAverages(modelVariables, averageDecay, changes)]
     : changes;
 
-  const outputs: Record<string, Tensor> = {
-    total_loss: identity(loss.total, { name: 'train/total_loss', after: updates }),
-    cross_entropy: loss.crossEntropy,
-    output: graph.withRootScope('outputs', () => argMax(logits, { name: 'output' })),
-  };
+  const totalLoss = identity(loss.total, { name: 'train/total_loss', after: updates });
+  const output = graph.withRootScope('outputs', () => argMax(logits, { name: 'output' }));
   const probabilities = graph.withRootScope('outputs', () => softmax(logits));
-  outputs['output_probability'] = graph.withRootScope('outputs', () =>
+  const outputProbability = graph.withRootScope('outputs', () =>
     max(probabilities, [1], { name: 'output_probability' }),
   );
-
-  graph.withRootScope('in_situ', () => {
-    const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32', {
-      name: 'batch_size',
-    });
-    const layers = new Map<string, TappedLayer>();
-    [...tapped].forEach(([name, activation], i) => {
-      const gradient = tapDerivatives[i];
-      if (!gradient) {
-        const flag = name === selectionLayer ? '--hs' : '--hm';
-        throw new UsageError(
-          `${flag}: the loss does not depend on "${name}"; expected a layer on the way from the image to the logits.`,
-        );
-      }
-      layers.set(name, { name, activation, gradient, batchSize });
-    });
-    if (selectionLayer !== null) {
-      const layer = layers.get(selectionLayer)!;
-      outputs['probabilities'] = probabilities;
-      outputs['scores'] = graph.withScope('scores', () =>
-        itemScores(logits, probabilities, labels, layer.activation === logits ? null : layer),
-      );
-    }
-    for (const name of monitoredLayers) {
-      graph.withScope(name, () => {
-        const monitored = monitoredContributions(layers.get(name)!, monitorRows);
-        outputs[`${name}/contribution`] = monitored.contribution;
-        if (monitored.maps !== undefined) {
-          outputs[`${name}/C`] = monitored.maps.contributionMap;
-          outputs[`${name}/R`] = monitored.maps.reductionMap;
-        }
-        if (monitored.channels !== undefined) outputs[`${name}/channels`] = monitored.channels;
-      });
-    }
+  const tapGradients = new Map([...tapped.keys()].map((name, i) => [name, tapDerivatives[i]]));
+  const inSitu = addInSituOutputs({
+    logits,
+    probabilities,
+    labels,
+    tapped,
+    gradients: tapGradients,
+    selectionLayer,
+    monitoredLayers,
+    monitorRows,
   });
 
   const variables = [...graph.variables.values()];
@@ -220,6 +202,13 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     dropout_seed: dropoutSeed,
     ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
+  };
+  const outputs = {
+    total_loss: totalLoss,
+    cross_entropy: loss.crossEntropy,
+    output,
+    output_probability: outputProbability,
+    ...inSitu,
   };
   const summaries = addLayerStatistics(graph, endPoints, loss.regularization);
   return {
