@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Graph } from '../../src/graph/graph.ts';
+import { placeholder, reshape, shapeOf } from '../../src/graph/ops/array.ts';
+import { add } from '../../src/graph/ops/math.ts';
+import { nodesBefore } from '../../src/graph/walk.ts';
+import { optimizers } from '../../src/model/optimizers.ts';
+import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
+import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
+import { getNetwork, networks } from '../../src/nets/factory.ts';
+import { packageRoot } from '../../src/packageRoot.ts';
+import { type GraphInput, imageInput } from '../../src/preprocessing/itemInput.ts';
+import { trainingGraph } from '../model/trainingSession.ts';
+import { gpuKernels, onHost, waysBackToHost, withoutGpuKernel } from './gpuKernels.ts';
+
+const imageShape = [32, 32, 3] as const;
+const texts = { kind: 'texts', shape: [12], vocabulary: { size: 50 } } as const;
+const inputOf = (modelName: string): GraphInput =>
+  getNetwork(modelName).takes === 'texts' ? texts : imageInput(imageShape);
+
+/** Layers of each kind that maps are made of; of a deep network its first and last ones. */
+const monitoredLayers: Readonly<Record<string, readonly string[]>> = {
+  cifarnet: ['conv1', 'pool2', 'fc3'],
+  lenet: ['conv1', 'pool2', 'fc3'],
+  textcnn: ['embedding'],
+};
+
+/** The graph of a run with all that can be in one. */
+function graphOf(
+  modelName: string,
+  computeType: 'float32' | 'bfloat16',
+  optimizer: string,
+): TrainingGraph {
+  const layers = monitoredLayers[modelName] ?? [`${modelName}/block1`, `${modelName}/block4`];
+  return trainingGraph(modelName, imageShape, layers, optimizer, {
+    input: inputOf(modelName),
+    computeType,
+    // A layer before the logits, whose contributions are computed on their own.
+    selectionLayer: layers.at(-1)!,
+    labelSmoothing: 0.1,
+    movingAverages: true,
+  });
+}
+
+const computeTypes = ['float32', 'bfloat16'] as const;
+
+/**
+ * What goes back to the host on purpose: histograms take their range there. Only steps with summaries compute any, and
+ * those are few (--save_summaries_secs).
+ */
+const waysBackOfSummaries = ['HistogramFixedWidth.value_range ← ConcatV2'];
+
+/** What the host computes on purpose, while the GPU goes on: what it needs is fed, or known without the values. */
+const hostOperations: Readonly<Record<string, string>> = {
+  AddV2: 'the seed of each dropout, of the fed one',
+  Const: 'axes and sizes',
+  Greater: 'which tokens are words, of the fed ones',
+  Reshape: 'the size of the batch as a scalar, the labels',
+  Shape: 'sizes',
+  Size: 'sizes',
+  Slice: 'the size of the batch',
+};
+
+test('the table of GPU kernels is that of the TensorFlow that is installed', () => {
+  const constraints = readFileSync(join(packageRoot, 'engine', 'constraints.txt'), 'utf8');
+  assert.match(constraints, new RegExp(`^tensorflow==${gpuKernels.tensorflow}$`, 'm'));
+});
+
+for (const modelName of Object.keys(networks)) {
+  test(`all of ${modelName}'s graphs has GPU kernels, and no step waits for the host`, () => {
+    for (const computeType of computeTypes) {
+      const { graph, signatures } = graphOf(modelName, computeType, 'momentum');
+      assert.deepEqual(withoutGpuKernel(graph.nodes), [], computeType);
+      assert.deepEqual(waysBackToHost(graph.nodes), waysBackOfSummaries, computeType);
+      for (const { outputs } of [
+        signatures['train']!,
+        signatures['read']!,
+        signatures['predict']!,
+      ]) {
+        assert.deepEqual(waysBackToHost(nodesBefore(Object.values(outputs))), [], computeType);
+      }
+      for (const operation of onHost(graph.nodes)) {
+        assert.ok(operation.split(' ')[0]! in hostOperations, operation);
+      }
+      const prediction = buildPredictionGraph({
+        network: getNetwork(modelName),
+        numClasses: 10,
+        input: inputOf(modelName),
+        computeType,
+      });
+      assert.deepEqual(withoutGpuKernel(prediction.graph.nodes), [], computeType);
+      assert.deepEqual(waysBackToHost(prediction.graph.nodes), [], computeType);
+    }
+  });
+}
+
+test('every optimizer updates on the GPU', () => {
+  for (const optimizer of Object.keys(optimizers)) {
+    for (const computeType of computeTypes) {
+      const { graph } = graphOf('lenet', computeType, optimizer);
+      assert.deepEqual(withoutGpuKernel(graph.nodes), [], optimizer);
+    }
+  }
+});
+
+test('an operation without a GPU kernel for its types is found', () => {
+  const graph = new Graph();
+  const x = placeholder(graph, 'float32', [-1], 'x');
+  graph.addNode({
+    op: 'MatMul',
+    inputs: [x, x],
+    attrs: { T: { type: 'int32' } },
+    outputs: [{ dtype: 'int32', shape: [] }],
+  });
+  graph.addNode({ op: 'Unheard', outputs: [] });
+  assert.deepEqual(withoutGpuKernel(graph.nodes), ['MatMul T=int32', 'Unheard']);
+});
+
+test('a value that goes from the GPU to the host is found, one that never was there is not', () => {
+  const graph = new Graph();
+  const x = placeholder(graph, 'float32', [-1], 'x');
+  const flags = placeholder(graph, 'int32', [-1], 'flags');
+  const y = add(x, x);
+  reshape(y, [-1]);
+  shapeOf(y);
+  assert.deepEqual(waysBackToHost(graph.nodes), []);
+  // A sum of integers is computed by the host; what SelectV2 chooses is on the GPU.
+  const chosen = graph.addNode({
+    op: 'SelectV2',
+    inputs: [flags, flags, flags],
+    attrs: { T: { type: 'int32' } },
+    outputs: [{ dtype: 'int32', shape: [-1] }],
+  });
+  add(chosen.outputs[0]!, flags);
+  assert.deepEqual(waysBackToHost(graph.nodes), ['AddV2.x ← SelectV2']);
+});
