@@ -60,7 +60,7 @@ export function readInstalledEngine(): InstalledEngine | undefined {
 export async function installEngine(options: InstallOptions): Promise<InstalledEngine> {
   const { from, cuda = false, latest = false, report, signal } = options;
   const sources = chooseSources(from, { cuda, latest });
-  await prepareHome(bytesWhileInstalling(sources[0]!, cuda));
+  await prepareHome(bytesWhileInstalling(sources[0]!, { cuda, latest }));
   const folder = `${engineFolder()}.partial-${process.pid}`;
   report(`Installing into ${engineFolder()}`);
   try {
@@ -120,9 +120,10 @@ function chooseSources(from: string | undefined, { cuda, latest }: WheelChoice):
 }
 
 /** Disk that was seen taken at most while an engine is installed, in bytes (docs/gpu.md). */
-function bytesWhileInstalling({ name }: Source, cuda: boolean): number {
+function bytesWhileInstalling({ name }: Source, { cuda, latest }: WheelChoice): number {
   if (name !== 'pypi') return 0.4e9;
-  return cuda ? 7.2e9 : 2e9;
+  if (!cuda) return 2e9;
+  return latest ? 7.2e9 : 6e9;
 }
 
 /** A folder in which an engine grows. */

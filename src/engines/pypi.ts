@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../packageRoot.ts';
+import { removeLeftOut, withoutLeftOut } from './cudaLeftOut.ts';
 import { findLibTensorFlow, type LibTensorFlow } from './libtensorflow.ts';
 import { ProgramError, runProgram } from './runProgram.ts';
 
@@ -119,10 +120,7 @@ export async function fetchFromPypi(
         if (!hasNoWheel(error) || index === attempts.length - 1) throw error;
       }
     }
-    if (cuda) {
-      const flags = latest ? [] : [`--constraint=${constraintsFile}`];
-      for (const requirement of await nvidiaRequirements(folder)) await unpack(requirement, flags);
-    }
+    if (cuda) await fetchNvidia(folder, latest, unpack);
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
     throw new UserError(
@@ -151,6 +149,20 @@ async function moveInto(from: string, to: string): Promise<void> {
     else if (statSync(source).isDirectory()) await moveInto(source, target);
   }
   await rm(from, { recursive: true });
+}
+
+/** Fetches NVIDIA's wheels: all of the newest ones, of those that were tried what training opens. */
+async function fetchNvidia(
+  folder: string,
+  latest: boolean,
+  unpack: (requirement: string, flags: readonly string[]) => Promise<void>,
+): Promise<void> {
+  const requirements = await nvidiaRequirements(folder);
+  const flags = latest ? [] : [`--constraint=${constraintsFile}`];
+  for (const requirement of latest ? requirements : withoutLeftOut(requirements)) {
+    await unpack(requirement, flags);
+    if (!latest) await removeLeftOut(join(folder, 'nvidia'));
+  }
 }
 
 async function nvidiaRequirements(folder: string): Promise<string[]> {

@@ -57,7 +57,7 @@ const hostOperations: Readonly<Record<string, string>> = {
   AddV2: 'the seed of each dropout, of the fed one',
   Const: 'axes and sizes',
   Greater: 'which tokens are words, of the fed ones',
-  Reshape: 'the size of the batch as a scalar, the labels',
+  Reshape: 'the size of the batch',
   Shape: 'sizes',
   Size: 'sizes',
   Slice: 'the size of the batch',

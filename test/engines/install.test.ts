@@ -16,7 +16,7 @@ import { after, before, test } from 'node:test';
 import { installEngine } from '../../src/engines/install.ts';
 import { readExtra } from '../../src/engines/pypi.ts';
 import { UserError } from '../../src/errors.ts';
-import { pinned, World, whyNoInstall } from './standIn/world.ts';
+import { newer, pinned, World, whyNoInstall } from './standIn/world.ts';
 
 const skip = whyNoInstall();
 const version = pinned('tensorflow-cpu');
@@ -101,7 +101,7 @@ const cudaWheels = (versionOf: (name: string) => string) =>
     .concat('tensorflow')
     .map((name) => `${name.replaceAll('-', '_')}-${versionOf(name)}-py3-none-any.whl`);
 
-test('--cuda takes the wheels of the extra and puts their libraries on the way', {
+test('--cuda takes what training opens of the extra and puts the libraries on the way', {
   skip,
 }, async () => {
   const { status, stdout, stderr } = await world.run('cuda', ['install', '--cuda']).outcome;
@@ -118,6 +118,9 @@ test('--cuda takes the wheels of the extra and puts their libraries on the way',
     'cudnn',
     'cusolver',
   ]);
+  const cusolver = join(deps, 'nvidia', 'cusolver');
+  assert.deepEqual(readdirSync(cusolver), ['lib']);
+  assert.deepEqual(readdirSync(join(cusolver, 'lib')), ['libcusolver.so.11']);
   // TensorFlow looks for NVIDIA's compiler here, as seen from its own library.
   assert.ok(existsSync(join(deps, 'lib', '..', 'nvidia', 'cuda_nvcc', 'bin', 'ptxas')));
 });
@@ -230,15 +233,22 @@ test("a GPU build that finds no GPU's libraries says that it is one", { skip }, 
   assert.match(stdout, /^Installed tensorflow [\d.]+ \(GPU build, on the CPU\) in /);
 });
 
-test('--latest takes the newest versions, within what TensorFlow asks for', { skip }, async () => {
+test('--latest takes the newest versions, within what TensorFlow asks for, and all of them', {
+  skip,
+}, async () => {
   wheelsAskedFor();
   const { stdout, stderr } = await world.run('latest', ['install', '--latest', '--cuda']).outcome;
   assert.match(stdout, /^Installed tensorflow 2\.99\.0 \(GPU\) in /, stderr);
   const newest: Record<string, string> = { tensorflow: '2.99.0', 'nvidia-cublas-cu12': '12.99' };
   assert.deepEqual(
     wheelsAskedFor(),
-    cudaWheels((name) => newest[name] ?? pinned(name)),
+    [
+      ...cudaWheels((name) => newest[name] ?? pinned(name)),
+      `nvidia_nccl_cu12-${newer.nccl}-py3-none-any.whl`,
+    ].sort(),
   );
+  const nvidia = join(packageOf('latest'), 'deps', 'nvidia');
+  assert.deepEqual(readdirSync(join(nvidia, 'cusolver')).sort(), ['include', 'lib']);
 });
 
 test('takes the wheel for another Python where the own one has none', { skip }, async () => {

@@ -32,8 +32,13 @@ export function pinned(name: string): string {
   return version;
 }
 
-/** Newer ones that the index has too. */
-const newer = { tensorflow: '2.99.0', nvidia: '12.99', nvidiaOfNextCuda: '13.0.0' };
+/** Newer ones that the index has too; of nccl, which is not pinned, the one that there is. */
+export const newer = {
+  tensorflow: '2.99.0',
+  nvidia: '12.99',
+  nvidiaOfNextCuda: '13.0.0',
+  nccl: '2.99',
+};
 
 /** Why no engine can be installed in a test here, or false. */
 export function whyNoInstall(): string | false {
@@ -125,18 +130,25 @@ function packNvidiaWheels(wheels: string, folder: string): void {
   compileEmpty(at('cuda_runtime'), 'libcudart.so.12');
   compileEmpty(at('cublas'), 'libcublas.so.12');
   compileEmpty(at('cusolver'), 'libcusolver.so.11', [join(at('cublas'), 'libcublas.so.12')]);
+  compileEmpty(at('cusolver'), 'libcusolverMg.so.11');
+  const headers = join(folder, 'cusolver', 'nvidia', 'cusolver', 'include');
+  mkdirSync(headers);
+  writeFileSync(join(headers, 'cusolver_common.h'), '');
   compileEmpty(at('cudnn'), 'libcudnn.so.9');
+  compileEmpty(at('nccl'), 'libnccl.so.2');
   const nvcc = join(folder, 'cuda_nvcc', 'nvidia', 'cuda_nvcc', 'bin');
   mkdirSync(nvcc, { recursive: true });
   writeFileSync(join(nvcc, 'ptxas'), '#!/bin/sh\n');
-  for (const [component, name, others] of [
-    ['cuda_runtime', 'nvidia-cuda-runtime-cu12', []],
-    ['cublas', 'nvidia-cublas-cu12', [newer.nvidia, newer.nvidiaOfNextCuda]],
-    ['cusolver', 'nvidia-cusolver-cu12', []],
-    ['cudnn', 'nvidia-cudnn-cu12', []],
-    ['cuda_nvcc', 'nvidia-cuda-nvcc-cu12', []],
+  const cublas = 'nvidia-cublas-cu12';
+  for (const [component, name, versions] of [
+    ['cuda_runtime', 'nvidia-cuda-runtime-cu12'],
+    ['cublas', cublas, [pinned(cublas), newer.nvidia, newer.nvidiaOfNextCuda]],
+    ['cusolver', 'nvidia-cusolver-cu12'],
+    ['cudnn', 'nvidia-cudnn-cu12'],
+    ['cuda_nvcc', 'nvidia-cuda-nvcc-cu12'],
+    ['nccl', 'nvidia-nccl-cu12', [newer.nccl]],
   ] as const) {
-    for (const version of [pinned(name), ...others]) {
+    for (const version of versions ?? [pinned(name)]) {
       const copy = join(folder, `${component}-${version}`);
       cpSync(join(folder, component), copy, { recursive: true });
       packWheel(wheels, copy, name, version);
@@ -153,6 +165,7 @@ const requirements = [
   "Requires-Dist: nvidia-cusolver-cu12 ; sys_platform == 'linux' and extra == 'and-cuda'",
   'Requires-Dist: nvidia-cudnn-cu12<10.0,>=9.3.0; extra == "and-cuda"',
   'Requires-Dist: nvidia-cuda-nvcc-cu12<13.0,>=12.5.82; extra == "and-cuda"',
+  'Requires-Dist: nvidia-nccl-cu12<3.0,>=2.27.7; extra == "and-cuda"',
   'Requires-Dist: nvidia-windows-only; sys_platform == "win32" and extra == "and-cuda"',
   'Provides-Extra: gcs',
   'Requires-Dist: nvidia-not-asked-for; extra == "gcs"',
