@@ -20,6 +20,7 @@ import {
   unsupported,
 } from './flags.ts';
 import { inherited, resolveRunFlags, runFolder } from './runFlags.ts';
+import { engineFlagEffects } from './trainFlagEffects.ts';
 import { dataFlags, engineFlags, modelFlags } from './trainFlags.ts';
 
 const evaluateFlags = {
@@ -61,6 +62,7 @@ const evaluateFlags = {
 type EvaluateFlags = FlagValues<typeof evaluateFlags>;
 
 const evaluateEffects: readonly FlagEffect<EvaluateFlags>[] = [
+  ...engineFlagEffects,
   {
     flags: ['watch_interval_secs'],
     missing: ({ watch }) => (watch ? undefined : 'without --watch'),

@@ -1,8 +1,10 @@
 /** `losslens inspect`: what a checkpoint makes of some items, as numbers and as pictures. */
 import { Command } from 'commander';
 import { runInspection } from '../inspection/inspectionRun.ts';
+import { withEffects } from './flagEffects.ts';
 import { addFlags, boolean, type FlagValues, list, optionalText, text } from './flags.ts';
 import { ofRunFlags, resolveRunFlags, runFolder } from './runFlags.ts';
+import { engineFlagEffects } from './trainFlagEffects.ts';
 
 const inspectFlags = {
   Inspection: {
@@ -23,9 +25,11 @@ export function inspectCommand(): Command {
   const command = new Command('inspect').description(
     'Say what a checkpoint makes of some items: loss contributions and maps at any layer, without dropout and augmentation.',
   );
-  return addFlags(command, inspectFlags).action(async (flags: FlagValues<typeof inspectFlags>) => {
-    const { checkpoint_path } = flags;
-    const ofRun = await resolveRunFlags(runFolder(checkpoint_path), flags);
-    await runInspection({ ...flags, ...ofRun, checkpoint_path });
-  });
+  return withEffects(addFlags(command, inspectFlags), engineFlagEffects).action(
+    async (flags: FlagValues<typeof inspectFlags>) => {
+      const { checkpoint_path } = flags;
+      const ofRun = await resolveRunFlags(runFolder(checkpoint_path), flags);
+      await runInspection({ ...flags, ...ofRun, checkpoint_path });
+    },
+  );
 }

@@ -1,8 +1,10 @@
 /** `losslens predict`: classifies image files. */
 import { Command } from 'commander';
 import { predictFiles } from '../inference/predictionRun.ts';
+import { withEffects } from './flagEffects.ts';
 import { addFlags, boolean, choice, type FlagValues, integer } from './flags.ts';
 import { resolveTrainedNetwork, trainedNetworkFlags } from './trainedNetworkFlags.ts';
+import { engineFlagEffects } from './trainFlagEffects.ts';
 import { engineFlags } from './trainFlags.ts';
 
 const predictFlags = {
@@ -29,7 +31,7 @@ export function predictCommand(): Command {
   const command = new Command('predict')
     .description('Classify image files with a trained network.')
     .argument('<files...>', 'images, or folders of images');
-  return addFlags(command, predictFlags).action(
+  return withEffects(addFlags(command, predictFlags), engineFlagEffects).action(
     async (files: string[], flags: FlagValues<typeof predictFlags>) => {
       const failures = await predictFiles(flags, await resolveTrainedNetwork(flags), files);
       if (failures > 0) process.exitCode = 1;

@@ -1,8 +1,10 @@
 /** `losslens review`: a page on which people decide about the most suspicious items of a run. */
 import { Command } from 'commander';
 import { reviewRun } from '../review/reviewRun.ts';
+import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, integer, optionalText, text } from './flags.ts';
 import { ofRunFlags, resolveRunFlags } from './runFlags.ts';
+import { engineFlagEffects } from './trainFlagEffects.ts';
 
 /** The score that found planted errors best over whole runs (docs/detection.md). */
 const defaultRanking = 'contribution_positive_rising_mean';
@@ -39,5 +41,5 @@ export function reviewCommand(): Command {
   const command = new Command('review').description(
     'Write a page on which to keep, relabel or drop the most suspicious items of a run, and the same as CSV.',
   );
-  return addFlags(command, reviewFlags).action(review);
+  return withEffects(addFlags(command, reviewFlags), engineFlagEffects).action(review);
 }

@@ -33,7 +33,7 @@ const { seed } = trainFlags.Optimisation;
 export const ofRunFlags = {
   'Data (by default those of the run)': inherited({ ...data, seed }),
   'Model (by default that of the run)': inherited({ model_name }),
-  Engine: { engine: engineFlags.engine },
+  Engine: { engine: engineFlags.engine, gpu: engineFlags.gpu },
 } satisfies FlagGroups;
 
 /** The folder of the run that a checkpoint, given as itself or by its folder, is of. */

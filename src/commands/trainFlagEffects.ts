@@ -62,12 +62,27 @@ export const dataFlagEffects: readonly FlagEffect<TrainFlags>[] = [
   },
 ];
 
+/** Of the flags that choose the engine, in all commands that have them. */
+export const engineFlagEffects: readonly FlagEffect<
+  Pick<TrainFlags, 'engine' | 'gpu'> & { readonly clone_on_cpu?: boolean }
+>[] = [
+  {
+    flags: ['gpu'],
+    missing: ({ engine, gpu, clone_on_cpu }) => {
+      if (gpu === 'auto') return undefined;
+      if (engine === 'wasm') return 'with --engine=wasm, which computes on the CPU';
+      return clone_on_cpu ? 'with --clone_on_cpu' : undefined;
+    },
+  },
+];
+
 /**
  * Of the flags of `losslens train`. The others have an effect with any others, or, as num_readers and
  * on_bad_item, promise nothing that one could miss.
  */
 export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
   ...dataFlagEffects,
+  ...engineFlagEffects,
   ofNetworks('images', ['monitor_overlay', 'colormap']),
   {
     // TF-Slim ignores them, too, but whoever gives them believes that the run is fine-tuned.

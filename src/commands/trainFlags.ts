@@ -1,7 +1,9 @@
 /** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
 import { labelNoiseTypes } from '../../datasets/labels/labelNoise.ts';
+import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { precisionChoices } from '../engines/precision.ts';
 import { engineChoices } from '../engines/select.ts';
+import { UsageError } from '../errors.ts';
 import { defaultScore, scores } from '../insitu/scores.ts';
 import { defaultEpsilons, optimizerDefaults, optimizers } from '../model/optimizers.ts';
 import { networks } from '../nets/factory.ts';
@@ -11,6 +13,7 @@ import { colormapNames } from '../views/draw/colormap.ts';
 import {
   boolean,
   choice,
+  type Flag,
   type FlagValues,
   integer,
   list,
@@ -66,9 +69,20 @@ export const modelFlags = {
   },
 };
 
+const gpuFlag: Flag<GpuChoice> = {
+  parse: (value, name) => {
+    if (value === 'auto' || /^\d+$/.test(value)) return value as GpuChoice;
+    throw new UsageError(`--${name}: got "${value}"; expected auto or the number of a GPU.`);
+  },
+  defaultValue: 'auto',
+  placeholder: 'N',
+  help: 'GPU that computes, by its number in `losslens engine doctor`; auto takes the first that works',
+};
+
 /** Flags that choose the engine; whoever only looks at a network gets it in full precision. */
 export const engineFlags = {
   engine: choice(engineChoices, 'auto', 'what runs the graph; auto takes the fastest that works'),
+  gpu: gpuFlag,
   precision: choice(
     precisionChoices,
     'float32',

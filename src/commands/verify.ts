@@ -1,8 +1,10 @@
 /** `losslens verify`: whether a network's loss contributions are what theory says they are. */
 import { Command } from 'commander';
 import { runVerification } from '../inspection/verificationRun.ts';
+import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, integer, list, optionalText } from './flags.ts';
 import { ofRunFlags, resolveRunFlags, runFolder } from './runFlags.ts';
+import { engineFlagEffects } from './trainFlagEffects.ts';
 
 const verifyFlags = {
   Verification: {
@@ -23,10 +25,12 @@ export function verifyCommand(): Command {
   const command = new Command('verify').description(
     'Check the loss contributions of a network on its data, against theory and against differences of the loss; exit code 1 when one fails.',
   );
-  return addFlags(command, verifyFlags).action(async (flags: FlagValues<typeof verifyFlags>) => {
-    const { checkpoint_path } = flags;
-    const folder = checkpoint_path === undefined ? undefined : runFolder(checkpoint_path);
-    const ofRun = await resolveRunFlags(folder, flags);
-    if (!(await runVerification({ ...flags, ...ofRun, checkpoint_path }))) process.exitCode = 1;
-  });
+  return withEffects(addFlags(command, verifyFlags), engineFlagEffects).action(
+    async (flags: FlagValues<typeof verifyFlags>) => {
+      const { checkpoint_path } = flags;
+      const folder = checkpoint_path === undefined ? undefined : runFolder(checkpoint_path);
+      const ofRun = await resolveRunFlags(folder, flags);
+      if (!(await runVerification({ ...flags, ...ofRun, checkpoint_path }))) process.exitCode = 1;
+    },
+  );
 }

@@ -3,7 +3,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { NoEngineError } from '../errors.ts';
 import { type CudaBuild, readCudaBuild } from './build.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
-import { askDriver, type DriverReport, type Gpu } from './gpus.ts';
+import { askDriver, type DriverReport, describeGpu } from './gpus.ts';
 import { engineFolder } from './home.ts';
 import { readInstalledEngine } from './install.ts';
 import { type ProbeReport, probeEngine } from './probe.ts';
@@ -45,7 +45,7 @@ export async function diagnose(): Promise<Diagnosis> {
     { what: 'Node.js', value: `${process.versions.node} (${process.platform}, ${process.arch})` },
     { what: 'CPU', value: describeCpu() },
     { what: 'NVIDIA driver', value: driver.version ?? 'none found' },
-    { what: 'GPUs of the driver', value: driver.gpus.map(describeGpu).join(', ') || 'none' },
+    { what: 'GPUs of the driver', value: describeGpus(driver) },
     { what: 'GPUs of TensorFlow', value: probe?.gpus.join(', ') || 'none' },
   ];
   return { findings, problems, isUsable: selection.isUsable };
@@ -59,7 +59,7 @@ async function describeSelection(
     return { value: `none: TensorFlow ${probe.failure}`, isUsable: false };
   }
   try {
-    const { engine, reason } = await selectEngine('auto');
+    const { engine, reason } = await selectEngine({ engine: 'auto' });
     return { value: `${engine.name}: ${reason}`, isUsable: true };
   } catch (error) {
     if (!(error instanceof NoEngineError)) throw error;
@@ -93,14 +93,11 @@ function describeBuild({ cuda, cudnn, computeCapabilities }: CudaBuild): string 
   );
 }
 
-function describeGpu({ name, memory, computeCapability }: Gpu): string {
-  const details = [
-    ...(memory === undefined ? [] : [memory]),
-    ...(computeCapability === undefined
-      ? []
-      : [`compute capability ${computeCapability.toFixed(1)}`]),
-  ];
-  return details.length === 0 ? name : `${name} (${details.join(', ')})`;
+/** All of them, with the numbers that --gpu takes where there are several. */
+function describeGpus({ gpus }: DriverReport): string {
+  const described = gpus.map(describeGpu);
+  const numbered = gpus.length > 1 ? described.map((gpu, i) => `${i}: ${gpu}`) : described;
+  return numbered.join(', ') || 'none';
 }
 
 function describeCpu(): string {

@@ -13,6 +13,17 @@ export interface Gpu {
   readonly computeCapability?: number;
 }
 
+/** "NVIDIA H100 (81559 MiB, compute capability 9.0)" */
+export function describeGpu({ name, memory, computeCapability }: Gpu): string {
+  const details = [
+    ...(memory === undefined ? [] : [memory]),
+    ...(computeCapability === undefined
+      ? []
+      : [`compute capability ${computeCapability.toFixed(1)}`]),
+  ];
+  return details.length === 0 ? name : `${name} (${details.join(', ')})`;
+}
+
 /** What the driver says. */
 export interface DriverReport {
   /** None without a driver. */

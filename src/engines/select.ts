@@ -1,7 +1,9 @@
 /** Which engine runs a command. */
 import { NoEngineError } from '../errors.ts';
+import { readCudaBuild } from './build.ts';
 import type { Engine } from './engine.ts';
-import { loadTensorFlowEngine } from './tensorflow.ts';
+import { chooseGpu, type GpuChoice } from './gpuChoice.ts';
+import { findTensorFlowPackage, loadTensorFlowEngine } from './tensorflow.ts';
 
 /** How to get each engine, the fastest first. */
 const loaders = {
@@ -19,19 +21,32 @@ export type EngineChoice = 'auto' | keyof typeof loaders;
 /** Every value of --engine. */
 export const engineChoices = ['auto', ...Object.keys(loaders)] as readonly EngineChoice[];
 
+/** The flags that choose an engine and what it computes on. */
+export interface EngineOptions {
+  readonly engine: EngineChoice;
+  /** 'auto' by default */
+  readonly gpu?: GpuChoice;
+  /** Whether GPUs are hidden from it; not by default. */
+  readonly clone_on_cpu?: boolean;
+}
+
 /**
  * Loads the engine of one's choice.
  *
- * @param onCpu  hides GPUs from it (--clone_on_cpu)
  * @returns  the engine and, for people and run.json, why it was taken
  * @throws NoEngineError  when it cannot run here; with 'auto', when none can (every engine says why)
+ * @throws UsageError     for a GPU that there is none of
  */
 export async function selectEngine(
-  choice: EngineChoice,
-  onCpu = false,
+  options: EngineOptions,
 ): Promise<{ engine: Engine; reason: string }> {
+  const { engine: choice, gpu = 'auto', clone_on_cpu: onCpu = false } = options;
   // CUDA looks at it when it is loaded.
   if (onCpu) process.env['CUDA_VISIBLE_DEVICES'] = '-1';
+  else if (choice !== 'wasm') await prepareGpu(gpu);
+  if (gpu !== 'auto') {
+    return { engine: await loadOnGpu(gpu), reason: `asked for by --gpu=${gpu}` };
+  }
   if (choice !== 'auto') {
     return { engine: await loaders[choice](), reason: `asked for by --engine=${choice}` };
   }
@@ -50,4 +65,21 @@ export async function selectEngine(
     }
   }
   throw new NoEngineError(failures.join('\n'));
+}
+
+async function prepareGpu(gpu: GpuChoice): Promise<void> {
+  const folder = findTensorFlowPackage();
+  // That there is none is said where it is loaded.
+  if (folder !== undefined) await chooseGpu(gpu, readCudaBuild(folder));
+}
+
+/** Who asks for a GPU is not given the CPU. */
+async function loadOnGpu(gpu: GpuChoice): Promise<Engine> {
+  const engine = await loadTensorFlowEngine();
+  // The name tells the device, as loadTensorFlowEngine says.
+  if (/\(GPU(: .*)?\)$/.test(engine.name)) return engine;
+  throw new NoEngineError(
+    `--gpu: got ${gpu}, but the engine is ${engine.name}; expected one that uses the GPU. ` +
+      'Run: losslens engine doctor',
+  );
 }

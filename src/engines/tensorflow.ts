@@ -15,7 +15,7 @@ import { cpuFeatures } from './cpuFeatures.ts';
 import { preloadCudaLibraries } from './cudaLibraries.ts';
 import type { Bfloat16Support, Engine, HostTensor, Session, Signatures } from './engine.ts';
 import { checkFeeds } from './feeds.ts';
-import { askDriver } from './gpus.ts';
+import { firstVisibleGpu } from './gpuChoice.ts';
 import { engineFolder } from './home.ts';
 import { loadLibrary } from './loadLibrary.ts';
 
@@ -119,8 +119,8 @@ export async function loadTensorFlowPackage(folder: string): Promise<Engine> {
     );
   }
   const backend = tf.findBackend('tensorflow');
-  const { gpus } = backend.isUsingGpuDevice ? await askDriver() : { gpus: [] };
-  const gpu = ['GPU', gpus.map(({ name }) => name).join(', ')].filter(Boolean).join(': ');
+  const visible = backend.isUsingGpuDevice ? await firstVisibleGpu() : undefined;
+  const gpu = visible === undefined ? 'GPU' : `GPU: ${visible.name}`;
   const cpu = readCudaBuild(folder) === undefined ? 'CPU' : 'GPU build, on the CPU';
   const device = backend.isUsingGpuDevice ? gpu : cpu;
   return {

@@ -12,6 +12,7 @@ import {
 } from '../checkpoint/checkpoints.ts';
 import { Cleanup } from '../cleanup.ts';
 import { noteOnce } from '../console/noteOnce.ts';
+import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
@@ -52,6 +53,7 @@ export interface EvaluationOptions extends DataOptions {
   readonly max_sequence_length: number | undefined;
   readonly batch_size: number;
   readonly engine: EngineChoice;
+  readonly gpu: GpuChoice;
   readonly precision: PrecisionChoice;
   /** Of evaluations that name none, it is the run's train_image_size. */
   readonly eval_image_size: number | undefined;
@@ -158,7 +160,7 @@ async function prepare(
   const input = await networkInput(network, dataset, { ...options, imageSize }, () =>
     recordedVocabulary(checkpointFolder),
   );
-  const { engine } = await selectEngine(options.engine);
+  const { engine } = await selectEngine({ engine: options.engine, gpu: options.gpu });
   const classifier = await Classifier.load(engine, {
     network,
     numClasses: dataset.classNames.length,

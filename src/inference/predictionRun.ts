@@ -3,6 +3,7 @@ import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { imageExtensions, isImageFile } from '../../datasets/images/imageFiles.ts';
+import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { UserError, unreadable } from '../errors.ts';
@@ -21,6 +22,7 @@ export interface PredictionOptions {
   /** Whether a file that cannot be classified is a failure, or left out; the others are in either case. */
   readonly on_bad_item: 'fail' | 'skip';
   readonly engine: EngineChoice;
+  readonly gpu: GpuChoice;
   readonly precision: PrecisionChoice;
 }
 
@@ -164,7 +166,7 @@ export async function predictFiles(
   const failures = new Failures();
   const files = imageFiles(paths, failures);
   const { checkpoint, network, imageShape, classNames } = trained;
-  const { engine } = await selectEngine(options.engine);
+  const { engine } = await selectEngine({ engine: options.engine, gpu: options.gpu });
   const classifier = await Classifier.load(engine, {
     network,
     numClasses: classNames.length,

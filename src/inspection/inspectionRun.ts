@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
+import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { epochAfter, stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
@@ -32,6 +33,7 @@ export interface InspectionOptions extends RunDataOptions {
   readonly output_dir: string | undefined;
   readonly json: boolean;
   readonly engine: EngineChoice;
+  readonly gpu: GpuChoice;
 }
 
 /** Item indices from a flag, each once. @throws UsageError for one that the data set does not have */
@@ -100,7 +102,7 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
   const items = parseItems('items', options.items, dataset);
   if (items.length === 0) throw new UsageError('--items: missing; expected items such as 0,7.');
   const others = parseItems('batch_of', options.batch_of, dataset);
-  const { engine } = await selectEngine(options.engine);
+  const { engine } = await selectEngine({ engine: options.engine, gpu: options.gpu });
   const inspector = await Inspector.load(engine, dataset, {
     ...options,
     network: await loadNetwork(options.model_name),

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
+import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { networkInput, preprocessingNameOf, recordedVocabulary } from '../input/networkInput.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
@@ -30,6 +31,7 @@ export interface VerificationOptions extends RunDataOptions {
   readonly batch_size: number;
   readonly num_batches: number;
   readonly engine: EngineChoice;
+  readonly gpu: GpuChoice;
 }
 
 /** Batches of all items in a random order, prepared when they are asked for. */
@@ -76,7 +78,7 @@ export async function runVerification(options: VerificationOptions): Promise<boo
     input,
     layers: layers.length > 0 ? layers : undefined,
   });
-  const { engine } = await selectEngine(options.engine);
+  const { engine } = await selectEngine({ engine: options.engine, gpu: options.gpu });
   const session = await engine.load(graph.graph, graph.signatures);
   try {
     const values =

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { latestCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
+import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { epochAfter, stepsPerEpoch } from '../epochs.ts';
 import { Inspector, type InspectorOptions } from '../inspection/inspector.ts';
@@ -16,6 +17,7 @@ export interface ReviewViewOptions
   readonly batch_size: number;
   readonly hm: readonly string[];
   readonly engine: EngineChoice;
+  readonly gpu: GpuChoice;
 }
 
 /** Monitoring Views by item, as data URLs, with a line on what they show. */
@@ -40,7 +42,7 @@ export async function drawViews(
   const checkpoint = await latestCheckpoint(options.train_dir);
   if (checkpoint === undefined) return without(`${options.train_dir} holds no checkpoint`);
   if (options.hm.length === 0) return without('the run has no --hm');
-  const { engine } = await selectEngine(options.engine);
+  const { engine } = await selectEngine({ engine: options.engine, gpu: options.gpu });
   const inspector = await Inspector.load(engine, dataset, {
     ...options,
     network: await loadNetwork(options.model_name),

@@ -57,7 +57,7 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
       `${dataset.name} ${dataset.split}: has no items; expected some to train on.`,
     );
   }
-  const { engine, reason } = await selectEngine(given.engine, given.clone_on_cpu);
+  const { engine, reason } = await selectEngine(given);
   const precision = await precisionOf(given, engine);
   const input = await inputOf(given, network, dataset);
   const training = buildGraph(given, network, dataset, input, precision);

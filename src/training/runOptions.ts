@@ -1,6 +1,6 @@
 /** What a run is asked to do. */
 import type { PrecisionChoice } from '../engines/precision.ts';
-import type { EngineChoice } from '../engines/select.ts';
+import type { EngineOptions } from '../engines/select.ts';
 import type { TrainingDataOptions } from '../input/trainingData.ts';
 import type { OptimizerOptions } from '../model/optimizers.ts';
 import type { ColorScale } from '../recording/monitoringHistory.ts';
@@ -12,6 +12,7 @@ import type { StartingPointOptions } from './startingPoint.ts';
 export interface RunOptions
   extends TrainingDataOptions,
     OptimizerOptions,
+    EngineOptions,
     StartingPointOptions,
     Omit<LearningRateOptions, 'stepsPerEpoch'> {
   readonly use_grayscale: boolean;
@@ -43,7 +44,5 @@ export interface RunOptions
   readonly save_interval_secs: number;
   readonly save_interval_steps: number | undefined;
   readonly max_checkpoints: number;
-  readonly engine: EngineChoice;
-  readonly clone_on_cpu: boolean;
   readonly precision: PrecisionChoice;
 }

@@ -37,6 +37,8 @@ async function saidOf(...args: readonly string[]): Promise<string> {
 }
 
 const inVain: Record<string, string> = {
+  '--engine=wasm --gpu=0': 'has no effect with --engine=wasm, which computes on the CPU',
+  '--clone_on_cpu --gpu=0': 'has no effect with --clone_on_cpu',
   '--validation_seed=1': 'has no effect without --validation_split',
   '--label_noise_type=pairwise': 'has no effect without --label_noise',
   '--max_sequence_length=8': 'has no effect with --model_name=lenet, which takes images',
@@ -80,6 +82,8 @@ test('flags that lack the same are refused in one line', async () => {
 test('flags have their effect with what they need', async () => {
   for (const line of [
     '--validation_split=0.1 --validation_seed=1',
+    '--gpu=0',
+    '--engine=wasm --gpu=auto',
     '--label_noise=0.1 --label_noise_type=pairwise',
     // The end of a sweep.
     '--label_noise=0 --label_noise_type=pairwise',

@@ -183,10 +183,10 @@ test('loading leaves no file behind', { skip }, async (t) => {
 });
 
 test('the fastest engine is chosen by itself, with the reason', { skip }, async () => {
-  const { engine, reason } = await selectEngine('auto');
+  const { engine, reason } = await selectEngine({ engine: 'auto' });
   assert.match(engine.name, /^tensorflow /);
   assert.equal(reason, 'the fastest that works here');
-  const chosen = await selectEngine('tensorflow');
+  const chosen = await selectEngine({ engine: 'tensorflow' });
   assert.equal(chosen.reason, 'asked for by --engine=tensorflow');
 });
 
@@ -198,7 +198,7 @@ test('an engine that does not load is said to be so, with what mends it', async 
     const folder = packageFolderIn(join(home, 'engine'));
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'index.js'), 'throw new Error("no addon\\nat all");');
-    await assert.rejects(selectEngine('tensorflow'), (error) => {
+    await assert.rejects(selectEngine({ engine: 'tensorflow' }), (error) => {
       assert.ok(error instanceof NoEngineError);
       assert.equal(error.exitCode, 3);
       assert.equal(
