@@ -83,6 +83,10 @@ const gpuFlag: Flag<GpuChoice> = {
 export const engineFlags = {
   engine: choice(engineChoices, 'auto', 'what runs the graph; auto takes the fastest that works'),
   gpu: gpuFlag,
+  deterministic: boolean(
+    false,
+    'the same results from run to run on a GPU, too, where that is slower',
+  ),
   precision: choice(
     precisionChoices,
     'float32',

@@ -1,6 +1,7 @@
 /** Which engine runs a command. */
 import { NoEngineError } from '../errors.ts';
 import { readCudaBuild } from './build.ts';
+import { requireDeterminism, requiresDeterminism, withDeterministicLosses } from './determinism.ts';
 import type { Engine } from './engine.ts';
 import { chooseGpu, type GpuChoice } from './gpuChoice.ts';
 import { findTensorFlowPackage, loadTensorFlowEngine } from './tensorflow.ts';
@@ -26,6 +27,8 @@ export interface EngineOptions {
   readonly engine: EngineChoice;
   /** 'auto' by default */
   readonly gpu?: GpuChoice;
+  /** Whether a GPU's results are to be the same from run to run; not by default. */
+  readonly deterministic?: boolean;
   /** Whether GPUs are hidden from it; not by default. */
   readonly clone_on_cpu?: boolean;
 }
@@ -40,6 +43,13 @@ export interface EngineOptions {
 export async function selectEngine(
   options: EngineOptions,
 ): Promise<{ engine: Engine; reason: string }> {
+  if (options.deterministic === true) requireDeterminism();
+  const { engine, reason } = await loadChosen(options);
+  const isToBeReplaced = requiresDeterminism() && isNamedAfterGpu(engine);
+  return { engine: isToBeReplaced ? withDeterministicLosses(engine) : engine, reason };
+}
+
+async function loadChosen(options: EngineOptions): Promise<{ engine: Engine; reason: string }> {
   const { engine: choice, gpu = 'auto', clone_on_cpu: onCpu = false } = options;
   // CUDA looks at it when it is loaded.
   if (onCpu) process.env['CUDA_VISIBLE_DEVICES'] = '-1';
@@ -76,10 +86,14 @@ async function prepareGpu(gpu: GpuChoice): Promise<void> {
 /** Who asks for a GPU is not given the CPU. */
 async function loadOnGpu(gpu: GpuChoice): Promise<Engine> {
   const engine = await loadTensorFlowEngine();
-  // The name tells the device, as loadTensorFlowEngine says.
-  if (/\(GPU(: .*)?\)$/.test(engine.name)) return engine;
+  if (isNamedAfterGpu(engine)) return engine;
   throw new NoEngineError(
     `--gpu: got ${gpu}, but the engine is ${engine.name}; expected one that uses the GPU. ` +
       'Run: losslens engine doctor',
   );
+}
+
+/** Whether an engine computes on a GPU, as loadTensorFlowEngine names it. */
+function isNamedAfterGpu({ name }: Engine): boolean {
+  return /\(GPU(: .*)?\)$/.test(name);
 }

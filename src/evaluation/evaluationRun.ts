@@ -54,6 +54,7 @@ export interface EvaluationOptions extends DataOptions {
   readonly batch_size: number;
   readonly engine: EngineChoice;
   readonly gpu: GpuChoice;
+  readonly deterministic: boolean;
   readonly precision: PrecisionChoice;
   /** Of evaluations that name none, it is the run's train_image_size. */
   readonly eval_image_size: number | undefined;
@@ -160,7 +161,11 @@ async function prepare(
   const input = await networkInput(network, dataset, { ...options, imageSize }, () =>
     recordedVocabulary(checkpointFolder),
   );
-  const { engine } = await selectEngine({ engine: options.engine, gpu: options.gpu });
+  const { engine } = await selectEngine({
+    engine: options.engine,
+    gpu: options.gpu,
+    deterministic: options.deterministic,
+  });
   const classifier = await Classifier.load(engine, {
     network,
     numClasses: dataset.classNames.length,

@@ -23,6 +23,7 @@ export interface PredictionOptions {
   readonly on_bad_item: 'fail' | 'skip';
   readonly engine: EngineChoice;
   readonly gpu: GpuChoice;
+  readonly deterministic: boolean;
   readonly precision: PrecisionChoice;
 }
 
@@ -166,7 +167,11 @@ export async function predictFiles(
   const failures = new Failures();
   const files = imageFiles(paths, failures);
   const { checkpoint, network, imageShape, classNames } = trained;
-  const { engine } = await selectEngine({ engine: options.engine, gpu: options.gpu });
+  const { engine } = await selectEngine({
+    engine: options.engine,
+    gpu: options.gpu,
+    deterministic: options.deterministic,
+  });
   const classifier = await Classifier.load(engine, {
     network,
     numClasses: classNames.length,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { withDeterministicLoss } from '../../src/graph/deterministicLoss.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { placeholder, reshape, shapeOf } from '../../src/graph/ops/array.ts';
 import { add } from '../../src/graph/ops/math.ts';
@@ -95,6 +96,34 @@ for (const modelName of Object.keys(networks)) {
     }
   });
 }
+
+/** What TensorFlow 2.21 says, in the strings of its library, that it has no deterministic kernel for on a GPU. */
+const neverDeterministic = [
+  ...['AdjustContrast', 'AdjustContrastv2', 'Bincount', 'DenseBincount', 'Svd'],
+  ...['CropAndResizeGradBoxes', 'CropAndResizeGradImage', 'ResizeNearestNeighborGrad'],
+  ...['Dilation2DBackpropFilter', 'Dilation2DBackpropInput', 'MaxPoolGradWithArgmax'],
+  ...['SoftmaxCrossEntropyWithLogits', 'SparseSoftmaxCrossEntropyWithLogits'],
+  ...['SparseTensorDenseMatMul', 'DebugNumericSummaryV2', 'Timestamp'],
+];
+
+test('--deterministic leaves no operation in a training that has no deterministic kernel', () => {
+  for (const modelName of Object.keys(networks)) {
+    const { graph } = withDeterministicLoss(graphOf(modelName, 'bfloat16', 'momentum').graph);
+    const refused = graph.nodes.filter(
+      ({ op, attrs }) =>
+        neverDeterministic.includes(op) ||
+        // Only the derivative with the statistics of the batch has one.
+        (op === 'FusedBatchNormGradV3' && 'b' in attrs['is_training']! && !attrs['is_training'].b),
+    );
+    assert.deepEqual(
+      refused.map(({ name }) => name),
+      [],
+      modelName,
+    );
+    assert.deepEqual(withoutGpuKernel(graph.nodes), [], modelName);
+    assert.deepEqual(waysBackToHost(graph.nodes), waysBackOfSummaries, modelName);
+  }
+});
 
 test('every optimizer updates on the GPU', () => {
   for (const optimizer of Object.keys(optimizers)) {
