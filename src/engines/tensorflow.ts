@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import util from 'node:util';
 import type * as tfc from '@tensorflow/tfjs-core';
 import { NoEngineError } from '../errors.ts';
@@ -172,7 +173,9 @@ async function loadGraph(
     await rm(folder, { recursive: true, force: true });
   }
 
-  const run = (name: string, feeds: Readonly<Record<string, HostTensor>>) => {
+  const run = async (name: string, feeds: Readonly<Record<string, HostTensor>>) => {
+    // A run blocks JavaScript: before it, messages of threads and signals get their turn. First come, first served.
+    await setImmediate();
     const signature = signatures[name];
     const model = loaded.get(name);
     if (signature === undefined || model === undefined) {
@@ -207,5 +210,11 @@ async function loadGraph(
       tf.dispose(outputs);
     }
   };
-  return { run, close };
+  return {
+    run,
+    close: async () => {
+      await setImmediate();
+      close();
+    },
+  };
 }

@@ -122,10 +122,10 @@ export async function predictFiles(
       if (read.length === 0) continue;
       const data = new Float32Array(read.length * read[0]!.image.length);
       for (const [row, { image }] of read.entries()) data.set(image, row * image.length);
-      const probabilities = classifier.probabilities({
+      const { data: probabilities } = await classifier.probabilities({
         data,
         shape: [read.length, ...imageShape],
-      }).data;
+      });
       for (const [row, { file }] of read.entries()) {
         const own = probabilities.subarray(row * classNames.length, (row + 1) * classNames.length);
         const predictions = mostProbable(own, classNames, options.top_k);
@@ -133,7 +133,7 @@ export async function predictFiles(
       }
     }
   } finally {
-    classifier.close();
+    await classifier.close();
   }
   return failures;
 }

@@ -1,5 +1,4 @@
 /** The training loop: exact epochs, one step after the other, and what is done once in a while. */
-import { setImmediate } from 'node:timers/promises';
 import type { HostTensor } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import { movingAverageDecayAt } from '../model/movingAverages.ts';
@@ -64,7 +63,7 @@ export async function train(run: Run): Promise<TrainingResult> {
       const rows = inSitu?.rowsToMonitor(batch);
       // Decided before the step: summaries are of the very batch that it trains on.
       const isSummaryStep = summaries.isDue(step);
-      const outputs = session.run(
+      const outputs = await session.run(
         isSummaryStep ? 'train_with_summaries' : 'train',
         trainFeeds(batch, rate, step, rows, options),
       );
@@ -76,14 +75,12 @@ export async function train(run: Run): Promise<TrainingResult> {
       progress.update({ step, epoch, loss: outcome.loss });
       if (isSummaryStep || step % options.log_every_n_steps === 0) {
         const ofStep = stepSummaries(outcome, batch.labels, rate, stepRate.measure(step));
-        const ofLayers = isSummaryStep ? summariesOfLayers(run, outcome) : [];
+        const ofLayers = isSummaryStep ? await summariesOfLayers(run, outcome) : [];
         await log.write(step, [...ofStep, ...ofLayers]);
       }
       // At an epoch's end the checkpoint waits for the selection.
       if (step % perEpoch !== 0 && isSaveDue(step)) await run.save(step);
       if (isOver(step)) break;
-      // The step blocks JavaScript: here messages of worker threads and signals get their turn.
-      await setImmediate();
     }
     if (step % perEpoch !== 0) break;
     const selection = inSitu ? await inSitu.endEpoch(epoch, step, true) : null;
@@ -98,9 +95,10 @@ export async function train(run: Run): Promise<TrainingResult> {
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };
 }
 
-function summariesOfLayers({ session, plan }: Run, { statistics }: StepOutcome) {
+async function summariesOfLayers({ session, plan }: Run, { statistics }: StepOutcome) {
   const names = plan.training.modelVariables.map(({ name }) => name);
-  return [...layerSummaries(statistics), ...variableSummaries(session.run('read', {}), names)];
+  const values = await session.run('read', {});
+  return [...layerSummaries(statistics), ...variableSummaries(values, names)];
 }
 
 function scalar(value: number): HostTensor {

@@ -80,7 +80,7 @@ async function verifyModel(
 ): Promise<readonly Check[]> {
   const { graph, session, feedsOf } = await load(model, createEngine, layers);
   const { checks } = await verify(graph, session, [feedsOf(0)], 1);
-  session.close();
+  await session.close();
   return checks;
 }
 
@@ -232,7 +232,7 @@ for (const [createEngine, skipped] of [
     const { graph, session, feedsOf } = await load('lenet', createEngine, undefined, certain);
     const feeds = await withOwnLabels(session, feedsOf(0));
     const verification = await verify(graph, session, [feeds], 1);
-    session.close();
+    await session.close();
     assert.equal(verification.largestLoss, 0);
     assert.deepEqual(
       new Set(verification.checks.map(({ outcome }) => outcome)),
@@ -258,7 +258,7 @@ test('where the loss is 0, further batches are looked at until there is somethin
     }
   }
   const { checks, items } = await verify(graph, session, batches(), 1);
-  session.close();
+  await session.close();
   assert.deepEqual(taken, ['easy', 'hard']);
   assert.equal(items, 6);
   assert.deepEqual(failures(checks), []);
@@ -274,7 +274,7 @@ test('a layer that is 0 for all items cannot be checked; the others can', async 
     },
   );
   const verification = await verify(graph, session, [feedsOf(0)], 1);
-  session.close();
+  await session.close();
   const unchecked = verification.checks.filter(({ outcome }) => outcome === 'unchecked');
   assert.deepEqual(names(unchecked), [
     'S at conv1 = S at pool1, each item',
