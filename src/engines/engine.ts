@@ -2,8 +2,8 @@
 import type { Graph, Tensor } from '../graph/graph.ts';
 
 /** A tensor outside of any engine: values in row-major order with their shape. */
-export interface HostTensor {
-  readonly data: Float32Array | Int32Array;
+export interface HostTensor<Memory extends ArrayBufferLike = ArrayBufferLike> {
+  readonly data: Float32Array<Memory> | Int32Array<Memory>;
   readonly shape: readonly number[];
 }
 
