@@ -22,7 +22,8 @@ export interface Batch {
   readonly labels: Int32Array;
   /**
    * What the network is fed, by the name of its placeholder: images float32 [n, height, width,
-   * channels] or token_ids int32 [n, time]; valid until the next batch is asked for.
+   * channels] or token_ids int32 [n, time]; valid until the next batch but one is asked for, so that
+   * a step can be recorded while the next one is done.
    */
   readonly input: {
     readonly name: string;
@@ -117,6 +118,7 @@ export class BatchPipeline {
       ? permutation(items.length, random(seed, streams.order, epoch)).map((i) => items[i]!)
       : items;
     const ahead = numThreads * batchesAheadPerThread;
+    let before: SharedArrayBuffer | undefined;
     const pending: { itemIndices: Uint32Array; prepared: Promise<SharedArrayBuffer> }[] = [];
     try {
       for (let batch = firstBatch; batch < this.batchesPerEpoch || pending.length > 0; ) {
@@ -129,9 +131,11 @@ export class BatchPipeline {
         const { itemIndices, prepared } = pending.shift()!;
         const buffer = await prepared;
         yield this.#batch(itemIndices, buffer);
-        this.#buffers.push(buffer);
+        if (before !== undefined) this.#buffers.push(before);
+        before = buffer;
       }
     } finally {
+      if (before !== undefined) this.#buffers.push(before);
       for (const result of await Promise.allSettled(pending.map(({ prepared }) => prepared))) {
         if (result.status === 'fulfilled') this.#buffers.push(result.value);
       }
