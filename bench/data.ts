@@ -175,7 +175,7 @@ async function bench(): Promise<void> {
   for (let round = 0; round < Number(flags.rounds); round++) {
     for (const name of names) {
       const take = async (count: number) => {
-        for (let i = 0; i < count; i++) step.run((await batches[name].next()).value);
+        for (let i = 0; i < count; i++) await step.run((await batches[name].next()).value);
       };
       // The batches that were prepared in the meantime are used up.
       await take(Number(flags.untimed));

@@ -34,17 +34,17 @@ function summarize(times: readonly number[]): Timing {
  * @param rounds        that are timed
  * @param warmUps       rounds before them that are not
  */
-export function interleave<Name extends string>(
+export async function interleave<Name extends string>(
   alternatives: Readonly<Record<Name, () => unknown>>,
   rounds: number,
   warmUps = 3,
-): Record<Name, Timing> {
+): Promise<Record<Name, Timing>> {
   const names = Object.keys(alternatives) as Name[];
   const times = new Map<Name, number[]>(names.map((name) => [name, []]));
   for (let round = -warmUps; round < rounds; round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const startMs = performance.now();
-      alternatives[name]();
+      await alternatives[name]();
       if (round >= 0) times.get(name)!.push(performance.now() - startMs);
     }
   }

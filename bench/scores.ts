@@ -76,7 +76,7 @@ async function scoresAlone(
   features: number,
   batchSize: number,
   hasScores: boolean,
-): Promise<() => Record<string, HostTensor>> {
+): Promise<() => Promise<Record<string, HostTensor>>> {
   const graph = new Graph();
   const h = placeholder(graph, 'float32', [-1, features], 'features');
   const labels = placeholder(graph, 'int32', [-1], 'labels');
@@ -119,16 +119,16 @@ for (const { modelName, dataset, batchSize, features } of [
   const alone = await scoresAlone(engine, features, batchSize, true);
   const keeper = new Keeper();
   const labels = labelsOf(batchSize);
-  const last = alone();
-  const timings = interleave(
+  const last = await alone();
+  const timings = await interleave(
     {
       without: () => without.run(batch),
-      with: () => keeper.keep(withScores.run(batch), labels),
+      with: async () => keeper.keep(await withScores.run(batch), labels),
     },
     rounds,
   );
   // Far shorter than a step, and so far more often.
-  const parts = interleave(
+  const parts = await interleave(
     {
       nothing: () => nothing(),
       nodes: () => alone(),
@@ -137,7 +137,9 @@ for (const { modelName, dataset, batchSize, features } of [
     50 * rounds,
     100,
   );
-  const weights = [without, withScores].map(({ session }) => session.run('read', {}));
+  const weights = await Promise.all(
+    [without, withScores].map(({ session }) => session.run('read', {})),
+  );
   for (const [name, { data }] of Object.entries(weights[0]!)) {
     const other = weights[1]![name]!.data;
     if (data.some((value, i) => value !== other[i])) throw new Error(`${name}: weights differ`);
@@ -157,8 +159,8 @@ for (const { modelName, dataset, batchSize, features } of [
       `keeping ${(1000 * parts.keeping.minMs).toFixed(0)} µs)`,
   );
   report[name] = { ...timings, ...parts, ratio, addedMs, share };
-  without.session.close();
-  withScores.session.close();
+  await without.session.close();
+  await withScores.session.close();
 }
 console.log(JSON.stringify(report));
 process.exit(0);

@@ -64,20 +64,21 @@ async function benchInSitu(engine: Engine): Promise<void> {
     const { input, batch } = await firstBatch(dataset, modelName, batchSize);
     const without = await TrainingStep.create(engine, { modelName, input });
     const withInSitu = await TrainingStep.create(engine, { modelName, input, ...inSitu });
-    const timings = interleave(
+    const timings = await interleave(
       { without: () => without.run(batch), with: () => withInSitu.run(batch) },
       20 * rounds,
     );
     // After as many steps on the same data both must stand at the same loss, bit for bit.
-    const losses = [without, withInSitu].map((step) => step.run(batch)['total_loss']!.data[0]);
+    const outputs = await Promise.all([without, withInSitu].map((step) => step.run(batch)));
+    const losses = outputs.map(({ total_loss }) => total_loss!.data[0]);
     if (losses[0] !== losses[1]) throw new Error(`${modelName}: losses ${losses.join(' and ')}`);
     compare(
       `in situ, ${modelName}, batch ${batchSize}`,
       ['with', timings.with],
       ['without', timings.without],
     );
-    without.session.close();
-    withInSitu.session.close();
+    await without.session.close();
+    await withInSitu.session.close();
   }
 }
 
@@ -88,7 +89,7 @@ async function benchPrecision(engine: Engine): Promise<void> {
       TrainingStep.create(engine, { modelName, input, computeType, ...inSitu });
     const float32 = await load('float32');
     const bfloat16 = await load('bfloat16');
-    const timings = interleave(
+    const timings = await interleave(
       { float32: () => float32.run(batch), bfloat16: () => bfloat16.run(batch) },
       20 * rounds,
     );
@@ -97,8 +98,8 @@ async function benchPrecision(engine: Engine): Promise<void> {
       ['bfloat16', timings.bfloat16],
       ['float32', timings.float32],
     );
-    float32.session.close();
-    bfloat16.session.close();
+    await float32.session.close();
+    await bfloat16.session.close();
   }
 }
 
@@ -107,7 +108,7 @@ async function benchEngines(tensorflow: Engine, wasm: Engine): Promise<void> {
     const { input, batch } = await firstBatch(dataset, modelName, batchSize);
     const fast = await TrainingStep.create(tensorflow, { modelName, input, ...inSitu });
     const slow = await TrainingStep.create(wasm, { modelName, input, ...inSitu });
-    const timings = interleave(
+    const timings = await interleave(
       { tensorflow: () => fast.run(batch), wasm: () => slow.run(batch) },
       4 * rounds,
       1,
@@ -117,8 +118,8 @@ async function benchEngines(tensorflow: Engine, wasm: Engine): Promise<void> {
       ['wasm', timings.wasm],
       ['tensorflow', timings.tensorflow],
     );
-    fast.session.close();
-    slow.session.close();
+    await fast.session.close();
+    await slow.session.close();
   }
 }
 

@@ -45,12 +45,12 @@ export class TrainingStep {
       monitoredLayers,
     });
     const session = await engine.load(graph, signatures);
-    session.run('assign', initialValues(variables, 0));
+    await session.run('assign', initialValues(variables, 0));
     return new TrainingStep(session, monitoredLayers.length > 0);
   }
 
   /** @returns all outputs of the step, of which `total_loss` tells diverging sessions */
-  run({ input, labels }: Batch): Record<string, HostTensor> {
+  run({ input, labels }: Batch): Promise<Record<string, HostTensor>> {
     return this.session.run('train', {
       [input.name]: { data: input.data, shape: input.shape },
       labels: { data: labels, shape: [labels.length] },

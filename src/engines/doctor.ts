@@ -8,7 +8,7 @@ import { engineFolder } from './home.ts';
 import { readInstalledEngine } from './install.ts';
 import { type ProbeReport, probeEngine } from './probe.ts';
 import { selectEngine } from './select.ts';
-import { findTensorFlowPackage } from './tensorflow.ts';
+import { findTensorFlowPackage } from './tensorflowPackage.ts';
 
 /** Something seen. */
 interface Finding {

@@ -2,8 +2,8 @@
 import type { Graph, Tensor } from '../graph/graph.ts';
 
 /** A tensor outside of any engine: values in row-major order with their shape. */
-export interface HostTensor {
-  readonly data: Float32Array | Int32Array;
+export interface HostTensor<Memory extends ArrayBufferLike = ArrayBufferLike> {
+  readonly data: Float32Array<Memory> | Int32Array<Memory>;
   readonly shape: readonly number[];
 }
 
@@ -41,14 +41,18 @@ export interface Engine {
 /** One loaded graph with the values of its variables. */
 export interface Session {
   /**
-   * Runs one signature to its end (synchronous, as TensorFlow's session is).
+   * Runs one signature to its end. Runs of one session are done one after the other in the order of the
+   * calls: a caller may ask for the next before the last one has settled.
    *
    * @param signature  name of the signature
-   * @param feeds      a value for every input of the signature
-   * @returns          a value for every output of the signature
+   * @param feeds      a value for every input of the signature; they stay as they are until the run has settled
+   * @returns          a value for every output of the signature, the caller's own
    * @throws Error     when a feed is missing or has the wrong shape
    */
-  run(signature: string, feeds: Readonly<Record<string, HostTensor>>): Record<string, HostTensor>;
-  /** Frees the variables; the session cannot run afterwards. */
-  close(): void;
+  run(
+    signature: string,
+    feeds: Readonly<Record<string, HostTensor>>,
+  ): Promise<Record<string, HostTensor>>;
+  /** Frees the variables once all runs so far have settled; the session cannot run afterwards. */
+  close(): Promise<void>;
 }

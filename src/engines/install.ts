@@ -11,7 +11,7 @@ import { prepareHome } from './prepareHome.ts';
 import { probeEngine } from './probe.ts';
 import { fetchFromPypi, type WheelChoice } from './pypi.ts';
 import { ProgramError, runProgram } from './runProgram.ts';
-import { packageFolderIn, packageName } from './tensorflow.ts';
+import { packageFolderIn, packageName } from './tensorflowPackage.ts';
 
 /** What to install. */
 export interface InstallOptions {

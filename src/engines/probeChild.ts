@@ -17,8 +17,8 @@ async function tryEngine(packageFolder: string): Promise<string> {
   const session = await engine.load(graph, {
     increment: { inputs: { x }, outputs: { y: add(x, 1) } },
   });
-  const { y } = session.run('increment', { x: { data: Float32Array.of(1, 2), shape: [2] } });
-  session.close();
+  const { y } = await session.run('increment', { x: { data: Float32Array.of(1, 2), shape: [2] } });
+  await session.close();
   if (y?.data.join() !== '2,3') {
     throw new Error(`${engine.name}: got ${y?.data.join()} for [1,2] + 1`);
   }

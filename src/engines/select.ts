@@ -4,7 +4,8 @@ import { readCudaBuild } from './build.ts';
 import { requireDeterminism, requiresDeterminism, withDeterministicLosses } from './determinism.ts';
 import type { Engine } from './engine.ts';
 import { chooseGpu, type GpuChoice } from './gpuChoice.ts';
-import { findTensorFlowPackage, loadTensorFlowEngine } from './tensorflow.ts';
+import { loadTensorFlowEngine } from './tensorflow.ts';
+import { findTensorFlowPackage } from './tensorflowPackage.ts';
 
 /** How to get each engine, the fastest first. */
 const loaders = {

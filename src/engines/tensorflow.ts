@@ -1,93 +1,24 @@
-/** Runs graphs on libtensorflow, through the unmodified package @tensorflow/tfjs-node-gpu. */
-import { existsSync } from 'node:fs';
+/** Runs graphs on libtensorflow, which works in a thread of its own while JavaScript goes on. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import util from 'node:util';
-import type * as tfc from '@tensorflow/tfjs-core';
+import { join } from 'node:path';
 import { NoEngineError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { writeSavedModel } from '../graph/savedModel.ts';
-import { quietLogIn } from './addon.ts';
 import { readCudaBuild } from './build.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
-import { preloadCudaLibraries } from './cudaLibraries.ts';
 import type { Bfloat16Support, Engine, HostTensor, Session, Signatures } from './engine.ts';
+import { EngineThread } from './engineThread.ts';
 import { checkFeeds } from './feeds.ts';
 import { firstVisibleGpu } from './gpuChoice.ts';
 import { engineFolder } from './home.ts';
-import { loadLibrary } from './loadLibrary.ts';
+import { findTensorFlowPackage } from './tensorflowPackage.ts';
 
-/** The package's name on npm. */
-export const packageName = '@tensorflow/tfjs-node-gpu';
+/** Bytes up to which a feed is copied into the message that asks for a run, which is faster than to share it. */
+const smallFeed = 1 << 16;
 
-/** One signature of a SavedModel, as the package loads it. */
-interface LoadedSignature {
-  predict(inputs: tfc.NamedTensorMap): tfc.NamedTensorMap;
-  dispose(): void;
-}
-
-/** The part of the package that is used here. */
-interface TensorFlowPackage {
-  readonly tensor: typeof tfc.tensor;
-  readonly dispose: typeof tfc.dispose;
-  readonly getBackend: typeof tfc.getBackend;
-  readonly setBackend: typeof tfc.setBackend;
-  readonly findBackend: (name: string) => {
-    readonly isUsingGpuDevice: boolean;
-    readonly binding: { readonly TF_Version: string };
-  };
-  readonly node: {
-    loadSavedModel(folder: string, tags: string[], signature: string): Promise<LoadedSignature>;
-  };
-}
-
-/** Where the package lies in a folder of npm's, such as an installed engine. */
-export function packageFolderIn(folder: string): string {
-  return join(folder, 'node_modules', packageName);
-}
-
-/**
- * Finds the package: the engine that `losslens engine install` made comes first, then the optional dependency
- * in node_modules (whose own install script works on some machines).
- *
- * @returns  its folder, or undefined where there is none
- */
-export function findTensorFlowPackage(): string | undefined {
-  const installed = packageFolderIn(engineFolder());
-  if (existsSync(installed)) return installed;
-  try {
-    return dirname(createRequire(import.meta.url).resolve(`${packageName}/package.json`));
-  } catch {
-    return undefined;
-  }
-}
-
-function requirePackage(folder: string): TensorFlowPackage {
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-  // Else TensorFlow takes all memory of every GPU at once.
-  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-  // Its log level is for later: what it logs while it is being loaded is written regardless.
-  if (process.env['TF_CPP_MIN_LOG_LEVEL'] !== '0' && existsSync(quietLogIn(folder))) {
-    loadLibrary(quietLogIn(folder), { isGlobal: true });
-  }
-  const cudaLibraries = join(folder, 'deps', 'nvidia');
-  if (existsSync(cudaLibraries)) preloadCudaLibraries(cudaLibraries);
-  // The package calls it; Node 22 warns of that, Node 23 dropped it.
-  Object.assign(util, { isNullOrUndefined: (value: unknown) => value == null });
-  // Neither tfjs' greetings nor Node's word on its dependencies help who trains.
-  const { warn } = console;
-  const { noDeprecation } = process;
-  console.warn = () => {};
-  process.noDeprecation = true;
-  try {
-    return createRequire(import.meta.url)(folder) as TensorFlowPackage;
-  } finally {
-    console.warn = warn;
-    process.noDeprecation = noDeprecation ?? false;
-  }
-}
+/** The engine of each folder: TensorFlow is loaded once. */
+const engines = new Map<string, Promise<TensorFlowEngine>>();
 
 /**
  * Loads libtensorflow into this process, once for all engines.
@@ -108,26 +39,27 @@ export async function loadTensorFlowEngine(): Promise<Engine> {
 
 /** As `loadTensorFlowEngine`, from a given folder of the package. */
 export async function loadTensorFlowPackage(folder: string): Promise<Engine> {
-  let tf: TensorFlowPackage;
-  try {
-    tf = requirePackage(folder);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n', 1)[0]?.trim() : String(error);
+  const known = engines.get(folder);
+  if (known !== undefined && !(await known).hasEnded) return known;
+  const starting = startEngine(folder);
+  engines.set(folder, starting);
+  starting.catch(() => engines.delete(folder));
+  return await starting;
+}
+
+async function startEngine(folder: string): Promise<TensorFlowEngine> {
+  const { thread, started } = await EngineThread.start(folder).catch((error: Error) => {
+    const reason = error.message.split('\n', 1)[0]?.trim();
     throw new NoEngineError(
       `engine tensorflow: ${folder} does not load (${reason}); expected a complete engine. ` +
         'Run: losslens engine install',
     );
-  }
-  const backend = tf.findBackend('tensorflow');
-  const visible = backend.isUsingGpuDevice ? await firstVisibleGpu() : undefined;
+  });
+  const visible = started.isUsingGpu ? await firstVisibleGpu() : undefined;
   const gpu = visible === undefined ? 'GPU' : `GPU: ${visible.name}`;
   const cpu = readCudaBuild(folder) === undefined ? 'CPU' : 'GPU build, on the CPU';
-  const device = backend.isUsingGpuDevice ? gpu : cpu;
-  return {
-    name: `tensorflow ${backend.binding.TF_Version} (${device})`,
-    bfloat16: backend.isUsingGpuDevice ? bfloat16OnGpu : bfloat16OnCpu(),
-    load: (graph, signatures) => loadGraph(tf, graph, signatures),
-  };
+  const name = `tensorflow ${started.version} (${started.isUsingGpu ? gpu : cpu})`;
+  return new TensorFlowEngine(name, started.isUsingGpu ? bfloat16OnGpu : bfloat16OnCpu(), thread);
 }
 
 /** Intel's AMX multiplies bfloat16 several times as fast as AVX-512 does float32. */
@@ -147,65 +79,84 @@ const bfloat16OnGpu: Bfloat16Support = {
   reason: 'bfloat16 is untried on GPUs',
 };
 
-async function loadGraph(
-  tf: TensorFlowPackage,
-  graph: Graph,
-  signatures: Signatures,
-): Promise<Session> {
-  const loaded = new Map<string, LoadedSignature>();
-  const close = () => {
-    for (const signature of loaded.values()) signature.dispose();
-    loaded.clear();
-  };
-  const folder = await mkdtemp(join(tmpdir(), 'losslens-graph-'));
-  try {
-    await writeSavedModel(folder, graph, signatures);
-    // Signatures of one folder share one TensorFlow session, and with it the variables.
-    for (const name of Object.keys(signatures)) {
-      if (tf.getBackend() !== 'tensorflow') await tf.setBackend('tensorflow');
-      loaded.set(name, await tf.node.loadSavedModel(folder, ['serve'], name));
-    }
-  } catch (error) {
-    close();
-    throw error;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+class TensorFlowEngine implements Engine {
+  readonly name: string;
+  readonly bfloat16: Bfloat16Support;
+  readonly #thread: EngineThread;
+
+  constructor(name: string, bfloat16: Bfloat16Support, thread: EngineThread) {
+    this.name = name;
+    this.bfloat16 = bfloat16;
+    this.#thread = thread;
   }
 
-  const run = (name: string, feeds: Readonly<Record<string, HostTensor>>) => {
-    const signature = signatures[name];
-    const model = loaded.get(name);
-    if (signature === undefined || model === undefined) {
-      const known = [...loaded.keys()].join(', ') || 'none (the session is closed)';
-      throw new Error(`session: got signature '${name}'; expected one of ${known}`);
-    }
-    checkFeeds(name, signature, feeds);
-    // Every engine on tfjs shares its one registry of backends.
-    if (tf.getBackend() !== 'tensorflow') void tf.setBackend('tensorflow');
-    const inputs: tfc.NamedTensorMap = {};
-    let outputs: tfc.NamedTensorMap = {};
+  get hasEnded(): boolean {
+    return this.#thread.hasEnded;
+  }
+
+  async load(graph: Graph, signatures: Signatures): Promise<Session> {
+    const folder = await mkdtemp(join(tmpdir(), 'losslens-graph-'));
     try {
-      for (const [key, { data, shape }] of Object.entries(feeds)) {
-        inputs[key] = tf.tensor(
-          data,
-          [...shape],
-          data instanceof Float32Array ? 'float32' : 'int32',
-        );
-      }
-      // Given a map, predict returns a map, even for a single output.
-      outputs = model.predict(inputs);
-      const values: Record<string, HostTensor> = {};
-      for (const [key, output] of Object.entries(outputs)) {
-        values[key] = {
-          data: output.dataSync<'float32' | 'int32'>(),
-          shape: output.shape,
-        };
-      }
-      return values;
+      await writeSavedModel(folder, graph, signatures);
+      const names = Object.keys(signatures);
+      const session = await this.#thread.request({ kind: 'load', folder, signatures: names });
+      return new TensorFlowSession(this.#thread, session, signatures);
     } finally {
-      tf.dispose(inputs);
-      tf.dispose(outputs);
+      await rm(folder, { recursive: true, force: true });
     }
-  };
-  return { run, close };
+  }
+}
+
+class TensorFlowSession implements Session {
+  readonly #thread: EngineThread;
+  readonly #session: number;
+  /** None once the session is closed. */
+  #signatures: Signatures;
+
+  constructor(thread: EngineThread, session: number, signatures: Signatures) {
+    this.#thread = thread;
+    this.#session = session;
+    this.#signatures = signatures;
+  }
+
+  async run(
+    signature: string,
+    feeds: Readonly<Record<string, HostTensor>>,
+  ): Promise<Record<string, HostTensor>> {
+    const { [signature]: entry } = this.#signatures;
+    if (entry === undefined) {
+      const known = Object.keys(this.#signatures).join(', ') || 'none (the session is closed)';
+      throw new Error(`session: got signature '${signature}'; expected one of ${known}`);
+    }
+    checkFeeds(signature, entry, feeds);
+    const shared = Object.fromEntries(
+      Object.entries(feeds).map(([key, feed]) => [key, shareable(feed)]),
+    );
+    return this.#thread.request({
+      kind: 'run',
+      session: this.#session,
+      signature,
+      feeds: shared,
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#thread.hasEnded) return;
+    this.#signatures = {};
+    await this.#thread.request({ kind: 'close', session: this.#session });
+  }
+}
+
+/**
+ * A feed as it can be sent to the thread: shared memory as it is, since a batch lies there already; anything else
+ * that is large is copied into some, once.
+ */
+function shareable({ data, shape }: HostTensor): HostTensor {
+  // A message copies the whole memory that a view is of.
+  const isShared = data.buffer instanceof SharedArrayBuffer;
+  if (isShared || data.buffer.byteLength <= smallFeed) return { data, shape };
+  const memory = new SharedArrayBuffer(data.byteLength);
+  const copy = data instanceof Float32Array ? new Float32Array(memory) : new Int32Array(memory);
+  copy.set(data);
+  return { data: copy, shape };
 }

@@ -64,7 +64,7 @@ export async function evaluate(
   let done = 0;
   for await (const { input, labels } of pipeline.epoch(0)) {
     signal?.throwIfAborted();
-    const { data } = session.run('predict', { [input.name]: input })['probabilities']!;
+    const { data } = (await session.run('predict', { [input.name]: input }))['probabilities']!;
     labels.forEach((label, row) => {
       const probabilities = data.subarray(row * classes, (row + 1) * classes);
       const rank = rankOf(probabilities, label);

@@ -134,12 +134,12 @@ export class PeriodicEvaluation {
 
   /** Has the moving averages stand in for the variables meanwhile. */
   async #withAverages<T>(action: () => Promise<T>): Promise<T> {
-    const current = this.#session.run('read', {});
-    this.#session.run('assign', averagedValues(current));
+    const current = await this.#session.run('read', {});
+    await this.#session.run('assign', averagedValues(current));
     try {
       return await action();
     } finally {
-      this.#session.run('assign', current);
+      await this.#session.run('assign', current);
     }
   }
 }

@@ -49,7 +49,7 @@ export class Classifier {
 
   /** Takes the values of a checkpoint. @throws UserError as readNetwork does */
   async restore(checkpoint: string, ofAverages: boolean): Promise<void> {
-    this.session.run('assign', await readNetwork(checkpoint, this.#variables, ofAverages));
+    await this.session.run('assign', await readNetwork(checkpoint, this.#variables, ofAverages));
   }
 
   /**
@@ -58,11 +58,11 @@ export class Classifier {
    * @param images  preprocessed, float32 [n, h, w, c]
    * @returns       float32 [n, classes]
    */
-  probabilities(images: HostTensor): HostTensor {
-    return this.session.run('predict', { images })['probabilities']!;
+  async probabilities(images: HostTensor): Promise<HostTensor> {
+    return (await this.session.run('predict', { images }))['probabilities']!;
   }
 
-  close(): void {
-    this.session.close();
+  async close(): Promise<void> {
+    await this.session.close();
   }
 }

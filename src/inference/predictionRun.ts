@@ -99,17 +99,17 @@ interface ReadFile {
 }
 
 /** Classifies what could be read of some files, and prints a line for each. */
-function classify(
+async function classify(
   classifier: Classifier,
   { imageShape, classNames }: TrainedNetwork,
   read: readonly ReadFile[],
   { top_k, json }: PredictionOptions,
-): void {
+): Promise<void> {
   if (read.length === 0) return;
   const data = new Float32Array(read.length * read[0]!.image.length);
   for (const [row, { image }] of read.entries()) data.set(image, row * image.length);
   const images = { data, shape: [read.length, ...imageShape] };
-  const probabilities = classifier.probabilities(images).data;
+  const { data: probabilities } = await classifier.probabilities(images);
   for (const [row, { file }] of read.entries()) {
     const own = probabilities.subarray(row * classNames.length, (row + 1) * classNames.length);
     const predictions = mostProbable(own, classNames, top_k);
@@ -189,11 +189,11 @@ export async function predictFiles(
         if (result.status === 'fulfilled') read.push({ file: batch[i]!, image: result.value });
         else failures.add(result.reason);
       }
-      classify(classifier, trained, read, options);
+      await classify(classifier, trained, read, options);
       classified += read.length;
     }
   } finally {
-    classifier.close();
+    await classifier.close();
   }
   if (failures.count === 0) return 0;
   const isLeftOut = options.on_bad_item === 'skip' && classified > 0;

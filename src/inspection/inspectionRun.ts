@@ -134,7 +134,7 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
     }
   } finally {
     await renderer?.close();
-    inspector.close();
+    await inspector.close();
   }
   if (json) process.stdout.write(`${JSON.stringify({ items: records })}\n`);
 }

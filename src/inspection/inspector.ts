@@ -85,7 +85,7 @@ export class Inspector {
     });
     const values = await readVariables(options.checkpoint, variables);
     const session = await engine.load(graph, signatures);
-    session.run('assign', values);
+    await session.run('assign', values);
     return new Inspector(options, dataset, input, session, layers);
   }
 
@@ -104,8 +104,8 @@ export class Inspector {
   }
 
   /** Frees the network. */
-  close(): void {
-    this.#session.close();
+  async close(): Promise<void> {
+    await this.#session.close();
   }
 
   /** @param count  items of the batch, from its first on, that are looked at */
@@ -114,7 +114,7 @@ export class Inspector {
     const preprocessing = preprocessingNameOf(this.#options.network, this.#options);
     const { input, labels } = await prepareItems(this.#dataset, batch, preprocessing, this.#input);
     const rows = { data: Int32Array.from({ length: count }, (_, row) => row), shape: [count] };
-    const outputs = this.#session.run('inspect', { [input.name]: input, labels, rows });
+    const outputs = await this.#session.run('inspect', { [input.name]: input, labels, rows });
     for (let row = 0; row < count; row++) {
       const itemIndex = batch[row]!;
       const probabilities = rowOf(outputs['probabilities']!, row).data;

@@ -99,6 +99,6 @@ export async function runVerification(options: VerificationOptions): Promise<boo
     );
     return checks.every(({ outcome }) => outcome !== 'failed');
   } finally {
-    session.close();
+    await session.close();
   }
 }

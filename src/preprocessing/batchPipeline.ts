@@ -23,7 +23,8 @@ export interface Batch {
   readonly labels: Int32Array;
   /**
    * What the network is fed, by the name of its placeholder: images float32 [n, height, width,
-   * channels] or token_ids int32 [n, time]; valid until the next batch is asked for.
+   * channels] or token_ids int32 [n, time]; valid until the next batch but one is asked for, so that
+   * a step can be recorded while the next one is done.
    */
   readonly input: {
     readonly name: string;
@@ -48,7 +49,7 @@ export interface BatchPipelineOptions {
 
 /** Whoever waits for a batch. */
 interface Waiting {
-  resolve(buffer: ArrayBuffer): void;
+  resolve(): void;
   reject(error: Error): void;
 }
 
@@ -70,7 +71,8 @@ export class BatchPipeline {
   readonly #options: BatchPipelineOptions;
   readonly #workers: Worker[];
   readonly #waiting = new Map<number, Waiting>();
-  readonly #buffers: ArrayBuffer[] = [];
+  /** Memory that is free for further batches; threads and engine see the same. */
+  readonly #buffers: SharedArrayBuffer[] = [];
   #nextId = 0;
   #failure: Error | undefined;
 
@@ -91,8 +93,8 @@ export class BatchPipeline {
       worker.on('message', (response: BatchResponse) => {
         const waiting = this.#waiting.get(response.id);
         this.#waiting.delete(response.id);
-        if ('problem' in response) waiting?.reject(new UserError(response.problem));
-        else waiting?.resolve(response.buffer);
+        if (response.problem === undefined) waiting?.resolve();
+        else waiting?.reject(new UserError(response.problem));
       });
       worker.on('error', (error: Error) => this.#fail(error));
       return worker;
@@ -117,7 +119,8 @@ export class BatchPipeline {
       ? permutation(items.length, random(seed, streams.order, epoch)).map((i) => items[i]!)
       : items;
     const ahead = numThreads * batchesAheadPerThread;
-    const pending: { itemIndices: Uint32Array; prepared: Promise<ArrayBuffer> }[] = [];
+    let before: SharedArrayBuffer | undefined;
+    const pending: { itemIndices: Uint32Array; prepared: Promise<SharedArrayBuffer> }[] = [];
     try {
       for (let batch = firstBatch; batch < this.batchesPerEpoch || pending.length > 0; ) {
         if (batch < this.batchesPerEpoch && pending.length < ahead) {
@@ -129,9 +132,11 @@ export class BatchPipeline {
         const { itemIndices, prepared } = pending.shift()!;
         const buffer = await prepared;
         yield this.#batch(itemIndices, buffer);
-        this.#buffers.push(buffer);
+        if (before !== undefined) this.#buffers.push(before);
+        before = buffer;
       }
     } finally {
+      if (before !== undefined) this.#buffers.push(before);
       for (const result of await Promise.allSettled(pending.map(({ prepared }) => prepared))) {
         if (result.status === 'fulfilled') this.#buffers.push(result.value);
       }
@@ -151,7 +156,7 @@ export class BatchPipeline {
     this.#waiting.clear();
   }
 
-  #batch(itemIndices: Uint32Array, buffer: ArrayBuffer): Batch {
+  #batch(itemIndices: Uint32Array, buffer: SharedArrayBuffer): Batch {
     const { input } = this.#options;
     const { name } = inputTypes[input.kind];
     const labels = Int32Array.from(itemIndices, (item) => this.#dataset.labels[item]!);
@@ -160,19 +165,19 @@ export class BatchPipeline {
     return { itemIndices, labels, input: { name, data, shape: [count, ...input.shape] } };
   }
 
-  #prepare(epoch: number, itemIndices: Uint32Array): Promise<ArrayBuffer> {
+  #prepare(epoch: number, itemIndices: Uint32Array): Promise<SharedArrayBuffer> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const { batchSize, input } = this.#options;
     const bytes = batchSize * inputSize(input) * Float32Array.BYTES_PER_ELEMENT;
-    const buffer = this.#buffers.pop() ?? new ArrayBuffer(bytes);
+    const buffer = this.#buffers.pop() ?? new SharedArrayBuffer(bytes);
     const id = this.#nextId++;
     const request: BatchRequest = { id, epoch, itemIndices, buffer };
-    const prepared = new Promise<ArrayBuffer>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+    const prepared = new Promise<SharedArrayBuffer>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: () => resolve(buffer), reject });
     });
     // A batch that fails before its turn is told of when it is awaited.
     prepared.catch(() => {});
-    this.#workers[id % this.#workers.length]!.postMessage(request, [buffer]);
+    this.#workers[id % this.#workers.length]!.postMessage(request);
     return prepared;
   }
 }

@@ -30,14 +30,15 @@ export interface BatchRequest {
   readonly id: number;
   readonly epoch: number;
   readonly itemIndices: Uint32Array;
-  /** Is filled and sent back: float32 of images or int32 of token ids, at least the batch's size. */
-  readonly buffer: ArrayBuffer;
+  /** Is filled: float32 of images or int32 of token ids, at least the batch's size. */
+  readonly buffer: SharedArrayBuffer;
 }
 
-/** A prepared batch, or why there is none. */
-export type BatchResponse =
-  | { readonly id: number; readonly buffer: ArrayBuffer }
-  | { readonly id: number; readonly problem: string };
+/** A batch is prepared, or why it is not. */
+export interface BatchResponse {
+  readonly id: number;
+  readonly problem?: string;
+}
 
 const { store, numReaders, preprocessingName, isTraining, shape, seed } =
   workerData as BatchWorkerData;
@@ -92,11 +93,10 @@ async function prepare(request: BatchRequest): Promise<void> {
 }
 
 parentPort?.on('message', (request: BatchRequest) => {
-  const { id, buffer } = request;
-  const answer = (response: BatchResponse) =>
-    parentPort?.postMessage(response, 'buffer' in response ? [buffer] : []);
+  const { id } = request;
+  const answer = (response: BatchResponse) => parentPort?.postMessage(response);
   prepare(request).then(
-    () => answer({ id, buffer }),
+    () => answer({ id }),
     (error: unknown) => {
       // What the user can mend is told as such; anything else ends the thread with its stack.
       if (!(error instanceof UserError)) throw error;

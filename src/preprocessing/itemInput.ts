@@ -39,10 +39,10 @@ export const inputTypes = {
 } as const;
 
 /** The values of prepared items: float32 for images, int32 for token ids. */
-export type InputValues = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+export type InputValues = Float32Array | Int32Array;
 
 /** A buffer as the values of prepared items. */
-export function inputValues(kind: ItemInput['kind'], buffer: ArrayBuffer): InputValues {
+export function inputValues(kind: ItemInput['kind'], buffer: ArrayBufferLike): InputValues {
   return kind === 'images' ? new Float32Array(buffer) : new Int32Array(buffer);
 }
 

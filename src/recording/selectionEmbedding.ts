@@ -79,7 +79,7 @@ export async function writeSelectionEmbedding(options: SelectionEmbeddingOptions
   let dimensions = 0;
   try {
     for await (const { input, labels, itemIndices } of pipeline.epoch(0)) {
-      const { embedding, probabilities } = session.run('embed', { [input.name]: input });
+      const { embedding, probabilities } = await session.run('embed', { [input.name]: input });
       const part = pooled(embedding!);
       dimensions = part.dimensions;
       vectors.push(part.vectors);

@@ -62,7 +62,7 @@ export async function drawViews(
     }
   } finally {
     await renderer.close();
-    inspector.close();
+    await inspector.close();
   }
   const caption = `Loss contribution (C) and reduction (R) by ${basename(checkpoint)}, without dropout and augmentation`;
   return { urls, caption };

@@ -62,7 +62,7 @@ export async function saveRun(
   { inSitu, ...facts }: RunState,
   maxToKeep: number,
 ): Promise<void> {
-  const tensors = new Map<string, CheckpointTensor>(Object.entries(session.run('read', {})));
+  const tensors = new Map<string, CheckpointTensor>(Object.entries(await session.run('read', {})));
   tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
   const encoded = inSitu && encodeInSituState(inSitu);
   const state: StateHeader = {

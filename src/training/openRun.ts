@@ -68,7 +68,7 @@ export async function openRun(
   const lost = new LostWrites((line) => progress.message(line));
   const session = await plan.engine.load(training.graph, training.signatures);
   cleanup.add(() => session.close());
-  session.run('assign', start.values);
+  await session.run('assign', start.values);
   const pipeline = new BatchPipeline(dataset, {
     ...plan.pipeline,
     isTraining: true,

@@ -428,8 +428,8 @@ async function runOp(
     const data = Float32Array.from({ length: sizeOf(fed) }, () => 2 * next() - 1);
     return [`x${i}`, { data, shape: fed }];
   });
-  const results = session.run('run', Object.fromEntries(feeds));
-  session.close();
+  const results = await session.run('run', Object.fromEntries(feeds));
+  await session.close();
   return results;
 }
 
@@ -499,8 +499,10 @@ async function trainingDifferences(
     await startSession(wasm, graph, values),
   ];
   const largest: Record<string, number> = {};
-  const compare = (signature: string, feeds: Record<string, HostTensor>) => {
-    const [expected, actual] = sessions.map((session) => session.run(signature, feeds));
+  const compare = async (signature: string, feeds: Record<string, HostTensor>) => {
+    const [expected, actual] = await Promise.all(
+      sessions.map((session) => session.run(signature, feeds)),
+    );
     for (const [key, value] of Object.entries(expected!)) {
       largest[key] = Math.max(largest[key] ?? 0, difference(actual![key]!, value));
     }
@@ -509,10 +511,10 @@ async function trainingDifferences(
   for (let step = 0; step < steps; step++) {
     // Sometimes no row is monitored.
     const monitored = rows && (step % 2 ? [] : rows);
-    compare('train', someFeeds(imageShape, batchSize, seed + step, monitored, learningRate));
+    await compare('train', someFeeds(imageShape, batchSize, seed + step, monitored, learningRate));
   }
-  compare('read', {});
-  for (const session of sessions) session.close();
+  await compare('read', {});
+  for (const session of sessions) await session.close();
   return largest;
 }
 
@@ -601,11 +603,11 @@ test('steps on the WebAssembly engine leave no tensors behind', async () => {
   const session = await startSession(wasm, graph);
   const live: number[] = [];
   for (let step = 0; step < 6; step++) {
-    session.run('train', someFeeds([12, 12, 1], 4, step, step % 2 ? [] : [1, 3]));
+    await session.run('train', someFeeds([12, 12, 1], 4, step, step % 2 ? [] : [1, 3]));
     live.push(tf.memory().numTensors);
   }
   assert.deepEqual(new Set(live.slice(1)).size, 1, live.join());
-  session.close();
+  await session.close();
 });
 
 test('an op without a kernel is named when the graph is loaded', async () => {

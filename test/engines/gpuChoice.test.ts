@@ -6,7 +6,7 @@ import { engineFlags } from '../../src/commands/trainFlags.ts';
 import type { CudaBuild } from '../../src/engines/build.ts';
 import { chooseGpu, firstVisibleGpu } from '../../src/engines/gpuChoice.ts';
 import { selectEngine } from '../../src/engines/select.ts';
-import { packageFolderIn } from '../../src/engines/tensorflow.ts';
+import { packageFolderIn } from '../../src/engines/tensorflowPackage.ts';
 import { NoEngineError, UsageError } from '../../src/errors.ts';
 import { temporaryFolder } from '../losslens.ts';
 

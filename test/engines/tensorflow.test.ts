@@ -4,14 +4,21 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { engine as tfjsEngine } from '@tensorflow/tfjs-core';
-import type { Engine, HostTensor, Session } from '../../src/engines/engine.ts';
+import type { Engine, HostTensor, Session, Signatures } from '../../src/engines/engine.ts';
 import { selectEngine } from '../../src/engines/select.ts';
-import { loadTensorFlowEngine, packageFolderIn } from '../../src/engines/tensorflow.ts';
+import { loadTensorFlowEngine } from '../../src/engines/tensorflow.ts';
+import {
+  findTensorFlowPackage,
+  LoadedModel,
+  packageFolderIn,
+  requireTensorFlow,
+} from '../../src/engines/tensorflowPackage.ts';
 import { NoEngineError } from '../../src/errors.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { gather, identity, placeholder } from '../../src/graph/ops/array.ts';
 import { add, matMul, sum } from '../../src/graph/ops/math.ts';
 import { applyGradientDescent, assign, getVariable } from '../../src/graph/ops/variables.ts';
+import { writeSavedModel } from '../../src/graph/savedModel.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 async function loadEngine(): Promise<Engine | undefined> {
@@ -35,7 +42,7 @@ const ints = (values: number[]): HostTensor => ({
 });
 
 /** y = x·w with w of [2, 1], one descent step on the sum of y, and chosen rows of y. */
-async function loadLine(): Promise<Session> {
+function line(): [Graph, Signatures] {
   const graph = new Graph();
   const initializer = () => Float32Array.of(0, 0);
   const w = getVariable(graph, 'w', [2, 1], { initializer });
@@ -48,7 +55,7 @@ async function loadLine(): Promise<Session> {
   const gradient = matMul(x, ones, { transposeA: true });
   const update = applyGradientDescent(w, rate, gradient, { after: [y.node] });
   const done = identity(first, { after: [assign(w, first)] });
-  return await engine!.load(graph, {
+  const signatures = {
     assign: { inputs: { first }, outputs: { done } },
     train: {
       inputs: { x, rows, rate, first },
@@ -59,8 +66,11 @@ async function loadLine(): Promise<Session> {
       },
     },
     read: { inputs: {}, outputs: { w: w.value } },
-  });
+  };
+  return [graph, signatures];
 }
+
+const loadLine = (): Promise<Session> => engine!.load(...line());
 
 test('the engine is named after TensorFlow, its version and device', { skip }, () => {
   assert.match(engine!.name, /^tensorflow \d+\.\d+\.\d+ \((CPU|GPU: .+)\)$/);
@@ -71,10 +81,10 @@ test('what TensorFlow logs at its start is its warnings alone, unless all is ask
 }, () => {
   const logOf = (env: Readonly<Record<string, string>>) => {
     const module = new URL('../../src/engines/tensorflow.js', import.meta.url);
-    const script = `await (await import(${JSON.stringify(module)})).loadTensorFlowEngine();`;
+    const script = join(temporaryFolder(), 'load.mjs');
+    writeFileSync(script, `await (await import('${module}')).loadTensorFlowEngine();`);
     const { TF_CPP_MIN_LOG_LEVEL: _, TF_ENABLE_ONEDNN_OPTS: __, ...clean } = process.env;
-    const args = ['--input-type=module', '-e', script];
-    const { status, stderr } = spawnSync(process.execPath, args, {
+    const { status, stderr } = spawnSync(process.execPath, [script], {
       encoding: 'utf8',
       env: { ...clean, ...env },
     });
@@ -90,84 +100,89 @@ test('what TensorFlow logs at its start is its warnings alone, unless all is ask
 
 test('signatures of one session share its variables', { skip }, async () => {
   const session = await loadLine();
-  session.run('assign', { first: floats([2, 1], [3, 5]) });
-  const { w } = session.run('read', {});
+  await session.run('assign', { first: floats([2, 1], [3, 5]) });
+  const { w } = await session.run('read', {});
   assert.deepEqual(w, floats([2, 1], [3, 5]));
   // gradient = xᵀ·(x·0 + 1) = [1+3, 2+4] at rate 0.5
-  const { loss } = session.run('train', {
+  const { loss } = await session.run('train', {
     x: floats([2, 2], [1, 2, 3, 4]),
     rows: ints([]),
     rate: floats([], [0.5]),
     first: floats([2, 1], [0, 0]),
   });
   assert.deepEqual(loss, floats([], [13 + 29]));
-  assert.deepEqual(session.run('read', {})['w'], floats([2, 1], [3 - 2, 5 - 3]));
-  session.close();
+  assert.deepEqual((await session.run('read', {}))['w'], floats([2, 1], [3 - 2, 5 - 3]));
+  await session.close();
 });
 
 test('sessions of one graph do not share variables', { skip }, async () => {
   const [one, other] = [await loadLine(), await loadLine()];
-  one.run('assign', { first: floats([2, 1], [1, 1]) });
-  other.run('assign', { first: floats([2, 1], [2, 2]) });
-  assert.deepEqual(one.run('read', {})['w'], floats([2, 1], [1, 1]));
-  one.close();
-  assert.deepEqual(other.run('read', {})['w'], floats([2, 1], [2, 2]));
-  other.close();
+  await one.run('assign', { first: floats([2, 1], [1, 1]) });
+  await other.run('assign', { first: floats([2, 1], [2, 2]) });
+  assert.deepEqual((await one.run('read', {}))['w'], floats([2, 1], [1, 1]));
+  await one.close();
+  assert.deepEqual((await other.run('read', {}))['w'], floats([2, 1], [2, 2]));
+  await other.close();
 });
 
 test('an unknown dimension takes any size, none too, and int32 stays int32', { skip }, async () => {
   const session = await loadLine();
-  session.run('assign', { first: floats([2, 1], [1, 10]) });
+  await session.run('assign', { first: floats([2, 1], [1, 10]) });
   const feeds = {
     x: floats([3, 2], [1, 0, 0, 1, 1, 1]),
     rate: floats([], [0]),
     first: floats([2, 1], [0, 0]),
   };
-  const some = session.run('train', { ...feeds, rows: ints([2, 0]) });
+  const some = await session.run('train', { ...feeds, rows: ints([2, 0]) });
   assert.deepEqual(some['rows'], floats([2, 1], [11, 1]));
   assert.deepEqual(some['taken'], ints([2, 0]));
-  const none = session.run('train', { ...feeds, rows: ints([]) });
+  const none = await session.run('train', { ...feeds, rows: ints([]) });
   assert.deepEqual(none['rows'], floats([0, 1], []));
-  session.close();
+  await session.close();
 });
 
 test('runs leave no tensor behind, failed ones neither', { skip }, async () => {
-  const session = await loadLine();
+  // In this thread, where tfjs' memory can be looked at.
+  const folder = temporaryFolder();
+  const [graph, signatures] = line();
+  await writeSavedModel(folder, graph, signatures);
+  const tf = requireTensorFlow(findTensorFlowPackage()!);
+  const model = await LoadedModel.load(tf, folder, Object.keys(signatures));
   const feeds = {
     x: floats([1, 2], [1, 2]),
     rate: floats([], [0]),
     first: floats([2, 1], [0, 0]),
   };
-  session.run('assign', { first: feeds.first });
+  model.run('assign', { first: feeds.first });
   assert.equal(tfjsEngine().backendName, 'tensorflow');
   const before = tfjsEngine().memory().numTensors;
   for (let i = 0; i < 100; i++) {
-    session.run('train', { ...feeds, rows: ints([0]) });
-    assert.throws(() => session.run('train', { ...feeds, rows: ints([7]) }), /indices/);
+    model.run('train', { ...feeds, rows: ints([0]) });
+    assert.throws(() => model.run('train', { ...feeds, rows: ints([7]) }), /indices/);
   }
   assert.equal(tfjsEngine().memory().numTensors, before);
-  session.close();
+  model.close();
 });
 
 test('a wrong feed is named with what was expected', { skip }, async () => {
   const session = await loadLine();
-  assert.throws(() => session.run('assign', {}), /assign: got no feed 'first'; .*float32\[2,1\]/);
-  assert.throws(
-    () => session.run('assign', { first: floats([1, 2], [1, 2]) }),
+  await assert.rejects(session.run('assign', {}), /assign: got no feed 'first'; .*float32\[2,1\]/);
+  await assert.rejects(
+    session.run('assign', { first: floats([1, 2], [1, 2]) }),
     /got feed 'first' as float32\[1,2\] with 2 values; expected first float32\[2,1\]/,
   );
-  assert.throws(() => session.run('assign', { first: floats([2, 1], [1]) }), /with 1 values/);
-  assert.throws(
-    () => session.run('assign', { first: { data: Int32Array.of(1, 2), shape: [2, 1] } }),
+  await assert.rejects(session.run('assign', { first: floats([2, 1], [1]) }), /with 1 values/);
+  await assert.rejects(
+    session.run('assign', { first: { data: Int32Array.of(1, 2), shape: [2, 1] } }),
     /as int32\[2,1\]/,
   );
-  assert.throws(
-    () => session.run('assign', { first: floats([2, 1], [1, 2]), more: ints([1]) }),
+  await assert.rejects(
+    session.run('assign', { first: floats([2, 1], [1, 2]), more: ints([1]) }),
     /got a feed 'more'; expected only: first/,
   );
-  assert.throws(() => session.run('evaluate', {}), /got signature 'evaluate'; expected .*train/);
-  session.close();
-  assert.throws(() => session.run('read', {}), /closed/);
+  await assert.rejects(session.run('evaluate', {}), /got signature 'evaluate'; expected .*train/);
+  await session.close();
+  await assert.rejects(session.run('read', {}), /closed/);
 });
 
 test('loading leaves no file behind', { skip }, async (t) => {
@@ -178,7 +193,7 @@ test('loading leaves no file behind', { skip }, async (t) => {
     else process.env['TMPDIR'] = TMPDIR;
   });
   process.env['TMPDIR'] = folder;
-  (await loadLine()).close();
+  await (await loadLine()).close();
   assert.deepEqual(readdirSync(folder), []);
 });
 

@@ -25,7 +25,7 @@ function evaluateRows(
 ): Promise<Evaluation> {
   let first = 0;
   const session: Session = {
-    run: (_signature, feeds) => {
+    run: async (_signature, feeds) => {
       const size = feeds['images']!.shape[0]!;
       const rows = probabilities.slice(first, first + size);
       first += size;
@@ -33,7 +33,7 @@ function evaluateRows(
         probabilities: { data: Float32Array.from(rows.flat()), shape: [size, names.length] },
       };
     },
-    close: () => {},
+    close: async () => {},
   };
   const pipeline = {
     async *epoch() {

@@ -298,10 +298,10 @@ function randomTensor(
 async function run(
   { shapes, build, range }: Case,
   evaluate: (
-    run: (inputs: readonly HostTensor[]) => Record<string, HostTensor>,
+    run: (inputs: readonly HostTensor[]) => Promise<Record<string, HostTensor>>,
     inputs: readonly HostTensor[],
     weights: HostTensor,
-  ) => void,
+  ) => Promise<void>,
 ): Promise<void> {
   const next = random(11);
   const graph = new Graph();
@@ -323,8 +323,8 @@ async function run(
   const inputs = shapes.map((shape) => randomTensor(shape, next, range ? [...range] : undefined));
   const feeds = (values: readonly HostTensor[]) =>
     Object.fromEntries(values.map((value, i) => [`x${i}`, value]));
-  evaluate((values) => session.run('run', feeds(values)), inputs, weights);
-  session.close();
+  await evaluate((values) => session.run('run', feeds(values)), inputs, weights);
+  await session.close();
 }
 
 function assertClose(
@@ -344,8 +344,8 @@ function assertClose(
 
 for (const [name, definition] of Object.entries(cases)) {
   test(`the gradient of ${name} agrees with tfjs’ autodiff`, { skip }, async () => {
-    await run(definition, (runCase, inputs, weights) => {
-      const results = runCase(inputs);
+    await run(definition, async (runCase, inputs, weights) => {
+      const results = await runCase(inputs);
       void tf.setBackend('cpu');
       const tensors = inputs.map(({ data, shape }) => tf.tensor(data, [...shape]));
       const loss = (...xs: tf.Tensor[]) =>
@@ -359,26 +359,26 @@ for (const [name, definition] of Object.entries(cases)) {
   });
 
   test(`the gradient of ${name} agrees with central differences`, async () => {
-    await run(definition, (runCase, inputs) => {
-      const results = runCase(inputs);
+    await run(definition, async (runCase, inputs) => {
+      const results = await runCase(inputs);
       const h = 1 / 512;
-      inputs.forEach(({ data, shape }, i) => {
+      for (const [i, { data, shape }] of inputs.entries()) {
         const stride = Math.max(1, Math.floor(data.length / 12));
         for (let k = 0; k < data.length; k += stride) {
-          const lossAt = (shift: number) => {
+          const lossAt = async (shift: number) => {
             const moved = Float32Array.from(data);
             moved[k] = moved[k]! + shift;
             const values = inputs.map((input, j) => (j === i ? { data: moved, shape } : input));
-            return runCase(values)['loss']!.data[0]!;
+            return (await runCase(values))['loss']!.data[0]!;
           };
-          const slope = (lossAt(h) - lossAt(-h)) / (2 * h);
+          const slope = ((await lossAt(h)) - (await lossAt(-h))) / (2 * h);
           const derivative = results[`d${i}`]!.data[k]!;
           assert.ok(
             Math.abs(slope - derivative) <= 0.02 * Math.max(1, Math.abs(derivative)),
             `input ${i}, element ${k}: got ${derivative}; the slope is ${slope}`,
           );
         }
-      });
+      }
     });
   });
 }
@@ -394,9 +394,9 @@ test('a custom gradient takes the place of that of the ops', async () => {
     build: (x) => withGradient(math.square(x!), x!, (dy) => math.mul(dy, 7)),
     reference: (x) => tf.mul(x!, 7),
   };
-  await run(definition, (runCase, inputs, weights) => {
+  await run(definition, async (runCase, inputs, weights) => {
     assertClose(
-      runCase(inputs)['d0']!.data,
+      (await runCase(inputs))['d0']!.data,
       weights.data.map((w) => 7 * w),
       1e-6,
     );
@@ -410,10 +410,10 @@ test('the largest elements share the derivative of their maximum where they are 
   const run = { inputs: { x }, outputs: { derivative } };
   const session = await engine.load(graph, { run });
   const data = Float32Array.of(3, 0, 1, 0, 3, 0, 2, 0);
-  const results = session.run('run', { x: { data, shape: [1, 4, 2] } });
+  const results = await session.run('run', { x: { data, shape: [1, 4, 2] } });
   // tf.reduce_max divides by the number of ties (_MinOrMaxGrad).
   assert.deepEqual([...results['derivative']!.data], [0.5, 0.25, 0, 0.25, 0.5, 0.25, 0, 0.25]);
-  session.close();
+  await session.close();
 });
 
 test('the gradient of a lookup has the rows of a table whose size is known only when it runs', async () => {
@@ -423,13 +423,13 @@ test('the gradient of a lookup has the rows of a table whose size is known only 
   const derivative = gradients(math.sum(gather(table, rows)), [table])[0]!;
   const run = { inputs: { table, rows }, outputs: { derivative } };
   const session = await engine.load(graph, { run });
-  const results = session.run('run', {
+  const results = await session.run('run', {
     table: { data: new Float32Array(6), shape: [3, 2] },
     rows: { data: Int32Array.of(2, 0, 2), shape: [3] },
   });
   assert.deepEqual(results['derivative']!.shape, [3, 2]);
   assert.deepEqual([...results['derivative']!.data], [1, 1, 0, 0, 2, 2]);
-  session.close();
+  await session.close();
 });
 
 test('a lookup says what it cannot look up', async () => {
@@ -443,15 +443,14 @@ test('a lookup says what it cannot look up', async () => {
   );
   const run = { inputs: { table, rows }, outputs: { y: gather(table, rows) } };
   const session = await engine.load(graph, { run });
-  assert.throws(
-    () =>
-      session.run('run', {
-        table: { data: new Float32Array(6), shape: [3, 2] },
-        rows: { data: Int32Array.of(3), shape: [1] },
-      }),
+  await assert.rejects(
+    session.run('run', {
+      table: { data: new Float32Array(6), shape: [3, 2] },
+      rows: { data: Int32Array.of(3), shape: [1] },
+    }),
     /GatherV2: row 3 is not one of the 3 rows/,
   );
-  session.close();
+  await session.close();
 });
 
 test('an op without a gradient is named where it is on the way', () => {

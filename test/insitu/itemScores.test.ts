@@ -72,7 +72,7 @@ async function record(engine: Engine, selectionLayer: 'Logits' | 'features') {
         itemIndices.flatMap((item) => [...all.subarray(item * features, (item + 1) * features)]),
       );
       const ofBatch = Int32Array.from(itemIndices, (item) => labels[item]!);
-      const outputs = session.run('score', {
+      const outputs = await session.run('score', {
         features: { data, shape: [itemIndices.length, features] },
         labels: { data: ofBatch, shape: [itemIndices.length] },
       });
@@ -82,7 +82,7 @@ async function record(engine: Engine, selectionLayer: 'Logits' | 'features') {
       followed.add(itemIndices, outputs['probabilities']!.data);
     }
   }
-  session.close();
+  await session.close();
   return { table, suggested, followed };
 }
 

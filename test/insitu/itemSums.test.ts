@@ -78,8 +78,8 @@ test('exactly at mixed layers the contributions of a batch cancel', async () => 
   const session = await startSession(await createWasmEngine(), training);
   const batchSize = 6;
   const rows = Array.from({ length: batchSize }, (_, row) => row);
-  const outputs = session.run('train', someFeeds([8, 8, 1], batchSize, 0, rows));
-  session.close();
+  const outputs = await session.run('train', someFeeds([8, 8, 1], batchSize, 0, rows));
+  await session.close();
   for (const layer of layers) {
     const data = Array.from(outputs[`${layer}/contribution`]!.data);
     const total = Math.abs(data.reduce((sum, value) => sum + value, 0));

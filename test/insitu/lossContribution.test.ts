@@ -49,12 +49,15 @@ function lenetGraph(
   });
 }
 
-function assignReferenceWeights(session: Session, { variables }: TrainingGraph): void {
+async function assignReferenceWeights(
+  session: Session,
+  { variables }: TrainingGraph,
+): Promise<void> {
   const values: Record<string, HostTensor> = {};
   variables.forEach(({ name, shape }, i) => {
     values[name] = { data: referenceWeights(i, sizeOf(shape)), shape };
   });
-  session.run('assign', values);
+  await session.run('assign', values);
 }
 
 const allRows = Array.from({ length: batchSize }, (_, row) => row);
@@ -64,7 +67,7 @@ function trainStep(
   session: Session,
   learningRate = 0,
   rows: readonly number[] | null = monitoredRows,
-): Record<string, HostTensor> {
+): Promise<Record<string, HostTensor>> {
   return session.run('train', {
     images: { data: referenceImages(), shape: [batchSize, 28, 28, 1] },
     labels: { data: referenceLabels(), shape: [batchSize] },
@@ -103,9 +106,9 @@ const { engine, skip } = await tensorFlowOrSkip();
 test('per-item contributions of every layer agree with GradientTape', { skip }, async () => {
   const graph = lenetGraph('Logits', Object.keys(reference.contribution));
   const session = await engine!.load(graph.graph, graph.signatures);
-  assignReferenceWeights(session, graph);
-  const outputs = trainStep(session, 0, allRows);
-  session.close();
+  await assignReferenceWeights(session, graph);
+  const outputs = await trainStep(session, 0, allRows);
+  await session.close();
   for (const [layer, expected] of Object.entries(reference.contribution)) {
     assertClose(outputs[`${layer}/contribution`], expected, 1e-4, layer);
   }
@@ -115,10 +118,10 @@ test('the layer that guides the selection ranks by the same contributions', { sk
   for (const layer of ['conv1', 'fc3', 'Logits']) {
     const graph = lenetGraph(layer, ['pool1']);
     const session = await engine!.load(graph.graph, graph.signatures);
-    assignReferenceWeights(session, graph);
+    await assignReferenceWeights(session, graph);
     const expected = reference.contribution[layer]!;
-    assertClose(contributionOf(trainStep(session)), expected, 1e-4, layer);
-    session.close();
+    assertClose(contributionOf(await trainStep(session)), expected, 1e-4, layer);
+    await session.close();
   }
 });
 
@@ -126,8 +129,8 @@ test('C, R and contributions of monitored rows agree with GradientTape', { skip 
   const graph = lenetGraph('Logits', ['pool2', 'pool1', 'fc3']);
   assert.deepEqual(graph.monitoredLayers, ['pool1', 'pool2', 'fc3']);
   const session = await engine!.load(graph.graph, graph.signatures);
-  assignReferenceWeights(session, graph);
-  const outputs = trainStep(session);
+  await assignReferenceWeights(session, graph);
+  const outputs = await trainStep(session);
   for (const [layer, { C, R }] of Object.entries(reference.maps)) {
     assertClose(outputs[`${layer}/C`], C, 1e-4, `${layer}/C`);
     assertClose(outputs[`${layer}/R`], R, 1e-4, `${layer}/R`);
@@ -139,14 +142,14 @@ test('C, R and contributions of monitored rows agree with GradientTape', { skip 
     assertClose(outputs[`${layer}/contribution`], expected, 1e-4, layer);
   }
   assert.deepEqual(outputs['fc3/channels']!.shape, [2, 1024]);
-  session.close();
+  await session.close();
 });
 
 test('C − R summed over a map is the item’s contribution', { skip }, async () => {
   const graph = lenetGraph('Logits', ['pool1']);
   const session = await engine!.load(graph.graph, graph.signatures);
-  assignReferenceWeights(session, graph);
-  const outputs = trainStep(session);
+  await assignReferenceWeights(session, graph);
+  const outputs = await trainStep(session);
   monitoredRows.forEach((_, i) => {
     let total = 0;
     for (let pixel = i * 196; pixel < (i + 1) * 196; pixel++) {
@@ -157,15 +160,15 @@ test('C − R summed over a map is the item’s contribution', { skip }, async (
     }
     assert.ok(Math.abs(total - outputs['pool1/contribution']!.data[i]!) < 1e-4);
   });
-  session.close();
+  await session.close();
 });
 
 test('at the logits a contribution is cross-entropy minus entropy', { skip }, async () => {
   // As a monitored layer the logits have their Σ f·b taken as it stands.
   const graph = lenetGraph('Logits', ['Logits']);
   const session = await engine!.load(graph.graph, graph.signatures);
-  assignReferenceWeights(session, graph);
-  const outputs = trainStep(session);
+  await assignReferenceWeights(session, graph);
+  const outputs = await trainStep(session);
   const { probabilities } = outputs;
   const labels = referenceLabels();
   for (let item = 0; item < batchSize; item++) {
@@ -181,7 +184,7 @@ test('at the logits a contribution is cross-entropy minus entropy', { skip }, as
     }
     assert.ok(Math.abs(crossEntropy - reference.itemLoss[item]!) < 1e-4);
   }
-  session.close();
+  await session.close();
 });
 
 test('without biases every layer gives an item the same contribution', { skip }, async () => {
@@ -193,9 +196,9 @@ test('without biases every layer gives an item the same contribution', { skip },
     const data = referenceWeights(i, sizeOf(shape));
     values[name] = { data: name.endsWith('biases') ? data.fill(0) : data, shape };
   });
-  session.run('assign', values);
-  const outputs = trainStep(session, 0, allRows);
-  session.close();
+  await session.run('assign', values);
+  const outputs = await trainStep(session, 0, allRows);
+  await session.close();
   const atLogits = outputs['Logits/contribution']!.data;
   for (const layer of layers) {
     outputs[`${layer}/contribution`]!.data.forEach((value, item) => {
@@ -208,10 +211,10 @@ test('with biases, layers differ by the bias terms alone', { skip }, async () =>
   // Euler: S at pool2 is S at the logits less Σ bias·dL/dbias of the layers behind pool2.
   const graph = lenetGraph('pool2', ['Logits']);
   const session = await engine!.load(graph.graph, graph.signatures);
-  assignReferenceWeights(session, graph);
-  const outputs = trainStep(session, 1);
-  const trained = session.run('read', {});
-  session.close();
+  await assignReferenceWeights(session, graph);
+  const outputs = await trainStep(session, 1);
+  const trained = await session.run('read', {});
+  await session.close();
   let biasTerms = 0;
   graph.variables.forEach(({ name, shape }, i) => {
     if (!/fc[34].biases/.test(name)) return;
@@ -233,9 +236,9 @@ test('label smoothing changes the loss, but no score at the logits', { skip }, a
   for (const labelSmoothing of [0, 0.3]) {
     const graph = lenetGraph('Logits', [], labelSmoothing);
     const session = await engine!.load(graph.graph, graph.signatures);
-    assignReferenceWeights(session, graph);
-    outputs.push(trainStep(session, 0, null));
-    session.close();
+    await assignReferenceWeights(session, graph);
+    outputs.push(await trainStep(session, 0, null));
+    await session.close();
   }
   const [plain, smoothed] = outputs as [Record<string, HostTensor>, Record<string, HostTensor>];
   assert.notEqual(plain['cross_entropy']!.data[0], smoothed['cross_entropy']!.data[0]);
@@ -254,12 +257,12 @@ test('with and without scores and in situ layers a step trains bit-equal weights
   ] as const) {
     const graph = lenetGraph(hs, [...hm]);
     const session = await engine!.load(graph.graph, graph.signatures);
-    assignReferenceWeights(session, graph);
+    await assignReferenceWeights(session, graph);
     for (let step = 0; step < 3; step++) {
-      trainStep(session, 0.1, hm.length > 0 ? monitoredRows : null);
+      await trainStep(session, 0.1, hm.length > 0 ? monitoredRows : null);
     }
-    trained.push(session.run('read', {}));
-    session.close();
+    trained.push(await session.run('read', {}));
+    await session.close();
   }
   const [without, ...others] = trained;
   for (const withScores of others) {

@@ -59,7 +59,7 @@ async function start(engine: Engine, graph: TrainingGraph, withBiases = true): P
     const data = Float32Array.from(hashed(sizeOf(shape), i + 1), (value) => value * 0.2);
     values[name] = { data: name.endsWith('biases') && !withBiases ? data.fill(0) : data, shape };
   });
-  session.run('assign', values);
+  await session.run('assign', values);
   return session;
 }
 
@@ -96,7 +96,7 @@ for (const [name, engine, skipped] of [
     skip: skipped,
   }, async () => {
     const session = await start(engine!, textGraph());
-    const outputs = step(session);
+    const outputs = await step(session);
     for (const layer of layers) {
       assertClose(outputs[`${layer}/contribution`], reference.contribution[layer]!, layer);
     }
@@ -105,17 +105,18 @@ for (const [name, engine, skipped] of [
       assertClose(outputs[`${layer}/C`], C, `${layer}/C`);
       assertClose(outputs[`${layer}/R`], R, `${layer}/R`);
     }
-    session.close();
+    await session.close();
   });
 
   test(`${name}: a step moves the vectors of words by the gradient of all their uses`, {
     skip: skipped,
   }, async () => {
     const session = await start(engine!, textGraph());
-    const vectors = () => session.run('read', {})['TextCNN/embedding/embeddings']!.data.slice();
-    const before = vectors();
-    step(session, 1);
-    const after = vectors();
+    const vectors = async () =>
+      (await session.run('read', {}))['TextCNN/embedding/embeddings']!.data.slice();
+    const before = await vectors();
+    await step(session, 1);
+    const after = await vectors();
     const moved = Float32Array.from({ length: words }, (_, word) => {
       let sum = 0;
       for (let k = word * 64; k < (word + 1) * 64; k++) sum += before[k]! - after[k]!;
@@ -123,24 +124,24 @@ for (const [name, engine, skipped] of [
     });
     assertClose({ data: moved, shape: [words] }, reference.tableGradient, 'gradient');
     assert.equal(moved[0], 0, 'padding has no gradient');
-    session.close();
+    await session.close();
   });
 }
 
 test('both engines take the same training steps', { skip }, async () => {
   const sessions = [await start(tensorflow!, textGraph()), await start(wasm, textGraph())];
-  for (let i = 0; i < 5; i++) for (const session of sessions) step(session, 0.2);
-  const [expected, actual] = sessions.map((session) => session.run('read', {}));
+  for (let i = 0; i < 5; i++) for (const session of sessions) await step(session, 0.2);
+  const [expected, actual] = await Promise.all(sessions.map((session) => session.run('read', {})));
   for (const [name, { data }] of Object.entries(expected!)) {
     assertClose(actual![name], [...data], name);
   }
-  for (const session of sessions) session.close();
+  for (const session of sessions) await session.close();
 });
 
 test('maps exist where a layer has time, and C − R is the item’s contribution', async () => {
   assert.deepEqual(Object.keys(reference.maps), ['embedding', 'conv3', 'conv4', 'conv5']);
   const session = await start(wasm, textGraph());
-  const outputs = step(session);
+  const outputs = await step(session);
   assert.equal(outputs['pooled/C'], undefined);
   assert.deepEqual(outputs['pooled/channels']!.shape, [batch, 300]);
   for (const layer of Object.keys(reference.maps)) {
@@ -152,12 +153,12 @@ test('maps exist where a layer has time, and C − R is the item’s contributio
       assert.ok(Math.abs(total - outputs[`${layer}/contribution`]!.data[row]!) < 1e-5);
     }
   }
-  session.close();
+  await session.close();
 });
 
 test('padding has neither contribution nor reduction, and its length changes nothing', async () => {
   const session = await start(wasm, textGraph());
-  const outputs = step(session);
+  const outputs = await step(session);
   for (const layer of Object.keys(reference.maps)) {
     for (const map of ['C', 'R']) {
       const { data } = outputs[`${layer}/${map}`]!;
@@ -170,14 +171,14 @@ test('padding has neither contribution nor reduction, and its length changes not
     longer.set(tokens.subarray(row * time, (row + 1) * time), row * 20);
   }
   const padded = await start(wasm, textGraph(20));
-  const { 'Logits/contribution': contribution } = step(padded, 0, longer);
+  const { 'Logits/contribution': contribution } = await step(padded, 0, longer);
   assertClose(contribution, [...outputs['Logits/contribution']!.data], 'contribution');
-  for (const each of [session, padded]) each.close();
+  for (const each of [session, padded]) await each.close();
 });
 
 test('at the logits a text’s contribution is cross-entropy minus entropy', async () => {
   const session = await start(wasm, textGraph());
-  const outputs = step(session);
+  const outputs = await step(session);
   for (let row = 0; row < batch; row++) {
     const p = [...outputs['probabilities']!.data.subarray(row * classes, (row + 1) * classes)];
     const crossEntropy = -Math.log(p[(row * 3) % classes]!);
@@ -186,12 +187,12 @@ test('at the logits a text’s contribution is cross-entropy minus entropy', asy
     assert.ok(Math.abs(contribution - (crossEntropy - entropy)) < 1e-5);
     assert.ok(Math.abs(crossEntropy - reference.itemLoss[row]!) < 1e-4);
   }
-  session.close();
+  await session.close();
 });
 
 test('without biases what a text contributes is the same before, across and after the convolutions', async () => {
   const session = await start(wasm, textGraph(), false);
-  const outputs = step(session);
+  const outputs = await step(session);
   const at = (layer: string, row: number) => outputs[`${layer}/contribution`]!.data[row]!;
   for (let row = 0; row < batch; row++) {
     const expected = at('Logits', row);
@@ -200,5 +201,5 @@ test('without biases what a text contributes is the same before, across and afte
       assert.ok(Math.abs(sum - expected) < 1e-4 * Math.max(1, Math.abs(expected)));
     }
   }
-  session.close();
+  await session.close();
 });

@@ -81,7 +81,7 @@ async function verifyModel(
 ): Promise<readonly Check[]> {
   const { graph, session, feedsOf } = await load(model, createEngine, layers);
   const { checks } = await verify(graph, session, [feedsOf(0)], 1);
-  session.close();
+  await session.close();
   return checks;
 }
 
@@ -233,7 +233,7 @@ for (const [createEngine, skipped] of [
     const { graph, session, feedsOf } = await load('lenet', createEngine, undefined, certain);
     const feeds = await withOwnLabels(session, feedsOf(0));
     const verification = await verify(graph, session, [feeds], 1);
-    session.close();
+    await session.close();
     assert.equal(verification.largestLoss, 0);
     assert.deepEqual(
       new Set(verification.checks.map(({ outcome }) => outcome)),
@@ -259,7 +259,7 @@ test('where the loss is 0, further batches are looked at until there is somethin
     }
   }
   const { checks, items } = await verify(graph, session, batches(), 1);
-  session.close();
+  await session.close();
   assert.deepEqual(taken, ['easy', 'hard']);
   assert.equal(items, 6);
   assert.deepEqual(failures(checks), []);
@@ -275,7 +275,7 @@ test('a layer that is 0 for all items cannot be checked; the others can', async 
     },
   );
   const verification = await verify(graph, session, [feedsOf(0)], 1);
-  session.close();
+  await session.close();
   const unchecked = verification.checks.filter(({ outcome }) => outcome === 'unchecked');
   assert.deepEqual(names(unchecked), [
     'S at conv1 = S at pool1, each item',
@@ -295,7 +295,7 @@ test('a network whose loss is no number fails, it is not left unchecked', async 
     (_name, data) => data.fill(Number.NaN),
   );
   const { checks } = await verify(graph, session, [feedsOf(0)], 1);
-  session.close();
+  await session.close();
   assert.deepEqual(new Set(checks.map(({ outcome }) => outcome)), new Set(['failed']));
 });
 

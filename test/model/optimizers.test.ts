@@ -49,15 +49,15 @@ async function takeSteps(engine: Engine, settings: Partial<OptimizerOptions>, st
     ...variableSignatures(graph, variables),
     train: { inputs: { learning_rate: rate }, outputs: { loss: identity(loss, { after }) } },
   });
-  session.run('assign', initialValues(variables, 0));
+  await session.run('assign', initialValues(variables, 0));
   const feeds = { learning_rate: { data: Float32Array.of(golden.rate), shape: [] } };
   const weights: number[][] = [];
   for (let step = 0; step < steps; step++) {
-    session.run('train', feeds);
-    weights.push([...session.run('read', {})['w']!.data]);
+    await session.run('train', feeds);
+    weights.push([...(await session.run('read', {}))['w']!.data]);
   }
-  const { w: _, ...others } = session.run('read', {});
-  session.close();
+  const { w: _, ...others } = await session.run('read', {});
+  await session.close();
   return { weights, others };
 }
 

@@ -54,9 +54,12 @@ for (const [name, engine, skip] of engines) {
     for (const labelSmoothing of [0, 0.2]) {
       const graph = tinyTrainingGraph({ labelSmoothing, selectionLayer: 'pool1' });
       const session = await startSession(engine!, graph);
-      const outputs = session.run('train', feeds(0));
-      results.push({ outputs, weights: session.run('read', {})['Tiny/conv2/weights']!.data });
-      session.close();
+      const outputs = await session.run('train', feeds(0));
+      results.push({
+        outputs,
+        weights: (await session.run('read', {}))['Tiny/conv2/weights']!.data,
+      });
+      await session.close();
     }
     const [hard, smooth] = results;
     assert.ok(largestDifference(hard!.weights, smooth!.weights) > 1e-4);
@@ -74,16 +77,15 @@ for (const [name, engine, skip] of engines) {
   }, async () => {
     const graph = tinyTrainingGraph({ movingAverages: true });
     const session = await startSession(engine!, graph);
-    session.run('assign', beginAverages(session.run('read', {})));
+    await session.run('assign', beginAverages(await session.run('read', {})));
     const names = graph.modelVariables.map((variable) => variable.name);
     assert.ok(names.includes('Tiny/conv1/BatchNorm/moving_mean'));
-    const expected = new Map(
-      names.map((name) => [name, Float64Array.from(session.run('read', {})[name]!.data)]),
-    );
+    const initial = await session.run('read', {});
+    const expected = new Map(names.map((name) => [name, Float64Array.from(initial[name]!.data)]));
     for (const [step, decay] of [0.1, 2 / 11, 0.25].entries()) {
       const moving_average_decay = { data: Float32Array.of(decay), shape: [] };
-      session.run('train', feeds(step, { moving_average_decay }));
-      const values = session.run('read', {});
+      await session.run('train', feeds(step, { moving_average_decay }));
+      const values = await session.run('read', {});
       for (const [name, average] of expected) {
         values[name]!.data.forEach((value, i) => {
           average[i] = decay * average[i]! + (1 - decay) * value;
@@ -92,7 +94,7 @@ for (const [name, engine, skip] of engines) {
         assert.ok(largestDifference(actual, average as never) < 1e-5, `${name}, step ${step}`);
       }
     }
-    session.close();
+    await session.close();
   });
 
   test(`only what is in the trainable scopes is trained, statistics move anyway on ${name}`, {
@@ -100,10 +102,10 @@ for (const [name, engine, skip] of engines) {
   }, async () => {
     const frozen = tinyTrainingGraph({ trainableScopes: ['Tiny/logits', 'Tiny/conv2/bias'] });
     const session = await startSession(engine!, frozen);
-    const before = session.run('read', {});
-    const { total_loss, cross_entropy } = session.run('train', feeds(0));
-    const after = session.run('read', {});
-    session.close();
+    const before = await session.run('read', {});
+    const { total_loss, cross_entropy } = await session.run('train', feeds(0));
+    const after = await session.run('read', {});
+    await session.close();
     const changed = frozen.modelVariables
       .map((variable) => variable.name)
       .filter((name) => largestDifference(before[name]!.data, after[name]!.data) > 0);
@@ -129,11 +131,11 @@ for (const [name, engine, skip] of engines) {
     let outputs: Record<string, HostTensor> = {};
     for (let step = 0; step < 3; step++) {
       const monitor_rows = { data: Int32Array.of(1), shape: [1] };
-      sessions[0]!.run('train', feeds(step, { monitor_rows }));
-      outputs = sessions[1]!.run('train_with_summaries', feeds(step, { monitor_rows }));
+      await sessions[0]!.run('train', feeds(step, { monitor_rows }));
+      outputs = await sessions[1]!.run('train_with_summaries', feeds(step, { monitor_rows }));
     }
-    assert.deepEqual(sessions[0]!.run('read', {}), sessions[1]!.run('read', {}));
-    for (const session of sessions) session.close();
+    assert.deepEqual(await sessions[0]!.run('read', {}), await sessions[1]!.run('read', {}));
+    for (const session of sessions) await session.close();
 
     const summaries = new Map(
       layerSummaries(readLayerStatistics(outputs)).map((value) => [value.tag, value]),
@@ -163,24 +165,28 @@ for (const [name, engine, skip] of engines) {
     skip,
   }, async () => {
     const session = await startSession(engine!, tinyTrainingGraph());
-    const values = session.run('read', {});
+    const values = await session.run('read', {});
     const weights = values['Tiny/conv1/weights']!;
-    session.run('assign', {
+    await session.run('assign', {
       ...values,
       'Tiny/conv1/weights': { ...weights, data: weights.data.map(() => Number.NaN) },
     });
-    const outputs = session.run('train_with_summaries', feeds(0));
+    const outputs = await session.run('train_with_summaries', feeds(0));
     assert.ok(Number.isNaN(outputs['total_loss']!.data[0]));
     assert.ok(layerSummaries(readLayerStatistics(outputs)).length > 0);
-    session.close();
+    await session.close();
   });
 }
 
 /** Trains some steps of what was begun, and returns all variables. */
-function trainOn(session: Session, shape: readonly [number, number, number], steps: number[]) {
+async function trainOn(
+  session: Session,
+  shape: readonly [number, number, number],
+  steps: number[],
+) {
   for (const step of steps) {
     const moving_average_decay = { data: Float32Array.of(0.5), shape: [] };
-    session.run('train', { ...someFeeds(shape, 4, step, undefined), moving_average_decay });
+    await session.run('train', { ...someFeeds(shape, 4, step, undefined), moving_average_decay });
   }
   return session.run('read', {});
 }
@@ -191,20 +197,20 @@ async function assertResumes(
   shape: readonly [number, number, number],
 ): Promise<void> {
   const whole = await startSession(engine, graph);
-  const expected = trainOn(whole, shape, [0, 1, 2, 3]);
-  whole.close();
+  const expected = await trainOn(whole, shape, [0, 1, 2, 3]);
+  await whole.close();
   const first = await startSession(engine, graph);
-  trainOn(first, shape, [0, 1]);
+  await trainOn(first, shape, [0, 1]);
   const folder = temporaryFolder();
   const state = { batchSize: 4, seed: 0, sourceSize: 16, dataDigest: '', inSitu: null };
   await saveRun(folder, 2, first, state, 5);
-  first.close();
+  await first.close();
   const restored = (await restoreRun(folder, graph.variables))!;
   assert.equal(restored.step, 2);
   const second = await engine.load(graph.graph, graph.signatures);
-  second.run('assign', restored.values);
-  assert.deepEqual(trainOn(second, shape, [2, 3]), expected);
-  second.close();
+  await second.run('assign', restored.values);
+  assert.deepEqual(await trainOn(second, shape, [2, 3]), expected);
+  await second.close();
 }
 
 for (const [name, engine, skip] of engines) {
@@ -276,9 +282,9 @@ test('bfloat16 takes a step close to float32’s', {
   const steps = async (computeType: 'float32' | 'bfloat16') => {
     const graph = trainingGraph('cifarnet', shape, [], 'sgd', { computeType });
     const session = await startSession(tensorflow!, graph);
-    const outputs = session.run('train', someFeeds(shape, 16, 0, undefined));
-    const weights = session.run('read', {});
-    session.close();
+    const outputs = await session.run('train', someFeeds(shape, 16, 0, undefined));
+    const weights = await session.run('read', {});
+    await session.close();
     return { outputs, weights };
   };
   const exact = await steps('float32');
@@ -287,8 +293,8 @@ test('bfloat16 takes a step close to float32’s', {
   const loss = exact.outputs['cross_entropy']!.data[0]!;
   assert.ok(Math.abs(rounded.outputs['cross_entropy']!.data[0]! - loss) < 0.01 * loss);
   const before = await startSession(tensorflow!, trainingGraph('cifarnet', shape, []));
-  const initial = before.run('read', {});
-  before.close();
+  const initial = await before.run('read', {});
+  await before.close();
   for (const [name, { data }] of Object.entries(exact.weights)) {
     const step = data.map((value, i) => value - initial[name]!.data[i]!);
     const size = Math.hypot(...step.filter((_, i) => i < 50_000));
@@ -306,10 +312,13 @@ test('bfloat16 learns what float32 learns', { skip: skipTensorflow }, async () =
     );
     const losses: number[] = [];
     for (let step = 0; step < 80; step++) {
-      const outputs = session.run('train', someFeeds(tinyImageShape, 32, step, undefined, 0.02));
+      const outputs = await session.run(
+        'train',
+        someFeeds(tinyImageShape, 32, step, undefined, 0.02),
+      );
       losses.push(outputs['cross_entropy']!.data[0]!);
     }
-    session.close();
+    await session.close();
     const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
     assert.ok(mean(losses.slice(0, 5)) > 2, computeType);
     assert.ok(mean(losses.slice(-20)) < 0.1, `${computeType}: ${losses.slice(-20)}`);

@@ -47,7 +47,7 @@ export async function startSession(
   values = initialValues(graph.variables, 1),
 ): Promise<Session> {
   const session = await engine.load(graph.graph, graph.signatures);
-  session.run('assign', values);
+  await session.run('assign', values);
   return session;
 }
 

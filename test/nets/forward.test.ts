@@ -62,7 +62,7 @@ async function load(name: string, engine: Engine) {
     ...variableSignatures(graph, variables),
     ...entryPoints,
   });
-  session.run(
+  await session.run(
     'assign',
     Object.fromEntries(
       variables.map(({ name, shape }) => [name, { data: variable(name, shape), shape }]),
@@ -99,14 +99,14 @@ function assertAgree(outputs: Record<string, HostTensor>, { layers, logits }: Re
 
 test('cifarnet computes what TensorFlow’s own functions do', async () => {
   const session = await load('cifarnet', await createWasmEngine());
-  assertAgree(session.run('predict', { images }), references['cifarnet']!);
-  session.close();
+  assertAgree(await session.run('predict', { images }), references['cifarnet']!);
+  await session.close();
 });
 
 const { engine, skip } = await tensorFlowOrSkip();
 test('resnet_v1_50 does, with the moving statistics and with the batch’s', { skip }, async () => {
   const session = await load('resnet_v1_50', engine!);
-  assertAgree(session.run('predict', { images }), references['resnet_v1_50']!);
-  assertAgree(session.run('train', { images }), references['resnet_v1_50 in training']!);
-  session.close();
+  assertAgree(await session.run('predict', { images }), references['resnet_v1_50']!);
+  assertAgree(await session.run('train', { images }), references['resnet_v1_50 in training']!);
+  await session.close();
 });

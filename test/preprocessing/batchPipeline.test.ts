@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { type InMemoryDataset, inMemory } from '../../datasets/inMemory.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../../src/preprocessing/batchPipeline.ts';
 import { imageInput } from '../../src/preprocessing/itemInput.ts';
@@ -168,4 +169,23 @@ test('a thread that fails to start is reported by every later epoch', {
     await assert.rejects(pipeline.epoch(epoch).next(), /--preprocessing_name: got "no such"/);
   }
   await pipeline.close();
+});
+
+test('a batch stays as it is while the next one is looked at', async (t) => {
+  const pipeline = new BatchPipeline(makeDataset(), {
+    preprocessingName: 'lenet',
+    isTraining: false,
+    input: imageInput([6, 6, 1]),
+    batchSize: 1,
+    seed: 1,
+    numThreads: 1,
+  });
+  t.after(() => pipeline.close());
+  let before: { data: ArrayLike<number>; copy: number[] } | undefined;
+  for await (const { input } of pipeline.epoch(0)) {
+    // What would be filled anew has been by then.
+    await setTimeout(5);
+    if (before) assert.deepEqual(Array.from(before.data), before.copy);
+    before = { data: input.data, copy: [...input.data] };
+  }
 });

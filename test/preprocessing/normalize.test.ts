@@ -33,8 +33,8 @@ for (const [name, side, channels] of [
       normalize: { inputs: { images }, outputs: { normalized: normalize(images) } },
     });
     const feed = { data: Float32Array.from(data), shape: [2, ...shape] };
-    const { normalized } = session.run('normalize', { images: feed });
-    session.close();
+    const { normalized } = await session.run('normalize', { images: feed });
+    await session.close();
     for (const row of [0, 1]) {
       const image = Uint8Array.from(data.slice(row * size, (row + 1) * size));
       const expected = new Float32Array(size);

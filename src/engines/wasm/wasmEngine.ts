@@ -1,4 +1,5 @@
 /** Runs graphs on the kernels of tfjs' WebAssembly backend: an interpreter of the same graph. */
+import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
 import { NoEngineError } from '../../errors.ts';
@@ -77,7 +78,24 @@ class WasmSession implements Session {
     }
   }
 
-  run(name: string, feeds: Readonly<Record<string, HostTensor>>): Record<string, HostTensor> {
+  async run(
+    name: string,
+    feeds: Readonly<Record<string, HostTensor>>,
+  ): Promise<Record<string, HostTensor>> {
+    // A run blocks JavaScript: before it, messages of threads and signals get their turn. First come, first served.
+    await setImmediate();
+    return this.#run(name, feeds);
+  }
+
+  async close(): Promise<void> {
+    await setImmediate();
+    for (const value of [...this.#constants.values(), ...this.#variables.values()]) value.dispose();
+    this.#constants.clear();
+    this.#variables.clear();
+    this.#plans.clear();
+  }
+
+  #run(name: string, feeds: Readonly<Record<string, HostTensor>>): Record<string, HostTensor> {
     const signature = this.#signatures[name];
     const plan = this.#plans.get(name);
     if (signature === undefined || plan === undefined) {
@@ -109,13 +127,6 @@ class WasmSession implements Session {
     } finally {
       for (const value of values.values()) value.dispose();
     }
-  }
-
-  close(): void {
-    for (const value of [...this.#constants.values(), ...this.#variables.values()]) value.dispose();
-    this.#constants.clear();
-    this.#variables.clear();
-    this.#plans.clear();
   }
 
   #runNode(node: Node, values: Map<Tensor, tf.Tensor>): void {

@@ -1,0 +1,168 @@
+/** Finds and loads the unmodified package @tensorflow/tfjs-node-gpu, and runs graphs on it in the thread that loaded it. */
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import util from 'node:util';
+import type * as tfc from '@tensorflow/tfjs-core';
+import { quietLogIn } from './addon.ts';
+import { preloadCudaLibraries } from './cudaLibraries.ts';
+import type { HostTensor } from './engine.ts';
+import { engineFolder } from './home.ts';
+import { loadLibrary } from './loadLibrary.ts';
+
+/** The package's name on npm. */
+export const packageName = '@tensorflow/tfjs-node-gpu';
+
+/** One signature of a SavedModel, as the package loads it. */
+interface LoadedSignature {
+  predict(inputs: tfc.NamedTensorMap): tfc.NamedTensorMap;
+  dispose(): void;
+}
+
+/** The part of the package that is used here. */
+export interface TensorFlowPackage {
+  readonly tensor: typeof tfc.tensor;
+  readonly dispose: typeof tfc.dispose;
+  readonly findBackend: (name: string) => {
+    readonly isUsingGpuDevice: boolean;
+    readonly binding: { readonly TF_Version: string };
+  };
+  readonly node: {
+    loadSavedModel(folder: string, tags: string[], signature: string): Promise<LoadedSignature>;
+  };
+}
+
+/** Where the package lies in a folder of npm's, such as an installed engine. */
+export function packageFolderIn(folder: string): string {
+  return join(folder, 'node_modules', packageName);
+}
+
+/**
+ * Finds the package: the engine that `losslens engine install` made comes first, then the optional dependency
+ * in node_modules (whose own install script works on some machines).
+ *
+ * @returns  its folder, or undefined where there is none
+ */
+export function findTensorFlowPackage(): string | undefined {
+  const installed = packageFolderIn(engineFolder());
+  if (existsSync(installed)) return installed;
+  try {
+    return dirname(createRequire(import.meta.url).resolve(`${packageName}/package.json`));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Loads libtensorflow into this process, and the package into this thread.
+ *
+ * @param folder  of the package
+ * @throws Error  when the package, its addon or a library is missing
+ */
+export function requireTensorFlow(folder: string): TensorFlowPackage {
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+  // Else TensorFlow takes all memory of every GPU at once.
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  // Its log level is for later: what it logs while it is being loaded is written regardless.
+  if (process.env['TF_CPP_MIN_LOG_LEVEL'] !== '0' && existsSync(quietLogIn(folder))) {
+    loadLibrary(quietLogIn(folder), { isGlobal: true });
+  }
+  const cudaLibraries = join(folder, 'deps', 'nvidia');
+  if (existsSync(cudaLibraries)) preloadCudaLibraries(cudaLibraries);
+  keepTensorFlow(join(folder, 'deps', 'lib'));
+  // The package calls it; Node 22 warns of that, Node 23 dropped it.
+  Object.assign(util, { isNullOrUndefined: (value: unknown) => value == null });
+  // Neither tfjs' greetings nor Node's word on its dependencies help who trains.
+  const { warn } = console;
+  const { noDeprecation } = process;
+  console.warn = () => {};
+  process.noDeprecation = true;
+  try {
+    return createRequire(import.meta.url)(folder) as TensorFlowPackage;
+  } finally {
+    console.warn = warn;
+    process.noDeprecation = noDeprecation ?? false;
+  }
+}
+
+/**
+ * Loads TensorFlow for good. The addon alone would have it unloaded when its thread ends, while TensorFlow's own
+ * threads go on and the process has still to call what TensorFlow wants done at its exit.
+ */
+function keepTensorFlow(folder: string): void {
+  if (!existsSync(folder)) return;
+  // The framework is loaded by the library that needs it, as the addon would have it.
+  const files = readdirSync(folder).filter((file) => /^libtensorflow(_cc)?\.so\.\d+$/.test(file));
+  for (const file of files) loadLibrary(join(folder, file));
+}
+
+/** A SavedModel whose signatures share one TensorFlow session, and with it the variables. */
+export class LoadedModel {
+  readonly #tf: TensorFlowPackage;
+  readonly #signatures = new Map<string, LoadedSignature>();
+
+  private constructor(tf: TensorFlowPackage) {
+    this.#tf = tf;
+  }
+
+  /**
+   * Loads a SavedModel.
+   *
+   * @param signatures  names of those that are to be run
+   * @throws Error      what TensorFlow says of a graph that it does not take
+   */
+  static async load(
+    tf: TensorFlowPackage,
+    folder: string,
+    signatures: readonly string[],
+  ): Promise<LoadedModel> {
+    const model = new LoadedModel(tf);
+    try {
+      for (const name of signatures) {
+        model.#signatures.set(name, await tf.node.loadSavedModel(folder, ['serve'], name));
+      }
+    } catch (error) {
+      model.close();
+      throw error;
+    }
+    return model;
+  }
+
+  /**
+   * Runs one signature, blocking this thread.
+   *
+   * @param feeds   that fit the signature (`checkFeeds`)
+   * @returns       every output in memory of its own
+   * @throws Error  what TensorFlow says of what it cannot compute
+   */
+  run(
+    signature: string,
+    feeds: Readonly<Record<string, HostTensor>>,
+  ): Record<string, HostTensor<ArrayBuffer>> {
+    const inputs: tfc.NamedTensorMap = {};
+    let outputs: tfc.NamedTensorMap = {};
+    try {
+      for (const [key, { data, shape }] of Object.entries(feeds)) {
+        const dtype = data instanceof Float32Array ? 'float32' : 'int32';
+        inputs[key] = this.#tf.tensor(data, [...shape], dtype);
+      }
+      // Given a map, predict returns a map, even for a single output.
+      outputs = this.#signatures.get(signature)!.predict(inputs);
+      const values: Record<string, HostTensor<ArrayBuffer>> = {};
+      for (const [key, output] of Object.entries(outputs)) {
+        const data = output.dataSync<'float32' | 'int32'>();
+        values[key] = { data: data as HostTensor<ArrayBuffer>['data'], shape: output.shape };
+      }
+      return values;
+    } finally {
+      this.#tf.dispose(inputs);
+      this.#tf.dispose(outputs);
+    }
+  }
+
+  /** Frees the variables. */
+  close(): void {
+    for (const signature of this.#signatures.values()) signature.dispose();
+    this.#signatures.clear();
+  }
+}

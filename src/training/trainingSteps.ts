@@ -1,0 +1,119 @@
+/** The steps of a run: begun one after the other, and recorded when the engine has done them. */
+import type { HostTensor } from '../engines/engine.ts';
+import { UserError } from '../errors.ts';
+import { movingAverageDecayAt } from '../model/movingAverages.ts';
+import { decodeStep } from '../model/stepOutcome.ts';
+import type { Batch } from '../preprocessing/batchPipeline.ts';
+import { learningRateAt } from './learningRate.ts';
+import type { Run } from './openRun.ts';
+import type { RunOptions } from './runOptions.ts';
+import { StepRate, SummarySchedule } from './schedule.ts';
+import { layerSummaries, stepSummaries, variableSummaries } from './stepSummaries.ts';
+
+/** The loss is no number any more, and nothing after it can be. */
+class DivergenceError extends UserError {
+  constructor(step: number, loss: number) {
+    super(
+      `step ${step}: the loss is ${loss}; expected a number. The training diverged: lower ` +
+        '--learning_rate, or begin with --warmup_epochs.',
+    );
+  }
+}
+
+/** What a session returns of a run. */
+type Outputs = Readonly<Record<string, HostTensor>>;
+
+/** A step that the engine has been given. */
+export interface BegunStep {
+  /** Steps done with this one. */
+  readonly step: number;
+  readonly batch: Batch;
+  /** Rows of it to monitor. */
+  readonly rows: Int32Array | undefined;
+  readonly learningRate: number;
+  /** What the step returns and, of one with summaries, all variables after it. */
+  readonly results: Promise<readonly [step: Outputs, variables: Outputs | undefined]>;
+}
+
+/** Begins the steps of a run, and records them. */
+export class TrainingSteps {
+  readonly #run: Run;
+  readonly #summaries: SummarySchedule;
+  readonly #rate: StepRate;
+
+  constructor(run: Run) {
+    const { start, stepsPerEpoch, options } = run.plan;
+    this.#run = run;
+    this.#summaries = new SummarySchedule(start.step, stepsPerEpoch, options.save_summaries_secs);
+    this.#rate = new StepRate(start.step, run.clock.now);
+  }
+
+  /** Has the engine do a step; the batch stays as it is until it is recorded. @param stepsBefore  begun so far */
+  begin(batch: Batch, stepsBefore: number): BegunStep {
+    const { session, inSitu, plan } = this.#run;
+    const { options, data } = plan;
+    const stepsPerEpoch = data.dataset.items.length / options.batch_size;
+    const learningRate = learningRateAt(stepsBefore, { ...options, stepsPerEpoch });
+    const rows = inSitu?.rowsToMonitor(batch);
+    // Decided before the step: summaries are of the very batch that it trains on.
+    const hasSummaries = this.#summaries.isDue(stepsBefore);
+    const results = Promise.all([
+      session.run(
+        hasSummaries ? 'train_with_summaries' : 'train',
+        trainFeeds(batch, learningRate, stepsBefore, rows, options),
+      ),
+      // Right behind it: the next step changes them.
+      hasSummaries ? session.run('read', {}) : undefined,
+    ]);
+    // A step that fails is heard of when it is recorded, or never: one before it has ended the run.
+    results.catch(() => {});
+    return { step: stepsBefore + 1, batch, rows, learningRate, results };
+  }
+
+  /**
+   * Waits for a step and records it, those before it having been recorded.
+   *
+   * @throws UserError  when the loss is no number
+   */
+  async record({ step, batch, rows, learningRate, results }: BegunStep): Promise<void> {
+    const { plan, log, inSitu, progress } = this.#run;
+    const [outputs, variables] = await results;
+    const outcome = decodeStep(outputs, plan.training, rows?.length ?? 0);
+    if (!Number.isFinite(outcome.loss)) throw new DivergenceError(step, outcome.loss);
+    const epoch = Math.ceil(step / plan.stepsPerEpoch);
+    if (inSitu) await inSitu.observe(batch, rows, outcome, epoch, step);
+    progress.update({ step, epoch, loss: outcome.loss });
+    if (variables === undefined && step % plan.options.log_every_n_steps !== 0) return;
+    const rate = this.#rate.measure(step);
+    const ofStep = stepSummaries(outcome, batch.labels, learningRate, rate);
+    const names = plan.training.modelVariables.map(({ name }) => name);
+    const ofLayers = variables && [
+      ...layerSummaries(outcome.statistics),
+      ...variableSummaries(variables, names),
+    ];
+    await log.write(step, [...ofStep, ...(ofLayers ?? [])]);
+  }
+}
+
+function scalar(value: number): HostTensor {
+  return { data: Float32Array.of(value), shape: [] };
+}
+
+function trainFeeds(
+  { input, labels }: Batch,
+  rate: number,
+  step: number,
+  rows: Int32Array | undefined,
+  { seed, moving_average_decay }: RunOptions,
+): Record<string, HostTensor> {
+  return {
+    [input.name]: input,
+    labels: { data: labels, shape: [labels.length] },
+    learning_rate: scalar(rate),
+    dropout_seed: { data: Int32Array.of(seed, step), shape: [2] },
+    ...(moving_average_decay === undefined
+      ? {}
+      : { moving_average_decay: scalar(movingAverageDecayAt(step, moving_average_decay)) }),
+    ...(rows ? { monitor_rows: { data: rows, shape: [rows.length] } } : {}),
+  };
+}

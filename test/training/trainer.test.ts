@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { latestCheckpoint } from '../../src/checkpoint/checkpoints.ts';
+import { Cleanup } from '../../src/cleanup.ts';
+import type { Session } from '../../src/engines/engine.ts';
+import { UserError } from '../../src/errors.ts';
+import { readEvents } from '../../src/events/readEvents.ts';
+import { lockFolder } from '../../src/files/folderLock.ts';
+import { openRun, type Run } from '../../src/training/openRun.ts';
+import { planRun } from '../../src/training/planRun.ts';
+import { recordPlan } from '../../src/training/recordPlan.ts';
+import type { RunOptions } from '../../src/training/runOptions.ts';
+import { type TrainingResult, train } from '../../src/training/trainer.ts';
+import { temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { someRun } from './someRun.ts';
+
+const data = temporaryFolder();
+writeSmallMnist(data, 40, 20);
+
+/** What happened in a training, in its order: "begin 1", "read", "record 1", "save 1". */
+interface Watched {
+  readonly events: string[];
+  readonly trainDir: string;
+  readonly result: TrainingResult | Error;
+}
+
+/** A run of which something is replaced. */
+type Change = (run: Run, events: string[]) => Partial<Run>;
+
+/** Trains four steps an epoch and notes what happens. */
+async function watch(more: Partial<RunOptions>, change: Change = () => ({})): Promise<Watched> {
+  const options = someRun({
+    ...{ dataset_name: 'mnist', dataset_dir: data, projector_items: 0 },
+    // As many steps as one asks for, and no summaries but where they are asked for.
+    ...{ max_number_of_epochs: undefined, save_summaries_secs: 0, log_every_n_steps: 1000 },
+    ...more,
+  });
+  const events: string[] = [];
+  const cleanup = new Cleanup();
+  try {
+    const lock = await lockFolder(options.train_dir, '--train_dir');
+    cleanup.add(() => lock.release());
+    const run = await openRun(await planRun(options), lock, cleanup);
+    await recordPlan(run);
+    const { session, progress } = run;
+    const watched: Run = {
+      ...run,
+      session: {
+        run: (signature, feeds) => {
+          const step = feeds['dropout_seed'] && feeds['dropout_seed'].data[1]! + 1;
+          events.push(step === undefined ? signature : `begin ${step}`);
+          return session.run(signature, feeds);
+        },
+        close: () => session.close(),
+      },
+      progress: {
+        update: (state) => {
+          events.push(`record ${state.step}`);
+          progress.update(state);
+        },
+        message: (line) => progress.message(line),
+        close: () => progress.close(),
+      },
+      save: async (step) => {
+        events.push(`save ${step}`);
+        await run.save(step);
+      },
+    };
+    const result = await train({ ...watched, ...change(watched, events) }).catch(
+      (error: Error) => error,
+    );
+    return { events, trainDir: options.train_dir, result };
+  } finally {
+    await cleanup.run();
+  }
+}
+
+test('while a step is done, the one before it is recorded; at an epoch’s end none is begun', async () => {
+  const { events } = await watch({ max_number_of_steps: 6 });
+  assert.deepEqual(events, [
+    ...['begin 1', 'begin 2', 'record 1', 'begin 3', 'record 2', 'begin 4', 'record 3', 'record 4'],
+    ...['begin 5', 'begin 6', 'record 5', 'record 6', 'save 6'],
+  ]);
+});
+
+test('a checkpoint waits for the step before it, and the next one for the checkpoint', async () => {
+  const { events } = await watch({ max_number_of_steps: 3, save_interval_steps: 2 });
+  assert.deepEqual(events, [
+    ...['begin 1', 'begin 2', 'record 1', 'record 2', 'save 2'],
+    ...['begin 3', 'record 3', 'save 3'],
+  ]);
+});
+
+test('variables are read right behind the step that is summarised', async () => {
+  const { events } = await watch({ max_number_of_steps: 3, save_summaries_secs: 1e6 });
+  assert.deepEqual(events.slice(0, 4), ['begin 1', 'read', 'begin 2', 'record 1']);
+});
+
+/** The session of a run, in which the loss of a step is not a number. */
+function diverging(session: Session, step: number): Session {
+  return {
+    run: async (signature, feeds) => {
+      const outputs = await session.run(signature, feeds);
+      return feeds['dropout_seed']?.data[1] !== step - 1
+        ? outputs
+        : { ...outputs, total_loss: { data: Float32Array.of(Number.NaN), shape: [] } };
+    },
+    close: () => session.close(),
+  };
+}
+
+test('a loss that is no number ends the run at its step, although the next one was begun', async () => {
+  const { events, trainDir, result } = await watch(
+    { max_number_of_steps: 6, log_every_n_steps: 1 },
+    ({ session }) => ({ session: diverging(session, 3) }),
+  );
+  assert.ok(result instanceof UserError, String(result));
+  assert.match(
+    result.message,
+    /^step 3: the loss is NaN; expected a number\. The training diverged/,
+  );
+  assert.deepEqual(events.slice(-3), ['begin 3', 'record 2', 'begin 4']);
+  const logged = [...readEvents(trainDir)].filter(({ values }) =>
+    values.some(({ tag }) => tag === 'total_loss'),
+  );
+  assert.deepEqual(
+    logged.map(({ step }) => step),
+    [1, 2],
+  );
+  assert.equal(await latestCheckpoint(trainDir), undefined);
+});
+
+test('an interrupted run ends after the steps that were begun, with a checkpoint of the last', async () => {
+  const controller = new AbortController();
+  const { events, trainDir, result } = await watch(
+    { max_number_of_steps: 8 },
+    ({ progress }, noted) => ({
+      signal: controller.signal,
+      progress: {
+        ...progress,
+        update: (state) => {
+          progress.update(state);
+          // Step 3 is being done.
+          if (noted.at(-1) === 'record 2') controller.abort('SIGINT');
+        },
+      },
+    }),
+  );
+  assert.deepEqual(events.slice(-3), ['record 2', 'record 3', 'save 3']);
+  assert.ok(!(result instanceof Error) && result.interrupted);
+  assert.equal(result.step, 3);
+  assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-3$/);
+});
+
+test('where a batch cannot be read, the steps before it are recorded', async () => {
+  const { events, result } = await watch({ max_number_of_steps: 6 }, ({ pipeline }) => ({
+    pipeline: {
+      epoch: async function* (epoch: number, firstBatch?: number) {
+        let count = 0;
+        for await (const batch of pipeline.epoch(epoch, firstBatch)) {
+          if (++count > 2) throw new UserError('item 7: damaged');
+          yield batch;
+        }
+      },
+    } as unknown as Run['pipeline'],
+  }));
+  assert.ok(result instanceof UserError);
+  assert.equal(result.message, 'item 7: damaged');
+  assert.deepEqual(events, ['begin 1', 'begin 2', 'record 1', 'record 2']);
+});
