@@ -1,6 +1,7 @@
 /** `items.csv`: every item with every score. */
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
+import { placeOf } from '../../datasets/itemPlaces.ts';
 import { csvRows } from '../files/csv.ts';
 import { replaceFileByParts } from '../files/replaceFile.ts';
 import { scores } from '../insitu/scores.ts';
@@ -21,14 +22,14 @@ export async function writeItems(
   table: ScoreTable,
   suggested: SuggestedLabels,
 ): Promise<void> {
-  const { classNames } = dataset;
+  const { classNames, places } = dataset;
   const row = (item: number): string[] => {
     const epochs = table.epochs[item]!;
     const isSeen = epochs > 0;
     const suggestion = suggested.suggestion(item);
     return itemRow({
       item,
-      file: dataset.describeItem?.(item) ?? '',
+      file: places === undefined ? '' : placeOf(places, item),
       label: classNames[dataset.labels[item]!]!,
       output: isSeen ? classNames[table.output[item]!]! : '',
       suggestedLabel: isSeen ? classNames[suggestion.label]! : '',

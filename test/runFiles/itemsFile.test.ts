@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { ItemPlaces } from '../../datasets/dataset.ts';
+import { encodedImages } from '../../datasets/images/encodedImages.ts';
 import { inMemory } from '../../datasets/inMemory.ts';
 import { stepScores } from '../../src/insitu/itemScores.ts';
 import { scores } from '../../src/insitu/scores.ts';
@@ -23,8 +25,15 @@ const dataset = {
   }),
   // Item 1 is left out, as when its image cannot be decoded.
   items: Uint32Array.of(0, 2, 3),
-  describeItem: (item: number) => `pictures/${item}, new.png`,
+  places: placesOf((item) => `pictures/${item}, new.png`),
 };
+
+/** Places of four items, each in a file of its own. */
+function placesOf(fileOf: (item: number) => string): ItemPlaces {
+  const file = [0, 1, 2, 3];
+  const places = { file, offset: [0, 0, 0, 0], length: [0, 0, 0, 0] };
+  return { kind: 'images', images: encodedImages(file.map(fileOf), places) };
+}
 
 test('items.csv has a row for each used item, with every score of those that were seen', async () => {
   const folder = temporaryFolder();
@@ -85,7 +94,7 @@ test('items of any names come back from items.csv as they were written', async (
     table.add({ itemIndices: [item], scores: value, output: [label], labels: [label] });
     suggested.add([item], probabilities);
   }
-  await writeItems(folder, { ...dataset, describeItem: () => file }, table, suggested);
+  await writeItems(folder, { ...dataset, places: placesOf(() => file) }, table, suggested);
   const read = await readRankedItems(join(folder, 'items.csv'), 10, (names) => {
     assert.deepEqual(names, [...scores.keys()]);
     return byLoss();
