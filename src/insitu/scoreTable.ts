@@ -48,7 +48,7 @@ export class ScoreTable {
 
   /**
    * @param size   items of the data set
-   * @param state  of an earlier table, to go on from; it is copied
+   * @param state  of an earlier table, to go on from; its arrays become this one's
    * @throws UserError  when it is of a data set of another size
    */
   constructor(size: number, state?: ScoreTableState) {
@@ -59,15 +59,19 @@ export class ScoreTable {
         `--train_dir: its checkpoint holds scores of ${before} items; the data set has ${size}. Name another --train_dir.`,
       );
     }
-    const stored = (name: string, columns: number) => {
-      const values = state?.[name] ?? new Float32Array(columns * size);
-      if (values.length === columns * size) return values;
+    const stored = <T extends Float32Array | Int32Array>(
+      name: string,
+      type: new (length: number) => T,
+      columns = 1,
+    ): T => {
+      const values = state?.[name] ?? new type(columns * size);
+      if (values.length === columns * size) return values as T;
       throw new UserError(
         `--train_dir: its checkpoint holds ${values.length} numbers "${name}"; this version of losslens keeps ${columns * size}. Name another --train_dir.`,
       );
     };
-    const counts = (name: string) => Int32Array.from(stored(name, 1));
-    const reals = (name: string, columns = 1) => Float32Array.from(stored(name, columns));
+    const counts = (name: string) => stored(name, Int32Array);
+    const reals = (name: string, columns?: number) => stored(name, Float32Array, columns);
     this.epochs = counts('epochs');
     this.output = counts('output');
     this.wrong = counts('wrong');
