@@ -12,17 +12,19 @@ import { itemHeader, itemRow } from './scoredItems.ts';
 /** Rows that are made into text at once; of more, the garbage collector takes half of the time. */
 const rowsPerPart = 256;
 
+/** What the file says of items beside what the network does: plain data. */
+export type ListedItems = Pick<Dataset, 'items' | 'labels' | 'classNames' | 'places'>;
+
 /**
  * Replaces `items.csv` in a run's folder: a row for each item in order of the items. Of an item that
  * was not seen yet the columns from output to suggested_probability and the scores are empty.
  */
 export async function writeItems(
   folder: string,
-  dataset: Dataset,
+  { items, labels, classNames, places }: ListedItems,
   table: ScoreTable,
   suggested: SuggestedLabels,
 ): Promise<void> {
-  const { classNames, places } = dataset;
   const row = (item: number): string[] => {
     const epochs = table.epochs[item]!;
     const isSeen = epochs > 0;
@@ -30,7 +32,7 @@ export async function writeItems(
     return itemRow({
       item,
       file: places === undefined ? '' : placeOf(places, item),
-      label: classNames[dataset.labels[item]!]!,
+      label: classNames[labels[item]!]!,
       output: isSeen ? classNames[table.output[item]!]! : '',
       suggestedLabel: isSeen ? classNames[suggestion.label]! : '',
       suggestedProbability: isSeen ? suggestion.probability : null,
@@ -40,8 +42,8 @@ export async function writeItems(
   };
   const parts = function* () {
     yield csvRows([itemHeader(scores.keys())]);
-    for (let first = 0; first < dataset.items.length; first += rowsPerPart) {
-      yield csvRows(Array.from(dataset.items.subarray(first, first + rowsPerPart), row));
+    for (let first = 0; first < items.length; first += rowsPerPart) {
+      yield csvRows(Array.from(items.subarray(first, first + rowsPerPart), row));
     }
   };
   await replaceFileByParts(join(folder, 'items.csv'), parts());
