@@ -63,9 +63,13 @@ export class JobThread<Job> {
     });
   }
 
-  /** Ends the thread; no job may be under way. */
+  /** Ends the thread; the job that it is at is given up, and settles as if it were done. */
   async close(): Promise<void> {
-    await this.#worker?.terminate();
+    const worker = this.#worker;
+    const caller = this.#caller;
+    this.#worker = undefined;
+    await worker?.terminate();
+    caller?.resolve();
   }
 
   #start(): Worker {

@@ -23,6 +23,15 @@ test('a job of many bytes is done by the thread, one of few here', async () => {
   await thread.close();
 });
 
+test('a job that is given up settles, and the next one gets a new thread', async () => {
+  const thread = threadOf(answering);
+  const job = thread.do('', large);
+  await thread.close();
+  await job;
+  await thread.do('done()', large);
+  await thread.close();
+});
+
 test('a thread that dies fails its job, and the next one gets a new thread', async () => {
   const thread = threadOf(answering);
   await assert.rejects(thread.do('process.exit(3)', large), /ended with code 3/);

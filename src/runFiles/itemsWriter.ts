@@ -61,14 +61,19 @@ export class ItemsWriter {
     this.#writing.catch(() => {});
   }
 
-  /** Resolves when the last version is written. @throws what `attempt` throws */
+  /**
+   * Resolves when the last version is written; one that is being written before it is given up.
+   *
+   * @throws what `attempt` throws
+   */
   async finish(): Promise<void> {
+    if (this.#waiting !== undefined) await this.#thread.close();
     await this.#writing;
   }
 
   /** Ends the thread, once the last version is written or has failed. */
   async close(): Promise<void> {
-    await Promise.allSettled([this.#writing]);
+    await Promise.allSettled([this.finish()]);
     await this.#thread.close();
   }
 

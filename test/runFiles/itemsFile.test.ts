@@ -10,8 +10,9 @@ import { stepScores } from '../../src/insitu/itemScores.ts';
 import { scores } from '../../src/insitu/scores.ts';
 import { ScoreTable } from '../../src/insitu/scoreTable.ts';
 import { MeanProbabilities } from '../../src/insitu/suggestedLabels.ts';
+import { random } from '../../src/random.ts';
 import { writeItems } from '../../src/runFiles/itemsFile.ts';
-import { readRankedItems } from '../../src/runFiles/scoredItems.ts';
+import { itemRow, readRankedItems } from '../../src/runFiles/scoredItems.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 const dataset = {
@@ -67,6 +68,28 @@ test('items.csv has a row for each used item, with every score of those that wer
   assert.equal(lines.length, 4);
   // Never learnt: as many forgetting events as epochs, and one wrong event.
   assert.ok(lines[3]!.endsWith(',1,1'), lines[3]);
+});
+
+test('numbers are written with seven digits and no zeros behind them', () => {
+  const next = random(5);
+  const anyNumber = () => (next() - 0.5) * 10 ** Math.floor(30 * next() - 15);
+  const values = [
+    ...[0, -0, 1, -3, 100, 0.5, 0.1, 1e-6, 1e-7, 1234567, 9999999, 9999999.9, 12345678, 1e21],
+    ...Array.from({ length: 1000 }, () => Math.fround(anyNumber())),
+    ...Array.from({ length: 1000 }, () => Number(anyNumber().toPrecision(3))),
+  ];
+  const row = itemRow({
+    item: 0,
+    file: '',
+    label: 'a',
+    output: 'a',
+    suggestedLabel: 'a',
+    suggestedProbability: 0.25,
+    epochs: 1,
+    scores: [...values, Number.NaN, Number.POSITIVE_INFINITY, null],
+  });
+  const expected = values.map((value) => String(Number(value.toPrecision(7))));
+  assert.deepEqual(row.slice(-expected.length - 3), [...expected, '', '', '']);
 });
 
 const header =
