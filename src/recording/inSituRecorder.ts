@@ -5,7 +5,7 @@ import { ScoreTable } from '../insitu/scoreTable.ts';
 import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels.ts';
 import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
-import type { ItemsWriter } from '../runFiles/itemsWriter.ts';
+import type { ItemsWriter, KnownOfItems } from '../runFiles/itemsWriter.ts';
 import { ItemMonitor, type ItemMonitorState } from './itemMonitor.ts';
 import type { ColorScale } from './monitoringHistory.ts';
 import {
@@ -72,6 +72,8 @@ export class InSituRecorder {
   #previousSelection = new Set<number>();
   readonly #table: ScoreTable;
   readonly #suggested: SuggestedLabels;
+  /** Since the last observed step: a checkpoint and items.csv after it are made of the same. */
+  #copied: KnownOfItems | undefined;
 
   constructor(options: InSituOptions, state?: InSituState) {
     this.#options = options;
@@ -105,10 +107,18 @@ export class InSituRecorder {
       previousSelection: [...this.#previousSelection],
       monitor: this.#monitor.state,
       items: {
-        ...named('scores', sharedCopies(this.#table.state)),
-        ...named('outputs', sharedCopies(this.#suggested.state)),
+        ...named('scores', this.#copies.scores),
+        ...named('outputs', this.#copies.suggested),
       },
     };
+  }
+
+  get #copies(): KnownOfItems {
+    this.#copied ??= {
+      scores: sharedCopies(this.#table.state),
+      suggested: sharedCopies(this.#suggested.state),
+    };
+    return this.#copied;
   }
 
   /** Items of the last selection in rank order. */
@@ -123,10 +133,7 @@ export class InSituRecorder {
 
   /** Has `items.csv` replaced by what is known now. */
   writeItems(): void {
-    this.#options.itemsWriter.write({
-      scores: sharedCopies(this.#table.state),
-      suggested: sharedCopies(this.#suggested.state),
-    });
+    this.#options.itemsWriter.write(this.#copies);
   }
 
   /** Resolves when `items.csv` is as it was last wanted, or counts as lost. */
@@ -159,6 +166,7 @@ export class InSituRecorder {
     const { itemIndices, labels } = batch;
     const { output, outputProbability } = outcome;
     const { scores, probabilities } = outcome.selection!;
+    this.#copied = undefined;
     this.#table.add({ itemIndices, labels, output, scores });
     this.#suggested.add(itemIndices, probabilities);
     itemIndices.forEach((itemIndex, row) => {
