@@ -1,6 +1,6 @@
 /** What every data set offers, whatever its items are and whatever form its files have. */
 import { UsageError } from '../src/errors.ts';
-import type { ImageStore } from './imageStore.ts';
+import type { EncodedImages, ImageStore } from './imageStore.ts';
 
 /** One image as its source has it: 8-bit samples, row-major, channels interleaved. */
 export interface Image {
@@ -27,6 +27,14 @@ export interface ImageReader {
 /** [height, width, channels]; null where the images of a data set may differ. */
 type ImageShape = readonly [height: number | null, width: number | null, channels: number];
 
+/** Where the items of a split lie, as plain data, so that threads can be given it. */
+export type ItemPlaces =
+  | { readonly kind: 'images'; readonly images: EncodedImages }
+  /** Lines of one file, numbered from 1; by item. */
+  | { readonly kind: 'lines'; readonly path: string; readonly lines: Int32Array }
+  /** Items of another split, such as "phrases train", which has no places itself; by item. */
+  | { readonly kind: 'drawn'; readonly from: string; readonly items: Uint32Array };
+
 /**
  * One split of a data set, whatever its items are. An item is known by its index in the split's
  * source order, 0..size−1; that index never changes, however the items are shuffled, stored or left
@@ -48,8 +56,8 @@ interface LabelledItems {
   readonly classNames: readonly string[];
   /** Label of every item, by item index, 0..classNames.length−1. */
   readonly labels: Uint8Array | Uint16Array | Int32Array;
-  /** Where to find one item, a file or a line of it, where the data set has one for each. */
-  describeItem?(itemIndex: number): string;
+  /** Where to find each item, in the words of `placeOf`, where the data set has a place for each. */
+  readonly places?: ItemPlaces | undefined;
 }
 
 /** A split of images. */

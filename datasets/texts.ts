@@ -7,7 +7,7 @@ import { allItems, type TextDataset } from './dataset.ts';
  * @param texts  by item index
  */
 export function inMemoryTexts(
-  parts: Pick<TextDataset, 'name' | 'split' | 'classNames' | 'labels' | 'texts' | 'describeItem'>,
+  parts: Pick<TextDataset, 'name' | 'split' | 'classNames' | 'labels' | 'texts' | 'places'>,
 ): TextDataset {
   const size = parts.labels.length;
   return { ...parts, kind: 'texts', size, items: allItems(size) };

@@ -1,7 +1,7 @@
 /** Draws the split `validation` from the split `train` of data that have none. */
 import { UsageError, UserError } from '../src/errors.ts';
 import { permutation, random, streams } from '../src/random.ts';
-import type { TextDataset } from './dataset.ts';
+import type { ItemPlaces, TextDataset } from './dataset.ts';
 import type { EncodedImages } from './imageStore.ts';
 import { type EncodedSplit, encodedImages, textAt } from './images/encodedImages.ts';
 import { type InMemoryDataset, inMemory } from './inMemory.ts';
@@ -109,6 +109,12 @@ function pixelsOf({ pixels, imageShape }: InMemoryDataset, items: Uint32Array): 
   return chosen;
 }
 
+/** Where some items of a split in memory lie. */
+function placesOf({ name, places }: InMemoryDataset | TextDataset, items: Uint32Array): ItemPlaces {
+  if (places?.kind !== 'lines') return { kind: 'drawn', from: `${name} ${sourceName}`, items };
+  return { ...places, lines: Int32Array.from(items, (item) => places.lines[item]!) };
+}
+
 /**
  * Draws a part of the split `train`, the same share of each class. Its items are numbered anew, in
  * the order that they had.
@@ -129,12 +135,11 @@ export function drawPart(split: LoadedSplit, part: string, validation: Validatio
   if (!('kind' in split)) {
     return { ...parts, size: items.length, images: imagesOf(split.images, items) };
   }
-  const describeItem = (item: number) =>
-    split.describeItem?.(items[item]!) ?? `item ${items[item]} of ${name} ${sourceName}`;
+  const places = placesOf(split, items);
   if (split.kind === 'texts') {
     const texts = Array.from(items, (item) => split.texts[item]!);
-    return inMemoryTexts({ ...parts, texts, describeItem });
+    return inMemoryTexts({ ...parts, texts, places });
   }
   const pixels = pixelsOf(split, items);
-  return { ...inMemory({ ...parts, imageShape: split.imageShape, pixels }), describeItem };
+  return { ...inMemory({ ...parts, imageShape: split.imageShape, pixels }), places };
 }

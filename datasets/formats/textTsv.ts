@@ -192,6 +192,6 @@ export async function loadTextTsv(
     classNames,
     labels: Int32Array.from(labelOfItem, ({ name }) => byName.get(name)!),
     texts,
-    describeItem: (itemIndex) => `${rows.path}, line ${lineOfItem[itemIndex]}`,
+    places: { kind: 'lines', path: rows.path, lines: Int32Array.from(lineOfItem) },
   });
 }

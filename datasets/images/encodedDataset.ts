@@ -95,7 +95,7 @@ export async function encodedDataset(
     labels,
     images: store,
     image: async (itemIndex) => reader.read(itemIndex),
-    describeItem: (itemIndex) => describeItem(images, itemIndex),
+    places: { kind: 'images', images },
   };
   return { dataset, skipped };
 }

@@ -16,6 +16,16 @@ export interface StepScores {
 /** What is kept of all items, by name; plain arrays for the checkpoint. */
 export type ScoreTableState = Readonly<Record<string, Float32Array | Int32Array>>;
 
+type Columns = Readonly<Record<StepScore, Float32Array>>;
+
+/** Views of the values of each score, which lie one score after the other. */
+function columnsOf(values: Float32Array): Columns {
+  const size = values.length / stepScores.length;
+  return Object.fromEntries(
+    stepScores.map((score, i) => [score, values.subarray(i * size, (i + 1) * size)]),
+  ) as Columns;
+}
+
 /**
  * Accumulates scores in flat arrays: for each item 4 bytes for each of 9 scores of the last
  * presentation, 9 means, the clipped mean, 2 rising means and the spread of the confidence, the last
@@ -37,6 +47,8 @@ export class ScoreTable {
   readonly correct: Int32Array;
   readonly #last: Float32Array;
   readonly #mean: Float32Array;
+  readonly #lastOf: Columns;
+  readonly #meanOf: Columns;
   /** Mean of max(contribution, 0). */
   readonly clippedMean: Float32Array;
   /** Mean of contribution_positive, the nth presentation weighted by n². */
@@ -48,7 +60,7 @@ export class ScoreTable {
 
   /**
    * @param size   items of the data set
-   * @param state  of an earlier table, to go on from; it is copied
+   * @param state  of an earlier table, to go on from; its arrays become this one's
    * @throws UserError  when it is of a data set of another size
    */
   constructor(size: number, state?: ScoreTableState) {
@@ -59,15 +71,19 @@ export class ScoreTable {
         `--train_dir: its checkpoint holds scores of ${before} items; the data set has ${size}. Name another --train_dir.`,
       );
     }
-    const stored = (name: string, columns: number) => {
-      const values = state?.[name] ?? new Float32Array(columns * size);
-      if (values.length === columns * size) return values;
+    const stored = <T extends Float32Array | Int32Array>(
+      name: string,
+      type: new (length: number) => T,
+      columns = 1,
+    ): T => {
+      const values = state?.[name] ?? new type(columns * size);
+      if (values.length === columns * size) return values as T;
       throw new UserError(
         `--train_dir: its checkpoint holds ${values.length} numbers "${name}"; this version of losslens keeps ${columns * size}. Name another --train_dir.`,
       );
     };
-    const counts = (name: string) => Int32Array.from(stored(name, 1));
-    const reals = (name: string, columns = 1) => Float32Array.from(stored(name, columns));
+    const counts = (name: string) => stored(name, Int32Array);
+    const reals = (name: string, columns?: number) => stored(name, Float32Array, columns);
     this.epochs = counts('epochs');
     this.output = counts('output');
     this.wrong = counts('wrong');
@@ -75,6 +91,8 @@ export class ScoreTable {
     this.correct = counts('correct');
     this.#last = reals('last', stepScores.length);
     this.#mean = reals('mean', stepScores.length);
+    this.#lastOf = columnsOf(this.#last);
+    this.#meanOf = columnsOf(this.#mean);
     this.clippedMean = reals('clippedMean');
     this.risingPositive = reals('risingPositive');
     this.risingMargin = reals('risingMargin');
@@ -100,17 +118,12 @@ export class ScoreTable {
 
   /** A score at each item's last presentation, [size]; a view. */
   last(score: StepScore): Float32Array {
-    return this.#column(this.#last, score);
+    return this.#lastOf[score];
   }
 
   /** A score's mean over each item's presentations, [size]; a view. */
   mean(score: StepScore): Float32Array {
-    return this.#column(this.#mean, score);
-  }
-
-  #column(columns: Float32Array, score: StepScore): Float32Array {
-    const first = stepScores.indexOf(score) * this.size;
-    return columns.subarray(first, first + this.size);
+    return this.#meanOf[score];
   }
 
   /** Adds one presentation of some items. */

@@ -10,6 +10,16 @@ export interface Suggestion {
 /** Plain arrays for the checkpoint, by name. */
 export type SuggestedLabelsState = Readonly<Record<string, Float32Array | Int32Array>>;
 
+/** An array of an earlier state, which becomes this one's, or a new one. */
+function arrayOf<T extends Float32Array | Int32Array>(
+  state: SuggestedLabelsState | undefined,
+  name: string,
+  type: new (length: number) => T,
+  length: number,
+): T {
+  return (state?.[name] as T | undefined) ?? new type(length);
+}
+
 /** Gathers what the network says of each item. */
 export interface SuggestedLabels {
   /** What a resumed run goes on from; the arrays themselves, not copies. */
@@ -31,6 +41,8 @@ const maxProbabilityBytes = 100e6;
  * Keeps the mean probability of every class for each item while these take no more than
  * `maxProbabilityBytes` (4 bytes each, and 4 for each item), else follows one class of each item (16
  * bytes).
+ *
+ * @param state  of an earlier one, to go on from; its arrays become this one's
  */
 export function suggestedLabels(
   size: number,
@@ -51,8 +63,8 @@ export class MeanProbabilities implements SuggestedLabels {
 
   constructor(size: number, classes: number, state?: SuggestedLabelsState) {
     this.#classes = classes;
-    this.#epochs = Int32Array.from(state?.['epochs'] ?? new Int32Array(size));
-    this.#means = Float32Array.from(state?.['means'] ?? new Float32Array(size * classes));
+    this.#epochs = arrayOf(state, 'epochs', Int32Array, size);
+    this.#means = arrayOf(state, 'means', Float32Array, size * classes);
   }
 
   get state(): SuggestedLabelsState {
@@ -93,10 +105,10 @@ export class FollowedClass implements SuggestedLabels {
 
   constructor(size: number, classes: number, state?: SuggestedLabelsState) {
     this.#classes = classes;
-    this.#followed = Int32Array.from(state?.['followed'] ?? new Int32Array(size));
-    this.#epochs = Int32Array.from(state?.['epochs'] ?? new Int32Array(size));
-    this.#mean = Float32Array.from(state?.['mean'] ?? new Float32Array(size));
-    this.#lead = Float32Array.from(state?.['lead'] ?? new Float32Array(size));
+    this.#followed = arrayOf(state, 'followed', Int32Array, size);
+    this.#epochs = arrayOf(state, 'epochs', Int32Array, size);
+    this.#mean = arrayOf(state, 'mean', Float32Array, size);
+    this.#lead = arrayOf(state, 'lead', Float32Array, size);
   }
 
   get state(): SuggestedLabelsState {

@@ -5,7 +5,7 @@ import { ScoreTable } from '../insitu/scoreTable.ts';
 import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels.ts';
 import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
-import { writeItems } from '../runFiles/itemsFile.ts';
+import type { ItemsWriter, KnownOfItems } from '../runFiles/itemsWriter.ts';
 import { ItemMonitor, type ItemMonitorState } from './itemMonitor.ts';
 import type { ColorScale } from './monitoringHistory.ts';
 import {
@@ -23,6 +23,7 @@ export interface InSituOptions extends SelectionLogOptions {
   readonly monitoredLayers: readonly string[];
   readonly maxMonitoredItems: number;
   readonly colorScale: ColorScale;
+  readonly itemsWriter: ItemsWriter;
 }
 
 /** The state that a resumed run goes on from; plain data for the checkpoint. */
@@ -35,6 +36,18 @@ export interface InSituState {
 }
 
 type Arrays = Readonly<Record<string, Float32Array | Int32Array>>;
+
+/** Copies that threads can be given without another copy. */
+function sharedCopies(arrays: Arrays): Arrays {
+  return Object.fromEntries(
+    Object.entries(arrays).map(([name, data]) => {
+      const memory = new SharedArrayBuffer(data.byteLength);
+      const copy = data instanceof Int32Array ? new Int32Array(memory) : new Float32Array(memory);
+      copy.set(data);
+      return [name, copy];
+    }),
+  );
+}
 
 /** Arrays with `part/` before their names, and back. */
 function named(part: string, arrays: Arrays): Arrays {
@@ -59,6 +72,8 @@ export class InSituRecorder {
   #previousSelection = new Set<number>();
   readonly #table: ScoreTable;
   readonly #suggested: SuggestedLabels;
+  /** Since the last observed step: a checkpoint and items.csv after it are made of the same. */
+  #copied: KnownOfItems | undefined;
 
   constructor(options: InSituOptions, state?: InSituState) {
     this.#options = options;
@@ -85,17 +100,25 @@ export class InSituRecorder {
     this.#previousSelection = new Set(state.previousSelection);
   }
 
-  /** The state after the last observed step. */
+  /** The state after the last observed step; what is kept of all items is copied into shared memory. */
   get state(): InSituState {
     return {
       queue: this.#queue.ranked(),
       previousSelection: [...this.#previousSelection],
       monitor: this.#monitor.state,
       items: {
-        ...named('scores', this.#table.state),
-        ...named('outputs', this.#suggested.state),
+        ...named('scores', this.#copies.scores),
+        ...named('outputs', this.#copies.suggested),
       },
     };
+  }
+
+  get #copies(): KnownOfItems {
+    this.#copied ??= {
+      scores: sharedCopies(this.#table.state),
+      suggested: sharedCopies(this.#suggested.state),
+    };
+    return this.#copied;
   }
 
   /** Items of the last selection in rank order. */
@@ -108,12 +131,14 @@ export class InSituRecorder {
     return this.#table;
   }
 
-  /** Replaces `items.csv`. */
-  async writeItems(): Promise<void> {
-    const { trainDir, dataset, lost } = this.#options;
-    await lost.attempt('versions of items.csv', () =>
-      writeItems(trainDir, dataset, this.#table, this.#suggested),
-    );
+  /** Has `items.csv` replaced by what is known now. */
+  writeItems(): void {
+    this.#options.itemsWriter.write(this.#copies);
+  }
+
+  /** Resolves when `items.csv` is as it was last wanted, or counts as lost. */
+  async itemsWritten(): Promise<void> {
+    await this.#options.itemsWriter.finish();
   }
 
   /**
@@ -141,6 +166,7 @@ export class InSituRecorder {
     const { itemIndices, labels } = batch;
     const { output, outputProbability } = outcome;
     const { scores, probabilities } = outcome.selection!;
+    this.#copied = undefined;
     this.#table.add({ itemIndices, labels, output, scores });
     this.#suggested.add(itemIndices, probabilities);
     itemIndices.forEach((itemIndex, row) => {

@@ -1,6 +1,7 @@
 /** `items.csv`: every item with every score. */
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
+import { placeOf } from '../../datasets/itemPlaces.ts';
 import { csvRows } from '../files/csv.ts';
 import { replaceFileByParts } from '../files/replaceFile.ts';
 import { scores } from '../insitu/scores.ts';
@@ -11,25 +12,27 @@ import { itemHeader, itemRow } from './scoredItems.ts';
 /** Rows that are made into text at once; of more, the garbage collector takes half of the time. */
 const rowsPerPart = 256;
 
+/** What the file says of items beside what the network does: plain data. */
+export type ListedItems = Pick<Dataset, 'items' | 'labels' | 'classNames' | 'places'>;
+
 /**
  * Replaces `items.csv` in a run's folder: a row for each item in order of the items. Of an item that
  * was not seen yet the columns from output to suggested_probability and the scores are empty.
  */
 export async function writeItems(
   folder: string,
-  dataset: Dataset,
+  { items, labels, classNames, places }: ListedItems,
   table: ScoreTable,
   suggested: SuggestedLabels,
 ): Promise<void> {
-  const { classNames } = dataset;
   const row = (item: number): string[] => {
     const epochs = table.epochs[item]!;
     const isSeen = epochs > 0;
     const suggestion = suggested.suggestion(item);
     return itemRow({
       item,
-      file: dataset.describeItem?.(item) ?? '',
-      label: classNames[dataset.labels[item]!]!,
+      file: places === undefined ? '' : placeOf(places, item),
+      label: classNames[labels[item]!]!,
       output: isSeen ? classNames[table.output[item]!]! : '',
       suggestedLabel: isSeen ? classNames[suggestion.label]! : '',
       suggestedProbability: isSeen ? suggestion.probability : null,
@@ -39,8 +42,8 @@ export async function writeItems(
   };
   const parts = function* () {
     yield csvRows([itemHeader(scores.keys())]);
-    for (let first = 0; first < dataset.items.length; first += rowsPerPart) {
-      yield csvRows(Array.from(dataset.items.subarray(first, first + rowsPerPart), row));
+    for (let first = 0; first < items.length; first += rowsPerPart) {
+      yield csvRows(Array.from(items.subarray(first, first + rowsPerPart), row));
     }
   };
   await replaceFileByParts(join(folder, 'items.csv'), parts());

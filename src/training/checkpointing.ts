@@ -1,5 +1,6 @@
 /** What of a run is in its checkpoints: variables, the number of steps, and losslens' own state. */
-import { latestCheckpoint, openCheckpoint, saveCheckpoint } from '../checkpoint/checkpoints.ts';
+import { latestCheckpoint, openCheckpoint } from '../checkpoint/checkpoints.ts';
+import type { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import type { CheckpointTensor } from '../checkpoint/tensorBundle.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
@@ -54,13 +55,16 @@ export interface RestoredRun {
   readonly state: RunState | undefined;
 }
 
-/** Saves a checkpoint of a run in its folder. @throws UserError  when it cannot be written */
+/**
+ * Begins to save a checkpoint of a run: resolves when the writer has all that is in it.
+ *
+ * @throws UserError  when the one before could not be saved
+ */
 export async function saveRun(
-  trainDir: string,
+  writer: CheckpointWriter,
   step: number,
   session: Session,
   { inSitu, ...facts }: RunState,
-  maxToKeep: number,
 ): Promise<void> {
   const tensors = new Map<string, CheckpointTensor>(Object.entries(await session.run('read', {})));
   tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
@@ -75,7 +79,7 @@ export async function saveRun(
   for (const [name, data] of Object.entries(encoded?.arrays ?? {})) {
     tensors.set(arraysPrefix + name, { shape: [data.length], data });
   }
-  await saveCheckpoint(trainDir, step, tensors, maxToKeep);
+  await writer.save(step, tensors);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Opens what a run works with; whoever opens it closes it, whatever happens. */
 import { digestOf } from '../../datasets/dataDigest.ts';
+import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import type { Cleanup } from '../cleanup.ts';
 import { interruptSignal } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
@@ -13,6 +14,7 @@ import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { InSituRecorder } from '../recording/inSituRecorder.ts';
 import { LostWrites } from '../recording/lostWrites.ts';
 import { lostEvents, RunLog } from '../recording/runLog.ts';
+import { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
 import type { RunPlan } from './planRun.ts';
@@ -33,12 +35,23 @@ export interface Run {
   readonly progress: Progress;
   readonly clock: TrainingClock;
   readonly lost: LostWrites;
-  /** Aborted to end the run after the current step (Ctrl-C); the reason is the signal's name. */
+  /**
+   * Aborted to end the run after the current step: by Ctrl-C, the reason is the signal's name; or when a
+   * checkpoint could not be saved, which the next save throws.
+   */
   readonly signal: AbortSignal;
   /** Evaluates after so many steps; undefined without --eval_interval_epochs. */
   evaluate(step: number): Promise<Evaluation | undefined>;
-  /** Writes a checkpoint after so many steps, once. @throws UserError  when it cannot be written */
+  /**
+   * Begins to write a checkpoint after so many steps, once: resolves when the training may go on.
+   *
+   * @throws UserError  when the one before could not be written
+   */
   save(step: number): Promise<void>;
+  /** Begins to write items.csv, if a checkpoint was saved since the last time. */
+  writeItems(): Promise<void>;
+  /** Resolves when all that was begun is written. @throws UserError  when the checkpoint could not be */
+  saved(): Promise<void>;
 }
 
 /**
@@ -105,7 +118,10 @@ export async function openRun(
     sourceSize: dataset.size,
     dataDigest: digestOf(dataset),
   };
+  const checkpoints = new CheckpointWriter(options.train_dir, options.max_checkpoints);
+  cleanup.add(() => checkpoints.close());
   let savedStep = start.step;
+  let itemsStep = start.step;
   return {
     plan,
     session,
@@ -117,18 +133,29 @@ export async function openRun(
     progress,
     clock,
     lost,
-    signal,
+    signal: AbortSignal.any([signal, checkpoints.failed]),
     evaluate: async (step) => clock.without(async () => evaluation?.run(step)),
     save: async (step) => {
       if (step === savedStep) return;
+      // Two copies of all that is saved would take twice the memory.
+      await checkpoints.finish();
       await lock.assertHeld();
       // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
       await inSitu?.flush();
       await log.sync();
       const state = { ...facts, inSitu: inSitu?.state ?? null };
-      await saveRun(options.train_dir, step, session, state, options.max_checkpoints);
-      await inSitu?.writeItems();
+      await saveRun(checkpoints, step, session, state);
       savedStep = step;
+    },
+    writeItems: async () => {
+      if (itemsStep === savedStep) return;
+      await lock.assertHeld();
+      inSitu?.writeItems();
+      itemsStep = savedStep;
+    },
+    saved: async () => {
+      await checkpoints.finish();
+      await inSitu?.itemsWritten();
     },
   };
 }
@@ -148,6 +175,10 @@ function openRecorder(
     overlay: options.monitor_overlay,
   });
   cleanup.add(() => renderer.close());
+  const itemsWriter = new ItemsWriter(options.train_dir, data.dataset, (write) =>
+    lost.attempt('versions of items.csv', write),
+  );
+  cleanup.add(() => itemsWriter.close());
   return new InSituRecorder(
     {
       dataset: data.dataset,
@@ -163,6 +194,7 @@ function openRecorder(
       log,
       lost,
       renderer,
+      itemsWriter,
       plantedErrors,
     },
     start.state?.inSitu ?? undefined,

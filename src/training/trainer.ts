@@ -43,8 +43,11 @@ export async function train(run: Run): Promise<TrainingResult> {
     const evaluated = isDue ? await run.evaluate(step) : undefined;
     progress.message(epochLine(epoch, selection, evaluated));
     if (isOver(step) || isSaveDue(step)) await run.save(step);
+    await run.writeItems();
   }
   if (step > firstStep) await run.save(step);
+  await run.writeItems();
+  await run.saved();
   const seconds = (clock.now() - startMs) / 1000;
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };
 }

@@ -6,6 +6,7 @@ import { makePhrases } from '../../datasets/builtIn/phrases.ts';
 import type { TextDataset } from '../../datasets/dataset.ts';
 import { describeTexts } from '../../datasets/describeTexts.ts';
 import { listSplits, loadDataset } from '../../datasets/factory.ts';
+import { placeOf } from '../../datasets/itemPlaces.ts';
 import { plantLabelErrors } from '../../datasets/labels/labelNoise.ts';
 import { losslens, temporaryFolder } from '../losslens.ts';
 
@@ -64,7 +65,7 @@ test('a split is read from lines of label and text', async () => {
   assert.deepEqual(train.classNames, ['bad', 'good']);
   assert.deepEqual([...train.labels], [1, 0]);
   assert.deepEqual(train.texts, ['It works.', 'It does not,\tat all.']);
-  assert.equal(train.describeItem!(1), `${join(folder, 'train.tsv')}, line 2`);
+  assert.equal(placeOf(train.places!, 1), `${join(folder, 'train.tsv')}, line 2`);
   const dataset = await loadDataset({ name: 'tsv', folder, split: 'test' });
   assert.ok(dataset.kind === 'texts');
   assert.deepEqual([dataset.texts[0], dataset.labels[0]], ['dépassé 東京', 0]);
@@ -126,10 +127,10 @@ test('lines end in CR, too, and in a CR and LF that two pieces of a file have', 
   // A piece of a file that is streamed has 65,536 bytes.
   const long = 'x'.repeat(65_536 - 'a\tyes\r\rb\t\r'.length);
   const folder = writeFolder({ 'train.tsv': `a\tyes\r\rb\t${long}\r\na\tno\u2028way` });
-  const { texts, labels, describeItem } = await loadTexts(folder, 'train');
+  const { texts, labels, places } = await loadTexts(folder, 'train');
   assert.deepEqual(texts, ['yes', long, 'no\u2028way']);
   assert.deepEqual([...labels], [0, 1, 0]);
-  assert.match(describeItem!(2), /train\.tsv, line 4$/);
+  assert.match(placeOf(places!, 2), /train\.tsv, line 4$/);
 });
 
 test('a file that is no lines of text is not read to its end', async () => {

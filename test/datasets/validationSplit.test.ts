@@ -7,6 +7,7 @@ import { makePhrases } from '../../datasets/builtIn/phrases.ts';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
 import { type Dataset, type Image, itemOf } from '../../datasets/dataset.ts';
 import { type DatasetOptions, listSplits, loadDataset } from '../../datasets/factory.ts';
+import { placeOf } from '../../datasets/itemPlaces.ts';
 import { UsageError } from '../../src/errors.ts';
 import { writeSmallMnist } from '../losslens.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
@@ -83,7 +84,7 @@ for (const [what, write] of Object.entries(forms)) {
     }
     assert.deepEqual(await itemsOf(await load('validation', 0.25)), found.validation);
     assert.notDeepEqual(await itemsOf(await load('validation', 0.25, 2)), found.validation);
-    assert.equal(validation.describeItem === undefined, false);
+    assert.equal(validation.places === undefined, false);
     const splits = await listSplits(source);
     assert.ok(!splits.includes('validation'));
     assert.deepEqual(await listSplits({ ...source, validationShare: 0.25 }), [
@@ -110,12 +111,12 @@ test('an item of a part is described by where it lies, or by its number in train
   assert.ok(texts.kind === 'texts');
   for (const item of texts.items) {
     const line: number = 1 + Number(texts.texts[item]!.slice('word '.length));
-    assert.equal(texts.describeItem!(item), `${join(folder, 'train.tsv')}, line ${line}`);
+    assert.equal(placeOf(texts.places!, item), `${join(folder, 'train.tsv')}, line ${line}`);
   }
   const phrases = await loadDataset({ name: 'phrases', folder: undefined, ...drawn });
   assert.ok(phrases.kind === 'texts');
-  assert.match(phrases.describeItem!(7), /^item \d+ of phrases train$/);
-  const source = Number(/\d+/.exec(phrases.describeItem!(7))![0]);
+  assert.match(placeOf(phrases.places!, 7), /^item \d+ of phrases train$/);
+  const source = Number(/\d+/.exec(placeOf(phrases.places!, 7))![0]);
   assert.equal(phrases.texts[7], makePhrases('train').texts[source]);
 });
 

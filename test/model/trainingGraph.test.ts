@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CheckpointWriter } from '../../src/checkpoint/checkpointWriter.ts';
 import type { Engine, HostTensor, Session } from '../../src/engines/engine.ts';
 import { choosePrecision } from '../../src/engines/precision.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
@@ -203,7 +204,9 @@ async function assertResumes(
   await trainOn(first, shape, [0, 1]);
   const folder = temporaryFolder();
   const state = { batchSize: 4, seed: 0, sourceSize: 16, dataDigest: '', inSitu: null };
-  await saveRun(folder, 2, first, state, 5);
+  const writer = new CheckpointWriter(folder, 5);
+  await saveRun(writer, 2, first, state);
+  await writer.close();
   await first.close();
   const restored = (await restoreRun(folder, graph.variables))!;
   assert.equal(restored.step, 2);

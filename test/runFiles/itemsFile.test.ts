@@ -3,13 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { ItemPlaces } from '../../datasets/dataset.ts';
+import { encodedImages } from '../../datasets/images/encodedImages.ts';
 import { inMemory } from '../../datasets/inMemory.ts';
 import { stepScores } from '../../src/insitu/itemScores.ts';
 import { scores } from '../../src/insitu/scores.ts';
 import { ScoreTable } from '../../src/insitu/scoreTable.ts';
 import { MeanProbabilities } from '../../src/insitu/suggestedLabels.ts';
+import { random } from '../../src/random.ts';
 import { writeItems } from '../../src/runFiles/itemsFile.ts';
-import { readRankedItems } from '../../src/runFiles/scoredItems.ts';
+import { itemRow, readRankedItems } from '../../src/runFiles/scoredItems.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 const dataset = {
@@ -23,8 +26,15 @@ const dataset = {
   }),
   // Item 1 is left out, as when its image cannot be decoded.
   items: Uint32Array.of(0, 2, 3),
-  describeItem: (item: number) => `pictures/${item}, new.png`,
+  places: placesOf((item) => `pictures/${item}, new.png`),
 };
+
+/** Places of four items, each in a file of its own. */
+function placesOf(fileOf: (item: number) => string): ItemPlaces {
+  const file = [0, 1, 2, 3];
+  const places = { file, offset: [0, 0, 0, 0], length: [0, 0, 0, 0] };
+  return { kind: 'images', images: encodedImages(file.map(fileOf), places) };
+}
 
 test('items.csv has a row for each used item, with every score of those that were seen', async () => {
   const folder = temporaryFolder();
@@ -60,6 +70,28 @@ test('items.csv has a row for each used item, with every score of those that wer
   assert.ok(lines[3]!.endsWith(',1,1'), lines[3]);
 });
 
+test('numbers are written with seven digits and no zeros behind them', () => {
+  const next = random(5);
+  const anyNumber = () => (next() - 0.5) * 10 ** Math.floor(30 * next() - 15);
+  const values = [
+    ...[0, -0, 1, -3, 100, 0.5, 0.1, 1e-6, 1e-7, 1234567, 9999999, 9999999.9, 12345678, 1e21],
+    ...Array.from({ length: 1000 }, () => Math.fround(anyNumber())),
+    ...Array.from({ length: 1000 }, () => Number(anyNumber().toPrecision(3))),
+  ];
+  const row = itemRow({
+    item: 0,
+    file: '',
+    label: 'a',
+    output: 'a',
+    suggestedLabel: 'a',
+    suggestedProbability: 0.25,
+    epochs: 1,
+    scores: [...values, Number.NaN, Number.POSITIVE_INFINITY, null],
+  });
+  const expected = values.map((value) => String(Number(value.toPrecision(7))));
+  assert.deepEqual(row.slice(-expected.length - 3), [...expected, '', '', '']);
+});
+
 const header =
   'item,file,label,output,suggested_label,suggested_probability,epochs,loss_mean,margin_mean';
 
@@ -85,7 +117,7 @@ test('items of any names come back from items.csv as they were written', async (
     table.add({ itemIndices: [item], scores: value, output: [label], labels: [label] });
     suggested.add([item], probabilities);
   }
-  await writeItems(folder, { ...dataset, describeItem: () => file }, table, suggested);
+  await writeItems(folder, { ...dataset, places: placesOf(() => file) }, table, suggested);
   const read = await readRankedItems(join(folder, 'items.csv'), 10, (names) => {
     assert.deepEqual(names, [...scores.keys()]);
     return byLoss();

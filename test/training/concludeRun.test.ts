@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Cleanup } from '../../src/cleanup.ts';
@@ -121,4 +121,34 @@ test('a run whose folder another process took over saves nothing there any more'
     left.filter((name) => name.startsWith('model.ckpt')),
     [],
   );
+});
+
+test('items.csv is written where an epoch ends, not at each checkpoint', async () => {
+  const given = options({ max_number_of_steps: 8, save_interval_steps: 1 });
+  const cleanup = new Cleanup();
+  try {
+    const run = await openRun(await planRun(given), { assertHeld: async () => {} }, cleanup);
+    await run.save(1);
+    await run.saved();
+    const files = readdirSync(given.train_dir);
+    assert.ok(files.includes('model.ckpt-1.index') && !files.includes('items.csv'), files.join());
+    await run.writeItems();
+    await run.saved();
+    assert.ok(readdirSync(given.train_dir).includes('items.csv'));
+  } finally {
+    await cleanup.run();
+  }
+});
+
+test('a checkpoint that could not be saved behind the training ends it', async () => {
+  const given = options({ save_interval_steps: 1 });
+  const cleanup = new Cleanup();
+  try {
+    const run = await openRun(await planRun(given), { assertHeld: async () => {} }, cleanup);
+    mkdirSync(join(given.train_dir, 'model.ckpt-1.index.tmp'));
+    await assert.rejects(train(run), /model\.ckpt-1: cannot be saved \(it is a folder\)\.$/);
+    assert.ok(run.signal.aborted);
+  } finally {
+    await cleanup.run();
+  }
 });

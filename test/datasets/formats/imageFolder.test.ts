@@ -7,6 +7,7 @@ import { type ImageDataset, imagesOf } from '../../../datasets/dataset.ts';
 import { type DatasetOptions, listSplits } from '../../../datasets/factory.ts';
 import { loadCifar10 } from '../../../datasets/formats/cifar10.ts';
 import type { SkippedItem } from '../../../datasets/images/encodedDataset.ts';
+import { placeOf } from '../../../datasets/itemPlaces.ts';
 import { UsageError, UserError } from '../../../src/errors.ts';
 import { loadImages } from '../loadImages.ts';
 import { bmp } from '../makeFiles.ts';
@@ -107,9 +108,9 @@ test('items are ordered by file name, then class', async (t) => {
 
 test('an item is described by its file', async (t) => {
   const folder = await numberedFolder(t, 2);
-  const { items, describeItem } = await load(folder);
+  const { items, places } = await load(folder);
   assert.deepEqual(
-    Array.from(items, (item) => describeItem!(item)),
+    Array.from(items, (item) => placeOf(places!, item)),
     ['even/0000.png', 'odd/0001.png', 'even/0002.png', 'odd/0003.png'].map((name) =>
       join(folder, name),
     ),

@@ -1,0 +1,103 @@
+/** Work that its caller goes on without: jobs that a thread of their own does, one after the other. */
+import { parentPort, Worker } from 'node:worker_threads';
+import { UserError, WriteError } from './errors.ts';
+
+/** What went wrong, as it passes between threads: of an error's class only the name does. */
+interface Failure {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+/** The answer to a job, when it is done. */
+interface Answer {
+  readonly failure: Failure | null;
+}
+
+function failureOf(error: unknown): Failure {
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { name, message, stack };
+}
+
+function errorOf({ name, message, stack }: Failure): Error {
+  if (name === 'WriteError') return new WriteError(message);
+  if (name === 'UserError') return new UserError(message);
+  return Object.assign(new Error(message), { stack });
+}
+
+/** Up to so many bytes a job takes no longer than a thread takes to start: about 50 ms. */
+const smallJobBytes = 2 ** 18;
+
+/** Does jobs: in a thread, which the first large one starts, or here when they are small. */
+export class JobThread<Job> {
+  readonly #module: URL;
+  readonly #doHere: (job: Job) => Promise<void>;
+  #worker: Worker | undefined;
+  #caller: { resolve(): void; reject(error: Error): void } | undefined;
+
+  /**
+   * @param module  what the thread runs: it hands `doJob` to `doJobs`
+   * @param doJob   does one job
+   */
+  constructor(module: URL, doJob: (job: Job) => Promise<void>) {
+    this.#module = module;
+    this.#doHere = doJob;
+  }
+
+  /**
+   * Has a job done; the one before must have been.
+   *
+   * @param job     plain data
+   * @param arrays  those of it whose memory goes to the thread: nobody else uses them any more, but where it is shared
+   * @throws        what the job throws, or why the thread ended
+   */
+  do(job: Job, arrays: readonly ArrayBufferView[]): Promise<void> {
+    const bytes = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (bytes <= smallJobBytes) return this.#doHere(job);
+    const buffers = new Set(arrays.map(({ buffer }) => buffer));
+    const moved = [...buffers].filter((buffer) => buffer instanceof ArrayBuffer);
+    return new Promise((resolve, reject) => {
+      this.#caller = { resolve, reject };
+      this.#worker ??= this.#start();
+      this.#worker.postMessage(job, moved);
+    });
+  }
+
+  /** Ends the thread; the job that it is at is given up, and settles as if it were done. */
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    const caller = this.#caller;
+    this.#worker = undefined;
+    await worker?.terminate();
+    caller?.resolve();
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#module);
+    worker.on('message', ({ failure }: Answer) => {
+      if (failure === null) this.#caller?.resolve();
+      else this.#caller?.reject(errorOf(failure));
+    });
+    const fail = (error: Error) => {
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
+      this.#caller?.reject(error);
+    };
+    worker.on('error', fail);
+    worker.on('exit', (code) =>
+      fail(new Error(`${this.#module.pathname}: ended with code ${code}`)),
+    );
+    return worker;
+  }
+}
+
+/** In the thread: does each job that comes. */
+export function doJobs<Job>(doJob: (job: Job) => Promise<void>): void {
+  const answer = (failure: Failure | null) => parentPort?.postMessage({ failure } satisfies Answer);
+  parentPort?.on('message', (job: Job) =>
+    doJob(job).then(
+      () => answer(null),
+      (error: unknown) => answer(failureOf(error)),
+    ),
+  );
+}

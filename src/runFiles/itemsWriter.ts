@@ -1,0 +1,90 @@
+/** Writes `items.csv` while the training goes on. */
+import type { Dataset } from '../../datasets/dataset.ts';
+import { ScoreTable, type ScoreTableState } from '../insitu/scoreTable.ts';
+import { type SuggestedLabelsState, suggestedLabels } from '../insitu/suggestedLabels.ts';
+import { JobThread } from '../jobThread.ts';
+import { type ListedItems, writeItems } from './itemsFile.ts';
+
+/** What is known of all items, in arrays that nobody writes to any more. */
+export interface KnownOfItems {
+  readonly scores: ScoreTableState;
+  readonly suggested: SuggestedLabelsState;
+}
+
+/** One version of the file to write. */
+export interface ItemsJob extends KnownOfItems {
+  readonly folder: string;
+  readonly listed: ListedItems;
+}
+
+/** Does what `writeItems` does. */
+export function writeJob({ folder, listed, scores, suggested }: ItemsJob): Promise<void> {
+  const { length } = listed.labels;
+  return writeItems(
+    folder,
+    listed,
+    new ScoreTable(length, scores),
+    suggestedLabels(length, listed.classNames.length, suggested),
+  );
+}
+
+/** Replaces `items.csv` in a run's folder, as often as wanted; two writes never overlap. */
+export class ItemsWriter {
+  readonly #folder: string;
+  readonly #listed: ListedItems;
+  readonly #attempt: (write: () => Promise<void>) => Promise<void>;
+  readonly #thread = new JobThread<ItemsJob>(
+    new URL('./itemsWorker.js', import.meta.url),
+    writeJob,
+  );
+  /** The latest version, while it waits for the one before. */
+  #waiting: KnownOfItems | undefined;
+  #writing: Promise<void> | undefined;
+
+  /** @param attempt  does a write, and decides what becomes of its failure */
+  constructor(
+    folder: string,
+    { items, labels, classNames, places }: Dataset,
+    attempt: (write: () => Promise<void>) => Promise<void>,
+  ) {
+    this.#folder = folder;
+    this.#listed = { items, labels, classNames, places };
+    this.#attempt = attempt;
+  }
+
+  /** Has a version written: now, or after the one that is being written, in place of one that waits. */
+  write(known: KnownOfItems): void {
+    this.#waiting = known;
+    if (this.#writing !== undefined) return;
+    this.#writing = this.#writeWaiting();
+    // Told of by finish().
+    this.#writing.catch(() => {});
+  }
+
+  /**
+   * Resolves when the last version is written; one that is being written before it is given up.
+   *
+   * @throws what `attempt` throws
+   */
+  async finish(): Promise<void> {
+    if (this.#waiting !== undefined) await this.#thread.close();
+    await this.#writing;
+  }
+
+  /** Ends the thread, once the last version is written or has failed. */
+  async close(): Promise<void> {
+    await Promise.allSettled([this.finish()]);
+    await this.#thread.close();
+  }
+
+  async #writeWaiting(): Promise<void> {
+    while (this.#waiting !== undefined) {
+      const known = this.#waiting;
+      this.#waiting = undefined;
+      const job = { ...known, folder: this.#folder, listed: this.#listed };
+      const arrays = [...Object.values(known.scores), ...Object.values(known.suggested)];
+      await this.#attempt(() => this.#thread.do(job, arrays));
+    }
+    this.#writing = undefined;
+  }
+}
