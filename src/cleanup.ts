@@ -4,17 +4,35 @@
 export class Cleanup {
   readonly #steps: (() => void | Promise<void>)[] = [];
 
+  /**
+   * Does something, and whatever comes of it takes the steps that it added: an open thread would keep
+   * the process from ending.
+   *
+   * @returns  what the action returns
+   * @throws what the action throws; if nothing, what the first step throws that does
+   */
+  static async after<T>(action: (cleanup: Cleanup) => Promise<T>): Promise<T> {
+    const cleanup = new Cleanup();
+    let result: T;
+    try {
+      result = await action(cleanup);
+    } catch (error) {
+      // Why it failed comes before what could not be closed because of that.
+      await cleanup.#run();
+      throw error;
+    }
+    const failures = await cleanup.#run();
+    if (failures.length > 0) throw failures[0];
+    return result;
+  }
+
   /** Adds a step. */
   add(step: () => void | Promise<void>): void {
     this.#steps.push(step);
   }
 
-  /**
-   * Takes all steps, whatever fails: an open thread would keep the process from ending.
-   *
-   * @throws the first failure
-   */
-  async run(): Promise<void> {
+  /** Takes all steps, whatever fails. @returns  the failures */
+  async #run(): Promise<unknown[]> {
     const failures: unknown[] = [];
     for (const step of this.#steps.splice(0).reverse()) {
       try {
@@ -23,6 +41,6 @@ export class Cleanup {
         failures.push(error);
       }
     }
-    if (failures.length > 0) throw failures[0];
+    return failures;
   }
 }

@@ -43,7 +43,15 @@ export async function listImageFolder(
     );
   }
   const classFolders = splits.get(split)!;
-  const present = new Set(classFolders.map(({ name }) => name.trim()));
+  const present = new Set<string>();
+  for (const { name } of classFolders) {
+    if (present.has(name.trim())) {
+      throw new UserError(
+        `${folder}: has two folders of the class "${name.trim()}", whose names differ in outer spaces alone; expected one.`,
+      );
+    }
+    present.add(name.trim());
+  }
   const absent = [...found].filter((name) => !present.has(name));
   const root = hasSplitFolders ? join(folder, split) : folder;
   if (absent.length > 0) {

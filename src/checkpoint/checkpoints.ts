@@ -59,6 +59,15 @@ export async function latestCheckpoint(folder: string): Promise<string | undefin
   return checkpoints.findLast((prefix) => isV2(prefix) || isV1(prefix));
 }
 
+/** Names of the checkpoints in a folder that may lack the file which lists them, the latest last. */
+export async function unlistedCheckpoints(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .filter((name) => /^model\.ckpt-\d+\.index$/.test(name))
+    .map((name) => name.slice(0, -'.index'.length))
+    .sort((a, b) => stepOfCheckpoint(a) - stepOfCheckpoint(b));
+}
+
 /** Whether a prefix is that of a checkpoint of format V2: it has an index. */
 function isV2(prefix: string): boolean {
   return existsSync(`${prefix}.index`);

@@ -120,15 +120,12 @@ export async function runEvaluation(
   options: EvaluationOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const cleanup = new Cleanup();
-  try {
+  await Cleanup.after(async (cleanup) => {
     const checkpoint = await resolveCheckpoint(options.checkpoint_path);
     const evaluator = await prepare(options, dirname(checkpoint), signal, cleanup);
     if (options.watch) await watchFolder(evaluator);
     else await evaluateCheckpoint(evaluator, checkpoint);
-  } finally {
-    await cleanup.run();
-  }
+  });
 }
 
 async function prepare(

@@ -118,18 +118,30 @@ export class PeriodicEvaluation {
     return this.#log.longestSeries;
   }
 
-  /** Evaluates after so many steps. */
-  async run(step: number): Promise<Evaluation> {
-    const evaluation = this.#ofAverages
-      ? await this.#withAverages(() => this.#evaluate())
-      : await this.#evaluate();
+  /**
+   * Evaluates after so many steps.
+   *
+   * @param signal  ends it before its end
+   * @returns       undefined when it did
+   */
+  async run(step: number, signal: AbortSignal): Promise<Evaluation | undefined> {
+    let evaluation: Evaluation;
+    try {
+      signal.throwIfAborted();
+      evaluation = this.#ofAverages
+        ? await this.#withAverages(() => this.#evaluate(signal))
+        : await this.#evaluate(signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
+    }
     await this.#log.write(step, await evaluationSummaries(evaluation, step));
     await this.#log.sync();
     return evaluation;
   }
 
-  #evaluate(): Promise<Evaluation> {
-    return evaluate(this.#session, this.#dataset, this.#pipeline);
+  #evaluate(signal: AbortSignal): Promise<Evaluation> {
+    return evaluate(this.#session, this.#dataset, this.#pipeline, { signal });
   }
 
   /** Has the moving averages stand in for the variables meanwhile. */

@@ -128,6 +128,8 @@ export class EventWriter {
         hasGraph ||= event.hasGraph;
       }
       series.dropFrom(firstStep);
+      // A start at step 0 has readers drop the graph, too, which is logged at step 0.
+      hasGraph &&= firstStep > 0;
       const { path, file } = await createFile(folder);
       const writer = new EventWriter(path, file, series, hasGraph);
       try {
@@ -143,7 +145,7 @@ export class EventWriter {
       return writer;
     } catch (error) {
       if (error instanceof UserError) throw error;
-      throw new UserError(`${folder}: cannot hold event files (${reasonOf(error)}).`);
+      throw new WriteError(`${folder}: cannot hold event files (${reasonOf(error)}).`);
     }
   }
 

@@ -1,6 +1,8 @@
 /** Files for TensorBoard's Projector tab: points, what is known of them, and their pictures. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeError } from '../errors.ts';
+import { replaceFileByParts } from '../files/replaceFile.ts';
 
 /** Points to look at. */
 export interface Embedding {
@@ -25,25 +27,27 @@ function tsvValue(value: string): string {
   return value.replace(/[\t\r\n]+/g, ' ');
 }
 
-function tsv(rows: Iterable<readonly string[]>): string {
-  return Array.from(rows, (row) => `${row.map(tsvValue).join('\t')}\n`).join('');
+/** A line for each row; all of them may not fit into one string. */
+function* tsv(rows: Iterable<readonly string[]>): Generator<string, void, undefined> {
+  for (const row of rows) yield `${row.map(tsvValue).join('\t')}\n`;
+}
+
+/** The rows of `vectors.tsv`. */
+function* points({ vectors, dimensions, rows }: Embedding) {
+  for (let i = 0; i < rows.length; i++) {
+    const point = vectors.subarray(i * dimensions, (i + 1) * dimensions);
+    yield Array.from(point, (value) => String(Number(value.toPrecision(6))));
+  }
 }
 
 /**
  * Writes the files into a folder. TensorBoard reads them when it first sees a run there, and not
  * again: the folder's event file has to come after them.
+ *
+ * @throws WriteError  when one cannot be written
  */
 export async function writeEmbedding(folder: string, embedding: Embedding): Promise<void> {
-  const { name, vectors, dimensions, columns, rows, sprite } = embedding;
-  await mkdir(folder, { recursive: true });
-  const points = rows.map((_, i) =>
-    Array.from(vectors.subarray(i * dimensions, (i + 1) * dimensions), (value) =>
-      String(Number(value.toPrecision(6))),
-    ),
-  );
-  await writeFile(join(folder, 'vectors.tsv'), tsv(points));
-  await writeFile(join(folder, 'metadata.tsv'), tsv([columns, ...rows]));
-  if (sprite !== undefined) await writeFile(join(folder, 'sprite.png'), sprite.png);
+  const { name, columns, rows, sprite } = embedding;
   const config = [
     'embeddings {',
     `  tensor_name: ${JSON.stringify(name)}`,
@@ -61,6 +65,14 @@ export async function writeEmbedding(folder: string, embedding: Embedding): Prom
     '}',
     '',
   ].join('\n');
-  // Last: what it names is there.
-  await writeFile(join(folder, 'projector_config.pbtxt'), config);
+  try {
+    await mkdir(folder, { recursive: true });
+    await replaceFileByParts(join(folder, 'vectors.tsv'), tsv(points(embedding)));
+    await replaceFileByParts(join(folder, 'metadata.tsv'), tsv([columns, ...rows]));
+    if (sprite !== undefined) await writeFile(join(folder, 'sprite.png'), sprite.png);
+    // Last: what it names is there.
+    await writeFile(join(folder, 'projector_config.pbtxt'), config);
+  } catch (error) {
+    throw writeError(folder, error);
+  }
 }

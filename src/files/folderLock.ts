@@ -29,7 +29,8 @@ export interface FolderLock {
   /**
    * To be asked before something is written that must not be mixed up with another process' files.
    *
-   * @throws UserError  when another process took the lock over, because this one was silent for long
+   * @throws UserError  when another process took the lock over, because this one was silent for long,
+   *                    or somebody deleted it
    */
   assertHeld(): Promise<void>;
   /** Gives the folder free; folders that were made for it and are empty still are deleted. */
@@ -147,17 +148,13 @@ async function acquire(
 /** Deletes a lock's file, unless it is another's by now: to that one this process seemed to be dead. */
 async function giveFree(path: string, own: Holder): Promise<void> {
   const guard = guardOf(path, own);
-  let isGuarded = true;
-  try {
-    await (await open(guard, 'wx')).close();
-  } catch (error) {
-    // Whoever has it takes the lock over.
-    if (codeOf(error) === 'EEXIST') return;
-    // A full disk may not have room for it; the lock goes all the same.
-    isGuarded = false;
-  }
+  // A full disk may not have room for it; the lock goes all the same.
+  const guardFile = await create(guard, JSON.stringify(own)).catch(() => undefined);
+  // Whoever has it takes the lock over.
+  if (guardFile === null) return;
+  await guardFile?.close();
   if ((await readHolder(path))?.token === own.token) await rm(path, { force: true });
-  if (isGuarded) await rm(guard, { force: true });
+  if (guardFile !== undefined) await rm(guard, { force: true });
 }
 
 /** Deletes a folder and those above it up to the first that was made with it, as far as they are empty. */
@@ -220,9 +217,11 @@ export async function lockFolder(
   return {
     async assertHeld() {
       const holder = await readHolder(path);
-      if (holder === undefined || holder.token === own.token) return;
+      if (holder?.token === own.token) return;
+      const who =
+        holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
       throw new UserError(
-        `${flag}: "${folder}" was taken over by process ${holder.pid} on ${holder.host}, because this one seemed to be dead: was it stopped, or cut off from the disk?`,
+        `${flag}: "${folder}" was taken over by ${who}, because this one seemed to be dead, or its lock was deleted: was it stopped, or cut off from the disk?`,
       );
     },
     async release() {

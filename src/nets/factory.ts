@@ -23,7 +23,7 @@ export const networks: Readonly<Record<string, NetworkDefinition>> = {
  * @throws UsageError  when there is no such network, listing those that there are
  */
 export function getNetwork(name: string): NetworkDefinition {
-  const network = networks[name];
+  const network = Object.hasOwn(networks, name) ? networks[name] : undefined;
   if (network === undefined) {
     const known = Object.keys(networks).join(', ');
     throw new UsageError(

@@ -36,8 +36,10 @@ export class LostWrites {
 
   /** "could not be written: …" with the counts; undefined when nothing was lost. */
   get summary(): string | undefined {
-    if (this.#counts.size === 0) return undefined;
-    const counts = [...this.#counts].map(([kind, count]) => `${count} ${kind}`);
+    if (this.count === 0) return undefined;
+    const counts = [...this.#counts]
+      .filter(([, count]) => count > 0)
+      .map(([kind, count]) => `${count} ${kind}`);
     return `could not be written: ${counts.join(', ')}`;
   }
 }

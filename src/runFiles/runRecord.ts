@@ -83,7 +83,9 @@ function changesOf(before: Flags, now: Flags): Flags {
 
 /** The starts of a recorded run; one that an older version recorded has but its latest. */
 function startsOf({ starts, started, flags, engine, precision, versions, machine }: RecordedRun) {
-  return starts ?? [{ started, step: null, flags, engine, precision, versions, machine }];
+  return Array.isArray(starts)
+    ? starts
+    : [{ started, step: null, flags, engine, precision, versions, machine }];
 }
 
 /**

@@ -33,7 +33,6 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   const { plan, session, log, inSitu, plantedErrors, evaluation, progress, lost } = run;
   const { options, data, training } = plan;
   const { step, interrupted } = result;
-  const lostBefore = lost.count;
   await endBegunEpoch(run, result);
   await inSitu?.end(step);
   if (inSitu && training.selectionLayer !== null && options.projector_items > 0) {
@@ -68,7 +67,7 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   await log.flush();
   // TensorBoard keeps the first end that it reads of a run: an interrupted one has none yet, and
   // one whose disk was full gets it from the next start, which writes what is missing.
-  if (!interrupted && lost.count === lostBefore) {
+  if (!interrupted && lost.count === 0) {
     await log.write(step, [hparamsEndSummary(Date.now() / 1000)]);
     await log.flush();
   }

@@ -40,7 +40,7 @@ export interface Run {
    * checkpoint could not be saved, which the next save throws.
    */
   readonly signal: AbortSignal;
-  /** Evaluates after so many steps; undefined without --eval_interval_epochs. */
+  /** Evaluates after so many steps; undefined without --eval_interval_epochs, or when the signal ended it. */
   evaluate(step: number): Promise<Evaluation | undefined>;
   /**
    * Begins to write a checkpoint after so many steps, once: resolves when the training may go on.
@@ -134,7 +134,7 @@ export async function openRun(
     clock,
     lost,
     signal: AbortSignal.any([signal, checkpoints.failed]),
-    evaluate: async (step) => clock.without(async () => evaluation?.run(step)),
+    evaluate: async (step) => clock.without(async () => evaluation?.run(step, signal)),
     save: async (step) => {
       if (step === savedStep) return;
       // Two copies of all that is saved would take twice the memory.

@@ -52,7 +52,7 @@ export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<
     await restoreSelection(options.train_dir, selectionLayer, start.step);
   }
   // A process that was killed between its checkpoint and these files left older ones.
-  if (start.step > 0) inSitu?.writeItems();
+  if (start.state !== undefined) inSitu?.writeItems();
   await log.writeGraph(encodeGraphDef(plan.training.graph));
   if (start.step > 0) return;
   const hparams = hyperparametersOf({ ...options, precision: precision.computeType });

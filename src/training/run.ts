@@ -15,8 +15,7 @@ import { train } from './trainer.ts';
  * @throws UserError  for what the user can mend
  */
 export async function runTraining(options: RunOptions): Promise<number> {
-  const cleanup = new Cleanup();
-  try {
+  return await Cleanup.after(async (cleanup) => {
     // First of all: a plan is made of checkpoints that another process may be writing.
     const lock = await lockFolder(options.train_dir, '--train_dir');
     cleanup.add(() => lock.release());
@@ -31,7 +30,5 @@ export async function runTraining(options: RunOptions): Promise<number> {
     const run = await openRun(plan, lock, cleanup);
     await recordPlan(run);
     return await concludeRun(run, await train(run));
-  } finally {
-    await cleanup.run();
-  }
+  });
 }

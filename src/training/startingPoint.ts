@@ -1,7 +1,11 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
 import { digestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
-import { openCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.ts';
+import {
+  openCheckpoint,
+  resolveCheckpoint,
+  unlistedCheckpoints,
+} from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
@@ -67,6 +71,12 @@ export async function findStartingPoint(
       messages.push(`--checkpoint_path is ignored: ${train_dir} holds a checkpoint of its own`);
     }
     return { ...restored, checkpoint: restored.path, messages };
+  }
+  const unlisted = (await unlistedCheckpoints(train_dir)).at(-1);
+  if (unlisted !== undefined) {
+    throw new UsageError(
+      `--train_dir: "${train_dir}" holds ${unlisted}, but no file "checkpoint" that names it; expected both or neither. To go on from it, write the line model_checkpoint_path: "${unlisted}" into that file; to begin anew, name another folder.`,
+    );
   }
   const initial = initialValues(variables, seed);
   if (checkpoint_path === undefined) {

@@ -92,6 +92,19 @@ test('a run has one graph, also when it is resumed', async () => {
   assert.equal([...readEvents(folder)].filter(({ hasGraph }) => hasGraph).length, 1);
 });
 
+test('a run that begins anew logs its graph again, as readers drop what was there', async () => {
+  const folder = temporaryFolder();
+  for (let start = 0; start < 2; start++) {
+    const writer = await EventWriter.create(folder, 0);
+    await writer.writeGraph(Uint8Array.of());
+    await writer.close();
+  }
+  const graphs = eventFiles(folder).map(
+    (path) => [...readRecords(path)].length - 2, // file version and start
+  );
+  assert.deepEqual(graphs, [1, 1]);
+});
+
 test('the longest series counts what resumed runs left and replaced', async () => {
   const folder = temporaryFolder();
   await writeScalars(folder, 0, 10, 20, 30, 40, 50);

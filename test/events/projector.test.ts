@@ -1,9 +1,10 @@
 import '../views/withoutSystemFonts.ts';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { PNG } from 'pngjs';
+import { WriteError } from '../../src/errors.ts';
 import { maxSpriteSide, writeEmbedding } from '../../src/events/projector.ts';
 import { drawSprite } from '../../src/views/draw/sprite.ts';
 import { temporaryFolder } from '../losslens.ts';
@@ -47,4 +48,11 @@ test('a sprite is square, its tiles are square, and its side is bounded', () => 
   assert.deepEqual([sheet.width, sheet.height], [99, 99]);
   const many = Array.from({ length: 30 }, () => digitImage(1));
   assert.equal(drawSprite(many, 8192).tileSide, 28);
+});
+
+test('a folder that cannot be written to is a write error, which a run survives', async () => {
+  const taken = join(temporaryFolder(), 'projector-2');
+  writeFileSync(taken, '');
+  const embedding = { name: 'fc3', vectors: new Float32Array(2), dimensions: 2, columns: ['item'] };
+  await assert.rejects(writeEmbedding(taken, { ...embedding, rows: [['0']] }), WriteError);
 });

@@ -145,6 +145,15 @@ test('a process that was silent for so long that another took its lock leaves th
   assert.deepEqual(readdirSync(folder), []);
 });
 
+test('a lock that somebody deleted is not held any more', async () => {
+  const folder = temporaryFolder();
+  const lock = await lockFolder(folder, '--train_dir');
+  await lock.assertHeld();
+  rmSync(lockOf(folder));
+  await assert.rejects(lock.assertHeld(), /was taken over by another process, .* lock was deleted/);
+  await lock.release();
+});
+
 test('a lock that says nothing holds until it is old', async () => {
   for (const content of ['', '{"pid', 'null', '{}']) {
     const folder = temporaryFolder();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Cleanup } from '../../src/cleanup.ts';
@@ -23,16 +23,13 @@ const options = (more: Partial<RunOptions> = {}) =>
 
 /** Does what a run does up to some point, as if it were killed there. */
 async function runUpTo(point: 'recorded' | 'trained', given: RunOptions): Promise<void> {
-  const cleanup = new Cleanup();
-  try {
+  await Cleanup.after(async (cleanup) => {
     const lock = await lockFolder(given.train_dir, '--train_dir');
     cleanup.add(() => lock.release());
     const run = await openRun(await planRun(given), lock, cleanup);
     await recordPlan(run);
     if (point === 'trained') await train(run);
-  } finally {
-    await cleanup.run();
-  }
+  });
 }
 
 const recordFiles = ['items.csv', 'selection.csv', 'selections.jsonl', 'monitoring.jsonl'];
@@ -102,19 +99,46 @@ test('what was recorded after the checkpoint that a run goes on from is taken ba
   assert.deepEqual(contents(given.train_dir, recordFiles), atEnd);
 });
 
+test('what a full disk left out of the end of a run is written by the next start', async () => {
+  const given = options({ label_noise: 0.2 });
+  const taken = ['items.csv.tmp', 'detection.csv.tmp', 'projector-12'];
+  for (const name of taken.slice(0, 2)) mkdirSync(join(given.train_dir, name));
+  writeFileSync(join(given.train_dir, taken[2]!), '');
+  assert.equal(await runTraining(given), 0);
+  const before = readdirSync(given.train_dir);
+  assert.ok(!before.includes('items.csv') && !before.includes('detection.csv'), before.join());
+  for (const name of taken) rmSync(join(given.train_dir, name), { recursive: true });
+  assert.equal(await runTraining(given), 0);
+  const whole = options({ label_noise: 0.2 });
+  assert.equal(await runTraining(whole), 0);
+  const files = [...recordFiles, 'detection.csv'];
+  assert.deepEqual(contents(given.train_dir, files), contents(whole.train_dir, files));
+  assert.deepEqual(
+    readdirSync(join(given.train_dir, 'projector-12')).length,
+    readdirSync(join(whole.train_dir, 'projector-12')).length,
+  );
+});
+
+test('a run that begins to be interrupted evaluates no more', async () => {
+  const given = options({ eval_interval_epochs: 1 });
+  await Cleanup.after(async (cleanup) => {
+    const run = await openRun(await planRun(given), { assertHeld: async () => {} }, cleanup);
+    assert.equal((await run.evaluate(1))?.items, 20);
+    process.emit('SIGTERM', 'SIGTERM');
+    assert.equal(await run.evaluate(2), undefined);
+  });
+});
+
 test('a run whose folder another process took over saves nothing there any more', async () => {
   const given = options({ max_number_of_steps: 4 });
-  const cleanup = new Cleanup();
-  try {
+  await Cleanup.after(async (cleanup) => {
     const lock = await lockFolder(given.train_dir, '--train_dir');
     cleanup.add(() => lock.release());
     const run = await openRun(await planRun(given), lock, cleanup);
     await recordPlan(run);
     writeFileSync(join(given.train_dir, 'losslens.lock'), JSON.stringify(newHolder()));
     await assert.rejects(train(run), /--train_dir: ".*" was taken over by process \d+ on /);
-  } finally {
-    await cleanup.run();
-  }
+  });
   const left = readdirSync(given.train_dir);
   assert.ok(left.includes('losslens.lock'));
   assert.deepEqual(
@@ -125,8 +149,7 @@ test('a run whose folder another process took over saves nothing there any more'
 
 test('items.csv is written where an epoch ends, not at each checkpoint', async () => {
   const given = options({ max_number_of_steps: 8, save_interval_steps: 1 });
-  const cleanup = new Cleanup();
-  try {
+  await Cleanup.after(async (cleanup) => {
     const run = await openRun(await planRun(given), { assertHeld: async () => {} }, cleanup);
     await run.save(1);
     await run.saved();
@@ -135,20 +158,15 @@ test('items.csv is written where an epoch ends, not at each checkpoint', async (
     await run.writeItems();
     await run.saved();
     assert.ok(readdirSync(given.train_dir).includes('items.csv'));
-  } finally {
-    await cleanup.run();
-  }
+  });
 });
 
 test('a checkpoint that could not be saved behind the training ends it', async () => {
   const given = options({ save_interval_steps: 1 });
-  const cleanup = new Cleanup();
-  try {
+  await Cleanup.after(async (cleanup) => {
     const run = await openRun(await planRun(given), { assertHeld: async () => {} }, cleanup);
     mkdirSync(join(given.train_dir, 'model.ckpt-1.index.tmp'));
     await assert.rejects(train(run), /model\.ckpt-1: cannot be saved \(it is a folder\)\.$/);
     assert.ok(run.signal.aborted);
-  } finally {
-    await cleanup.run();
-  }
+  });
 });

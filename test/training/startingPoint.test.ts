@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '../../datasets/dataDigest.ts';
@@ -177,6 +177,15 @@ test('a run goes on with its batch size, order and data alone', async () => {
   );
   const dropped = { ...data, items: Uint32Array.of(0, 1) };
   await refused({ dataDigest: digestOf(dropped) }, /items or labels are not those/);
+});
+
+test('checkpoints that no file lists are not passed over', async () => {
+  const train_dir = await begunRun();
+  rmSync(join(train_dir, 'checkpoint'));
+  await assert.rejects(
+    startOf({ train_dir }),
+    /--train_dir: ".*" holds model\.ckpt-7, but no file "checkpoint".* write the line model_checkpoint_path: "model\.ckpt-7"/,
+  );
 });
 
 test('a run goes on with the classes that it has the names of', async () => {

@@ -36,8 +36,7 @@ async function watch(more: Partial<RunOptions>, change: Change = () => ({})): Pr
     ...more,
   });
   const events: string[] = [];
-  const cleanup = new Cleanup();
-  try {
+  return await Cleanup.after(async (cleanup) => {
     const lock = await lockFolder(options.train_dir, '--train_dir');
     cleanup.add(() => lock.release());
     const run = await openRun(await planRun(options), lock, cleanup);
@@ -70,9 +69,7 @@ async function watch(more: Partial<RunOptions>, change: Change = () => ({})): Pr
       (error: Error) => error,
     );
     return { events, trainDir: options.train_dir, result };
-  } finally {
-    await cleanup.run();
-  }
+  });
 }
 
 test('while a step is done, the one before it is recorded; at an epoch’s end none is begun', async () => {
