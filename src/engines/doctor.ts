@@ -3,6 +3,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { NoEngineError } from '../errors.ts';
 import { type CudaBuild, readCudaBuild } from './build.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
+import { visibleGpus } from './gpuChoice.ts';
 import { askDriver, type DriverReport, describeGpu } from './gpus.ts';
 import { engineFolder } from './home.ts';
 import { readInstalledEngine } from './install.ts';
@@ -195,11 +196,14 @@ function isOlder(version: string, other: string): boolean {
 
 /** Why TensorFlow uses fewer GPUs than the driver has. */
 function findHiddenGpus(
-  { gpus }: DriverReport,
+  driver: DriverReport,
   build: CudaBuild | undefined,
   probe: ProbeReport,
 ): Problem[] {
-  if (probe.name === undefined || gpus.length <= probe.gpus.length) return [];
+  const { gpus } = driver;
+  // Who leaves some to others has a reason; who leaves none is told.
+  const expected = visibleGpus(driver).length || gpus.length;
+  if (probe.name === undefined || expected <= probe.gpus.length) return [];
   const seen = `the driver sees ${gpus.length} GPU(s), TensorFlow ${probe.gpus.length}`;
   const visible = process.env['CUDA_VISIBLE_DEVICES'];
   if (visible !== undefined) {

@@ -15,7 +15,7 @@ interface VisibleGpu {
 }
 
 /** Those that CUDA_VISIBLE_DEVICES names, else those of the driver, in this order. */
-function visibleGpus({ gpus }: DriverReport): readonly VisibleGpu[] {
+export function visibleGpus({ gpus }: DriverReport): readonly VisibleGpu[] {
   const listed = process.env['CUDA_VISIBLE_DEVICES'];
   if (listed === undefined) return gpus.map((gpu, i) => ({ id: String(i), gpu }));
   const ids = listed.split(',').map((id) => id.trim());

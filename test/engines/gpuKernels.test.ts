@@ -7,10 +7,11 @@ import { Graph } from '../../src/graph/graph.ts';
 import { placeholder, reshape, shapeOf } from '../../src/graph/ops/array.ts';
 import { add } from '../../src/graph/ops/math.ts';
 import { nodesBefore } from '../../src/graph/walk.ts';
+import { buildInspectionGraph } from '../../src/inspection/inspectionGraph.ts';
 import { optimizers } from '../../src/model/optimizers.ts';
 import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
 import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
-import { getNetwork, networks } from '../../src/nets/factory.ts';
+import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { type GraphInput, imageInput } from '../../src/preprocessing/itemInput.ts';
 import { trainingGraph } from '../model/trainingSession.ts';
@@ -21,10 +22,11 @@ const texts = { kind: 'texts', shape: [12], vocabulary: { size: 50 } } as const;
 const inputOf = (modelName: string): GraphInput =>
   getNetwork(modelName).takes === 'texts' ? texts : imageInput(imageShape);
 
-/** Layers of each kind that maps are made of; of a deep network its first and last ones. */
+/** Of each network, layers of each kind that maps are made of. Deeper ResNets are made of the same as this one. */
 const monitoredLayers: Readonly<Record<string, readonly string[]>> = {
   cifarnet: ['conv1', 'pool2', 'fc3'],
   lenet: ['conv1', 'pool2', 'fc3'],
+  resnet_v1_50: ['resnet_v1_50/block1', 'resnet_v1_50/block4'],
   textcnn: ['embedding'],
 };
 
@@ -34,7 +36,7 @@ function graphOf(
   computeType: 'float32' | 'bfloat16',
   optimizer: string,
 ): TrainingGraph {
-  const layers = monitoredLayers[modelName] ?? [`${modelName}/block1`, `${modelName}/block4`];
+  const layers = monitoredLayers[modelName]!;
   return trainingGraph(modelName, imageShape, layers, optimizer, {
     input: inputOf(modelName),
     computeType,
@@ -44,6 +46,21 @@ function graphOf(
     movingAverages: true,
   });
 }
+
+const networkOf = (modelName: string) => ({
+  network: getNetwork(modelName),
+  numClasses: 10,
+  input: inputOf(modelName),
+});
+
+test('what looks into a network has GPU kernels, too', () => {
+  for (const [modelName, layers] of Object.entries(monitoredLayers)) {
+    for (const usesBatchStatistics of [false, true]) {
+      const options = { ...networkOf(modelName), layers, usesBatchStatistics };
+      assert.deepEqual(withoutGpuKernel(buildInspectionGraph(options).graph.nodes), [], modelName);
+    }
+  }
+});
 
 const computeTypes = ['float32', 'bfloat16'] as const;
 
@@ -69,7 +86,7 @@ test('the table of GPU kernels is that of the TensorFlow that is installed', () 
   assert.match(constraints, new RegExp(`^tensorflow==${gpuKernels.tensorflow}$`, 'm'));
 });
 
-for (const modelName of Object.keys(networks)) {
+for (const modelName of Object.keys(monitoredLayers)) {
   test(`all of ${modelName}'s graphs has GPU kernels, and no step waits for the host`, () => {
     for (const computeType of computeTypes) {
       const { graph, signatures } = graphOf(modelName, computeType, 'momentum');
@@ -85,12 +102,7 @@ for (const modelName of Object.keys(networks)) {
       for (const operation of onHost(graph.nodes)) {
         assert.ok(operation.split(' ')[0]! in hostOperations, operation);
       }
-      const prediction = buildPredictionGraph({
-        network: getNetwork(modelName),
-        numClasses: 10,
-        input: inputOf(modelName),
-        computeType,
-      });
+      const prediction = buildPredictionGraph({ ...networkOf(modelName), computeType });
       assert.deepEqual(withoutGpuKernel(prediction.graph.nodes), [], computeType);
       assert.deepEqual(waysBackToHost(prediction.graph.nodes), [], computeType);
     }
@@ -107,7 +119,7 @@ const neverDeterministic = [
 ];
 
 test('--deterministic leaves no operation in a training that has no deterministic kernel', () => {
-  for (const modelName of Object.keys(networks)) {
+  for (const modelName of Object.keys(monitoredLayers)) {
     const { graph } = withDeterministicLoss(graphOf(modelName, 'bfloat16', 'momentum').graph);
     const refused = graph.nodes.filter(
       ({ op, attrs }) =>

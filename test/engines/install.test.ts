@@ -161,6 +161,26 @@ test('doctor names the GPU build, what it carries, the driver and each GPU', { s
   assert.match(await doctor('cuda', old), /^GPUs of the driver +K80$/m);
 });
 
+test('doctor numbers several GPUs as --gpu counts them, and misses none that is left to others', {
+  skip,
+}, async () => {
+  await expectInstalled('cuda', '--cuda');
+  const two = machine(
+    'two',
+    'echo "NVIDIA A100, 40960 MiB, 8.0, 580.65.06"',
+    'echo "NVIDIA H100, 81559 MiB, 9.0, 580.65.06"',
+  );
+  const report = await doctor('cuda', { ...two, CUDA_VISIBLE_DEVICES: '1' });
+  for (const line of [
+    'Engine +tensorflow [\\d.]+ .GPU: NVIDIA H100.: the fastest that works here',
+    'GPUs of the driver +0: NVIDIA A100 .40960 MiB, .*, 1: NVIDIA H100 .81559 MiB, .*',
+    'No problem found.',
+  ]) {
+    assert.match(report, new RegExp(`^${line}$`, 'm'));
+  }
+  assert.match(await doctor('cuda', two), /Problem: the driver sees 2 GPU\(s\), TensorFlow 1\n/);
+});
+
 test('doctor names a driver that does not load, is too old or broken, and a GPU too old', {
   skip,
 }, async () => {
