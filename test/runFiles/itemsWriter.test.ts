@@ -85,7 +85,9 @@ for (const [what, size] of [
       }),
     );
     mkdirSync(join(folder, 'items.csv.tmp'));
-    for (const seen of [0, 1]) writer.write(some(size, seen).known);
+    writer.write(some(size, 0).known);
+    await writer.finish();
+    writer.write(some(size, 1).known);
     await writer.close();
     assert.equal(lost.length, 1);
     assert.ok(lost[0] instanceof WriteError);
