@@ -12,7 +12,7 @@ export type StartMessage =
     }
   | { readonly failure: string };
 
-/** What it can be asked to do; requests are done in their order. */
+/** What it can be asked to do; runs, and closings among them, are done in their order. */
 export type EngineTask =
   | { readonly kind: 'load'; readonly folder: string; readonly signatures: readonly string[] }
   | {

@@ -135,14 +135,15 @@ export class ScoreTable {
     const margin = column('margin');
     const confidence = column('confidence');
     const confidenceMean = this.mean('confidence');
+    const [lasts, means, size] = [this.#last, this.#mean, this.size];
     for (let row = 0; row < rows; row++) {
       const item = itemIndices[row]!;
       const n = ++this.epochs[item]!;
       const before = confidenceMean[item]!;
-      for (let c = 0, at = item; c < stepScores.length; c++, at += this.size) {
+      for (let c = 0, at = item; c < stepScores.length; c++, at += size) {
         const value = scores[c * rows + row]!;
-        this.#last[at] = value;
-        this.#mean[at]! += (value - this.#mean[at]!) / n;
+        lasts[at] = value;
+        means[at]! += (value - means[at]!) / n;
       }
       this.clippedMean[item]! +=
         (Math.max(0, scores[contribution + row]!) - this.clippedMean[item]!) / n;

@@ -72,12 +72,12 @@ export class MeanProbabilities implements SuggestedLabels {
   }
 
   add(itemIndices: ArrayLike<number>, probabilities: ArrayLike<number>): void {
-    const classes = this.#classes;
+    const [classes, means] = [this.#classes, this.#means];
     for (let row = 0; row < itemIndices.length; row++) {
       const item = itemIndices[row]!;
       const n = ++this.#epochs[item]!;
       for (let k = 0, at = item * classes; k < classes; k++, at++) {
-        this.#means[at]! += (probabilities[row * classes + k]! - this.#means[at]!) / n;
+        means[at]! += (probabilities[row * classes + k]! - means[at]!) / n;
       }
     }
   }

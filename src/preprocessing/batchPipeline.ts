@@ -159,8 +159,9 @@ export class BatchPipeline {
   #batch(itemIndices: Uint32Array, buffer: SharedArrayBuffer): Batch {
     const { input } = this.#options;
     const { name } = inputTypes[input.kind];
-    const labels = Int32Array.from(itemIndices, (item) => this.#dataset.labels[item]!);
     const count = itemIndices.length;
+    const labels = new Int32Array(count);
+    for (let row = 0; row < count; row++) labels[row] = this.#dataset.labels[itemIndices[row]!]!;
     const data = inputValues(input.kind, buffer).subarray(0, count * inputSize(input));
     return { itemIndices, labels, input: { name, data, shape: [count, ...input.shape] } };
   }

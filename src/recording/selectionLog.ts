@@ -146,9 +146,12 @@ function scatterOf(
   { epoch, step, selected, table }: SelectedEpoch,
 ): ScatterView {
   const seen = dataset.items.filter((item) => table.epochs[item]! > 0);
-  const positionOf = new Map(Array.from(seen, (item, position) => [item, position]));
+  const positionOf = new Int32Array(table.size).fill(-1);
+  seen.forEach((item, position) => {
+    positionOf[item] = position;
+  });
   const positions = (items: Iterable<number>) =>
-    Array.from(items, (item) => positionOf.get(item)).filter((at) => at !== undefined);
+    Array.from(items, (item) => positionOf[item]!).filter((at) => at >= 0);
   const contribution = table.last('contribution');
   const entropy = table.last('entropy');
   return {
@@ -156,8 +159,8 @@ function scatterOf(
     step,
     selectionLayer,
     classes: dataset.classNames.length,
-    contribution: Float32Array.from(seen, (item) => contribution[item]!),
-    entropy: Float32Array.from(seen, (item) => entropy[item]!),
+    contribution: new Float32Array(seen.length).map((_, at) => contribution[seen[at]!]!),
+    entropy: new Float32Array(seen.length).map((_, at) => entropy[seen[at]!]!),
     selected: positions(selected.map(({ itemIndex }) => itemIndex)),
     planted: plantedErrors && positions(plantedErrors),
   };

@@ -58,7 +58,9 @@ export function variableSummaries(
   return names.map((name) => {
     const { data } = values[name]!;
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (const value of data) {
+    // By index: millions of values take several times as long with an iterator.
+    for (let i = 0; i < data.length; i++) {
+      const value = data[i]!;
       if (!Number.isFinite(value)) continue;
       if (value < low) low = value;
       if (value > high) high = value;
@@ -67,7 +69,8 @@ export function variableSummaries(
     if (low > high) return histogramSummary(tag, [0], 0, 0);
     const counts = new Float64Array(histogramBins);
     const width = (high - low) / histogramBins || 1;
-    for (const value of data) {
+    for (let i = 0; i < data.length; i++) {
+      const value = data[i]!;
       if (!Number.isFinite(value)) continue;
       const bin = Math.min(Math.floor((value - low) / width), histogramBins - 1);
       counts[bin] = counts[bin]! + 1;

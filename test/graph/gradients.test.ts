@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import type { HostTensor } from '../../src/engines/engine.ts';
+import { findTensorFlowPackage, requireTensorFlow } from '../../src/engines/tensorflowPackage.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { gradients, gradientTable } from '../../src/graph/gradients.ts';
 import { Graph, type Tensor } from '../../src/graph/graph.ts';
@@ -282,8 +283,10 @@ function normalize(
 }
 
 const engine = await createWasmEngine();
-// The gradients that tfjs' autodiff needs are registered by the package of the TensorFlow engine.
+// The gradients that tfjs' autodiff needs are registered by the package of the TensorFlow engine, in the thread
+// that loads it.
 const { skip } = await tensorFlowOrSkip();
+if (skip === false) requireTensorFlow(findTensorFlowPackage()!);
 
 function randomTensor(
   shape: readonly number[],

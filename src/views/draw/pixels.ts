@@ -42,12 +42,14 @@ export function inputImage(
 ): Image {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  for (const value of data) {
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i]!;
     if (value < low) low = value;
     if (value > high) high = value;
   }
   const scale = high > low ? 255 / (high - low) : 0;
-  const samples = Uint8Array.from(data, (value) => Math.round((value - low) * scale));
+  const samples = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) samples[i] = Math.round((data[i]! - low) * scale);
   return { width, height, channels, data: samples };
 }
 

@@ -1,0 +1,230 @@
+/**
+ * What the training loop costs beside the network: `losslens train` with an engine that answers at once.
+ *
+ *     node dist/bench/host.js [--only NAME] [--steps N]
+ *
+ * Everything is as in a run of the command: batches are read and augmented in threads, every item's scores are
+ * kept, 64 items are selected at the logits and watched from then on at two layers, their views are drawn,
+ * summaries and checkpoints are written. Instead of the graph, an engine returns noise in the shapes of its outputs.
+ * Data are made: 60,000 images in the form of MNIST, 50,000 in that of CIFAR-10, and the built-in phrases.
+ *
+ * Measured are whole epochs from the last step of the first one on, when items begin to be watched, --steps steps or
+ * more; the checkpoint at the end is left out:
+ *
+ * - mainThreadMs: processor time of the main thread for each step (null where the system does not tell)
+ * - busyMs: time in which its event loop was not idle for each step, waiting for the processor included
+ * - itemsPerSecond
+ *
+ * The last line is one JSON object.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Cleanup } from '../src/cleanup.ts';
+import { trainFlags } from '../src/commands/trainFlags.ts';
+import type { Engine, HostTensor, Session, Signature, Signatures } from '../src/engines/engine.ts';
+import { lockFolder } from '../src/files/folderLock.ts';
+import { sizeOf } from '../src/graph/shape.ts';
+import { stepScores } from '../src/insitu/itemScores.ts';
+import { random } from '../src/random.ts';
+import { openRun, type Run } from '../src/training/openRun.ts';
+import { planRun } from '../src/training/planRun.ts';
+import { recordPlan } from '../src/training/recordPlan.ts';
+import type { RunOptions } from '../src/training/runOptions.ts';
+import { train } from '../src/training/trainer.ts';
+
+const { values: flags } = parseArgs({
+  options: { only: { type: 'string' }, steps: { type: 'string', default: '600' } },
+});
+
+/** What is trained. */
+interface Case {
+  readonly model_name: string;
+  readonly dataset_name: string;
+  readonly batch_size: number;
+  readonly hm: readonly string[];
+}
+const cases: readonly Case[] = [
+  { model_name: 'lenet', dataset_name: 'mnist', batch_size: 50, hm: ['pool1', 'pool2'] },
+  { model_name: 'lenet', dataset_name: 'mnist', batch_size: 512, hm: ['pool1', 'pool2'] },
+  { model_name: 'cifarnet', dataset_name: 'cifar10', batch_size: 128, hm: ['pool1', 'pool2'] },
+  { model_name: 'cifarnet', dataset_name: 'cifar10', batch_size: 1024, hm: ['pool1', 'pool2'] },
+  { model_name: 'textcnn', dataset_name: 'phrases', batch_size: 50, hm: ['embedding', 'conv3'] },
+];
+
+/** Bytes that are no noise, which would take longer to compress than pictures do. */
+function stripes(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let i = 0; i < length; i++) bytes[i] = i >> 2;
+  return bytes;
+}
+
+/** Writes 60,000 images and their labels in the form of MNIST. */
+function writeMnist(folder: string): void {
+  const count = 60_000;
+  const header = (...words: number[]) => {
+    const bytes = Buffer.alloc(4 * words.length);
+    words.forEach((word, i) => {
+      bytes.writeUInt32BE(word, 4 * i);
+    });
+    return bytes;
+  };
+  const labels = Uint8Array.from({ length: count }, (_, item) => item % 10);
+  const images = [header(0x803, count, 28, 28), stripes(count * 784)];
+  writeFileSync(join(folder, 'train-images-idx3-ubyte'), Buffer.concat(images));
+  const labelBytes = Buffer.concat([header(0x801, count), labels]);
+  writeFileSync(join(folder, 'train-labels-idx1-ubyte'), labelBytes);
+}
+
+/** Writes 50,000 images in the binary form of CIFAR-10. */
+function writeCifar10(folder: string): void {
+  const bytes = stripes(10_000 * 3073);
+  for (let item = 0; item < 10_000; item++) bytes[item * 3073] = item % 10;
+  for (let i = 1; i <= 5; i++) writeFileSync(join(folder, `data_batch_${i}.bin`), bytes);
+}
+
+const next = random(1);
+
+/**
+ * Noise between 0 and 1, which is a loss and a probability, too, in the shapes of a signature's outputs.
+ *
+ * @param batch      rows of the batch
+ * @param monitored  rows of it to monitor
+ */
+function noiseOf(
+  { outputs }: Signature,
+  batch: number,
+  monitored: number,
+): Record<string, HostTensor> {
+  const entries = Object.entries(outputs).map(([name, { dtype, shape }]) => {
+    const isMonitored = /\/(contribution|C|R|channels)$/.test(name);
+    const rows = isMonitored ? monitored : batch * (name === 'scores' ? stepScores.length : 1);
+    const actual = shape.map((size) => (size === -1 ? rows : size));
+    const length = sizeOf(actual);
+    const data =
+      dtype === 'int32' ? new Int32Array(length) : Float32Array.from({ length }, () => next());
+    return [name, { data, shape: actual }];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** An engine that answers at once. */
+function instantEngine(): Engine {
+  const load = async (_: unknown, signatures: Signatures): Promise<Session> => {
+    // Made once, as they would be by another thread.
+    const known = new Map<string, Record<string, HostTensor>>();
+    return {
+      run: async (signature, feeds) => {
+        await setImmediate();
+        const batch = feeds['labels']?.shape[0] ?? 1;
+        const monitored = feeds['monitor_rows']?.shape[0] ?? 0;
+        const key = `${signature} ${batch} ${monitored}`;
+        const outputs = known.get(key) ?? noiseOf(signatures[signature]!, batch, monitored);
+        known.set(key, outputs);
+        return outputs;
+      },
+      close: async () => {},
+    };
+  };
+  return { name: 'none', bfloat16: { support: 'none', reason: 'nothing is computed' }, load };
+}
+
+/** Processor time of the main thread so far, in milliseconds; null where the system does not tell. */
+function mainThreadMs(): number | null {
+  try {
+    const path = `/proc/self/task/${process.pid}/schedstat`;
+    return Number(readFileSync(path, 'utf8').split(' ')[0]) / 1e6;
+  } catch {
+    return null;
+  }
+}
+
+/** What the loop did in a time. */
+interface Measured {
+  readonly steps: number;
+  readonly mainThreadMs: number | null;
+  readonly busyMs: number;
+  readonly itemsPerSecond: number;
+}
+
+/** Begins to measure; the function that is returned ends it. */
+function measure(batchSize: number): (steps: number) => Measured {
+  const startMs = performance.now();
+  const startLoop = performance.eventLoopUtilization();
+  const startThread = mainThreadMs();
+  return (steps) => {
+    const seconds = (performance.now() - startMs) / 1000;
+    const threadMs = mainThreadMs();
+    return {
+      steps,
+      mainThreadMs:
+        threadMs === null || startThread === null ? null : (threadMs - startThread) / steps,
+      busyMs: performance.eventLoopUtilization(startLoop).active / steps,
+      itemsPerSecond: Math.round((steps * batchSize) / seconds),
+    };
+  };
+}
+
+/** Trains one case. */
+async function bench(each: Case, dataDir: string, trainDir: string): Promise<Measured> {
+  const defaults = Object.values(trainFlags).flatMap((group) =>
+    Object.entries(group).map(([name, { defaultValue }]) => [name, defaultValue]),
+  );
+  return await Cleanup.after(async (cleanup) => {
+    const lock = await lockFolder(trainDir, '--train_dir');
+    cleanup.add(() => lock.release());
+    const options: RunOptions = {
+      ...(Object.fromEntries(defaults) as RunOptions),
+      ...each,
+      ...{ engine: 'wasm', train_dir: trainDir, precision: 'float32' },
+      ...(each.dataset_name === 'phrases' ? {} : { dataset_dir: dataDir }),
+    };
+    const planned = await planRun({ ...options, max_number_of_epochs: 1 });
+    const first = planned.stepsPerEpoch;
+    const epochs = Math.ceil(Number(flags.steps) / first);
+    const plan = { ...planned, engine: instantEngine(), lastStep: first * (1 + epochs) };
+    const opened = await openRun(plan, lock, cleanup);
+    let end: ReturnType<typeof measure> | undefined;
+    let measured: Measured | undefined;
+    const run: Run = {
+      ...opened,
+      progress: {
+        ...opened.progress,
+        message: () => {},
+        update: ({ step }) => {
+          if (step === first) end = measure(each.batch_size);
+          if (step === plan.lastStep) measured = end!(step - first);
+        },
+      },
+    };
+    await recordPlan(run);
+    await train(run);
+    return measured!;
+  });
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
+const report: Record<string, unknown> = {
+  machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+};
+console.log(report['machine']);
+try {
+  writeMnist(folder);
+  writeCifar10(folder);
+  for (const [i, each] of cases.entries()) {
+    const name = `${each.model_name}, batch ${each.batch_size}`;
+    if (flags.only !== undefined && !name.startsWith(flags.only)) continue;
+    const measured = await bench(each, folder, join(folder, String(i)));
+    const ms = measured.mainThreadMs?.toFixed(3) ?? 'unknown';
+    console.log(
+      `${name}: ${ms} ms of the main thread a step (busy ${measured.busyMs.toFixed(3)} ms), ` +
+        `${measured.itemsPerSecond} items/s (${measured.steps} steps)`,
+    );
+    report[name] = measured;
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(JSON.stringify(report));
