@@ -2,6 +2,7 @@
 import { UserError } from '../../src/errors.ts';
 import { type CsvRecord, readCsv } from '../../src/files/csv.ts';
 import type { Dataset } from '../dataset.ts';
+import { placeOf } from '../itemPlaces.ts';
 
 /** Columns that a file must have. */
 const requiredColumns = ['item', 'label'] as const;
@@ -22,6 +23,39 @@ export interface LabelDecision {
 /** Whether a decision is other than to keep the label. */
 function isChange({ labelBefore, label }: LabelDecision): boolean {
   return label !== labelBefore;
+}
+
+/** The last names of a path, such as "cat/7.jpg", whatever system wrote it and composed its letters. */
+function lastNames(path: string, count: number): string {
+  return path.normalize('NFC').split(/[\\/]/).slice(-count).join('/');
+}
+
+/**
+ * Compares what a row says of its item, as a review writes it, with the item: its file, of which only
+ * the name counts as folders are moved, and its label. A row that says what the data say changes
+ * nothing, whatever it was before.
+ *
+ * @throws UserError  when the row speaks of another item
+ */
+function expectSameItem(
+  where: string,
+  { places }: Dataset,
+  { itemIndex, labelBefore, label, row }: LabelDecision,
+): void {
+  const refuse = (column: string, given: string, found: string) => {
+    throw new UserError(
+      `${where}: item ${itemIndex} is ${given} by the column ${column}, and ${found} in the data: item numbers mean others, or the data changed. Give the data that the file was made for, or review a run of these; where the numbers are right, remove the column ${column}.`,
+    );
+  };
+  const file = row['file']?.trim() ?? '';
+  const place = places === undefined ? 'in no file' : placeOf(places, itemIndex);
+  if (file !== '' && lastNames(file, 1) !== lastNames(place, 1)) refuse('file', file, place);
+  const hasOwnFile = places?.kind === 'images' && places.images.length[itemIndex] === 0;
+  if (hasOwnFile && file !== '' && lastNames(file, 2) === lastNames(place, 2)) return;
+  const before = row['old_label']?.trim() ?? '';
+  if (before !== '' && label !== labelBefore && before !== labelBefore.trim()) {
+    refuse('old_label', before, labelBefore);
+  }
 }
 
 /** One row of the file, by column. */
@@ -92,8 +126,13 @@ export async function applyLabelsFile<D extends Dataset>(
       );
     }
     const labelBefore = dataset.classNames[labels[itemIndex]!]!;
+    const decide = (label: string | null) => {
+      const decided = { itemIndex, labelBefore, label, row };
+      expectSameItem(where, dataset, decided);
+      decisions.push(decided);
+    };
     if (decision === 'drop') {
-      decisions.push({ itemIndex, labelBefore, label: null, row });
+      decide(null);
       continue;
     }
     // Spaces may be part of a class's name; most often they are not.
@@ -116,7 +155,7 @@ export async function applyLabelsFile<D extends Dataset>(
       );
     }
     labels[itemIndex] = label;
-    decisions.push({ itemIndex, labelBefore, label: dataset.classNames[label]!, row });
+    decide(dataset.classNames[label]!);
   }
   const dropped = new Set(decisions.filter(({ label }) => label === null).map((d) => d.itemIndex));
   const items = dataset.items.filter((itemIndex) => !dropped.has(itemIndex));
