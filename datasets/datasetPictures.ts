@@ -1,9 +1,10 @@
 /** What a data set of images looks like, as files. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImageDataset } from './dataset.ts';
 import { contactSheet, type Description, firstItemsOfClasses } from './describe.ts';
 import { encodePng } from './images/encodePng.ts';
+import { makePictureFolder } from './pictureFolder.ts';
 
 /** A class name as the part of a file name. */
 function fileNameOf(label: number, className: string): string {
@@ -15,6 +16,7 @@ function fileNameOf(label: number, className: string): string {
  * SPLIT/mean.png, SPLIT/LABEL-CLASS.png.
  *
  * @param maxItemsPerClass  items of a contact sheet at most
+ * @throws UsageError       when a split's folder holds images that may be data
  */
 export async function writePictures(
   dataset: ImageDataset,
@@ -23,7 +25,7 @@ export async function writePictures(
   maxItemsPerClass: number,
 ): Promise<void> {
   const splitFolder = join(folder, dataset.split);
-  await mkdir(splitFolder, { recursive: true });
+  await makePictureFolder(splitFolder);
   if (meanImage !== null)
     await writeFile(join(splitFolder, 'mean.png'), await encodePng(meanImage));
   for (const [label, items] of firstItemsOfClasses(dataset, maxItemsPerClass).entries()) {
