@@ -21,7 +21,7 @@ const filePattern = /^(.+?)_([^_]+)(?:_(\d{5})-of-(\d{5}))?\.tfrecord$/;
 const compressedPattern = /\.tfrecord\.(gz|zlib|zz|bz2|xz|zst)$/;
 
 /** More classes are taken for damage. */
-const maxClasses = 2 ** 20;
+const maxClasses = 2 ** 18;
 
 /** What takes less than this to check, a fraction of a second, is checked at each start. */
 const minIndexedBytes = 64 * 2 ** 20;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { contactSheet, describeDataset, firstItemsOfClasses } from '../../datasets/describe.ts';
+import { imagesText } from '../../datasets/descriptionText.ts';
 import { encodePng } from '../../datasets/images/encodePng.ts';
 import { inMemory } from '../../datasets/inMemory.ts';
 
@@ -39,6 +40,22 @@ test('means and standard deviations of the channels are those by definition', as
   }
   const byHand = [11, 33, 55, 97, 119, 142].map((sum) => Math.round(sum / 5));
   assert.deepEqual([...meanImage!.data], byHand);
+});
+
+test('an image of more samples than a mean image can have is described without one', async () => {
+  const one = { ...dataset, labels: Uint8Array.of(0), classNames: ['a'] } as const;
+  const pixels = new Uint8Array(new SharedArrayBuffer(8192 * 8193)).fill(3);
+  const large = inMemory({ ...one, imageShape: [8193, 8192, 1], pixels });
+  const { meanImage, channelMeans, extents } = await describeDataset(large);
+  assert.equal(meanImage, null);
+  assert.deepEqual(channelMeans, [3]);
+  assert.deepEqual(extents[1], [8193, 8192]);
+});
+
+test('as many classes as there may be are listed', async () => {
+  const classNames = Array.from({ length: 2 ** 18 }, (_, label) => `${label}`);
+  const description = await describeDataset({ ...dataset, classNames });
+  assert.match(imagesText({ ...dataset, classNames }, description), /\n +262143 262143 0\n/);
 });
 
 test('a contact sheet shows the items of a class from left to right, white between', async () => {

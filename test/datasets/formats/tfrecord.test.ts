@@ -245,6 +245,15 @@ test('compressed TFRecords are called compressed, by their bytes and by their na
   assert.equal((await load()).size, 3);
 });
 
+test('a label that is too large for a class is refused where labels.txt does not name it', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, 'x_train.tfrecord'), exampleRecord([Buffer.of(1)], [1_000_000]));
+  await assert.rejects(
+    loadImages({ name: 'x', folder, split: 'train' }),
+    /x_train\.tfrecord, byte 12: the record has label 1000000; expected 0 to 262143\.$/,
+  );
+});
+
 test('labels that labels.txt does not have are named, and wrong lines of it', async (t) => {
   const folder = await temporaryFolder(t);
   await writeTfrecords(makeDigits('train', 30), { folder, numShards: 1 });
