@@ -3,6 +3,7 @@ import { UserError } from '../../src/errors.ts';
 import { type CsvRecord, readCsv } from '../../src/files/csv.ts';
 import type { Dataset } from '../dataset.ts';
 import { placeOf } from '../itemPlaces.ts';
+import { comparable } from './classNames.ts';
 
 /** Columns that a file must have. */
 const requiredColumns = ['item', 'label'] as const;
@@ -53,7 +54,7 @@ function expectSameItem(
   const hasOwnFile = places?.kind === 'images' && places.images.length[itemIndex] === 0;
   if (hasOwnFile && file !== '' && lastNames(file, 2) === lastNames(place, 2)) return;
   const before = row['old_label']?.trim() ?? '';
-  if (before !== '' && label !== labelBefore && before !== labelBefore.trim()) {
+  if (before !== '' && label !== labelBefore && comparable(before) !== comparable(labelBefore)) {
     refuse('old_label', before, labelBefore);
   }
 }
@@ -100,7 +101,7 @@ export async function applyLabelsFile<D extends Dataset>(
   path: string,
   onNote: (line: string) => void = () => {},
 ): Promise<{ dataset: D; decisions: readonly LabelDecision[]; changes: readonly LabelDecision[] }> {
-  const byName = new Map(dataset.classNames.map((name, label) => [name, label]));
+  const byName = new Map(dataset.classNames.map((name, label) => [name.normalize('NFC'), label]));
   // A number that is one class's name and another's place means the name.
   const numbersAreNames = dataset.classNames.some((name) => /^\d+$/.test(name));
   const labels = dataset.labels.slice();
@@ -136,7 +137,8 @@ export async function applyLabelsFile<D extends Dataset>(
       continue;
     }
     // Spaces may be part of a class's name; most often they are not.
-    const given = byName.has(row['label']!) ? row['label']! : row['label']!.trim();
+    const written = row['label']!.normalize('NFC');
+    const given = byName.has(written) ? written : written.trim();
     const isNumber = /^\d+$/.test(given);
     const place = isNumber && !numbersAreNames ? Number(given) : Number.NaN;
     const label = byName.get(given) ?? place;
