@@ -81,6 +81,26 @@ export async function findTfrecords(
   return new Map([...found].map(([split, { files }]) => [split, files]));
 }
 
+/** Names that TFRecords have elsewhere: with the ending, or with shards at the end. */
+const otherPattern = /\.tfrecords?(-\d{5}-of-\d{5})?$|-\d{5}-of-\d{5}$/;
+/** Files that an error lists at most. */
+const maxListed = 4;
+
+/**
+ * What is said where a folder has no TFRecords of a name: which there are, and what to do with them.
+ *
+ * @returns  a sentence that begins with a space; nothing where there are none
+ */
+export async function otherTfrecords(folder: string, name: string): Promise<string> {
+  const files = (await readdir(folder)).filter((file) => otherPattern.test(file)).sort();
+  if (files.length === 0) return '';
+  const names = new Set(files.flatMap((file) => filePattern.exec(file)?.[1] ?? []));
+  if (names.size > 0) return ` It holds TFRecords of ${[...names].join(', ')}.`;
+  const more = files.length - maxListed;
+  const listed = files.slice(0, maxListed).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return ` It holds ${listed}: if these are its TFRecords, rename them as ${tfrecordFile(name, 'train')}, or with shards as ${tfrecordFile(name, 'train', 0, 5)}.`;
+}
+
 function recordError(path: string, payloadOffset: number, problem: string): UserError {
   return new UserError(`${path}, byte ${payloadOffset}: the record ${problem}.`);
 }
