@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
+import { allItems, imagesOf } from '../../datasets/dataset.ts';
 import { contactSheet, describeDataset, firstItemsOfClasses } from '../../datasets/describe.ts';
 import { imagesText } from '../../datasets/descriptionText.ts';
 import { encodePng } from '../../datasets/images/encodePng.ts';
@@ -91,4 +93,21 @@ test('PNG keeps every sample and the channels', async () => {
     if (channels === 1) image.toColourspace('b-w');
     assert.deepEqual(Uint8Array.from(await image.raw().toBuffer()), data);
   }
+});
+
+test('large images are read few at a time, small ones many', async () => {
+  const peakOf = async (height: number) => {
+    let reading = 0;
+    let peak = 0;
+    const image = async () => {
+      peak = Math.max(peak, ++reading);
+      await setImmediate();
+      reading--;
+      return { width: 2 ** 13, height, channels: 1, data: bytes.subarray(0, 2 ** 13 * height) };
+    };
+    for await (const _ of imagesOf({ ...dataset, image }, allItems(70)));
+    return peak;
+  };
+  const bytes = new Uint8Array(2 ** 27);
+  assert.deepEqual(await Promise.all([2 ** 14, 2 ** 13, 1].map(peakOf)), [2, 4, 32]);
 });
