@@ -50,7 +50,7 @@ function expectNoData(path: string, runFile: string, entries: readonly Dirent[])
   const images = entries.filter(({ name }) => isImageFile(name) && !ownImages.test(name));
   if (images.length === 0) return;
   throw new UserError(
-    `${path}: holds images (${images.length}, such as ${images[0]!.name}) and the files of a run (${runFile}); expected a folder of its own for each. Move what the run wrote out of it, or the images if they are no data.`,
+    `${path}: holds images (${images.length}, such as ${images[0]!.name}) and the files of a run (${runFile}); expected a folder of its own for each. Give the run another --train_dir and move what it wrote, or the images if they are no data.`,
   );
 }
 

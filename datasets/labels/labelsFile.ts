@@ -33,7 +33,7 @@ function lastNames(path: string, count: number): string {
 
 /**
  * Compares what a row says of its item, as a review writes it, with the item: its file, of which only
- * the name counts as folders are moved, and its label. A row that says what the data say changes
+ * the last names count as folders are moved, and else its label. A row that says what the data say changes
  * nothing, whatever it was before.
  *
  * @throws UserError  when the row speaks of another item
@@ -50,9 +50,14 @@ function expectSameItem(
   };
   const file = row['file']?.trim() ?? '';
   const place = places === undefined ? 'in no file' : placeOf(places, itemIndex);
-  if (file !== '' && lastNames(file, 1) !== lastNames(place, 1)) refuse('file', file, place);
   const hasOwnFile = places?.kind === 'images' && places.images.length[itemIndex] === 0;
-  if (hasOwnFile && file !== '' && lastNames(file, 2) === lastNames(place, 2)) return;
+  // Of an image its class's folder too: numbered ones may have the same name in each.
+  const names = hasOwnFile ? 2 : 1;
+  if (file !== '' && lastNames(file, names) !== lastNames(place, names)) {
+    refuse('file', file, place);
+  }
+  // It is the image, whatever its label was.
+  if (hasOwnFile && file !== '') return;
   const before = row['old_label']?.trim() ?? '';
   if (before !== '' && label !== labelBefore && comparable(before) !== comparable(labelBefore)) {
     refuse('old_label', before, labelBefore);

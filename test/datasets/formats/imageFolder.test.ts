@@ -285,7 +285,7 @@ test('a class that a run writes to is not left out in silence', async (t) => {
       'cat/projector-8/sprite.png',
       'dog/0.png',
     ]),
-    /\/cat: holds images \(2, such as 0\.png\) and the files of a run \(run\.json\); .* Move what the run wrote out of it/,
+    /\/cat: holds images \(2, such as 0\.png\) and the files of a run \(run\.json\); .* Give the run another --train_dir/,
   );
 });
 
