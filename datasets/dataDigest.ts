@@ -1,7 +1,7 @@
 /** Tells data sets apart. */
 import { createHash, type Hash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { dirname, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, sep } from 'node:path';
 import type { Dataset } from './dataset.ts';
 import type { EncodedImages } from './imageStore.ts';
 import { textAt } from './images/encodedImages.ts';
@@ -26,7 +26,9 @@ function sizeOf(path: string): number {
 
 /** Images of a file each are told by their paths below the folder that has them all: it may be moved. */
 function hashFiles({ files, file }: EncodedImages, hash: Hash): void {
-  const pathOf = (item: number) => resolve(textAt(files, file[item]!));
+  // Paths are normalized: a relative one needs no more than a folder before it.
+  const start = isAbsolute(textAt(files, file[0]!)) ? '' : process.cwd() + sep;
+  const pathOf = (item: number) => start + textAt(files, file[item]!);
   let folder = dirname(pathOf(0));
   for (let item = 0; item < file.length; item++) {
     while (folder !== dirname(folder) && !pathOf(item).startsWith(folder + sep)) {
