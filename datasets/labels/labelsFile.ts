@@ -45,7 +45,7 @@ function expectSameItem(
 ): void {
   const refuse = (column: string, given: string, found: string) => {
     throw new UserError(
-      `${where}: item ${itemIndex} is ${given} by the column ${column}, and ${found} in the data: item numbers mean others, or the data changed. Give the data that the file was made for, or review a run of these; where the numbers are right, remove the column ${column}.`,
+      `${where}: item ${itemIndex} is ${given} by the column ${column}, and ${found} in the data: item numbers mean others, or the data changed. Give the data that the file was made for, or review a run of these; where the numbers are right${column === 'old_label' ? ' (the run that was reviewed had --label_noise)' : ''}, remove the column ${column}.`,
     );
   };
   const file = row['file']?.trim() ?? '';
