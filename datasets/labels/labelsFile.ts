@@ -28,13 +28,13 @@ function isChange({ labelBefore, label }: LabelDecision): boolean {
 
 /** The last names of a path, such as "cat/7.jpg", whatever system wrote it and composed its letters. */
 function lastNames(path: string, count: number): string {
-  return path.normalize('NFC').split(/[\\/]/).slice(-count).join('/');
+  return path.trim().normalize('NFC').split(/[\\/]/).slice(-count).join('/');
 }
 
 /**
  * Compares what a row says of its item, as a review writes it, with the item: its file, of which only
- * the last names count as folders are moved, and else its label. A row that says what the data say changes
- * nothing, whatever it was before.
+ * the last names count as folders are moved, and else its label. A row that says what the data say
+ * changes nothing, whatever it was before.
  *
  * @throws UserError  when the row speaks of another item
  */
