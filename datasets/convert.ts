@@ -57,20 +57,17 @@ function expectNew(path: string): void {
   }
 }
 
-async function writeClassNames(folder: string, { classNames }: ImageDataset): Promise<void> {
-  await replaceFile(join(folder, classNamesFile), formatClassNames(classNames));
-}
-
 /**
  * Writes a split as TFRecords of TF-Slim's Examples, images as PNG: NAME_SPLIT.tfrecord, or shards
  * that each have a part of the items in order; and labels.txt. Files appear when they are complete.
  *
- * @throws UserError  when one exists already
+ * @throws UserError  when one exists already, or a class has a name that labels.txt cannot have
  */
 export async function writeTfrecords(
   dataset: ImageDataset,
   { folder, onProgress, numShards }: ConvertOptions & { readonly numShards: number },
 ): Promise<void> {
+  const labelsText = formatClassNames(dataset.classNames);
   await mkdir(folder, { recursive: true });
   const { name, split, items } = dataset;
   const paths = Array.from({ length: numShards }, (_, shard) =>
@@ -96,7 +93,7 @@ export async function writeTfrecords(
     }
     while (++shard < numShards) await (await open(temporary(shard), 'w')).close();
     await file?.close();
-    await writeClassNames(folder, dataset);
+    await replaceFile(join(folder, classNamesFile), labelsText);
     for (const [i, path] of paths.entries()) await rename(temporary(i), path);
   } catch (error) {
     await file?.close().catch(() => {});
@@ -109,7 +106,8 @@ export async function writeTfrecords(
  * Writes a split as SPLIT/CLASS/NUMBER.png, numbered as its items, and labels.txt. The split's
  * folder appears when it is complete.
  *
- * @throws UserError  when it exists already, or a class has a name that no folder can have
+ * @throws UserError  when it exists already, or a class has a name that no folder or labels.txt can
+ *                    have
  */
 export async function writeImageFolder(
   dataset: ImageDataset,
@@ -117,6 +115,7 @@ export async function writeImageFolder(
 ): Promise<void> {
   const path = join(folder, dataset.split);
   expectNew(path);
+  const labelsText = formatClassNames(dataset.classNames);
   const wrong = dataset.classNames.find((name) => /[/\\\0]|^\./.test(name));
   if (wrong !== undefined) {
     throw new UserError(`class "${wrong}": no folder can have this name; rename it first.`);
@@ -135,7 +134,7 @@ export async function writeImageFolder(
       const file = `${String(itemIndex).padStart(digits, '0')}.png`;
       await writeFile(join(temporary, className, file), png);
     }
-    await writeClassNames(folder, dataset);
+    await replaceFile(join(folder, classNamesFile), labelsText);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });

@@ -108,8 +108,9 @@ export function allItems(size: number): Uint32Array {
   return Uint32Array.from({ length: size }, (_, i) => i);
 }
 
-/** Images that `imagesOf` reads at a time. */
+/** Images that `imagesOf` reads at a time, and how many bytes they may take, if it is more than one. */
 const readAtATime = 32;
+const maxReadBytes = 2 ** 28;
 
 /**
  * The images of some items in their order; several are read and decoded at a time.
@@ -120,13 +121,23 @@ export async function* imagesOf(
   dataset: ImageDataset,
   items: Uint32Array = dataset.items,
 ): AsyncGenerator<{ itemIndex: number; image: Image }, void, undefined> {
-  for (let first = 0; first < items.length; first += readAtATime) {
-    const some = Array.from(items.subarray(first, first + readAtATime), (itemIndex) => {
+  let first = 0;
+  let largest = maxReadBytes;
+  while (first < items.length) {
+    const count = Math.max(1, Math.min(readAtATime, Math.floor(maxReadBytes / largest)));
+    const some = Array.from(items.subarray(first, first + count), (itemIndex) => {
       const image = dataset.image(itemIndex);
       // Awaited in its turn: the first item that fails is the one that is named.
       image.catch(() => {});
       return { itemIndex, image };
     });
-    for (const { itemIndex, image } of some) yield { itemIndex, image: await image };
+    first += count;
+    // What was read last is the best guess at what comes.
+    largest = 1;
+    for (const { itemIndex, image: pending } of some) {
+      const image = await pending;
+      largest = Math.max(largest, image.data.length);
+      yield { itemIndex, image };
+    }
   }
 }

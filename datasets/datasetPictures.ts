@@ -1,9 +1,13 @@
 /** What a data set of images looks like, as files. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImageDataset } from './dataset.ts';
 import { contactSheet, type Description, firstItemsOfClasses } from './describe.ts';
 import { encodePng } from './images/encodePng.ts';
+import { makePictureFolder } from './pictureFolder.ts';
+
+/** More samples in a contact sheet would take too much memory, and no viewer shows them. */
+const maxSheetSamples = 2 ** 29;
 
 /** A class name as the part of a file name. */
 function fileNameOf(label: number, className: string): string {
@@ -14,19 +18,23 @@ function fileNameOf(label: number, className: string): string {
  * Writes the mean image, where all have one size, and a contact sheet of each class that has items:
  * SPLIT/mean.png, SPLIT/LABEL-CLASS.png.
  *
- * @param maxItemsPerClass  items of a contact sheet at most
+ * @param maxItemsPerClass  items of a contact sheet at most; fewer where images are so large that
+ *                          these would have more than 2²⁹ samples
+ * @throws UsageError       when a split's folder holds images that may be data
  */
 export async function writePictures(
   dataset: ImageDataset,
-  { meanImage }: Description,
+  { meanImage, extents: [, largest] }: Description,
   folder: string,
   maxItemsPerClass: number,
 ): Promise<void> {
   const splitFolder = join(folder, dataset.split);
-  await mkdir(splitFolder, { recursive: true });
+  await makePictureFolder(splitFolder);
   if (meanImage !== null)
     await writeFile(join(splitFolder, 'mean.png'), await encodePng(meanImage));
-  for (const [label, items] of firstItemsOfClasses(dataset, maxItemsPerClass).entries()) {
+  const samples = largest[0] * largest[1] * dataset.imageShape[2];
+  const maxItems = Math.max(1, Math.min(maxItemsPerClass, Math.floor(maxSheetSamples / samples)));
+  for (const [label, items] of firstItemsOfClasses(dataset, maxItems).entries()) {
     if (items.length === 0) continue;
     const path = join(splitFolder, fileNameOf(label, dataset.classNames[label]!));
     await writeFile(path, await encodePng(await contactSheet(dataset, items)));

@@ -10,7 +10,7 @@ export interface Description {
   readonly channelMeans: readonly number[];
   /** Standard deviation of each channel over all items and pixels. */
   readonly channelStddevs: readonly number[];
-  /** Mean over all items, rounded; null when they differ in size. */
+  /** Mean over all items, rounded; null when they differ in size, or have more than 2²⁶ samples each. */
   readonly meanImage: Image | null;
   /** [height, width] that images have, the smallest and the largest of each. */
   readonly extents: readonly [
@@ -19,6 +19,16 @@ export interface Description {
   ];
   /** Items whose images are equal byte by byte, in groups of two or more. */
   readonly duplicates: readonly (readonly number[])[];
+}
+
+/** Sums of larger images, of 8 bytes a sample, would take too much memory. */
+const maxMeanSamples = 2 ** 26;
+
+/** An image whose samples are sums over so many images. */
+function meanOf(sums: Float64Array, count: number): Uint8Array {
+  const data = new Uint8Array(sums.length);
+  for (let i = 0; i < data.length; i++) data[i] = Math.round(sums[i]! / count);
+  return data;
 }
 
 /** Goes through a split once. @throws UserError when an image cannot be read or decoded */
@@ -42,7 +52,8 @@ export async function describeDataset(dataset: ImageDataset): Promise<Descriptio
       largest[i] = Math.max(largest[i]!, extent);
     }
     const isOfOneSize = smallest[0] === largest[0] && smallest[1] === largest[1];
-    sumImage = isOfOneSize ? (sumImage ?? new Float64Array(data.length)) : null;
+    const hasMean = isOfOneSize && data.length <= maxMeanSamples;
+    sumImage = hasMean ? (sumImage ?? new Float64Array(data.length)) : null;
     for (let c = 0; c < channels; c++) {
       let sum = 0;
       let square = 0;
@@ -71,7 +82,7 @@ export async function describeDataset(dataset: ImageDataset): Promise<Descriptio
       width,
       height,
       channels,
-      data: Uint8Array.from(sumImage, (sum) => Math.round(sum / dataset.items.length)),
+      data: meanOf(sumImage, dataset.items.length),
     },
     extents: [smallest, largest],
     duplicates: [...itemsOfHash.values()].filter((items) => items.length > 1),

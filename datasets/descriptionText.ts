@@ -8,7 +8,7 @@ const maxGroups = 10;
 
 /** Lines that say how many items each class has. */
 function classLines({ classNames }: Dataset, classCounts: readonly number[]): string[] {
-  const width = Math.max(...classNames.map((name) => name.length));
+  const width = classNames.reduce((most, { length }) => Math.max(most, length), 0);
   return [
     'items of each class:',
     ...classNames.map(

@@ -9,7 +9,7 @@ import { findFolderLayout } from './formats/folderLayout.ts';
 import { listImageFolder } from './formats/imageFolder.ts';
 import { loadMnist, mnistSplits } from './formats/mnist.ts';
 import { loadTextTsv, textTsvSplits } from './formats/textTsv.ts';
-import { findTfrecords, listTfrecords } from './formats/tfrecordDataset.ts';
+import { findTfrecords, listTfrecords, otherTfrecords } from './formats/tfrecordDataset.ts';
 import type { DecodedSize } from './imageStore.ts';
 import type { SkippedItem } from './images/encodedDataset.ts';
 import type { EncodedSplit } from './images/encodedImages.ts';
@@ -152,8 +152,9 @@ async function findSource({ name, folder }: SourceOptions): Promise<Source> {
   if (records !== undefined) return records;
   const find = finders[name];
   if (find !== undefined) return find(folder);
+  const others = folder === undefined ? '' : await otherTfrecords(folder, name);
   throw new UsageError(
-    `--dataset_name: got "${name}"; expected one of ${datasetNames.join(', ')}, or the name of TFRecords in --dataset_dir (${name}_SPLIT.tfrecord).`,
+    `--dataset_name: got "${name}"; expected one of ${datasetNames.join(', ')}, or the name of TFRecords in --dataset_dir (${name}_SPLIT.tfrecord).${others}`,
   );
 }
 
@@ -172,7 +173,15 @@ async function loadSplit(
   if (loaded.size === 0) {
     throw new UserError(`${owner}, ${split}: holds no items; expected at least one.`);
   }
-  return isPart ? drawPart(loaded, split, { share: validationShare, seed }) : loaded;
+  if (!isPart) return loaded;
+  const part = drawPart(loaded, split, { share: validationShare, seed });
+  if (part.size === loaded.size) {
+    const other = split === 'train' ? 'validation' : 'train';
+    onNote(
+      `--validation_split: ${validationShare} of each class leaves no item for ${other}; all ${part.size} are ${split}`,
+    );
+  }
+  return part;
 }
 
 async function decoded(split: EncodedSplit, options: DatasetOptions): Promise<ImageDataset> {

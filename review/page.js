@@ -283,12 +283,14 @@ function labelsCsv() {
   const rows = items.flatMap((item) => {
     const made = decisions[item.item];
     if (!made) return [];
+    // The label that the data have, not one that an earlier round gave the item.
+    const before = previous.find((row) => row.item === item.item)?.old_label;
     return [
       {
         item: item.item,
         label: made.decision === 'drop' ? '' : made.label,
         decision: made.decision,
-        old_label: item.label,
+        old_label: before ?? item.label,
         suggested_label: item.suggestedLabel,
         suggested_probability: item.suggestedProbability,
         score_name: made.sort,

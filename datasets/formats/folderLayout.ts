@@ -23,8 +23,8 @@ const maxListed = 6;
 
 /** What no split and no class uses. */
 interface Unused {
-  /** Folders that runs write to. */
-  readonly runs: string[];
+  /** Folders that runs and pictures were written to. */
+  readonly outputs: string[];
   /** Folders without an image. */
   readonly empty: string[];
   /** Folders whose images belong to no class, with their number. */
@@ -38,8 +38,9 @@ const hasImages = ({ images }: FolderTree): boolean => images.length > 0;
 /** Whether there is no image in a folder and in those below it. */
 const isEmpty = (tree: FolderTree): boolean => !hasImages(tree) && tree.folders.every(isEmpty);
 
-/** Whether a run writes to a folder or to one below it. */
-const holdsRun = ({ isRun, folders }: FolderTree): boolean => isRun || folders.some(holdsRun);
+/** Whether a run or pictures were written to a folder or to one below it. */
+const holdsOutput = ({ isOutput, folders }: FolderTree): boolean =>
+  isOutput || folders.some(holdsOutput);
 
 /** Adds what is not used of a folder and those below it. @param path  below that of the data */
 function findUnused(
@@ -54,7 +55,7 @@ function findUnused(
   for (const folder of tree.folders) {
     const at = join(path, folder.name);
     if (!isEmpty(folder)) findUnused(folder, at, classFolders, found);
-    else if (holdsRun(folder)) found.runs.push(at);
+    else if (holdsOutput(folder)) found.outputs.push(at);
     else if (!isClass) {
       found.empty.push(at);
       found.files.push(...folder.otherFiles);
@@ -79,9 +80,13 @@ function countEndings(files: readonly string[]): string {
   return listed(sorted.map(([ending, count]) => `${count} ${ending}`));
 }
 
-function notesOf(folder: string, { runs, empty, stray, files }: Unused, reason: string): string[] {
+function notesOf(
+  folder: string,
+  { outputs, empty, stray, files }: Unused,
+  reason: string,
+): string[] {
   const leftOut = [
-    ...(runs.length > 0 ? [`${listed(runs)} (of runs)`] : []),
+    ...(outputs.length > 0 ? [`${listed(outputs)} (runs and pictures of losslens)`] : []),
     ...(empty.length > 0 ? [`${listed(empty)} (without images)`] : []),
   ];
   return [
@@ -99,7 +104,7 @@ function notesOf(folder: string, { runs, empty, stray, files }: Unused, reason: 
 
 /**
  * Finds out how a folder is laid out: SPLIT/CLASS/* where a folder in one of its folders has images,
- * else CLASS/*. Folders that runs write to and folders without an image are neither split nor class.
+ * else CLASS/*. Folders that runs or pictures were written to and folders without an image are neither split nor class.
  *
  * @throws UserError  when a folder cannot be read, there are no images, or some folders say one
  *                    layout and some the other
@@ -108,7 +113,7 @@ export async function findFolderLayout(folder: string): Promise<FolderLayout> {
   const root = await readFolderTree(folder, depth);
   const classFolders = root.folders.filter(hasImages);
   const splitFolders = root.folders.filter(({ folders }) => folders.some(hasImages));
-  const unused: Unused = { runs: [], empty: [], stray: [], files: [] };
+  const unused: Unused = { outputs: [], empty: [], stray: [], files: [] };
   if (classFolders.length === 0 && splitFolders.length === 0) {
     findUnused(root, '', new Set(), unused);
     const { files, stray } = unused;

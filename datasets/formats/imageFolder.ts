@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { UserError } from '../../src/errors.ts';
 import { type EncodedSplit, encodedImages } from '../images/encodedImages.ts';
-import { classNamesFile, labelsByName, readClassNames } from '../labels/classNames.ts';
+import { classNamesFile, comparable, labelsByName, readClassNames } from '../labels/classNames.ts';
 import { type FolderLayout, listed } from './folderLayout.ts';
 
 interface Item {
@@ -32,27 +32,31 @@ export async function listImageFolder(
   { splits, hasSplitFolders }: FolderLayout,
   onNote: (line: string) => void,
 ): Promise<EncodedSplit> {
-  // As labels.txt has names: outer spaces, which nobody sees, tell no classes apart.
-  const found = new Set([...splits.values()].flat().map(({ name }) => name.trim()));
-  const classNames = (await readClassNames(folder)) ?? [...found].sort();
+  /** By their `comparable` names, as the first folder of each has it. */
+  const found = new Map<string, string>();
+  for (const { name } of [...splits.values()].flat()) {
+    // As labels.txt has names: outer spaces, which nobody sees, tell no classes apart.
+    if (!found.has(comparable(name))) found.set(comparable(name), name.trim());
+  }
+  const classNames = (await readClassNames(folder)) ?? [...found.values()].sort();
   const labels = labelsByName(join(folder, classNamesFile), classNames);
-  const unknown = [...found].find((name) => !labels.has(name));
-  if (unknown !== undefined) {
+  for (const [key, name] of found) {
+    if (labels.has(key)) continue;
     throw new UserError(
-      `${join(folder, classNamesFile)}: the class ${unknown} is missing; expected each that has a folder.`,
+      `${join(folder, classNamesFile)}: the class ${name} is missing; expected each that has a folder.`,
     );
   }
   const classFolders = splits.get(split)!;
   const present = new Set<string>();
   for (const { name } of classFolders) {
-    if (present.has(name.trim())) {
+    if (present.has(comparable(name))) {
       throw new UserError(
-        `${folder}: has two folders of the class "${name.trim()}", whose names differ in outer spaces alone; expected one.`,
+        `${folder}: has two folders of the class "${name.trim()}", whose names differ in outer spaces, or in how accents are encoded, alone; expected one.`,
       );
     }
-    present.add(name.trim());
+    present.add(comparable(name));
   }
-  const absent = [...found].filter((name) => !present.has(name));
+  const absent = [...found].filter(([key]) => !present.has(key)).map(([, name]) => name);
   const root = hasSplitFolders ? join(folder, split) : folder;
   if (absent.length > 0) {
     onNote(`${root}: has no images of classes that other splits have: ${listed(absent.sort())}`);
@@ -66,7 +70,7 @@ export async function listImageFolder(
     split,
     size: items.length,
     classNames,
-    labels: Int32Array.from(items, ({ classFolder }) => labels.get(classFolder.trim())!),
+    labels: Int32Array.from(items, ({ classFolder }) => labels.get(comparable(classFolder))!),
     images: encodedImages(files, {
       file: Uint32Array.from(files, (_, i) => i),
       offset: new Float64Array(files.length),

@@ -1,12 +1,12 @@
 /** Texts in files of tab-separated values: DIR/SPLIT.tsv, a line `label<TAB>text` for each item. */
-import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, unreadable } from '../../src/errors.ts';
 import type { TextDataset } from '../dataset.ts';
-import { classNamesFile, labelsByName, readClassNames } from '../labels/classNames.ts';
+import { classNamesFile, comparable, labelsByName, readClassNames } from '../labels/classNames.ts';
 import { inMemoryTexts } from '../texts.ts';
+import { utf8Line } from '../utf8.ts';
 
 const extension = '.tsv';
 /** The split whose labels are the classes where labels.txt does not name them. */
@@ -60,7 +60,7 @@ interface LabelUse {
 /** What a file holds. */
 interface Rows {
   readonly path: string;
-  /** In the order of their first lines. */
+  /** By their `comparable` names, in the order of their first lines. */
   readonly labels: ReadonlyMap<string, LabelUse>;
   /** Lines with a label and a text. */
   readonly count: number;
@@ -82,12 +82,7 @@ async function readRows(
   for await (const lines of readLines(path)) {
     for (const bytes of lines) {
       line++;
-      if (!isUtf8(bytes)) {
-        throw new UserError(
-          `${path}, line ${line}: is not UTF-8; expected text in UTF-8. Convert it with iconv.`,
-        );
-      }
-      const content = line === 1 ? bytes.toString().replace(/^\uFEFF/, '') : bytes.toString();
+      const content = utf8Line(path, line, bytes);
       if (content.trim() === '') continue;
       const tab = content.indexOf('\t');
       const name = content.slice(0, tab).trim();
@@ -96,8 +91,9 @@ async function readRows(
         const missing = tab < 0 ? 'no tab' : name === '' ? 'no label' : 'no text';
         throw new UserError(`${path}, line ${line}: has ${missing}; expected label<TAB>text.`);
       }
-      const label = labels.get(name) ?? { name, firstLine: line, count: 0 };
-      if (label.count++ === 0) labels.set(name, label);
+      const key = comparable(name);
+      const label = labels.get(key) ?? { name, firstLine: line, count: 0 };
+      if (label.count++ === 0) labels.set(key, label);
       useRow(label, text, line);
       count++;
     }
@@ -108,7 +104,7 @@ async function readRows(
 
 /** Labels in their order: numbers by size where all are numbers, else by their UTF-16 units. */
 function classesOf({ labels }: Rows): string[] {
-  const names = [...labels.keys()];
+  const names = Array.from(labels.values(), ({ name }) => name);
   const areNumbers = names.every((name) => /^-?\d+$/.test(name));
   return areNumbers ? names.sort((a, b) => Number(a) - Number(b)) : names.sort();
 }
@@ -180,7 +176,7 @@ export async function loadTextTsv(
   const classNames = named ?? classesOf(classRows);
   const byName = labelsByName(join(folder, classNamesFile), classNames);
   for (const { name, firstLine } of rows.labels.values()) {
-    if (byName.has(name)) continue;
+    if (byName.has(comparable(name))) continue;
     const some = classNames.slice(0, 20).join(', ');
     throw new UserError(
       `${rows.path}, line ${firstLine}: got label "${name}"; expected one of ${some}${classNames.length > 20 ? ', …' : ''} (the classes of ${named ? classNamesFile : `${classSplit}${extension}`}).`,
@@ -190,7 +186,7 @@ export async function loadTextTsv(
     name: 'tsv',
     split,
     classNames,
-    labels: Int32Array.from(labelOfItem, ({ name }) => byName.get(name)!),
+    labels: Int32Array.from(labelOfItem, ({ name }) => byName.get(comparable(name))!),
     texts,
     places: { kind: 'lines', path: rows.path, lines: Int32Array.from(lineOfItem) },
   });

@@ -21,7 +21,7 @@ const filePattern = /^(.+?)_([^_]+)(?:_(\d{5})-of-(\d{5}))?\.tfrecord$/;
 const compressedPattern = /\.tfrecord\.(gz|zlib|zz|bz2|xz|zst)$/;
 
 /** More classes are taken for damage. */
-const maxClasses = 2 ** 20;
+const maxClasses = 2 ** 18;
 
 /** What takes less than this to check, a fraction of a second, is checked at each start. */
 const minIndexedBytes = 64 * 2 ** 20;
@@ -79,6 +79,26 @@ export async function findTfrecords(
     }
   }
   return new Map([...found].map(([split, { files }]) => [split, files]));
+}
+
+/** Names that TFRecords have elsewhere: with the ending, or with shards at the end. */
+const otherPattern = /\.tfrecords?(-\d{5}-of-\d{5})?$|-\d{5}-of-\d{5}$/;
+/** Files that an error lists at most. */
+const maxListed = 4;
+
+/**
+ * What is said where a folder has no TFRecords of a name: which there are, and what to do with them.
+ *
+ * @returns  a sentence that begins with a space; nothing where there are none
+ */
+export async function otherTfrecords(folder: string, name: string): Promise<string> {
+  const files = (await readdir(folder)).filter((file) => otherPattern.test(file)).sort();
+  if (files.length === 0) return '';
+  const names = new Set(files.flatMap((file) => filePattern.exec(file)?.[1] ?? []));
+  if (names.size > 0) return ` It holds TFRecords of ${[...names].join(', ')}.`;
+  const more = files.length - maxListed;
+  const listed = files.slice(0, maxListed).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return ` It holds ${listed}: if these are its TFRecords, rename them as ${tfrecordFile(name, 'train')}, or with shards as ${tfrecordFile(name, 'train', 0, 5)}.`;
 }
 
 function recordError(path: string, payloadOffset: number, problem: string): UserError {

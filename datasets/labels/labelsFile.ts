@@ -2,6 +2,8 @@
 import { UserError } from '../../src/errors.ts';
 import { type CsvRecord, readCsv } from '../../src/files/csv.ts';
 import type { Dataset } from '../dataset.ts';
+import { placeOf } from '../itemPlaces.ts';
+import { comparable } from './classNames.ts';
 
 /** Columns that a file must have. */
 const requiredColumns = ['item', 'label'] as const;
@@ -22,6 +24,44 @@ export interface LabelDecision {
 /** Whether a decision is other than to keep the label. */
 function isChange({ labelBefore, label }: LabelDecision): boolean {
   return label !== labelBefore;
+}
+
+/** The last names of a path, such as "cat/7.jpg", whatever system wrote it and composed its letters. */
+function lastNames(path: string, count: number): string {
+  return path.trim().normalize('NFC').split(/[\\/]/).slice(-count).join('/');
+}
+
+/**
+ * Compares what a row says of its item, as a review writes it, with the item: its file, of which only
+ * the last names count as folders are moved, and else its label. A row that says what the data say
+ * changes nothing, whatever it was before.
+ *
+ * @throws UserError  when the row speaks of another item
+ */
+function expectSameItem(
+  where: string,
+  { places }: Dataset,
+  { itemIndex, labelBefore, label, row }: LabelDecision,
+): void {
+  const refuse = (column: string, given: string, found: string) => {
+    throw new UserError(
+      `${where}: item ${itemIndex} is ${given} by the column ${column}, and ${found} in the data: item numbers mean others, or the data changed. Give the data that the file was made for, or review a run of these; where the numbers are right${column === 'old_label' ? ' (the run that was reviewed had --label_noise)' : ''}, remove the column ${column}.`,
+    );
+  };
+  const file = row['file']?.trim() ?? '';
+  const place = places === undefined ? 'in no file' : placeOf(places, itemIndex);
+  const hasOwnFile = places?.kind === 'images' && places.images.length[itemIndex] === 0;
+  // Of an image its class's folder too: numbered ones may have the same name in each.
+  const names = hasOwnFile ? 2 : 1;
+  if (file !== '' && lastNames(file, names) !== lastNames(place, names)) {
+    refuse('file', file, place);
+  }
+  // It is the image, whatever its label was.
+  if (hasOwnFile && file !== '') return;
+  const before = row['old_label']?.trim() ?? '';
+  if (before !== '' && label !== labelBefore && comparable(before) !== comparable(labelBefore)) {
+    refuse('old_label', before, labelBefore);
+  }
 }
 
 /** One row of the file, by column. */
@@ -66,7 +106,7 @@ export async function applyLabelsFile<D extends Dataset>(
   path: string,
   onNote: (line: string) => void = () => {},
 ): Promise<{ dataset: D; decisions: readonly LabelDecision[]; changes: readonly LabelDecision[] }> {
-  const byName = new Map(dataset.classNames.map((name, label) => [name, label]));
+  const byName = new Map(dataset.classNames.map((name, label) => [name.normalize('NFC'), label]));
   // A number that is one class's name and another's place means the name.
   const numbersAreNames = dataset.classNames.some((name) => /^\d+$/.test(name));
   const labels = dataset.labels.slice();
@@ -92,12 +132,18 @@ export async function applyLabelsFile<D extends Dataset>(
       );
     }
     const labelBefore = dataset.classNames[labels[itemIndex]!]!;
+    const decide = (label: string | null) => {
+      const decided = { itemIndex, labelBefore, label, row };
+      expectSameItem(where, dataset, decided);
+      decisions.push(decided);
+    };
     if (decision === 'drop') {
-      decisions.push({ itemIndex, labelBefore, label: null, row });
+      decide(null);
       continue;
     }
     // Spaces may be part of a class's name; most often they are not.
-    const given = byName.has(row['label']!) ? row['label']! : row['label']!.trim();
+    const written = row['label']!.normalize('NFC');
+    const given = byName.has(written) ? written : written.trim();
     const isNumber = /^\d+$/.test(given);
     const place = isNumber && !numbersAreNames ? Number(given) : Number.NaN;
     const label = byName.get(given) ?? place;
@@ -116,7 +162,7 @@ export async function applyLabelsFile<D extends Dataset>(
       );
     }
     labels[itemIndex] = label;
-    decisions.push({ itemIndex, labelBefore, label: dataset.classNames[label]!, row });
+    decide(dataset.classNames[label]!);
   }
   const dropped = new Set(decisions.filter(({ label }) => label === null).map((d) => d.itemIndex));
   const items = dataset.items.filter((itemIndex) => !dropped.has(itemIndex));

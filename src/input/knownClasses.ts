@@ -1,5 +1,6 @@
 /** Labels as a network knows them: a class is its name, whatever position data give it. */
 import type { Dataset } from '../../datasets/dataset.ts';
+import { comparable } from '../../datasets/labels/classNames.ts';
 import { UsageError } from '../errors.ts';
 
 /** Names that are listed in an error at most. */
@@ -20,12 +21,22 @@ function positions(
   { name, split, classNames }: Dataset,
   known: readonly string[],
 ): readonly (number | undefined)[] {
-  const byName = new Map(known.map((className, label) => [className, label]));
-  const found = classNames.map((className) => byName.get(className));
+  const byName = new Map(known.map((className, label) => [comparable(className), label]));
+  const found = classNames.map((className) => byName.get(comparable(className)));
   const lackNames = areNumbers(classNames)
     ? `${name} ${split}`
     : areNumbers(known) && 'the network';
-  if (!lackNames || found.some((label) => label !== undefined)) return found;
+  if (!lackNames) return found;
+  if (found.some((label) => label !== undefined)) {
+    // Names hold, but a number that is another class's place could have meant that one.
+    const isAmbiguous = found.some((place, label) => place !== undefined && place !== label);
+    if (isAmbiguous) {
+      process.stderr.write(
+        `the classes of ${lackNames} have no names but numbers: labels of ${name} ${split} are taken for the classes that have these for names, not by their places\n`,
+      );
+    }
+    return found;
+  }
   process.stderr.write(
     `the classes of ${lackNames} have no names: labels of ${name} ${split} are taken by number\n`,
   );
@@ -34,7 +45,8 @@ function positions(
 
 /**
  * A data set with the labels and classes of a network. Classes that no item has may be missing, and
- * come in any order. Where one side has numbers for names, labels are taken as they are.
+ * come in any order. Where one side has numbers for names and the other none of these, labels are
+ * taken as they are. Both readings are said where there could be another.
  *
  * @param known  names of the network's classes by label
  * @param flag   that chose the data, for errors

@@ -1,5 +1,5 @@
 /** The data of a run for the commands that look at it. */
-import { digestOf } from '../../datasets/dataDigest.ts';
+import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { UserError } from '../errors.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
@@ -15,11 +15,11 @@ import { loadTrainingData, type TrainingData, type TrainingDataOptions } from '.
 export function tellOfOtherItems(dataset: Dataset, { dataset: trained }: RunRecord): void {
   const { name, split, items } = dataset;
   if (trained.digest === undefined || split !== trained.split) return;
-  if (digestOf(dataset) === trained.digest) return;
+  if (isDigestOf(trained.digest, dataset)) return;
   const difference =
     items.length === trained.items
       ? 'items or labels are others'
-      : `${items.length} items, then ${trained.items}`;
+      : `it has ${items.length} items now, and had ${trained.items} then`;
   process.stderr.write(
     `${name} ${split} is not what the run was trained on (${difference}): numbers of items and labels may mean others\n`,
   );
@@ -62,7 +62,7 @@ async function loadAsTrained(
   if (digest === undefined) return 'its run.json does not say which items it was trained on';
   try {
     const data = await loadKnown({ ...options, ...options.ownLabels }, record);
-    return digestOf(data.dataset) === digest
+    return isDigestOf(digest, data.dataset)
       ? data
       : 'items or labels are not those that it was trained on';
   } catch (error) {

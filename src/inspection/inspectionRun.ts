@@ -1,7 +1,8 @@
 /** One run of `losslens inspect`. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
+import { makePictureFolder } from '../../datasets/pictureFolder.ts';
 import { resolveCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
@@ -110,7 +111,7 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
     layers,
     batchOf: others.length > 0 ? others : undefined,
   });
-  if (folder !== undefined) await mkdir(folder, { recursive: true });
+  if (folder !== undefined) await makePictureFolder(folder);
   const renderer = folder === undefined ? null : new ViewRenderer();
   const step = stepOfCheckpoint(checkpoint);
   const epoch = epochAfter(step, stepsPerEpoch(dataset.items.length, batchSize));

@@ -1,5 +1,5 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
-import { digestOf } from '../../datasets/dataDigest.ts';
+import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import {
   openCheckpoint,
@@ -43,9 +43,6 @@ export interface StartingPointOptions {
 /** What a run begins with that goes on from no checkpoint of its own. */
 const newRun = { step: 0, state: undefined, checkpoint: undefined };
 
-/** What an epoch is made of. */
-type TrainedItems = Pick<Dataset, 'size' | 'items' | 'labels' | 'classNames'>;
-
 /**
  * Finds where a run begins.
  *
@@ -54,7 +51,7 @@ type TrainedItems = Pick<Dataset, 'size' | 'items' | 'labels' | 'classNames'>;
 export async function findStartingPoint(
   options: StartingPointOptions,
   { variables, modelVariables }: TrainingGraph,
-  dataset: TrainedItems,
+  dataset: Dataset,
 ): Promise<StartingPoint> {
   const { train_dir, checkpoint_path, seed } = options;
   const restored = await restoreRun(train_dir, variables);
@@ -90,7 +87,7 @@ export async function findStartingPoint(
 function expectSameEpochs(
   { path, state }: RestoredRun,
   { batch_size, seed }: StartingPointOptions,
-  dataset: TrainedItems,
+  dataset: Dataset,
 ): void {
   if (state === undefined) return;
   const refuse = (what: string) => {
@@ -106,7 +103,7 @@ function expectSameEpochs(
       `--dataset_name: has ${dataset.size} items; the run of ${path} trains on ${state.sourceSize}`,
     );
   }
-  if (state.dataDigest !== digestOf(dataset)) {
+  if (!isDigestOf(state.dataDigest, dataset)) {
     refuse(
       `--dataset_name: its items or labels are not those that the run of ${path} trains on; they depend on --labels_file, --labels_offset, --label_noise, --validation_split and --on_bad_item, too`,
     );
@@ -117,7 +114,7 @@ function expectSameEpochs(
 function expectSameClasses(
   path: string,
   record: RunRecord | undefined,
-  { classNames }: TrainedItems,
+  { classNames }: Dataset,
 ): void {
   const trained = record?.dataset.classes ?? classNames;
   // There are as many of them: else the variables of the checkpoint would have other shapes.

@@ -434,7 +434,7 @@ test('data that are not what the run was trained on are said to be others', asyn
     assert.equal(code, 0, stderr);
     assert.match(
       stderr,
-      /^mnist train is not what the run was trained on \(90 items, then 100\): .*\n/,
+      /^mnist train is not what the run was trained on \(it has 90 items now, and had 100 then\): .*\n/,
     );
   }
 });

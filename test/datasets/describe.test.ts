@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
+import { allItems, imagesOf } from '../../datasets/dataset.ts';
 import { contactSheet, describeDataset, firstItemsOfClasses } from '../../datasets/describe.ts';
+import { imagesText } from '../../datasets/descriptionText.ts';
 import { encodePng } from '../../datasets/images/encodePng.ts';
 import { inMemory } from '../../datasets/inMemory.ts';
 
@@ -41,6 +44,22 @@ test('means and standard deviations of the channels are those by definition', as
   assert.deepEqual([...meanImage!.data], byHand);
 });
 
+test('an image of more samples than a mean image can have is described without one', async () => {
+  const one = { ...dataset, labels: Uint8Array.of(0), classNames: ['a'] } as const;
+  const pixels = new Uint8Array(new SharedArrayBuffer(8192 * 8193)).fill(3);
+  const large = inMemory({ ...one, imageShape: [8193, 8192, 1], pixels });
+  const { meanImage, channelMeans, extents } = await describeDataset(large);
+  assert.equal(meanImage, null);
+  assert.deepEqual(channelMeans, [3]);
+  assert.deepEqual(extents[1], [8193, 8192]);
+});
+
+test('as many classes as there may be are listed', async () => {
+  const classNames = Array.from({ length: 2 ** 18 }, (_, label) => `${label}`);
+  const description = await describeDataset({ ...dataset, classNames });
+  assert.match(imagesText({ ...dataset, classNames }, description), /\n +262143 262143 0\n/);
+});
+
 test('a contact sheet shows the items of a class from left to right, white between', async () => {
   const [items, , none] = firstItemsOfClasses(dataset, 3);
   assert.deepEqual([items, none], [[0, 2, 3], []]);
@@ -74,4 +93,21 @@ test('PNG keeps every sample and the channels', async () => {
     if (channels === 1) image.toColourspace('b-w');
     assert.deepEqual(Uint8Array.from(await image.raw().toBuffer()), data);
   }
+});
+
+test('large images are read few at a time, small ones many', async () => {
+  const peakOf = async (height: number) => {
+    let reading = 0;
+    let peak = 0;
+    const image = async () => {
+      peak = Math.max(peak, ++reading);
+      await setImmediate();
+      reading--;
+      return { width: 2 ** 13, height, channels: 1, data: bytes.subarray(0, 2 ** 13 * height) };
+    };
+    for await (const _ of imagesOf({ ...dataset, image }, allItems(70)));
+    return peak;
+  };
+  const bytes = new Uint8Array(2 ** 27);
+  assert.deepEqual(await Promise.all([2 ** 14, 2 ** 13, 1].map(peakOf)), [2, 4, 32]);
 });

@@ -158,3 +158,15 @@ test('a split without items is named', async (t) => {
     /^UserError: mnist, train: holds no items; expected at least one\./,
   );
 });
+
+test('a share that leaves a part without items is said', async () => {
+  const notes: string[] = [];
+  const onNote = (line: string) => notes.push(line);
+  const phrases = { name: 'phrases', folder: undefined, onNote };
+  await loadDataset({ ...phrases, split: 'train', validationShare: 0.2 });
+  assert.deepEqual(notes, []);
+  await loadDataset({ ...phrases, split: 'train', validationShare: 0.0001 });
+  assert.deepEqual(notes, [
+    '--validation_split: 0.0001 of each class leaves no item for validation; all 3000 are train',
+  ]);
+});

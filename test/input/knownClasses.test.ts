@@ -73,6 +73,29 @@ test('where one side has numbers for names, labels are taken as numbers, and tha
   );
 });
 
+test('numbers that are names of classes in other places are taken for the names, and that is said', () => {
+  const written = mock.method(process.stderr, 'write', () => true);
+  const dataset = withKnownClasses(texts(['0', '1', '2'], [1, 2]), ['1', '10', '2']);
+  const folders = withKnownClasses(texts(['1', '2']), ['0', '1', '2']);
+  withKnownClasses(texts(['0', '1']), ['0', '1', '2']);
+  written.mock.restore();
+  assert.deepEqual(named(dataset), ['1', '2']);
+  assert.deepEqual(named(folders), ['1', '2']);
+  assert.deepEqual(
+    written.mock.calls.map((call) => call.arguments[0]),
+    ['tsv test', 'the network'].map(
+      (owner) =>
+        `the classes of ${owner} have no names but numbers: labels of tsv test are taken for the classes that have these for names, not by their places\n`,
+    ),
+  );
+});
+
+test('accents are the same however they are encoded', () => {
+  const dataset = withKnownClasses(texts(['e\u0301toile', 'bee'], [0, 1]), ['bee', '\u00e9toile']);
+  assert.deepEqual([...dataset.labels], [1, 0]);
+  assert.deepEqual(dataset.classNames, ['bee', '\u00e9toile']);
+});
+
 test('more numbers than the network has classes are refused', () => {
   assert.throws(
     () => withKnownClasses(texts(['0', '1', '2', '3']), ['0', '1', '2']),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { digestOf } from '../../datasets/dataDigest.ts';
@@ -83,4 +83,25 @@ test('decisions are left out for other data, and that is said with its reason', 
   // Named on the command line it holds, whatever the data.
   const named = await decisionsFor(run, { dataset_dir: others, labels_file: labels });
   assert.deepEqual(named.items, [3, 4, 5]);
+});
+
+test('data that have another number of items are told of, with the number of then and now', async () => {
+  const run = await trainedRun();
+  const others = temporaryFolder();
+  writeSmallMnist(others, 21, 10);
+  const { said } = await decisionsFor(run, { dataset_dir: others });
+  assert.match(said, /trained on \(it has 21 items now, and had 18 then\): numbers of items/);
+});
+
+test('other photos with the same labels are told of', async () => {
+  const run = await trainedRun();
+  const others = temporaryFolder();
+  cpSync(photos, others, { recursive: true });
+  const path = join(others, 'train-images-idx3-ubyte');
+  const bytes = readFileSync(path);
+  bytes.fill(7, bytes.length - 784);
+  writeFileSync(path, bytes);
+  const { items, said } = await decisionsFor(run, { dataset_dir: others });
+  assert.deepEqual(items, []);
+  assert.match(said, /left out: items or labels are not those that it was trained on\n/);
 });

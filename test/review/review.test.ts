@@ -330,4 +330,6 @@ test('a thousand texts of any characters; what the run was trained with stays in
     ],
   );
   assert.equal(rows[2]!['file'], ' folder, "x"/\n2.png');
+  // What the data say, not what the round before made of it.
+  assert.equal(rows[2]!['old_label'], 'a "b", c');
 });

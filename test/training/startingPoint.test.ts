@@ -3,6 +3,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '../../datasets/dataDigest.ts';
+import { inMemory } from '../../datasets/inMemory.ts';
 import { saveCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import type { CheckpointTensor } from '../../src/checkpoint/tensorBundle.ts';
 import { UserError } from '../../src/errors.ts';
@@ -35,10 +36,15 @@ function options(more: Partial<StartingPointOptions> = {}): StartingPointOptions
 }
 
 const data = {
-  size: 100,
+  ...inMemory({
+    name: 'made',
+    split: 'train',
+    classNames: ['ape', 'bee'],
+    imageShape: [1, 1, 1],
+    labels: new Uint8Array(100),
+    pixels: new Uint8Array(100),
+  }),
   items: Uint32Array.of(0, 1, 3),
-  labels: new Uint8Array(100),
-  classNames: ['ape', 'bee'],
 };
 
 function startOf(more: Partial<StartingPointOptions>) {

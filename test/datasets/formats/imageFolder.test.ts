@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import sharp from 'sharp';
 import { type ImageDataset, imagesOf } from '../../../datasets/dataset.ts';
+import { writePictures } from '../../../datasets/datasetPictures.ts';
+import { describeDataset } from '../../../datasets/describe.ts';
 import { type DatasetOptions, listSplits } from '../../../datasets/factory.ts';
 import { loadCifar10 } from '../../../datasets/formats/cifar10.ts';
 import type { SkippedItem } from '../../../datasets/images/encodedDataset.ts';
@@ -251,7 +253,7 @@ async function readAs(
 }
 
 /** Each in a folder of a run that train or evaluate leaves. */
-const runFiles = ['run.json', 'checkpoint', 'losslens.lock', 'events.out.tfevents.1.host'];
+const runFiles = ['run.json', 'model.ckpt-7.index', 'losslens.lock', 'events.out.tfevents.1.host'];
 
 test('folders of runs are neither split nor class, whatever pictures are in them', async (t) => {
   const runs = runFiles.flatMap((file, i) => [`runs/${i}/${file}`, `runs/${i}/sprite.png`]);
@@ -263,11 +265,44 @@ test('folders of runs are neither split nor class, whatever pictures are in them
   ]);
   assert.deepEqual(nested.splits, ['test', 'train']);
   assert.deepEqual(nested.dataset.classNames, ['cat']);
-  assert.deepEqual(nested.notes, ['DIR: left out runs, test/run (of runs)']);
+  assert.deepEqual(nested.notes, ['DIR: left out runs, test/run (runs and pictures of losslens)']);
   const flat = await readAs(t, [...runs, 'cat/0.png', 'dog/0.png']);
   assert.deepEqual(flat.splits, ['train']);
   assert.deepEqual(flat.dataset.classNames, ['cat', 'dog']);
-  assert.deepEqual(flat.notes, ['DIR: left out runs (of runs)']);
+  assert.deepEqual(flat.notes, ['DIR: left out runs (runs and pictures of losslens)']);
+});
+
+test('a class that a run writes to is not left out in silence', async (t) => {
+  const { dataset } = await readAs(t, ['cat/0.png', 'cat/checkpoint', 'dog/0.png']);
+  assert.deepEqual(dataset.classNames, ['cat', 'dog']);
+  const within = await readAs(t, ['cat/0.png', 'cat/run/run.json', 'cat/run/x/sprite.png']);
+  assert.deepEqual(within.dataset.classNames, ['cat']);
+  await assert.rejects(
+    readAs(t, [
+      'cat/0.png',
+      'cat/1.png',
+      'cat/run.json',
+      'cat/projector-8/sprite.png',
+      'dog/0.png',
+    ]),
+    /\/cat: holds images \(2, such as 0\.png\) and the files of a run \(run\.json\); .* Give the run another --train_dir/,
+  );
+});
+
+test('pictures of data are no data, and go to no folder that has some', async (t) => {
+  const { dataset, folder } = await readAs(t, ['train/cat/0.png', 'train/dog/1.png']);
+  const description = await describeDataset(dataset);
+  for (const target of ['train', 'train/cat']) {
+    await assert.rejects(
+      writePictures({ ...dataset, split: target }, description, folder, 4),
+      /^UsageError: --output_dir: .* holds images, which may be/,
+    );
+  }
+  for (const target of ['train/pictures', 'train/pictures', 'more/pictures']) {
+    await writePictures({ ...dataset, split: target }, description, folder, 4);
+  }
+  assert.deepEqual(await listSplits({ name: 'folder', folder }), ['train']);
+  assert.deepEqual((await load(folder)).classNames, ['cat', 'dog']);
 });
 
 test('a run may write to the folder of the data itself', async (t) => {

@@ -245,6 +245,30 @@ test('compressed TFRecords are called compressed, by their bytes and by their na
   assert.equal((await load()).size, 3);
 });
 
+test('TFRecords that are named otherwise are listed, with the names that they have to have', async (t) => {
+  const folder = await temporaryFolder(t);
+  const load = () => loadImages({ name: 'x', folder, split: 'train' });
+  await assert.rejects(load(), /\(x_SPLIT\.tfrecord\)\.$/);
+  for (const file of ['train.tfrecord', 'x-train-00000-of-00001', 'notes.txt']) {
+    await writeFile(join(folder, file), '');
+  }
+  await assert.rejects(
+    load(),
+    /\(x_SPLIT\.tfrecord\)\. It holds train\.tfrecord, x-train-00000-of-00001: if these are its TFRecords, rename them as x_train\.tfrecord, or with shards as x_train_00000-of-00005\.tfrecord\.$/,
+  );
+  await writeFile(join(folder, 'y_train.tfrecord'), '');
+  await assert.rejects(load(), /It holds TFRecords of y\.$/);
+});
+
+test('a label that is too large for a class is refused where labels.txt does not name it', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, 'x_train.tfrecord'), exampleRecord([Buffer.of(1)], [1_000_000]));
+  await assert.rejects(
+    loadImages({ name: 'x', folder, split: 'train' }),
+    /x_train\.tfrecord, byte 12: the record has label 1000000; expected 0 to 262143\.$/,
+  );
+});
+
 test('labels that labels.txt does not have are named, and wrong lines of it', async (t) => {
   const folder = await temporaryFolder(t);
   await writeTfrecords(makeDigits('train', 30), { folder, numShards: 1 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { encodedImages } from '../../../datasets/images/encodedImages.ts';
 import { inMemory } from '../../../datasets/inMemory.ts';
 import { applyLabelsFile } from '../../../datasets/labels/labelsFile.ts';
 import { UserError } from '../../../src/errors.ts';
@@ -120,6 +121,59 @@ test('errors name the line', async (t) => {
   await expectError('item,label\n0,cat\n0,dog\n', /line 3: item 0 is in line 2 already\./);
   await expectError('item,label\n0,cat,1\n', /line 2: got "0,cat,1"; expected 2 fields\./);
   await expectError('item,label\n0,"cat\n', /line 2: opens a quote that nothing closes\./);
+});
+
+/** Applies rows to items of which each is a file of photos/train. */
+async function applyToFiles(t: TestContext, rows: string) {
+  const files = ['cat/0.jpg', 'dog/0.jpg', 'a, "b"/1.jpg', 'cat/2.jpg', 'dog/2.jpg'];
+  const places = {
+    file: files.map((_, i) => i),
+    offset: new Float64Array(5),
+    length: new Uint32Array(5),
+  };
+  const images = encodedImages(
+    files.map((file) => `photos/train/${file}`),
+    places,
+  );
+  const path = join(await temporaryFolder(t), 'labels.csv');
+  await writeFile(path, `item,label,decision,old_label,file\n${rows}`);
+  return applyLabelsFile({ ...dataset, places: { kind: 'images', images } }, path);
+}
+
+test('a row that names a file holds for that file alone, wherever it was moved', async (t) => {
+  const rows = '0,dog,relabel,cat,/old/photos/cat/0.jpg\n4,,drop,bird,C:\\photos\\dog\\2.jpg\n';
+  const { changes } = await applyToFiles(t, rows);
+  assert.deepEqual(
+    changes.map(({ itemIndex, label }) => [itemIndex, label]),
+    [
+      [0, 'dog'],
+      [4, null],
+    ],
+  );
+  await assert.rejects(
+    applyToFiles(t, '0,cat,keep,cat,\n3,dog,relabel,cat,photos/train/cat/3.jpg\n'),
+    /line 3: item 3 is photos\/train\/cat\/3\.jpg by the column file, and photos\/train\/cat\/2\.jpg in the data: .* remove the column file\.$/,
+  );
+  // The photo of that name in another class.
+  await assert.rejects(
+    applyToFiles(t, '1,dog,relabel,cat,photos/train/cat/0.jpg\n'),
+    /line 2: item 1 is photos\/train\/cat\/0\.jpg by the column file, and photos\/train\/dog\/0\.jpg in the data/,
+  );
+});
+
+test('a row that names the label of before holds for an item that has it, or has the new one', async (t) => {
+  const header = 'item,label,decision,old_label\n';
+  const { changes } = await apply(t, `${header}0,dog,relabel,cat\n1,dog,relabel,cat\n`);
+  assert.deepEqual(
+    changes.map(({ itemIndex }) => itemIndex),
+    [0],
+  );
+  for (const row of ['1,bird,relabel,cat', '1,cat,keep,cat', '1,,drop,cat']) {
+    await assert.rejects(
+      apply(t, `${header}${row}\n`),
+      /labels\.csv, line 2: item 1 is cat by the column old_label, and dog in the data: .*--label_noise\), remove the column old_label\.$/,
+    );
+  }
 });
 
 test('a file that cannot be read is named', async (t) => {
