@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import type { OwnLabels } from '../input/runData.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
+import { labelChangesFile } from '../runFiles/labelChanges.ts';
 import { networkModuleSha256, type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { expectEffects } from './flagEffects.ts';
 import type { Flag, FlagGroups, FlagValues } from './flags.ts';
@@ -98,8 +99,13 @@ function expectInPlace(
   for (const name of ['dataset_dir', 'labels_file']) {
     const path = ofRun[name];
     if (given[name] !== undefined || typeof path !== 'string' || existsSync(path)) continue;
+    const changes = join(folder, labelChangesFile);
+    const copy =
+      name === 'labels_file' && existsSync(changes)
+        ? ` What it changed is in ${changes}, which --labels_file takes, too.`
+        : '';
     throw new UserError(
-      `--${name}: ${path}, which ${join(folder, 'run.json')} names, is not there any more; say with --${name}=PATH where it is now.`,
+      `--${name}: ${path}, which ${join(folder, 'run.json')} names, is not there any more; say with --${name}=PATH where it is now.${copy}`,
     );
   }
 }

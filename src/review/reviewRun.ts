@@ -10,7 +10,9 @@ import { UsageError } from '../errors.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { scores } from '../insitu/scores.ts';
+import { readRunRecord } from '../runFiles/runRecord.ts';
 import { readRankedItems, type ScoredItem } from '../runFiles/scoredItems.ts';
+import { expectItemsOfRun } from './itemsOfRun.ts';
 import { type PageItem, type PageScore, renderReviewPage, reviewCsv } from './reviewPage.ts';
 import { drawViews, type ReviewViewOptions, type ReviewViews } from './reviewViews.ts';
 
@@ -85,7 +87,7 @@ function pageId(folder: string, { name, split, labels }: Dataset): string {
  * Writes `review.html` and `review.csv`: the items of a run that a score ranks first.
  *
  * @returns  the path of the page and how many items it holds
- * @throws UsageError  for a score that the run does not have
+ * @throws UsageError  for a score that the run does not have, or data that are not those of the run
  * @throws UserError   when the run or its data cannot be read
  */
 export async function reviewRun(options: ReviewOptions): Promise<{ page: string; items: number }> {
@@ -99,6 +101,8 @@ export async function reviewRun(options: ReviewOptions): Promise<{ page: string;
     },
   );
   const { dataset, labelDecisions } = await loadRunData(folder, options);
+  const record = await readRunRecord(folder);
+  expectItemsOfRun(dataset, { total, items }, { folder, record, datasetDir: options.dataset_dir });
   const withView = items.slice(0, options.num_views).map(({ item }) => item);
   const views = await drawViews(options, dataset, withView);
   const parts = renderReviewPage(

@@ -6,6 +6,8 @@ import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
 import { csvRows, readCsv, toCsv } from '../files/csv.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 
+/** Name of the file; it can be given to --labels_file. */
+export const labelChangesFile = 'label_changes.csv';
 /** What a review notes of its decisions: why (the suggestion, the score, a note) and when. */
 const reasons = ['suggested_label', 'score_name', 'score', 'note', 'time'] as const;
 const header = [
@@ -29,7 +31,7 @@ export async function appendLabelChanges(
   labelsFile: string,
   changes: readonly LabelDecision[],
 ): Promise<void> {
-  const path = join(trainDir, 'label_changes.csv');
+  const path = join(trainDir, labelChangesFile);
   const withoutTime = (fields: readonly (string | number)[]) => csvRows([fields.slice(0, -1)]);
   const known = new Set<string>();
   let before = toCsv(header, []);

@@ -57,6 +57,19 @@ test('data that were moved away are named with the flag that says where they are
   await resolveRunFlags(run, {}, false);
 });
 
+test('where a labels file is gone, what it changed is pointed to', async () => {
+  const run = await runWith({ labels_file: join(temporaryFolder(), 'labels.csv') });
+  const changes = join(run, 'label_changes.csv');
+  await assert.rejects(resolveRunFlags(run, {}), /where it is now\.$/);
+  writeFileSync(changes, 'item,label\n');
+  await assert.rejects(resolveRunFlags(run, {}), {
+    name: 'UserError',
+    message:
+      /\/labels\.csv, which .* What it changed is in .*label_changes\.csv, which --labels_file takes, too\.$/,
+  });
+  assert.equal((await resolveRunFlags(run, { labels_file: changes })).labels_file, changes);
+});
+
 test('a module that run.json names is run only when the command line names it', async () => {
   const module = join(temporaryFolder(), 'net.mjs');
   writeFileSync(module, 'throw new Error("run");');
