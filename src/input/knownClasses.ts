@@ -12,7 +12,7 @@ function listed(names: readonly string[]): string {
 }
 
 /** Whether classes have no names but their labels, which is what data without names give them. */
-function areNumbers(names: readonly string[]): boolean {
+export function areNumbers(names: readonly string[]): boolean {
   return names.every((name, label) => name === String(label));
 }
 

@@ -1,4 +1,5 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
+import { dirname } from 'node:path';
 import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import {
@@ -10,6 +11,7 @@ import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
+import { areNumbers } from '../input/knownClasses.ts';
 import { initialValues } from '../model/initialValues.ts';
 import { beginAverages } from '../model/movingAverages.ts';
 import type { TrainingGraph } from '../model/trainingGraph.ts';
@@ -79,7 +81,12 @@ export async function findStartingPoint(
   if (checkpoint_path === undefined) {
     return { ...newRun, values: beginAverages(initial), messages: [] };
   }
-  const { values, messages } = await warmStart(checkpoint_path, options, modelVariables);
+  const { values, messages } = await warmStart(
+    checkpoint_path,
+    options,
+    modelVariables,
+    dataset.classNames,
+  );
   return { ...newRun, values: beginAverages({ ...initial, ...values }), messages };
 }
 
@@ -125,11 +132,44 @@ function expectSameClasses(
   );
 }
 
+/** Beginning of the names of the variables that make the logits: of those for each class, the last layer's. */
+function headScope(variables: readonly Variable[], numClasses: number): string | undefined {
+  const name = variables.findLast(({ shape }) => shape.at(-1) === numClasses)?.name;
+  return name?.includes('/') ? name.replace(/\/[^/]*$/, '') : name;
+}
+
+/**
+ * Makes sure that the weights of each class are those of the class of its name in the run of a checkpoint.
+ *
+ * @param taken    the variables that the checkpoint gives
+ * @param trained  names of that run's classes by label
+ * @returns        a line where one of both has no names, so that positions have to do
+ * @throws UsageError  with the scope to exclude
+ */
+function expectSameHead(
+  checkpoint: string,
+  taken: readonly Variable[],
+  trained: readonly string[],
+  classNames: readonly string[],
+): readonly string[] {
+  const scope = headScope(taken, classNames.length);
+  const label = classNames.findIndex((name, i) => name !== trained[i]);
+  // Of another number of classes, the shapes differ, too.
+  if (scope === undefined || label < 0 || trained.length !== classNames.length) return [];
+  if (areNumbers(trained) || areNumbers(classNames)) {
+    return [`classes without names: the weights ${scope} of the logits are taken by number`];
+  }
+  throw new UsageError(
+    `--checkpoint_path: class ${label} of the data is ${classNames[label]}; for the run of ${checkpoint} it is ${trained[label]}. Leave the weights of its classes out with --checkpoint_exclude_scopes=${scope}, or name the classes in its order in labels.txt of the data.`,
+  );
+}
+
 /** Values of the network's variables from a checkpoint, but for those that are excluded. */
 async function warmStart(
   path: string,
   { checkpoint_exclude_scopes, ignore_missing_vars }: StartingPointOptions,
   modelVariables: readonly Variable[],
+  classNames: readonly string[],
 ): Promise<{ values: Record<string, HostTensor>; messages: string[] }> {
   const checkpoint = await resolveCheckpoint(path);
   const wanted = modelVariables.filter(
@@ -147,6 +187,11 @@ async function warmStart(
   ];
   const missing = wanted.filter((variable) => !found.includes(variable)).map(({ name }) => name);
   if (missing.length > 0) messages.push(`not in the checkpoint, begun anew: ${missing.join(', ')}`);
+  const record = await readRunRecord(dirname(checkpoint));
+  const trained = record?.dataset.classes ?? classNames;
+  const head = headScope(modelVariables, classNames.length);
+  const ofHead = found.filter(({ name }) => head !== undefined && name.startsWith(head));
+  messages.push(...expectSameHead(checkpoint, ofHead, trained, classNames));
   const hint =
     'Leave it out with --checkpoint_exclude_scopes, or what the checkpoint lacks with --ignore_missing_vars.';
   return { values: await readVariables(checkpoint, found, hint), messages };

@@ -213,6 +213,33 @@ test('a run goes on with the classes that it has the names of', async () => {
   });
 });
 
+test('the weights of a class are not taken for one of another name', async () => {
+  const letters = (first: number) =>
+    Array.from({ length: 10 }, (_, i) => String.fromCharCode(first + i));
+  const startFor = (checkpoint_path: string, classNames: readonly string[], more = {}) =>
+    findStartingPoint(options({ checkpoint_path, ...more }), graph, { ...data, classNames });
+  const folder = await otherCheckpoint();
+  const [trained, others] = [letters(97), letters(98)];
+  await startFor(folder, others);
+  await writeRunRecord(folder, {
+    step: 0,
+    flags: {},
+    engine: { name: '', reason: '' },
+    precision: { computeType: 'float32', reason: '' },
+    dataset: { name: 'folder', split: 'train', items: 3, classes: trained },
+  });
+  await startFor(folder, trained);
+  await assert.rejects(startFor(folder, others), {
+    name: 'UsageError',
+    message:
+      /class 0 of the data is b; for the run of .*model\.ckpt-50 it is a\..*--checkpoint_exclude_scopes=Tiny\/logits,/,
+  });
+  const { values } = await startFor(folder, others, { checkpoint_exclude_scopes: ['Tiny/logits'] });
+  assert.deepEqual(values['Tiny/logits/weights'], initial['Tiny/logits/weights']);
+  const { messages } = await startFor(folder, [...trained.keys()].map(String));
+  assert.match(messages.join('\n'), /weights Tiny\/logits of the logits are taken by number/);
+});
+
 for (const format of ['V2', 'V1']) {
   test(`a checkpoint of Python TensorFlow’s in format ${format} starts a run, partitioned too`, {
     skip: skipWithoutPython('tensorflow'),
