@@ -19,7 +19,7 @@ import { UsageError } from '../errors.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { Classifier } from '../inference/classifier.ts';
-import { withKnownClasses } from '../input/knownClasses.ts';
+import { tellOfClassOrder, withKnownClasses } from '../input/knownClasses.ts';
 import {
   imageSideOf,
   networkInput,
@@ -153,6 +153,7 @@ async function prepare(
       ? split.dataset
       : (await applyLabelsFile(split.dataset, options.labels_file, noteOnce)).dataset;
   const dataset = record ? withKnownClasses(corrected, record.dataset.classes) : corrected;
+  if (record === undefined) tellOfClassOrder(dataset);
   // Planted wrong labels are trained on, but not evaluated.
   if (record && !record.flags['label_noise']) tellOfOtherItems(dataset, record);
   const input = await networkInput(network, dataset, { ...options, imageSize }, () =>

@@ -50,7 +50,12 @@ export async function loadEvaluationSplit(
   ).catch((error: Error) => {
     throw error instanceof UnknownSplitError ? error.askedForBy('--eval_split_name') : error;
   });
-  const dataset = withKnownClasses(split.dataset, trained.classNames, '--eval_split_name');
+  const dataset = withKnownClasses(
+    split.dataset,
+    trained.classNames,
+    'Evaluate on another split, or train with them.',
+    '--eval_split_name',
+  );
   return { ...split, dataset };
 }
 

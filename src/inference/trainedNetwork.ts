@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { UsageError, UserError } from '../errors.ts';
-import { withKnownClasses } from '../input/knownClasses.ts';
+import { tellOfClassOrder, withKnownClasses } from '../input/knownClasses.ts';
 import { imageSideOf, preprocessingNameOf } from '../input/networkInput.ts';
 import { type DataOptions, decodedChannels, loadSplit } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
@@ -92,10 +92,12 @@ async function readData(
 ): Promise<DataFacts> {
   const split = await loadSplit(options, options.dataset_split_name, preprocessingName, side);
   if (record !== undefined) {
-    withKnownClasses(split.dataset, record.dataset.classes);
+    const advice = 'The run names the classes: leave --dataset_name and --dataset_dir out.';
+    withKnownClasses(split.dataset, record.dataset.classes, advice);
     return recordedData(record);
   }
   const { dataset } = split;
+  tellOfClassOrder(dataset);
   const sourceChannels = decodedChannels(
     dataset.kind === 'images' ? dataset.imageShape[2] : undefined,
   );

@@ -43,19 +43,29 @@ function positions(
   return classNames.map((_, label) => (label < known.length ? label : undefined));
 }
 
+/** Says in which order classes are taken for those of a network of which no `run.json` has the names. */
+export function tellOfClassOrder({ classNames }: Pick<Dataset, 'classNames'>): void {
+  if (areNumbers(classNames)) return;
+  process.stderr.write(
+    `no run.json beside the checkpoint names its classes; they are taken in this order: ${listed(classNames)}\n`,
+  );
+}
+
 /**
  * A data set with the labels and classes of a network. Classes that no item has may be missing, and
  * come in any order. Where one side has numbers for names and the other none of these, labels are
  * taken as they are. Both readings are said where there could be another.
  *
  * @param known  names of the network's classes by label
- * @param flag   that chose the data, for errors
+ * @param advice  what can be done about classes that are not known
+ * @param flag    that chose the data, for errors; undefined where it may be none of the command line's
  * @throws UsageError  listing the classes of items that the network does not know
  */
 export function withKnownClasses<D extends Dataset>(
   dataset: D,
   known: readonly string[],
-  flag = '--dataset_dir',
+  advice = 'Leave them out (--labels_file with the decision drop), or train a network with them.',
+  flag?: string,
 ): D {
   const { classNames } = dataset;
   if (classNames.length === known.length && classNames.every((name, i) => name === known[i])) {
@@ -67,8 +77,9 @@ export function withKnownClasses<D extends Dataset>(
     (_, label) => present.has(label) && position[label] === undefined,
   );
   if (unknown.length > 0) {
+    const where = flag === undefined ? '' : `${flag}: `;
     throw new UsageError(
-      `${flag}: ${dataset.name} ${dataset.split} has items of classes that the network does not know: ${listed(unknown)}; expected some of its ${known.length}: ${listed(known)}. Leave them out (--labels_file with the decision drop), or train a network with them.`,
+      `${where}${dataset.name} ${dataset.split} has items of classes that the network does not know: ${listed(unknown)}; expected some of its ${known.length}: ${listed(known)}. ${advice}`,
     );
   }
   // An item that is left out may be of any class: -1 is the label of none.

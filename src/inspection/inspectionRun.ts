@@ -8,9 +8,11 @@ import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { epochAfter, stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
+import { tellOfClassOrder } from '../input/knownClasses.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import type { MonitoredLayer } from '../insitu/monitoredLayer.ts';
 import { loadNetwork } from '../nets/factory.ts';
+import { readRunRecord } from '../runFiles/runRecord.ts';
 import { valueText } from '../views/draw/numberText.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { type Inspected, Inspector } from './inspector.ts';
@@ -100,6 +102,7 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
     throw new UsageError('--layers: missing; expected layers such as pool1,Logits.');
   }
   const { dataset } = await loadRunData(dirname(checkpoint), options);
+  if ((await readRunRecord(dirname(checkpoint))) === undefined) tellOfClassOrder(dataset);
   const items = parseItems('items', options.items, dataset);
   if (items.length === 0) throw new UsageError('--items: missing; expected items such as 0,7.');
   const others = parseItems('batch_of', options.batch_of, dataset);

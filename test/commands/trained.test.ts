@@ -386,7 +386,7 @@ test('classes that the network does not know are named, by every command', async
     assert.equal(code, 2, stderr);
     assert.match(
       stderr,
-      /^losslens: --dataset_dir: folder test has items of classes that the network does not know: drei, neun; expected some of its 10: zero, one, .*nine\. .*\n$/,
+      /^losslens: folder test has items of classes that the network does not know: drei, neun; expected some of its 10: zero, one, .*nine\. .*\n$/,
     );
   }
 });

@@ -7,7 +7,7 @@ import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
 import type { Dataset, ImageDataset } from '../../datasets/dataset.ts';
 import { type DatasetOptions, loadDataset } from '../../datasets/factory.ts';
 import { inMemoryTexts } from '../../datasets/texts.ts';
-import { withKnownClasses } from '../../src/input/knownClasses.ts';
+import { tellOfClassOrder, withKnownClasses } from '../../src/input/knownClasses.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 /** A text of each label, whose word is the name of its class. */
@@ -40,11 +40,31 @@ test('classes that the network does not know are listed', () => {
     {
       name: 'UsageError',
       message:
-        '--dataset_dir: tsv test has items of classes that the network does not know: dog, eel; expected some of its 3: ape, bee, cat. Leave them out (--labels_file with the decision drop), or train a network with them.',
+        'tsv test has items of classes that the network does not know: dog, eel; expected some of its 3: ape, bee, cat. Leave them out (--labels_file with the decision drop), or train a network with them.',
     },
   );
   const many = texts(Array.from({ length: 30 }, (_, i) => `class ${i}`));
   assert.throws(() => withKnownClasses(many, ['ape']), /class 18, class 19 and 10 more; expected/);
+});
+
+test('what chose the data and what can be done is said as the command has it', () => {
+  assert.throws(() => withKnownClasses(texts(['eel']), ['ape'], 'Do without.', '--x'), {
+    message:
+      '--x: tsv test has items of classes that the network does not know: eel; expected some of its 1: ape. Do without.',
+  });
+});
+
+test('the order of classes is told unless they are numbers', () => {
+  const written = mock.method(process.stderr, 'write', () => true);
+  tellOfClassOrder({ classNames: ['b', 'c', 'd'] });
+  tellOfClassOrder({ classNames: ['0', '1'] });
+  written.mock.restore();
+  assert.deepEqual(
+    written.mock.calls.map((call) => call.arguments[0]),
+    [
+      'no run.json beside the checkpoint names its classes; they are taken in this order: b, c, d\n',
+    ],
+  );
 });
 
 test('a class that no item has need not be known', () => {
