@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
-import { reasonOf, UserError, unreadable } from '../errors.ts';
+import { reasonOf, UsageError, UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -105,7 +105,8 @@ export function isCheckpoint(path: string): boolean {
  * latest checkpoint, one of the files of a checkpoint for the whole.
  *
  * @returns  the checkpoint's prefix
- * @throws UserError  when there is none
+ * @throws UsageError  when there is none, naming those beside it
+ * @throws UserError  when one lacks a file
  */
 export async function resolveCheckpoint(path: string): Promise<string> {
   const prefix = path.replace(fileEnding, '');
@@ -118,9 +119,14 @@ export async function resolveCheckpoint(path: string): Promise<string> {
       `--checkpoint_path: ${path} is a part of a checkpoint without ${prefix}.index; expected all files of it.`,
     );
   }
-  throw new UserError(
-    `--checkpoint_path: got "${path}"; expected a folder with a checkpoint, or a prefix such as ${join(path, 'model.ckpt-100')}.`,
-  );
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const folder = isFolder ? path : dirname(prefix);
+  const known = (await unlistedCheckpoints(folder)).map((name) => join(folder, name));
+  const expected =
+    known.length > 0
+      ? `one of ${known.join(', ')}`
+      : `a folder with a checkpoint, or a prefix such as ${join(path, 'model.ckpt-100')}`;
+  throw new UsageError(`--checkpoint_path: got "${path}"; expected ${expected}.`);
 }
 
 /** Makes sure that renamed files have reached the disk under their new names. */

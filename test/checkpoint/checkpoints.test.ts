@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -95,7 +95,15 @@ test('a folder stands for its latest checkpoint, a prefix for itself', async () 
   await saveCheckpoint(folder, 2, someTensors(), 5);
   assert.equal(await resolveCheckpoint(folder), join(folder, 'model.ckpt-2'));
   assert.equal(await resolveCheckpoint(join(folder, 'model.ckpt-1')), join(folder, 'model.ckpt-1'));
-  await assert.rejects(resolveCheckpoint(join(folder, 'model.ckpt-3')), /--checkpoint_path/);
+  const paths = ['model.ckpt-1', 'model.ckpt-2'].map((name) => join(folder, name));
+  await assert.rejects(resolveCheckpoint(join(folder, 'model.ckpt-3')), {
+    name: 'UsageError',
+    message: `--checkpoint_path: got "${folder}/model.ckpt-3"; expected one of ${paths.join(', ')}.`,
+  });
+  rmSync(join(folder, 'checkpoint'));
+  await assert.rejects(resolveCheckpoint(folder), /expected one of .*model\.ckpt-1, /);
+  await assert.rejects(resolveCheckpoint(join(folder, 'none')), /expected one of/);
+  await assert.rejects(resolveCheckpoint('/nowhere/x'), /expected a folder with a checkpoint, or/);
 });
 
 test('a state file that names nothing is an error, not a new run', async () => {
