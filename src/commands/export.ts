@@ -2,8 +2,13 @@
 import { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { exportNetwork, servingSignature } from '../inference/exportRun.ts';
+import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, optionalText } from './flags.ts';
-import { resolveTrainedNetwork, trainedNetworkFlags } from './trainedNetworkFlags.ts';
+import {
+  resolveTrainedNetwork,
+  trainedNetworkFlagEffects,
+  trainedNetworkFlags,
+} from './trainedNetworkFlags.ts';
 
 const exportFlags = {
   ...trainedNetworkFlags,
@@ -19,6 +24,7 @@ export function exportCommand(): Command {
   const command = new Command('export').description(
     'Write a trained network as a SavedModel: images of its size, samples 0..255, to probabilities.',
   );
+  withEffects(command, trainedNetworkFlagEffects);
   return addFlags(command, exportFlags).action(async (flags: FlagValues<typeof exportFlags>) => {
     const { export_dir } = flags;
     if (export_dir === undefined) {

@@ -4,7 +4,7 @@ import { runInspection } from '../inspection/inspectionRun.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, boolean, type FlagValues, list, optionalText, text } from './flags.ts';
 import { ofRunFlags, resolveRunFlags, runFolder } from './runFlags.ts';
-import { engineFlagEffects } from './trainFlagEffects.ts';
+import { engineFlagEffects, undrawnDataFlagEffects } from './trainFlagEffects.ts';
 
 const inspectFlags = {
   Inspection: {
@@ -28,7 +28,12 @@ export function inspectCommand(): Command {
   return withEffects(addFlags(command, inspectFlags), engineFlagEffects).action(
     async (flags: FlagValues<typeof inspectFlags>) => {
       const { checkpoint_path } = flags;
-      const ofRun = await resolveRunFlags(runFolder(checkpoint_path), flags);
+      const ofRun = await resolveRunFlags(
+        runFolder(checkpoint_path),
+        flags,
+        true,
+        undrawnDataFlagEffects,
+      );
       await runInspection({ ...flags, ...ofRun, checkpoint_path });
     },
   );

@@ -1,13 +1,31 @@
 /** `losslens layers`: the end points of a network, which --hs and --hm take. */
 import { Command } from 'commander';
+import { UsageError } from '../errors.ts';
 import { describeLayers } from '../inspection/layerDescriptions.ts';
 import { describedInput, inputText, layersText } from '../inspection/layersText.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
-import { addFlags, boolean, type FlagValues, integer, optionalInteger } from './flags.ts';
+import {
+  addFlags,
+  boolean,
+  type Flag,
+  type FlagValues,
+  integer,
+  optionalInteger,
+} from './flags.ts';
 import { ofNetworks } from './trainFlagEffects.ts';
 import { modelFlags } from './trainFlags.ts';
+
+const imageChannels: Flag<number | undefined> = {
+  parse: (value, name) => {
+    if (value === '1' || value === '3') return Number(value);
+    throw new UsageError(`--${name}: got "${value}"; expected 1 (grey) or 3 (colour).`);
+  },
+  defaultValue: undefined,
+  placeholder: 'N',
+  help: 'channels of the images, 1 or 3; by default those that the network was made for',
+};
 
 const layersFlags = {
   Model: {
@@ -16,10 +34,7 @@ const layersFlags = {
     image_size: optionalInteger('side of the images in pixels; by default that of the network', {
       min: 1,
     }),
-    image_channels: optionalInteger(
-      'channels of the images, 1 or 3; by default those that the network was made for',
-      { min: 1 },
-    ),
+    image_channels: imageChannels,
     max_sequence_length: optionalInteger(
       'length of the texts in tokens; by default that of the network',
       { min: 1 },

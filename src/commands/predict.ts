@@ -3,7 +3,11 @@ import { Command } from 'commander';
 import { predictFiles } from '../inference/predictionRun.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, boolean, choice, type FlagValues, integer } from './flags.ts';
-import { resolveTrainedNetwork, trainedNetworkFlags } from './trainedNetworkFlags.ts';
+import {
+  resolveTrainedNetwork,
+  trainedNetworkFlagEffects,
+  trainedNetworkFlags,
+} from './trainedNetworkFlags.ts';
 import { engineFlagEffects } from './trainFlagEffects.ts';
 import { engineFlags } from './trainFlags.ts';
 
@@ -31,7 +35,8 @@ export function predictCommand(): Command {
   const command = new Command('predict')
     .description('Classify image files with a trained network.')
     .argument('<files...>', 'images, or folders of images');
-  return withEffects(addFlags(command, predictFlags), engineFlagEffects).action(
+  withEffects(withEffects(command, engineFlagEffects), trainedNetworkFlagEffects);
+  return addFlags(command, predictFlags).action(
     async (files: string[], flags: FlagValues<typeof predictFlags>) => {
       const failures = await predictFiles(flags, await resolveTrainedNetwork(flags), files);
       if (failures > 0) process.exitCode = 1;

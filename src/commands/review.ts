@@ -4,7 +4,7 @@ import { reviewRun } from '../review/reviewRun.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, integer, optionalText, text } from './flags.ts';
 import { ofRunFlags, resolveRunFlags } from './runFlags.ts';
-import { engineFlagEffects } from './trainFlagEffects.ts';
+import { engineFlagEffects, undrawnDataFlagEffects } from './trainFlagEffects.ts';
 
 /** The score that found planted errors best over whole runs (docs/detection.md). */
 const defaultRanking = 'contribution_positive_rising_mean';
@@ -26,7 +26,7 @@ const reviewFlags = {
 
 async function review(given: FlagValues<typeof reviewFlags>): Promise<void> {
   const { train_dir, top, rank_by, num_views, output_dir, ...ofRun } = given;
-  const flags = await resolveRunFlags(train_dir, ofRun);
+  const flags = await resolveRunFlags(train_dir, ofRun, true, undrawnDataFlagEffects);
   const { page, items } = await reviewRun({
     ...flags,
     ...{ train_dir, top, rank_by, num_views, output_dir },

@@ -6,7 +6,7 @@ import type { OwnLabels } from '../input/runData.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { labelChangesFile } from '../runFiles/labelChanges.ts';
 import { networkModuleSha256, type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
-import { expectEffects } from './flagEffects.ts';
+import { expectEffects, type FlagEffect } from './flagEffects.ts';
 import type { Flag, FlagGroups, FlagValues } from './flags.ts';
 import { dataFlagEffects } from './trainFlagEffects.ts';
 import { engineFlags, type TrainFlags, trainFlags } from './trainFlags.ts';
@@ -153,6 +153,7 @@ export async function tellOfOtherModule(
  * @param folder     of the run, which need not hold a `run.json`; undefined for no run
  * @param given      flags of the command line, undefined where they were left out
  * @param readsData  whether the data of the run are read
+ * @param effects    of the flags of the command
  * @throws UserError  when run.json is damaged, or names data that are no longer there
  * @throws UsageError  when the run's network is a module that the command line does not name, or a
  *                     flag is given in vain
@@ -161,6 +162,7 @@ export async function resolveRunFlags(
   folder: string | undefined,
   given: Partial<FlagValues<typeof ofRunFlags>>,
   readsData = true,
+  effects: readonly FlagEffect<TrainFlags>[] = dataFlagEffects,
 ): Promise<RunFlags> {
   const record = folder === undefined ? undefined : await readRunRecord(folder);
   if (folder !== undefined && record !== undefined) {
@@ -175,6 +177,6 @@ export async function resolveRunFlags(
   const ofRun = { ...record?.flags, ...otherData };
   if (readsData && folder !== undefined) expectInPlace(folder, named, ofRun);
   const flags = { ...allDefaults, ...ofRun, ...named } as TrainFlags;
-  await expectEffects(dataFlagEffects, flags, (name) => named[name] !== undefined);
+  await expectEffects(effects, flags, (name) => named[name] !== undefined);
   return { ...flags, ownLabels };
 }

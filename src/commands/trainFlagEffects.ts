@@ -55,10 +55,29 @@ export const dataFlagEffects: readonly FlagEffect<TrainFlags>[] = [
   ofNetworks('images', ['train_image_size', 'use_grayscale']),
   ofNetworks('texts', ['max_sequence_length', 'vocabulary_size']),
   {
+    flags: ['validation_split', 'validation_seed'],
+    missing: ({ dataset_split_name: split, eval_interval_epochs, eval_split_name }) => {
+      const splits = [split, ...(eval_interval_epochs > 0 ? [eval_split_name] : [])];
+      return splits.some((name) => ['train', 'validation'].includes(name))
+        ? undefined
+        : `on the split ${split}: it divides train into train and validation`;
+    },
+  },
+  {
     flags: ['label_noise_type'],
     // Who sweeps the noise from 0 on has said so.
     missing: ({ label_noise }, isGiven) =>
       label_noise > 0 || isGiven('label_noise') ? undefined : 'without --label_noise',
+  },
+];
+
+/** Of the flags that choose the data of commands that draw nothing else at random. */
+export const undrawnDataFlagEffects: readonly FlagEffect<TrainFlags>[] = [
+  ...dataFlagEffects,
+  {
+    flags: ['seed'],
+    missing: ({ label_noise }) =>
+      label_noise > 0 ? undefined : 'without --label_noise, which it draws',
   },
 ];
 

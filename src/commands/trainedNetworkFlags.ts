@@ -1,5 +1,6 @@
 /** Flags of the commands that use a trained network without its data: predict and export. */
 import { findTrainedNetwork, type TrainedNetwork } from '../inference/trainedNetwork.ts';
+import type { FlagEffect } from './flagEffects.ts';
 import { type FlagValues, optionalInteger, optionalReal, text } from './flags.ts';
 import { inherited, resolveRunFlags, runFolder } from './runFlags.ts';
 import { dataFlags, modelFlags, trainFlags } from './trainFlags.ts';
@@ -38,6 +39,19 @@ export const trainedNetworkFlags = {
     ),
   },
 };
+
+/** Which of them have an effect only with others. */
+export const trainedNetworkFlagEffects: readonly FlagEffect<
+  FlagValues<typeof trainedNetworkFlags>
+>[] = [
+  {
+    flags: ['dataset_split_name', 'labels_offset'],
+    missing: ({ dataset_name, dataset_dir }) =>
+      dataset_name === undefined && dataset_dir === undefined
+        ? 'without --dataset_name or --dataset_dir: the run names the classes'
+        : undefined,
+  },
+];
 
 /** The network that the flags and the run's record describe. @throws UserError when they do not */
 export async function resolveTrainedNetwork(

@@ -4,10 +4,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
 import { normalizeArguments } from '../../src/commands/commandLine.ts';
+import { exportCommand } from '../../src/commands/export.ts';
 import { expectEffects, withEffects } from '../../src/commands/flagEffects.ts';
 import { addFlags } from '../../src/commands/flags.ts';
+import { layersCommand } from '../../src/commands/layers.ts';
+import { predictCommand } from '../../src/commands/predict.ts';
 import { resolveRunFlags } from '../../src/commands/runFlags.ts';
-import { dataFlagEffects, trainFlagEffects } from '../../src/commands/trainFlagEffects.ts';
+import {
+  dataFlagEffects,
+  trainFlagEffects,
+  undrawnDataFlagEffects,
+} from '../../src/commands/trainFlagEffects.ts';
 import { trainFlags } from '../../src/commands/trainFlags.ts';
 import { UsageError } from '../../src/errors.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
@@ -40,6 +47,8 @@ const inVain: Record<string, string> = {
   '--engine=wasm --gpu=0': 'has no effect with --engine=wasm, which computes on the CPU',
   '--clone_on_cpu --gpu=0': 'has no effect with --clone_on_cpu',
   '--validation_seed=1': 'has no effect without --validation_split',
+  '--dataset_split_name=test --validation_split=0.1':
+    'has no effect on the split test: it divides train into train and validation',
   '--label_noise_type=pairwise': 'has no effect without --label_noise',
   '--max_sequence_length=8': 'has no effect with --model_name=lenet, which takes images',
   '--vocabulary_size=99': 'has no effect with --model_name=lenet, which takes images',
@@ -82,6 +91,8 @@ test('flags that lack the same are refused in one line', async () => {
 test('flags have their effect with what they need', async () => {
   for (const line of [
     '--validation_split=0.1 --validation_seed=1',
+    '--dataset_split_name=validation --validation_split=0.1',
+    '--dataset_split_name=test --validation_split=0.1 --eval_interval_epochs=1 --eval_split_name=validation',
     '--gpu=0',
     '--engine=wasm --gpu=auto',
     '--label_noise=0.1 --label_noise_type=pairwise',
@@ -148,6 +159,34 @@ test('commands that look at a run refuse what has no effect on it', async () => 
   );
   const flags = await resolveRunFlags(folder, { validation_split: 0.1, validation_seed: 2 });
   assert.equal(flags.validation_seed, 2);
+});
+
+test('a seed has no effect on a command that draws labels alone, unless it draws some', async () => {
+  const folder = temporaryFolder();
+  const resolve = (given: Parameters<typeof resolveRunFlags>[1]) =>
+    resolveRunFlags(folder, given, true, undrawnDataFlagEffects);
+  await assert.rejects(resolve({ seed: 7 }), /--seed: has no effect without --label_noise, which/);
+  assert.equal((await resolve({ seed: 7, label_noise: 0.1 })).seed, 7);
+  // It draws the batches of verify.
+  assert.equal((await resolveRunFlags(folder, { seed: 7 })).seed, 7);
+});
+
+test('predict and export refuse what chooses classes where the run names them', async () => {
+  for (const command of [predictCommand(), exportCommand()]) {
+    for (const flag of ['--labels_offset=1', '--dataset_split_name=foo']) {
+      await assert.rejects(
+        command.exitOverride().allowExcessArguments().parseAsync([flag, 'x.png'], { from: 'user' }),
+        /: has no effect without --dataset_name or --dataset_dir: the run names the classes\./,
+      );
+    }
+  }
+});
+
+test('images of layers are grey or in colour', async () => {
+  await assert.rejects(
+    layersCommand().exitOverride().parseAsync(['--image_channels=2'], { from: 'user' }),
+    /--image_channels: got "2"; expected 1 \(grey\) or 3 \(colour\)\./,
+  );
 });
 
 test('the module of a run is not loaded to see what its flags do', async () => {
