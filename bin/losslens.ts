@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { expectNoMoreWords, normalizeArguments } from '../src/commands/commandLine.ts';
 import { outliveReaders } from '../src/console/lostReaders.ts';
-import { UserError } from '../src/errors.ts';
+import { UsageError, UserError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
@@ -14,7 +14,7 @@ const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), '
 
 const program = new Command('losslens')
   .description(
-    'Trains image classifiers in the style of TF-Slim and shows in TensorBoard, while the network\n' +
+    'Trains image classifiers in the style of TF-Slim and shows in TensorBoard, while the network ' +
       'trains, which data items and which image areas make training hard.',
   )
   .version(version)
@@ -68,10 +68,21 @@ function commandOf(args: readonly string[]): Command {
   return command;
 }
 
+/** @throws UsageError  when `losslens help WORD` names no command */
+function expectKnownCommand(words: readonly string[]): void {
+  const within = commandOf(words);
+  const word = words.find((each) => !each.startsWith('-'));
+  if (word === undefined || within !== program) return;
+  throw new UsageError(
+    `help: there is no command "${word}"; expected one of ${Object.keys(commands).join(', ')}.`,
+  );
+}
+
 outliveReaders();
 const command = commandOf(args);
 const debug = process.argv.includes('--debug');
 try {
+  if (name === 'help') expectKnownCommand(args.slice(1));
   const isGroup = command.commands.length > 0;
   const usage = isGroup ? undefined : usageOf(command);
   const normalized = normalizeArguments(args, command.options, usage);

@@ -73,6 +73,12 @@ export function normalizeArguments(
   return normalized;
 }
 
+/** What names the folder of a run in one command is called otherwise in another. */
+const sameFolder: Readonly<Record<string, string>> = {
+  checkpoint_path: 'train_dir',
+  train_dir: 'checkpoint_path',
+};
+
 function unknownFlag(
   argument: string,
   name: string,
@@ -80,7 +86,9 @@ function unknownFlag(
   usage: string,
 ): UsageError {
   const names = [...known].filter((each) => each !== undefined);
-  const nearest = nearestNames(name, names, 3, 0.25).map((each) => `--${each}`);
+  const same = names.filter((each) => each === sameFolder[name]);
+  const likely = same.length > 0 ? same : nearestNames(name, names, 3, 0.25);
+  const nearest = likely.map((each) => `--${each}`);
   const hint = nearest.length === 0 ? '' : ` Did you mean ${nearest.join(' or ')}?`;
   return new UsageError(
     `${argument}: ${usage} has no flag of this name.${hint} All: ${usage} --help`,

@@ -45,8 +45,13 @@ function imagesOfFolder(folder: string): string[] {
   }
   const names = entries.filter((entry) => !entry.isDirectory() && isImageFile(entry.name));
   if (names.length === 0) {
+    const inside = entries.find((entry) => entry.isDirectory())?.name;
+    const hint =
+      inside === undefined
+        ? ''
+        : ` Folders in it are not looked into: name them, such as ${join(folder, inside)}.`;
     throw new UserError(
-      `${folder}: found no images; expected files that end in ${imageExtensions.join(', ')}.`,
+      `${folder}: found no images; expected files that end in ${imageExtensions.join(', ')}.${hint}`,
     );
   }
   return names.map(({ name }) => join(folder, name)).sort();

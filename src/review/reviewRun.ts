@@ -10,6 +10,7 @@ import { UsageError } from '../errors.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { scores } from '../insitu/scores.ts';
+import { nearestNames } from '../nearestNames.ts';
 import { readRunRecord } from '../runFiles/runRecord.ts';
 import { readRankedItems, type ScoredItem } from '../runFiles/scoredItems.ts';
 import { expectItemsOfRun } from './itemsOfRun.ts';
@@ -97,7 +98,11 @@ export async function reviewRun(options: ReviewOptions): Promise<{ page: string;
     options.top,
     (names) => {
       if (names.includes(rankBy)) return pageScoreOf(rankBy);
-      throw new UsageError(`--rank_by: got "${rankBy}"; expected one of ${names.join(', ')}.`);
+      const [nearest] = nearestNames(rankBy, names, 1, 0.4);
+      const hint = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
+      throw new UsageError(
+        `--rank_by: got "${rankBy}"; expected one of ${names.join(', ')}.${hint}`,
+      );
     },
   );
   const { dataset, labelDecisions } = await loadRunData(folder, options);

@@ -124,7 +124,9 @@ export async function readRankedItems(
     path,
     async (header, records) => {
       if (expected.some((name, i) => header[i] !== name)) {
-        throw new UserError(`${path}, line 1: got "${header}"; expected ${expected},….`);
+        const isCut = `${expected},`.startsWith(`${header}`);
+        const cause = isCut ? ' It ends too early: the file was cut.' : '';
+        throw new UserError(`${path}, line 1: got "${header}"; expected ${expected},….${cause}`);
       }
       const scoreNames = header.slice(expected.length);
       const ranking = rankingOf(scoreNames);

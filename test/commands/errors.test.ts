@@ -118,6 +118,11 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
     1,
     /--train_dir: cannot write to ".*run" \(it is no folder.*expected a folder of one's own\.$/m,
   ],
+  'help for a command that there is none of': [
+    ['help', 'nope'],
+    2,
+    /help: there is no command "nope"; expected one of train, evaluate, /,
+  ],
   'no checkpoint to evaluate': [
     ['evaluate', '--engine=wasm', '--checkpoint_path=/nowhere'],
     2,

@@ -151,3 +151,17 @@ test('a flag that cannot act is accepted at its default and refused with the rea
   assert.equal(parse('--num_clones=1')['num_clones'], 1);
   assert.throws(() => parse('--num_clones=2'), /only 1 is possible: there is one device/);
 });
+
+test('the folder of a run is pointed to by the flag that the command has for it', () => {
+  const unknown = (given: string, has: string) => () =>
+    normalizeArguments([given], [{ long: has, required: true, optional: false }], 'losslens x');
+  assert.throws(
+    unknown('--checkpoint_path=a', '--train_dir'),
+    usageError(/^--checkpoint_path=a: .* Did you mean --train_dir\? /),
+  );
+  assert.throws(
+    unknown('--train_dir=a', '--checkpoint_path'),
+    usageError(/mean --checkpoint_path/),
+  );
+  assert.throws(unknown('--train_dir=a', '--json'), usageError(/this name\. All: /));
+});

@@ -98,7 +98,10 @@ test('a score that there is none of is named, and a run without scores', async (
     losslens(['review', `--train_dir=${data}`]),
   ]);
   assert.equal(unknown.code, 2);
-  assert.match(unknown.stderr, /--rank_by: got "losss"; expected one of contribution, /);
+  assert.match(
+    unknown.stderr,
+    /--rank_by: got "losss"; expected one of contribution, .*\. Did you mean loss\?\n/,
+  );
   assert.equal(missing.code, 1);
   assert.match(
     missing.stderr,

@@ -168,7 +168,9 @@ test('what is no table of items is named with its line', async () => {
   );
   const other = join(temporaryFolder(), 'items.csv');
   writeFileSync(other, 'item,name\n');
-  await assert.rejects(read(other), /line 1: got "item,name"; expected item,file,label,/);
+  await assert.rejects(read(other), /line 1: got "item,name"; expected .*,…\.$/);
+  writeFileSync(other, 'item,file,lab');
+  await assert.rejects(read(other), /got "item,file,lab"; expected .* the file was cut\.$/);
 });
 
 test('a table that is larger than the memory is read', () => {
