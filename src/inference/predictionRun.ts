@@ -8,7 +8,7 @@ import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { UserError, unreadable } from '../errors.ts';
 import { withChannels } from '../preprocessing/channels.ts';
-import { imageInput } from '../preprocessing/itemInput.ts';
+import { imageInput, itemBuffer } from '../preprocessing/itemInput.ts';
 import { Classifier } from './classifier.ts';
 import type { TrainedNetwork } from './trainedNetwork.ts';
 
@@ -71,7 +71,7 @@ async function readImage(
   const { decodeImage } = await import('../../datasets/images/decodeImage.ts');
   const size = preprocessing.decodedSize(imageShape[0]);
   const image = await decodeImage(bytes, path, { channels: sourceChannels, size, maxPixels });
-  const out = new Float32Array(imageShape[0] * imageShape[1] * imageShape[2]);
+  const out = new Float32Array(itemBuffer(1, imageInput(imageShape), ArrayBuffer));
   preprocessing.evaluate(withChannels(image, imageShape[2]), imageShape, out, () => 0);
   return out;
 }
@@ -111,7 +111,7 @@ async function classify(
   { top_k, json }: PredictionOptions,
 ): Promise<void> {
   if (read.length === 0) return;
-  const data = new Float32Array(read.length * read[0]!.image.length);
+  const data = new Float32Array(itemBuffer(read.length, imageInput(imageShape), ArrayBuffer));
   for (const [row, { image }] of read.entries()) data.set(image, row * image.length);
   const images = { data, shape: [read.length, ...imageShape] };
   const { data: probabilities } = await classifier.probabilities(images);

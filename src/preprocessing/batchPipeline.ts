@@ -11,6 +11,7 @@ import {
   inputSize,
   inputTypes,
   inputValues,
+  itemBuffer,
   wrongKind,
 } from './itemInput.ts';
 import { encodeTexts } from './text.ts';
@@ -169,8 +170,7 @@ export class BatchPipeline {
   #prepare(epoch: number, itemIndices: Uint32Array): Promise<SharedArrayBuffer> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const { batchSize, input } = this.#options;
-    const bytes = batchSize * inputSize(input) * Float32Array.BYTES_PER_ELEMENT;
-    const buffer = this.#buffers.pop() ?? new SharedArrayBuffer(bytes);
+    const buffer = this.#buffers.pop() ?? itemBuffer(batchSize, input, SharedArrayBuffer);
     const id = this.#nextId++;
     const request: BatchRequest = { id, epoch, itemIndices, buffer };
     const prepared = new Promise<SharedArrayBuffer>((resolve, reject) => {

@@ -1,5 +1,6 @@
 /** What a network takes of each item, whatever the items are. */
 import type { Dataset } from '../../datasets/dataset.ts';
+import { allocate } from '../allocation.ts';
 import { UsageError } from '../errors.ts';
 import type { ImageShape } from './preprocessing.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -44,6 +45,29 @@ export type InputValues = Float32Array | Int32Array;
 /** A buffer as the values of prepared items. */
 export function inputValues(kind: ItemInput['kind'], buffer: ArrayBufferLike): InputValues {
   return kind === 'images' ? new Float32Array(buffer) : new Int32Array(buffer);
+}
+
+/**
+ * Room for some prepared items.
+ *
+ * @param count  of the items
+ * @param Type   of the buffer
+ * @throws UserError  when they do not fit into the memory
+ */
+export function itemBuffer<B extends ArrayBufferLike>(
+  count: number,
+  input: Pick<ItemInput, 'kind' | 'shape'>,
+  Type: new (bytes: number) => B,
+): B {
+  const bytes = count * inputSize(input) * Float32Array.BYTES_PER_ELEMENT;
+  const flag =
+    input.kind === 'images' ? '--train_image_size or --eval_image_size' : '--max_sequence_length';
+  return allocate(
+    () => new Type(bytes),
+    `--batch_size: ${count} ${input.kind} of ${input.shape.join('×')}`,
+    bytes,
+    `Give a smaller --batch_size, ${flag}.`,
+  );
 }
 
 /** What is said when a network takes items of another kind than the data set has. */

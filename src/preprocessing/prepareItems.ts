@@ -9,6 +9,7 @@ import {
   inputSize,
   inputTypes,
   inputValues,
+  itemBuffer,
   wrongKind,
 } from './itemInput.ts';
 import { encodeTexts, padOrCut } from './text.ts';
@@ -49,7 +50,7 @@ export async function prepareItems(
   input: ItemInput,
 ): Promise<PreparedItems> {
   const size = inputSize(input);
-  const buffer = new ArrayBuffer(items.length * size * Float32Array.BYTES_PER_ELEMENT);
+  const buffer = itemBuffer(items.length, input, ArrayBuffer);
   const data = inputValues(input.kind, buffer);
   const partOf = (row: number) => data.subarray(row * size, (row + 1) * size);
   if (dataset.kind === 'images' && input.kind === 'images') {
