@@ -32,11 +32,48 @@ function differentClasses(
   return mismatches.every(isTheSame) ? [first[0], first[1]] : null;
 }
 
+/** Whether two shapes differ in one size alone, which is this one. */
+function differAt(axis: number, { found, expected }: Mismatch): boolean {
+  const without = (shape: Shape) => shape.toSpliced(axis, 1);
+  return found[axis] !== expected[axis] && areEqual(without(found), without(expected));
+}
+
+/** What the first weights that differ tell of the images, and what can be done; undefined for nothing. */
+function differentImages(
+  mismatch: Mismatch,
+): { readonly cause: string; readonly remedy: string } | undefined {
+  const { found, expected } = mismatch;
+  const channels = [found[2], expected[2]];
+  const areChannels = channels.includes(1) && channels.includes(3);
+  // Of a convolution [height, width, channels, filters].
+  if (found.length === 4 && differAt(2, mismatch) && areChannels) {
+    const cause = `it was trained on images of ${channels[0]} channels (1 grey, 3 colour), and is used on images of ${channels[1]}`;
+    const remedy =
+      expected[2] === 3
+        ? 'Give --use_grayscale.'
+        : 'Give images in colour, and leave --use_grayscale out.';
+    return { cause, remedy };
+  }
+  // Of a layer behind a flattened one [values, outputs].
+  if (found.length === 2 && differAt(0, mismatch)) {
+    return {
+      cause: 'perhaps it was trained on images of another size',
+      remedy:
+        'Give the size that its run had (--train_image_size; to evaluate, predict and export --eval_image_size).',
+    };
+  }
+  return undefined;
+}
+
 function shapeError(path: string, mismatches: readonly Mismatch[], hint: string): UserError {
   const { name, found, expected } = mismatches[0]!;
   const shapes = `holds ${name} of ${shapeText(found)}; this network has ${shapeText(expected)}`;
   const classes = differentClasses(mismatches);
-  if (classes === null) return new UserError(`${path}: ${shapes}. ${hint}`.trimEnd());
+  if (classes === null) {
+    const images = differentImages(mismatches[0]!);
+    const cause = images === undefined ? '' : `: ${images.cause}`;
+    return new UserError(`${path}: ${shapes}${cause}. ${hint || (images?.remedy ?? '')}`.trimEnd());
+  }
   const remedy =
     hint || 'Name all classes of the network, in its order, in labels.txt of the data.';
   return new UserError(
