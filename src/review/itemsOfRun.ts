@@ -1,7 +1,7 @@
 /** Whether data are those that a run listed in `items.csv`: pictures of others would be decided on. */
 import { existsSync } from 'node:fs';
 import { join, relative, resolve, sep } from 'node:path';
-import { digestOf } from '../../datasets/dataDigest.ts';
+import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { placeOf } from '../../datasets/itemPlaces.ts';
 import { UsageError } from '../errors.ts';
@@ -72,7 +72,7 @@ export function expectItemsOfRun(
       if (change !== undefined) return change;
     }
     const digest = run.record?.dataset.digest;
-    return digest === undefined || digest === digestOf(dataset)
+    return digest === undefined || isDigestOf(digest, dataset)
       ? undefined
       : 'items or labels are others';
   };
