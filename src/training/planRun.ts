@@ -5,7 +5,7 @@ import type { Engine } from '../engines/engine.ts';
 import { choosePrecision, type Precision } from '../engines/precision.ts';
 import { selectEngine } from '../engines/select.ts';
 import { stepsPerEpoch } from '../epochs.ts';
-import { UsageError, UserError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
 import { networkInput, preprocessingNameOf, trainingVocabulary } from '../input/networkInput.ts';
 import type { Split } from '../input/splits.ts';
@@ -52,11 +52,6 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
   checkPreprocessing(preprocessingName, network.takes ?? 'images');
   const data = await loadTrainingData(given);
   const { dataset } = data;
-  if (dataset.items.length === 0) {
-    throw new UserError(
-      `${dataset.name} ${dataset.split}: has no items; expected some to train on.`,
-    );
-  }
   const { engine, reason } = await selectEngine(given);
   const precision = await precisionOf(given, engine);
   const input = await inputOf(given, network, dataset);
