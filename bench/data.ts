@@ -26,7 +26,7 @@ import { type InMemoryDataset, inMemory } from '../datasets/inMemory.ts';
 import { choosePrecision } from '../src/engines/precision.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
-import { imageInput } from '../src/preprocessing/itemInput.ts';
+import type { ImageInput } from '../src/preprocessing/itemInput.ts';
 import { median } from './measure.ts';
 import { TrainingStep } from './trainingStep.ts';
 
@@ -44,7 +44,12 @@ const { values: flags } = parseArgs({
 const count = Number(flags.items);
 const batchSize = 128;
 const numThreads = 4;
-const input = imageInput([32, 32, 3]);
+const input: ImageInput = {
+  kind: 'images',
+  shape: [32, 32, 3],
+  sourceChannels: 3,
+  preprocessingName: 'cifarnet',
+};
 const imageBytes = 3072;
 const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
 
@@ -96,7 +101,6 @@ async function load(form: string, maxBytes: number): Promise<ImageDataset> {
 
 function feed(dataset: ImageDataset): BatchPipeline {
   return new BatchPipeline(dataset, {
-    preprocessingName: 'cifarnet',
     isTraining: true,
     input,
     batchSize,

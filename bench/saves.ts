@@ -85,9 +85,8 @@ async function observe(epoch: number, first: number): Promise<number> {
     selection: { scores: noise(batchSize * stepScores.length), probabilities },
   } as unknown as StepOutcome;
   const labels = Int32Array.from(itemIndices, (item) => dataset.labels[item]!);
-  const input = { name: 'images', data: new Float32Array(0), shape: [0] };
   const step = ((epoch - 1) * size + first) / batchSize + 1;
-  await recorder.observe({ itemIndices, labels, input }, undefined, outcome, epoch, step);
+  await recorder.observe({ itemIndices, labels, feeds: {} }, undefined, outcome, epoch, step);
   return step;
 }
 

@@ -50,9 +50,9 @@ export class TrainingStep {
   }
 
   /** @returns all outputs of the step, of which `total_loss` tells diverging sessions */
-  run({ input, labels }: Batch): Promise<Record<string, HostTensor>> {
+  run({ feeds, labels }: Batch): Promise<Record<string, HostTensor>> {
     return this.session.run('train', {
-      [input.name]: { data: input.data, shape: input.shape },
+      ...feeds,
       labels: { data: labels, shape: [labels.length] },
       learning_rate: { data: Float32Array.of(0.01), shape: [] },
       dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
@@ -74,7 +74,6 @@ export async function firstBatch(
   const network = getNetwork(modelName);
   const input = await networkInput(network, dataset);
   const pipeline = new BatchPipeline(dataset, {
-    preprocessingName: network.preprocessingName,
     isTraining: true,
     input,
     batchSize,
@@ -84,7 +83,13 @@ export async function firstBatch(
   const { value } = await pipeline.epoch(0).next();
   const batch = value!;
   // The pipeline may fill the memory of a batch anew.
-  const kept = { ...batch, input: { ...batch.input, data: batch.input.data.slice() } };
+  const feeds = Object.fromEntries(
+    Object.entries(batch.feeds).map(([name, { data, shape }]) => [
+      name,
+      { data: data.slice(), shape },
+    ]),
+  );
+  const kept = { ...batch, feeds };
   await pipeline.close();
   return { input, batch: kept };
 }

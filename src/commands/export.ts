@@ -32,9 +32,11 @@ export function exportCommand(): Command {
     }
     const trained = await resolveTrainedNetwork(flags);
     await exportNetwork({ ...flags, export_dir }, trained);
+    const { shape, sourceChannels } = trained.input;
+    const [height, width] = shape;
     process.stdout.write(
       `${trained.checkpoint} exported to ${export_dir}: signature ${servingSignature} takes images ` +
-        `float32[?,${trained.imageShape}], samples 0..255, and gives probabilities float32[?,${trained.classNames.length}]\n`,
+        `uint8[?,${height},${width},${sourceChannels}] and gives probabilities float32[?,${trained.classNames.length}]\n`,
     );
   });
 }

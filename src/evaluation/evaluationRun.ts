@@ -20,12 +20,7 @@ import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { Classifier } from '../inference/classifier.ts';
 import { tellOfClassOrder, withKnownClasses } from '../input/knownClasses.ts';
-import {
-  imageSideOf,
-  networkInput,
-  preprocessingNameOf,
-  recordedVocabulary,
-} from '../input/networkInput.ts';
+import { decodedSizeOf, networkInput, recordedVocabulary } from '../input/networkInput.ts';
 import { tellOfOtherItems } from '../input/runData.ts';
 import { type DataOptions, decodedChannels, loadSplit, recordSkipped } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
@@ -135,17 +130,14 @@ async function prepare(
   cleanup: Cleanup,
 ): Promise<Evaluator> {
   const network = await loadNetwork(options.model_name);
-  const preprocessingName = preprocessingNameOf(network, options);
   const imageSize = options.eval_image_size ?? options.train_image_size;
-  const side = imageSideOf(network, imageSize);
   // A split that is all grey is evaluated in colour by a network that was trained in colour.
   const record = await readRunRecord(checkpointFolder);
   const channels = record && decodedChannels(record.dataset.channels);
   const split = await loadSplit(
     options,
     options.dataset_split_name,
-    preprocessingName,
-    side,
+    decodedSizeOf(network, { ...options, imageSize }),
     channels,
   );
   const corrected =
@@ -176,7 +168,6 @@ async function prepare(
   cleanup.add(() => lock.release());
   await recordSkipped(folder, split);
   const pipeline = new BatchPipeline(dataset, {
-    preprocessingName,
     isTraining: false,
     input,
     batchSize: options.batch_size,

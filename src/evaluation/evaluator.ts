@@ -62,9 +62,9 @@ export async function evaluate(
   let amongFive = 0;
   let lossSum = 0;
   let done = 0;
-  for await (const { input, labels } of pipeline.epoch(0)) {
+  for await (const { feeds, labels } of pipeline.epoch(0)) {
     signal?.throwIfAborted();
-    const { data } = (await session.run('predict', { [input.name]: input }))['probabilities']!;
+    const { data } = (await session.run('predict', feeds))['probabilities']!;
     labels.forEach((label, row) => {
       const probabilities = data.subarray(row * classes, (row + 1) * classes);
       const rank = rankOf(probabilities, label);

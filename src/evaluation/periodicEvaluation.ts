@@ -1,6 +1,7 @@
 /** Evaluations of the network while it trains. */
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
+import type { DecodedSize } from '../../datasets/imageStore.ts';
 import { UnknownSplitError } from '../../datasets/unknownSplitError.ts';
 import type { Cleanup } from '../cleanup.ts';
 import type { Session } from '../engines/engine.ts';
@@ -33,19 +34,19 @@ export interface PeriodicEvaluationOptions extends DataOptions {
 /**
  * Loads the split that --eval_interval_epochs evaluates.
  *
+ * @param size     that compressed images are decoded to
  * @param trained  what the network is trained on
  * @throws UserError  when the split cannot be read, or has items of other classes
  */
 export async function loadEvaluationSplit(
   options: PeriodicEvaluationOptions,
-  { preprocessingName, input }: Pick<BatchPipelineOptions, 'preprocessingName' | 'input'>,
+  size: DecodedSize | undefined,
   trained: Dataset,
 ): Promise<Split> {
   const split = await loadSplit(
     options,
     options.eval_split_name,
-    preprocessingName,
-    input.kind === 'images' ? input.shape[0] : null,
+    size,
     trained.kind === 'images' ? decodedChannels(trained.imageShape[2]) : undefined,
   ).catch((error: Error) => {
     throw error instanceof UnknownSplitError ? error.askedForBy('--eval_split_name') : error;
@@ -93,7 +94,7 @@ export class PeriodicEvaluation {
   static async open(
     options: PeriodicEvaluationOptions,
     session: Session,
-    pipelineOptions: Pick<BatchPipelineOptions, 'preprocessingName' | 'input' | 'seed'>,
+    pipelineOptions: Pick<BatchPipelineOptions, 'input' | 'seed'>,
     split: Split,
     firstStep: number,
     lost: LostWrites,

@@ -1,7 +1,7 @@
 /** The symbolic graph: nodes and tensors as TensorFlow's GraphDef has them, built in TypeScript. */
 
 /** Element types that the graph uses. 'resource' is a handle of a variable. */
-export type DType = 'float32' | 'bfloat16' | 'int32' | 'int64' | 'bool' | 'resource';
+export type DType = 'float32' | 'bfloat16' | 'int32' | 'int64' | 'uint8' | 'bool' | 'resource';
 
 /** Dimensions; −1 is unknown (the batch). */
 export type Shape = readonly number[];

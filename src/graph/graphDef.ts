@@ -17,6 +17,7 @@ const dataTypes: Readonly<Record<DType, DataType>> = {
   bfloat16: 'DT_BFLOAT16',
   int32: 'DT_INT32',
   int64: 'DT_INT64',
+  uint8: 'DT_UINT8',
   bool: 'DT_BOOL',
   resource: 'DT_RESOURCE',
 };

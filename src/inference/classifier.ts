@@ -55,11 +55,11 @@ export class Classifier {
   /**
    * Class probabilities.
    *
-   * @param images  preprocessed, float32 [n, h, w, c]
-   * @returns       float32 [n, classes]
+   * @param feeds  items, as `itemFeeds` has them without augmentation
+   * @returns      float32 [n, classes]
    */
-  async probabilities(images: HostTensor): Promise<HostTensor> {
-    return (await this.session.run('predict', { images }))['probabilities']!;
+  async probabilities(feeds: Readonly<Record<string, HostTensor>>): Promise<HostTensor> {
+    return (await this.session.run('predict', feeds))['probabilities']!;
   }
 
   async close(): Promise<void> {

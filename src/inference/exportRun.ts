@@ -7,8 +7,7 @@ import { reasonOf, UserError } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { freeze } from '../graph/freeze.ts';
 import { writeSavedModel } from '../graph/savedModel.ts';
-import { buildPredictionGraph } from '../model/predictionGraph.ts';
-import { imageInput } from '../preprocessing/itemInput.ts';
+import { buildServingGraph } from '../model/predictionGraph.ts';
 import { readNetwork } from './classifier.ts';
 import type { TrainedNetwork } from './trainedNetwork.ts';
 
@@ -25,26 +24,25 @@ export const servingSignature = 'serving_default';
 /**
  * Writes `saved_model.pb` and, for people, `assets.extra/labels.txt`.
  *
- * The signature `serving_default` takes images float32 [n, height, width, channels] with samples
- * 0..255 at the network's size and gives probabilities [n, classes]. The variables are constants of
+ * The signature `serving_default` takes images uint8 [n, height, width, channels] as they are, at the
+ * network's size, preprocesses them as evaluation does, and gives probabilities [n, classes]. The variables are constants of
  * the graph: there is nothing to restore or initialise, which every reader of SavedModels manages.
  *
  * @throws UserError  when the folder holds a model already or cannot be written to
  */
 export async function exportNetwork(
   { export_dir, moving_average_decay }: ExportOptions,
-  { checkpoint, network, preprocessing, imageShape, classNames }: TrainedNetwork,
+  { checkpoint, network, input, classNames }: TrainedNetwork,
 ): Promise<void> {
   if (existsSync(join(export_dir, 'saved_model.pb'))) {
     throw new UserError(
       `--export_dir: "${export_dir}" holds a model already; expected a folder without, such as the next version.`,
     );
   }
-  const { graph, variables, signatures } = buildPredictionGraph({
+  const { graph, variables, signatures } = buildServingGraph({
     network,
     numClasses: classNames.length,
-    input: imageInput(imageShape),
-    normalize: preprocessing.normalize,
+    input,
   });
   const { inputs, outputs } = signatures['predict']!;
   const values = await readNetwork(checkpoint, variables, moving_average_decay !== undefined);

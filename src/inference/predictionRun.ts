@@ -2,13 +2,16 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Image } from '../../datasets/dataset.ts';
 import { imageExtensions, isImageFile } from '../../datasets/images/imageFiles.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
 import { UserError, unreadable } from '../errors.ts';
-import { withChannels } from '../preprocessing/channels.ts';
-import { imageInput, itemBuffer } from '../preprocessing/itemInput.ts';
+import { decodedChannels } from '../input/splits.ts';
+import { getPreprocessing } from '../preprocessing/factory.ts';
+import { ItemMemory } from '../preprocessing/itemFeeds.ts';
+import { imagePreparation, noRandom } from '../preprocessing/prepareImage.ts';
 import { Classifier } from './classifier.ts';
 import type { TrainedNetwork } from './trainedNetwork.ts';
 
@@ -57,11 +60,8 @@ function imagesOfFolder(folder: string): string[] {
   return names.map(({ name }) => join(folder, name)).sort();
 }
 
-/** One image as the network takes it, preprocessed as in evaluation. @throws UserError naming the file */
-async function readImage(
-  path: string,
-  { preprocessing, imageShape, sourceChannels, maxPixels }: TrainedNetwork,
-): Promise<Float32Array> {
+/** One image, decoded as for an evaluation. @throws UserError naming the file */
+async function readImage(path: string, { input, maxPixels }: TrainedNetwork): Promise<Image> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -69,11 +69,12 @@ async function readImage(
     throw unreadable(path, error);
   }
   const { decodeImage } = await import('../../datasets/images/decodeImage.ts');
-  const size = preprocessing.decodedSize(imageShape[0]);
-  const image = await decodeImage(bytes, path, { channels: sourceChannels, size, maxPixels });
-  const out = new Float32Array(itemBuffer(1, imageInput(imageShape), ArrayBuffer));
-  preprocessing.evaluate(withChannels(image, imageShape[2]), imageShape, out, () => 0);
-  return out;
+  const size = getPreprocessing(input.preprocessingName).decodedSize(input.shape[0]);
+  return decodeImage(bytes, path, {
+    channels: decodedChannels(input.sourceChannels),
+    size,
+    maxPixels,
+  });
 }
 
 /** The most probable classes, the most probable one first. */
@@ -97,24 +98,25 @@ function predictionLine(file: string, predictions: readonly Prediction[], json: 
   return `${file}: ${classes.join(', ')}`;
 }
 
-/** A file with its image as the network takes it. */
+/** A file with its image. */
 interface ReadFile {
   readonly file: string;
-  readonly image: Float32Array;
+  readonly image: Image;
 }
 
 /** Classifies what could be read of some files, and prints a line for each. */
 async function classify(
   classifier: Classifier,
-  { imageShape, classNames }: TrainedNetwork,
+  { input, classNames }: TrainedNetwork,
   read: readonly ReadFile[],
   { top_k, json }: PredictionOptions,
 ): Promise<void> {
   if (read.length === 0) return;
-  const data = new Float32Array(itemBuffer(read.length, imageInput(imageShape), ArrayBuffer));
-  for (const [row, { image }] of read.entries()) data.set(image, row * image.length);
-  const images = { data, shape: [read.length, ...imageShape] };
-  const { data: probabilities } = await classifier.probabilities(images);
+  const memory = new ItemMemory(input, false, read.length, ArrayBuffer);
+  const feeds = memory.feedsIn(memory.allocate());
+  const prepare = imagePreparation(input, false);
+  for (const [row, { image }] of read.entries()) prepare(image, feeds, row, noRandom);
+  const { data: probabilities } = await classifier.probabilities(feeds);
   for (const [row, { file }] of read.entries()) {
     const own = probabilities.subarray(row * classNames.length, (row + 1) * classNames.length);
     const predictions = mostProbable(own, classNames, top_k);
@@ -171,7 +173,7 @@ export async function predictFiles(
 ): Promise<number> {
   const failures = new Failures();
   const files = imageFiles(paths, failures);
-  const { checkpoint, network, imageShape, classNames } = trained;
+  const { checkpoint, network, input, classNames } = trained;
   const { engine } = await selectEngine({
     engine: options.engine,
     gpu: options.gpu,
@@ -180,7 +182,7 @@ export async function predictFiles(
   const classifier = await Classifier.load(engine, {
     network,
     numClasses: classNames.length,
-    input: imageInput(imageShape),
+    input,
     computeType: choosePrecision(options.precision, engine).computeType,
   });
   let classified = 0;

@@ -1,15 +1,15 @@
 /** What a checkpoint holds: network, classes and the form of its images, from its run or from flags. */
 import { dirname } from 'node:path';
+import type { DecodedSize } from '../../datasets/imageStore.ts';
 import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { tellOfClassOrder, withKnownClasses } from '../input/knownClasses.ts';
-import { imageSideOf, preprocessingNameOf } from '../input/networkInput.ts';
+import { decodedSizeOf, imageSideOf, preprocessingNameOf } from '../input/networkInput.ts';
 import { type DataOptions, decodedChannels, loadSplit } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { ImageNetwork } from '../nets/network.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
-import { getPreprocessing } from '../preprocessing/factory.ts';
-import type { Preprocessing } from '../preprocessing/preprocessing.ts';
+import type { ImageInput } from '../preprocessing/itemInput.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 
 /** The flags that say so; the run's own where the command line left them out. */
@@ -28,11 +28,8 @@ export interface TrainedNetwork {
   /** Prefix of the checkpoint. */
   readonly checkpoint: string;
   readonly network: ImageNetwork;
-  readonly preprocessing: Preprocessing;
-  /** [height, width, channels] of the preprocessed images. */
-  readonly imageShape: readonly [number, number, number];
-  /** Channels that images are decoded to, before they are preprocessed. */
-  readonly sourceChannels: 1 | 3;
+  /** How images go into it. */
+  readonly input: ImageInput;
   /** Images of more pixels are not decoded. */
   readonly maxPixels: number;
   /** By label. */
@@ -58,8 +55,8 @@ export async function findTrainedNetwork(
     );
   }
   const preprocessingName = preprocessingNameOf(network, options);
-  const preprocessing = getPreprocessing(preprocessingName);
-  const side = imageSideOf(network, options.eval_image_size ?? options.train_image_size);
+  const imageSize = options.eval_image_size ?? options.train_image_size;
+  const side = imageSideOf(network, imageSize);
   const folder = dirname(checkpoint);
   const record = await readRunRecord(folder);
   if (record === undefined && !namesData) {
@@ -67,30 +64,38 @@ export async function findTrainedNetwork(
       `--checkpoint_path: ${folder} holds no run.json, which names the classes; expected the folder of a run, or --model_name, --dataset_name and --dataset_dir.`,
     );
   }
-  const data =
+  const { classNames, sourceChannels } =
     record === undefined || namesData
-      ? await readData(options, preprocessingName, side, record)
+      ? await readData(options, decodedSizeOf(network, { ...options, imageSize }), record)
       : recordedData(record);
   return {
     checkpoint,
     network,
-    preprocessing,
+    input: {
+      kind: 'images',
+      shape: [side, side, options.use_grayscale ? 1 : sourceChannels],
+      sourceChannels,
+      preprocessingName,
+    },
     maxPixels: options.max_image_megapixels * 2 ** 20,
-    imageShape: [side, side, options.use_grayscale ? 1 : data.sourceChannels],
-    ...data,
+    classNames,
   };
 }
 
-type DataFacts = Pick<TrainedNetwork, 'classNames' | 'sourceChannels'>;
+/** What the data of a network say of it. */
+interface DataFacts {
+  readonly classNames: readonly string[];
+  /** Channels that images are decoded to. */
+  readonly sourceChannels: 1 | 3;
+}
 
 /** The classes of the data that the command line names; of a run, in the order of its network. */
 async function readData(
   options: TrainedNetworkOptions,
-  preprocessingName: string,
-  side: number,
+  size: DecodedSize | undefined,
   record: RunRecord | undefined,
 ): Promise<DataFacts> {
-  const split = await loadSplit(options, options.dataset_split_name, preprocessingName, side);
+  const split = await loadSplit(options, options.dataset_split_name, size);
   if (record !== undefined) {
     const advice = 'The run names the classes: leave --dataset_name and --dataset_dir out.';
     withKnownClasses(split.dataset, record.dataset.classes, advice);

@@ -1,9 +1,11 @@
 /** What the network of a run takes of each item. */
 import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
+import type { DecodedSize } from '../../datasets/imageStore.ts';
 import { UserError } from '../errors.ts';
 import type { ImageNetwork, NetworkDefinition } from '../nets/network.ts';
-import { type ItemInput, imageInput, wrongKind } from '../preprocessing/itemInput.ts';
+import { getPreprocessing } from '../preprocessing/factory.ts';
+import { type ItemInput, wrongKind } from '../preprocessing/itemInput.ts';
 import {
   buildVocabulary,
   readVocabulary,
@@ -16,6 +18,7 @@ export interface InputOptions {
   /** Side of square images in pixels; by default that of the network. */
   readonly imageSize?: number | undefined;
   readonly use_grayscale?: boolean;
+  readonly preprocessing_name?: string | undefined;
   /** Tokens of a text at most; by default those of the network. */
   readonly max_sequence_length?: number | undefined;
 }
@@ -23,7 +26,7 @@ export interface InputOptions {
 /** What --preprocessing_name stands for: left out, the preprocessing that goes with the network. */
 export function preprocessingNameOf(
   { preprocessingName }: NetworkDefinition,
-  { preprocessing_name }: { readonly preprocessing_name: string | undefined },
+  { preprocessing_name }: Pick<InputOptions, 'preprocessing_name'>,
 ): string {
   return preprocessing_name ?? preprocessingName;
 }
@@ -37,6 +40,16 @@ export function imageSideOf(network: ImageNetwork, side: number | undefined): nu
 export function imageSideOf(network: NetworkDefinition, side: number | undefined): number | null;
 export function imageSideOf(network: NetworkDefinition, side: number | undefined): number | null {
   return network.takes === 'texts' ? null : (side ?? network.defaultImageSize);
+}
+
+/** The size that compressed images are decoded to for a network; undefined for a network of texts. */
+export function decodedSizeOf(
+  network: NetworkDefinition,
+  options: Pick<InputOptions, 'imageSize' | 'preprocessing_name'>,
+): DecodedSize | undefined {
+  const side = imageSideOf(network, options.imageSize);
+  if (side === null) return undefined;
+  return getPreprocessing(preprocessingNameOf(network, options)).decodedSize(side);
 }
 
 /**
@@ -59,7 +72,13 @@ export async function networkInput(
   }
   if (network.takes !== 'texts' && dataset.kind === 'images') {
     const side = imageSideOf(network, options.imageSize);
-    return imageInput([side, side, options.use_grayscale ? 1 : dataset.imageShape[2]]);
+    const sourceChannels = dataset.imageShape[2];
+    return {
+      kind: 'images',
+      shape: [side, side, options.use_grayscale ? 1 : sourceChannels],
+      sourceChannels,
+      preprocessingName: preprocessingNameOf(network, options),
+    };
   }
   throw wrongKind(dataset, { kind: network.takes ?? 'images' });
 }

@@ -2,12 +2,12 @@
 import { join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { loadDataset } from '../../datasets/factory.ts';
+import type { DecodedSize } from '../../datasets/imageStore.ts';
 import type { SkippedItem } from '../../datasets/images/encodedDataset.ts';
 import { withLabelsOffset } from '../../datasets/labels/labelsOffset.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { toCsv } from '../files/csv.ts';
 import { replaceFile } from '../files/replaceFile.ts';
-import { getPreprocessing } from '../preprocessing/factory.ts';
 
 /** The flags that choose the data. */
 export interface DataOptions {
@@ -29,17 +29,16 @@ export interface Split {
 }
 
 /**
- * Loads a split for a preprocessing: compressed images are decoded to the size that it needs.
+ * Loads a split.
  *
- * @param side      of the preprocessed images, in pixels; null for a network of texts
+ * @param size      that compressed images are decoded to, as `decodedSizeOf` has it
  * @param channels  that compressed images are decoded to; by default as most of them have them
  * @throws UserError  when there is no such data
  */
 export async function loadSplit(
   options: DataOptions,
   split: string,
-  preprocessingName: string,
-  side: number | null,
+  size: DecodedSize | undefined,
   channels?: 1 | 3,
 ): Promise<Split> {
   let skipped: readonly SkippedItem[] = [];
@@ -47,7 +46,7 @@ export async function loadSplit(
     name: options.dataset_name,
     folder: options.dataset_dir,
     split,
-    size: side === null ? undefined : getPreprocessing(preprocessingName).decodedSize(side),
+    size,
     channels,
     validationShare: options.validation_split,
     seed: options.validation_seed,

@@ -10,7 +10,7 @@ import { applyLabelsFile, type LabelDecision } from '../../datasets/labels/label
 import { noteOnce } from '../console/noteOnce.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { appendLabelChanges } from '../runFiles/labelChanges.ts';
-import { imageSideOf, preprocessingNameOf } from './networkInput.ts';
+import { decodedSizeOf } from './networkInput.ts';
 import { type DataOptions, loadSplit, recordSkipped, type Split } from './splits.ts';
 
 /** The flags that decide on them. */
@@ -51,8 +51,7 @@ export async function loadTrainingData(
   const split = await loadSplit(
     options,
     options.dataset_split_name,
-    preprocessingNameOf(network, options),
-    imageSideOf(network, options.train_image_size),
+    decodedSizeOf(network, { ...options, imageSize: options.train_image_size }),
     channels,
   );
   const relabeled =

@@ -3,10 +3,18 @@ import type { Signatures } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
-import { cast, constant, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
+import {
+  cast,
+  constant,
+  gather,
+  placeholder,
+  reshape,
+  shapeOf,
+  slice,
+} from '../graph/ops/array.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { monitoredContributions } from '../insitu/lossContribution.ts';
-import { inputPlaceholder } from '../model/inputPlaceholder.ts';
+import { addBatchInput } from '../model/batchInput.ts';
 import { addLoss } from '../model/loss.ts';
 import { networkContext } from '../model/networkContext.ts';
 import { variableSignatures } from '../model/predictionGraph.ts';
@@ -31,8 +39,8 @@ export interface InspectionGraphOptions {
 /** The graph with its entry points:
  *
  * - `assign`, `read`  as every graph has them
- * - `inspect` feeds images [n, h, w, c] or token_ids int32 [n, time], labels int32 [n], and rows int32 [m]: the items to look at.
- *             Outputs probabilities [n, classes] and for each layer LAYER/contribution [m] and either
+ * - `inspect` feeds items without augmentation, labels int32 [n], and rows int32 [m]: the items to look at. Outputs
+ *             input [m, …], these as the network sees them, probabilities [n, classes] and for each layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]; all contributions in nats
  */
 export interface InspectionGraph {
@@ -50,7 +58,7 @@ export interface InspectionGraph {
  */
 export function buildInspectionGraph(options: InspectionGraphOptions): InspectionGraph {
   const graph = new Graph();
-  const input = inputPlaceholder(graph, options.input);
+  const batch = addBatchInput(graph, options.input, false);
   const labels = placeholder(graph, 'int32', [-1], 'labels');
   const rows = placeholder(graph, 'int32', [-1], 'rows');
   const context = networkContext(options.input, {
@@ -59,7 +67,7 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
     withoutDropout: true,
     dropoutSeed: constant(graph, 'int32', [0, 0]),
   });
-  const { logits, endPoints } = options.network.build(input, context);
+  const { logits, endPoints } = options.network.build(batch.items, context);
   const { labelCrossEntropy } = addLoss(graph, logits, labels, 0);
   const layers = pickEndPoints('--layers', options.layers, {
     logits,
@@ -68,6 +76,7 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
   });
   const derivatives = gradients(labelCrossEntropy, [...layers.values()]);
   const outputs: Record<string, Tensor> = {
+    input: gather(batch.items, rows, { name: 'input' }),
     probabilities: graph.withRootScope('outputs', () => softmax(logits)),
   };
   graph.withRootScope('in_situ', () => {
@@ -96,7 +105,7 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
     layers: [...layers.keys()],
     signatures: {
       ...variableSignatures(graph, variables),
-      inspect: { inputs: { [input.node.name]: input, labels, rows }, outputs },
+      inspect: { inputs: { ...batch.inputs, labels, rows }, outputs },
     },
   };
 }

@@ -4,7 +4,7 @@ import { type Dataset, type Item, itemOf } from '../../datasets/dataset.ts';
 import { argMax } from '../argMax.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { Engine, Session } from '../engines/engine.ts';
-import { networkInput, preprocessingNameOf, recordedVocabulary } from '../input/networkInput.ts';
+import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
 import { monitoredLayerOf, rowOf } from '../insitu/monitoredLayer.ts';
 import type { Sighting } from '../insitu/sighting.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
@@ -111,10 +111,9 @@ export class Inspector {
   /** @param count  items of the batch, from its first on, that are looked at */
   async *#inspectBatch(batch: readonly number[], count: number) {
     const { classNames } = this.#dataset;
-    const preprocessing = preprocessingNameOf(this.#options.network, this.#options);
-    const { input, labels } = await prepareItems(this.#dataset, batch, preprocessing, this.#input);
+    const { feeds, labels } = await prepareItems(this.#dataset, batch, this.#input);
     const rows = { data: Int32Array.from({ length: count }, (_, row) => row), shape: [count] };
-    const outputs = await this.#session.run('inspect', { [input.name]: input, labels, rows });
+    const outputs = await this.#session.run('inspect', { ...feeds, labels, rows });
     for (let row = 0; row < count; row++) {
       const itemIndex = batch[row]!;
       const probabilities = rowOf(outputs['probabilities']!, row).data;
@@ -125,7 +124,7 @@ export class Inspector {
         output: classNames[output]!,
         outputProbability: probabilities[output]!,
         layers: this.#layers.map((name) => monitoredLayerOf(name, outputs, row)),
-        input: rowOf(input, row),
+        input: rowOf(outputs['input']!, row),
         original: await itemOf(this.#dataset, itemIndex),
       } satisfies Inspected;
     }

@@ -2,7 +2,7 @@
 import { type Column, textTable } from '../console/textTable.ts';
 import { imageSideOf } from '../input/networkInput.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
-import { type GraphInput, imageInput } from '../preprocessing/itemInput.ts';
+import { type GraphInput, preprocessedImages } from '../preprocessing/itemInput.ts';
 import type { NetworkDescription } from './layerDescriptions.ts';
 
 /** The flags that say what a network is described for. */
@@ -26,7 +26,7 @@ export function describedInput(
     return { kind: 'texts', shape: [length], vocabulary: { size: options.vocabulary_size } };
   }
   const side = imageSideOf(network, options.image_size);
-  return imageInput([side, side, options.image_channels ?? network.defaultChannels ?? 3]);
+  return preprocessedImages([side, side, options.image_channels ?? network.defaultChannels ?? 3]);
 }
 
 /** An input in words, such as "images 28×28×1". */

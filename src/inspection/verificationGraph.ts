@@ -12,7 +12,7 @@ import {
 } from '../insitu/conservation.ts';
 import { type ItemSums, itemSumsOf } from '../insitu/itemSums.ts';
 import { itemContribution } from '../insitu/lossContribution.ts';
-import { inputPlaceholder } from '../model/inputPlaceholder.ts';
+import { addBatchInput } from '../model/batchInput.ts';
 import { addLoss } from '../model/loss.ts';
 import { networkContext } from '../model/networkContext.ts';
 import { variableSignatures } from '../model/predictionGraph.ts';
@@ -84,7 +84,7 @@ function some<T>(all: readonly T[], count: number): T[] {
  */
 export function buildVerificationGraph(options: VerificationGraphOptions): VerificationGraph {
   const graph = new Graph();
-  const input = inputPlaceholder(graph, options.input);
+  const batch = addBatchInput(graph, options.input, false);
   const labels = placeholder(graph, 'int32', [-1], 'labels');
   const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
   const context = networkContext(options.input, {
@@ -92,7 +92,7 @@ export function buildVerificationGraph(options: VerificationGraphOptions): Verif
     isTraining: true,
     dropoutSeed,
   });
-  const { logits, endPoints } = options.network.build(input, context);
+  const { logits, endPoints } = options.network.build(batch.items, context);
   const itemSums = itemSumsOf(endPoints, logits);
   const tapped = [...endPoints].filter(([name]) => itemSums.get(name) !== 'none');
   const layers = tapped.map(
@@ -120,7 +120,7 @@ export function buildVerificationGraph(options: VerificationGraphOptions): Verif
   ]);
 
   const outputs: Record<string, Tensor> = { item_loss: itemLoss, logits };
-  const items = { [input.node.name]: input, dropout_seed: dropoutSeed };
+  const items = { ...batch.inputs, dropout_seed: dropoutSeed };
   const behind: Record<string, Signature> = {};
   graph.withRootScope('verify', () => {
     const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32');

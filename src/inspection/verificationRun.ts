@@ -5,7 +5,7 @@ import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { type EngineChoice, selectEngine } from '../engines/select.ts';
-import { networkInput, preprocessingNameOf, recordedVocabulary } from '../input/networkInput.ts';
+import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { initialValues } from '../model/initialValues.ts';
 import { loadNetwork } from '../nets/factory.ts';
@@ -37,7 +37,6 @@ export interface VerificationOptions extends RunDataOptions {
 /** Batches of all items in a random order, prepared when they are asked for. */
 async function* batchesOf(
   dataset: Dataset,
-  preprocessing: string,
   input: ItemInput,
   { batch_size: batchSize, seed }: VerificationOptions,
 ): AsyncGenerator<Feeds, void, undefined> {
@@ -45,10 +44,10 @@ async function* batchesOf(
   for (let batch = 0; batch * batchSize < order.length; batch++) {
     const some = order.subarray(batch * batchSize, (batch + 1) * batchSize);
     const items = Array.from(some, (i) => dataset.items[i]!);
-    const prepared = await prepareItems(dataset, items, preprocessing, input);
+    const { feeds, labels } = await prepareItems(dataset, items, input);
     yield {
-      [prepared.input.name]: prepared.input,
-      labels: prepared.labels,
+      ...feeds,
+      labels,
       dropout_seed: { data: Int32Array.of(seed, batch), shape: [2] },
     };
   }
@@ -90,8 +89,7 @@ export async function runVerification(options: VerificationOptions): Promise<boo
       `${networkTitle(options.model_name)} ${checkpoint === undefined ? 'with its initial weights' : `of ${checkpoint}`}, ` +
         `${numBatches} × ${batchSize} items of ${dataset.name} ${dataset.split}, as in the training; ${engine.name}\n\n`,
     );
-    const preprocessing = preprocessingNameOf(network, options);
-    const batches = batchesOf(dataset, preprocessing, input, options);
+    const batches = batchesOf(dataset, input, options);
     const verification = await verify(graph, session, batches, numBatches);
     const { checks } = verification;
     process.stdout.write(

@@ -5,9 +5,9 @@ import { constant, identity, placeholder } from '../graph/ops/array.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { assign } from '../graph/ops/variables.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
-import { type GraphInput, inputTypes } from '../preprocessing/itemInput.ts';
-import type { Normalize } from '../preprocessing/preprocessing.ts';
-import { inputPlaceholder } from './inputPlaceholder.ts';
+import type { GraphInput, ImageInput } from '../preprocessing/itemInput.ts';
+import { preprocessWindows } from '../preprocessing/networkItems.ts';
+import { addBatchInput, type BatchInput } from './batchInput.ts';
 import { networkContext } from './networkContext.ts';
 
 /** What the graph depends on. */
@@ -17,8 +17,6 @@ export interface PredictionGraphOptions {
   readonly input: GraphInput;
   /** Element type of convolutions and matrix products; float32 by default. */
   readonly computeType?: 'float32' | 'bfloat16';
-  /** What is done to images in the graph, before the network; nothing by default. */
-  readonly normalize?: Normalize;
 }
 
 /** A network outside of training with the entry points `assign`, `read` and `predict`. */
@@ -29,25 +27,39 @@ export interface PredictionGraph {
 }
 
 /** Builds the network alone, without dropout and with the moving statistics. */
-export function buildPredictionGraph({
-  network,
-  numClasses,
-  input,
-  computeType = 'float32',
-  normalize = (items) => items,
-}: PredictionGraphOptions): PredictionGraph {
+export function buildPredictionGraph(options: PredictionGraphOptions): PredictionGraph {
   const graph = new Graph();
-  const items = inputPlaceholder(graph, input);
-  const normalized = graph.withScope('preprocessing', () => normalize(items));
+  return predictionGraph(graph, addBatchInput(graph, options.input, false), options);
+}
+
+/**
+ * The same for others to run: `predict` takes images uint8 [n, height, width, source channels] of the
+ * network's size.
+ */
+export function buildServingGraph(
+  options: PredictionGraphOptions & { readonly input: ImageInput },
+): PredictionGraph {
+  const { input } = options;
+  const [height, width] = input.shape;
+  const graph = new Graph();
+  const images = placeholder(graph, 'uint8', [-1, height, width, input.sourceChannels], 'images');
+  const items = graph.withScope('preprocessing', () => preprocessWindows(images, input, false));
+  return predictionGraph(graph, { inputs: { images }, items }, options);
+}
+
+function predictionGraph(
+  graph: Graph,
+  batch: BatchInput,
+  { network, numClasses, input, computeType = 'float32' }: PredictionGraphOptions,
+): PredictionGraph {
   const context = networkContext(input, {
     numClasses,
     isTraining: false,
     dropoutSeed: constant(graph, 'int32', [0, 0]),
     computeType,
   });
-  const { outputs } = predictSignatures(normalized, network, context, null).predict;
+  const { predict } = predictSignatures(batch, network, context, null);
   const variables = [...graph.variables.values()];
-  const predict = { inputs: { [inputTypes[input.kind].name]: items }, outputs };
   return { graph, variables, signatures: { ...variableSignatures(graph, variables), predict } };
 }
 
@@ -74,21 +86,20 @@ export function variableSignatures(
 }
 
 /**
- * The entry point that classifies, `predict`: the network as it is outside of training. Feeds images
- * [n, h, w, c] or token_ids int32 [n, time]; outputs probabilities [n, classes]. Beside it `embed`,
- * which has the values of one layer as a second output: embedding [n, …].
+ * The entry point that classifies, `predict`: the network as it is outside of training. Feeds a batch;
+ * outputs probabilities [n, classes]. Beside it `embed`, which has the values of one layer as a second
+ * output: embedding [n, …].
  *
  * @param layer  an end point of the network; null for no `embed`
  */
 export function predictSignatures(
-  input: Tensor,
+  { inputs, items }: BatchInput,
   network: NetworkDefinition,
   context: NetworkContext,
   layer: string | null,
 ): { predict: Signature; embed?: Signature } {
-  return input.graph.withNodePrefix('predict', () => {
-    const { logits, endPoints } = network.build(input, context);
-    const inputs = { [input.node.name]: input };
+  return items.graph.withNodePrefix('predict', () => {
+    const { logits, endPoints } = network.build(items, context);
     const probabilities = softmax(logits);
     const predict = { inputs, outputs: { probabilities } };
     const embedding = layer === null ? undefined : endPoints.get(layer);

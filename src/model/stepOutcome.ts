@@ -1,8 +1,16 @@
 /** What a training step returned, decoded once. */
 import type { HostTensor } from '../engines/engine.ts';
-import { type MonitoredLayer, monitoredLayerOf } from '../insitu/monitoredLayer.ts';
+import { type MonitoredLayer, monitoredLayerOf, rowOf } from '../insitu/monitoredLayer.ts';
 import { type LayerStatistic, readLayerStatistics } from './layerStatistics.ts';
 import type { TrainingGraph } from './trainingGraph.ts';
+
+/** What is known of a monitored row. */
+export interface MonitoredRow {
+  /** The item as the network saw it. */
+  readonly input: HostTensor;
+  /** In network order. */
+  readonly layers: readonly MonitoredLayer[];
+}
 
 /** What is known of a batch after its step; rows are those of the batch. */
 export interface StepOutcome {
@@ -21,8 +29,8 @@ export interface StepOutcome {
     /** 0..1, [n, classes] */
     readonly probabilities: HostTensor['data'];
   } | null;
-  /** For each monitored row, in the order they were fed: its layers in network order. */
-  readonly monitored: readonly (readonly MonitoredLayer[])[];
+  /** For each monitored row, in the order they were fed: what the network saw, and made of it. */
+  readonly monitored: readonly MonitoredRow[];
   /** Empty but for a step with summaries. */
   readonly statistics: readonly LayerStatistic[];
 }
@@ -47,9 +55,10 @@ export function decodeStep(
       selectionLayer === null
         ? null
         : { scores: data('scores'), probabilities: data('probabilities') },
-    monitored: Array.from({ length: monitoredRows }, (_, row) =>
-      monitoredLayers.map((name) => monitoredLayerOf(name, outputs, row)),
-    ),
+    monitored: Array.from({ length: monitoredRows }, (_, row) => ({
+      input: rowOf(outputs['monitored_input']!, row),
+      layers: monitoredLayers.map((name) => monitoredLayerOf(name, outputs, row)),
+    })),
     statistics: readLayerStatistics(outputs),
   };
 }

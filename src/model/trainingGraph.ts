@@ -3,14 +3,14 @@ import type { Signatures } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
-import { identity, placeholder } from '../graph/ops/array.ts';
+import { gather, identity, placeholder } from '../graph/ops/array.ts';
 import { argMax, max } from '../graph/ops/math.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { nearestNames } from '../nearestNames.ts';
 import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
-import { inputPlaceholder } from './inputPlaceholder.ts';
+import { addBatchInput, evaluatedBatch } from './batchInput.ts';
 import { addInSituOutputs } from './inSituOutputs.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
 import { addLoss, type Loss } from './loss.ts';
@@ -42,15 +42,15 @@ export interface TrainingGraphOptions {
  *
  * - `assign`  feeds every variable by its name; output `done`
  * - `read`    outputs every variable by its name
- * - `train`   feeds images [n, h, w, c] or token_ids int32 [n, time], labels int32 [n],
- *             learning_rate [], dropout_seed int32 [2] and, with monitored layers, monitor_rows
+ * - `train`   feeds items as `itemFeeds` has them, labels int32 [n], learning_rate [], dropout_seed int32 [2] and, with monitored layers, monitor_rows
  *             int32 [m], with moving averages moving_average_decay []. Outputs total_loss [],
  *             cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
  *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
  *             monitored layer LAYER/contribution [m] and either
- *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]
+ *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]; and
+ *             monitored_input, the monitored items as the network saw them
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
- * - `predict` feeds images or token_ids; outputs probabilities [n, classes]
+ * - `predict` feeds items without augmentation; outputs probabilities [n, classes]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
  */
 export interface TrainingGraph {
@@ -138,7 +138,7 @@ function backward(loss: Loss, trainable: readonly Variable[], taps: readonly Ten
 export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph {
   const { network, numClasses, weightDecay, computeType } = options;
   const graph = new Graph();
-  const input = inputPlaceholder(graph, options.input);
+  const batch = addBatchInput(graph, options.input, true);
   const labels = placeholder(graph, 'int32', [-1], 'labels');
   const learningRate = placeholder(graph, 'float32', [], 'learning_rate');
   const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
@@ -152,7 +152,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     dropoutSeed,
     computeType,
   });
-  const { logits, endPoints } = network.build(input, context);
+  const { logits, endPoints } = network.build(batch.items, context);
   const modelVariables = [...graph.variables.values()];
   const loss = addLoss(graph, logits, labels, options.labelSmoothing);
 
@@ -196,7 +196,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
 
   const variables = [...graph.variables.values()];
   const inputs = {
-    [input.node.name]: input,
+    ...batch.inputs,
     labels,
     learning_rate: learningRate,
     dropout_seed: dropoutSeed,
@@ -209,6 +209,9 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     output,
     output_probability: outputProbability,
     ...inSitu,
+    ...(monitoredLayers.length > 0
+      ? { monitored_input: gather(batch.items, monitorRows, { name: 'monitored_input' }) }
+      : {}),
   };
   const summaries = addLayerStatistics(graph, endPoints, loss.regularization);
   return {
@@ -222,7 +225,12 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
       ...variableSignatures(graph, variables),
       train: { inputs, outputs },
       train_with_summaries: { inputs, outputs: { ...outputs, ...summaries } },
-      ...predictSignatures(input, network, { ...context, isTraining: false }, selectionLayer),
+      ...predictSignatures(
+        graph.withNodePrefix('predict', () => evaluatedBatch(batch, options.input)),
+        network,
+        { ...context, isTraining: false },
+        selectionLayer,
+      ),
     },
   };
 }

@@ -1,19 +1,13 @@
 /** Prepares batches in worker threads, ahead of the steps that take them. */
 import { Worker } from 'node:worker_threads';
 import type { Dataset } from '../../datasets/dataset.ts';
+import type { HostTensor } from '../engines/engine.ts';
 import { stepsPerEpoch } from '../epochs.ts';
 import { UserError } from '../errors.ts';
 import { permutation, random, streams } from '../random.ts';
 import type { BatchRequest, BatchResponse, BatchWorkerData, ItemStore } from './batchWorker.ts';
-import {
-  type InputValues,
-  type ItemInput,
-  inputSize,
-  inputTypes,
-  inputValues,
-  itemBuffer,
-  wrongKind,
-} from './itemInput.ts';
+import { ItemMemory } from './itemFeeds.ts';
+import { type GraphInput, type ItemInput, wrongKind } from './itemInput.ts';
 import { encodeTexts } from './text.ts';
 
 /** Some items, ready for the network. */
@@ -23,20 +17,14 @@ export interface Batch {
   /** [n], 0..classes−1 */
   readonly labels: Int32Array;
   /**
-   * What the network is fed, by the name of its placeholder: images float32 [n, height, width,
-   * channels] or token_ids int32 [n, time]; valid until the next batch but one is asked for, so that
-   * a step can be recorded while the next one is done.
+   * What the graph is fed of the items, by placeholder, as `itemFeeds` has them; valid until the next
+   * batch but one is asked for, so that a step can be recorded while the next one is done.
    */
-  readonly input: {
-    readonly name: string;
-    readonly data: InputValues;
-    readonly shape: readonly number[];
-  };
+  readonly feeds: Readonly<Record<string, HostTensor>>;
 }
 
 /** How batches are made. */
 export interface BatchPipelineOptions {
-  readonly preprocessingName: string;
   /** Training shuffles and augments; otherwise items come in source order as they are. */
   readonly isTraining: boolean;
   /** What the network takes of each item; of the data set's kind. */
@@ -63,6 +51,12 @@ function storeOf(dataset: Dataset, input: ItemInput): ItemStore {
   throw wrongKind(dataset, input);
 }
 
+/** What of the input a thread needs: a vocabulary would be copied to each. */
+function plainInput(input: ItemInput): GraphInput {
+  if (input.kind === 'images') return input;
+  return { ...input, vocabulary: { size: input.vocabulary.size } };
+}
+
 const defaultNumReaders = 4;
 /** Batches that are prepared ahead, for each thread. */
 const batchesAheadPerThread = 2;
@@ -70,6 +64,7 @@ const batchesAheadPerThread = 2;
 export class BatchPipeline {
   readonly #dataset: Dataset;
   readonly #options: BatchPipelineOptions;
+  readonly #memory: ItemMemory<SharedArrayBuffer>;
   readonly #workers: Worker[];
   readonly #waiting = new Map<number, Waiting>();
   /** Memory that is free for further batches; threads and engine see the same. */
@@ -80,13 +75,14 @@ export class BatchPipeline {
   constructor(dataset: Dataset, options: BatchPipelineOptions) {
     this.#dataset = dataset;
     this.#options = options;
-    const { preprocessingName, isTraining, input, seed } = options;
+    const { isTraining, input, batchSize, seed } = options;
+    this.#memory = new ItemMemory(input, isTraining, batchSize, SharedArrayBuffer);
     const workerData: BatchWorkerData = {
       store: storeOf(dataset, input),
       numReaders: options.numReaders ?? defaultNumReaders,
-      preprocessingName,
       isTraining,
-      shape: input.shape,
+      input: plainInput(input),
+      batchSize,
       seed,
     };
     this.#workers = Array.from({ length: options.numThreads }, () => {
@@ -158,19 +154,15 @@ export class BatchPipeline {
   }
 
   #batch(itemIndices: Uint32Array, buffer: SharedArrayBuffer): Batch {
-    const { input } = this.#options;
-    const { name } = inputTypes[input.kind];
     const count = itemIndices.length;
     const labels = new Int32Array(count);
     for (let row = 0; row < count; row++) labels[row] = this.#dataset.labels[itemIndices[row]!]!;
-    const data = inputValues(input.kind, buffer).subarray(0, count * inputSize(input));
-    return { itemIndices, labels, input: { name, data, shape: [count, ...input.shape] } };
+    return { itemIndices, labels, feeds: this.#memory.feedsIn(buffer, count) };
   }
 
   #prepare(epoch: number, itemIndices: Uint32Array): Promise<SharedArrayBuffer> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const { batchSize, input } = this.#options;
-    const buffer = this.#buffers.pop() ?? itemBuffer(batchSize, input, SharedArrayBuffer);
+    const buffer = this.#buffers.pop() ?? this.#memory.allocate();
     const id = this.#nextId++;
     const request: BatchRequest = { id, epoch, itemIndices, buffer };
     const prepared = new Promise<SharedArrayBuffer>((resolve, reject) => {

@@ -3,11 +3,12 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Image } from '../../datasets/dataset.ts';
 import type { ImageStore } from '../../datasets/imageStore.ts';
 import { openImages } from '../../datasets/images/imageReader.ts';
+import type { HostTensor } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import { random, streams } from '../random.ts';
-import { withChannels } from './channels.ts';
-import { getPreprocessing } from './factory.ts';
-import type { ImageShape } from './preprocessing.ts';
+import { ItemMemory } from './itemFeeds.ts';
+import type { GraphInput, ImageInput } from './itemInput.ts';
+import { imagePreparation } from './prepareImage.ts';
 import { padOrCut, type TokenStore } from './text.ts';
 
 /** Where the items of a data set are. */
@@ -18,10 +19,10 @@ export interface BatchWorkerData {
   readonly store: ItemStore;
   /** Images that are read and decoded at a time. */
   readonly numReaders: number;
-  readonly preprocessingName: string;
   readonly isTraining: boolean;
-  /** Of one prepared item. */
-  readonly shape: readonly number[];
+  readonly input: GraphInput;
+  /** Items of a batch at most. */
+  readonly batchSize: number;
   readonly seed: number;
 }
 
@@ -30,7 +31,7 @@ export interface BatchRequest {
   readonly id: number;
   readonly epoch: number;
   readonly itemIndices: Uint32Array;
-  /** Is filled: float32 of images or int32 of token ids, at least the batch's size. */
+  /** Is filled, as ItemMemory lays it out. */
   readonly buffer: SharedArrayBuffer;
 }
 
@@ -40,52 +41,44 @@ export interface BatchResponse {
   readonly problem?: string;
 }
 
-const { store, numReaders, preprocessingName, isTraining, shape, seed } =
-  workerData as BatchWorkerData;
-const itemSize = shape.reduce((product, size) => product * size, 1);
+const { store, numReaders, isTraining, input, batchSize, seed } = workerData as BatchWorkerData;
+const memory = new ItemMemory(input, isTraining, batchSize, SharedArrayBuffer);
 
-/** Prepares one item into its part of the batch. */
-type PrepareItem = (request: BatchRequest, row: number) => Promise<void> | undefined;
+type Feeds = Readonly<Record<string, HostTensor>>;
 
-/** The elements of a batch that belong to one row, in bytes from and in number. */
-function partOf(row: number): [byteOffset: number, length: number] {
-  return [row * itemSize * Float32Array.BYTES_PER_ELEMENT, itemSize];
-}
+/** Prepares one item into its row of the batch. */
+type PrepareItem = (request: BatchRequest, feeds: Feeds, row: number) => Promise<void> | undefined;
 
-async function imagePreparation(images: ImageStore): Promise<PrepareItem> {
+async function preparationOfImages(images: ImageStore): Promise<PrepareItem> {
   const reader = await openImages(images);
-  const preprocessing = getPreprocessing(preprocessingName);
-  const preprocess = isTraining ? preprocessing.train : preprocessing.evaluate;
-  const imageShape = shape as ImageShape;
-  return ({ epoch, itemIndices, buffer }, row) => {
+  const prepareImage = imagePreparation(input as ImageInput, isTraining);
+  return ({ epoch, itemIndices }, feeds, row) => {
     const itemIndex = itemIndices[row]!;
-    const preprocessRow = (image: Image) => {
-      const out = new Float32Array(buffer, ...partOf(row));
-      const next = random(seed, streams.augmentation, epoch, itemIndex);
-      preprocess(withChannels(image, imageShape[2]), imageShape, out, next);
-    };
+    const prepareRow = (image: Image) =>
+      prepareImage(image, feeds, row, random(seed, streams.augmentation, epoch, itemIndex));
     const image = reader.read(itemIndex);
-    if (image instanceof Promise) return image.then(preprocessRow);
-    preprocessRow(image);
+    if (image instanceof Promise) return image.then(prepareRow);
+    prepareRow(image);
     return undefined;
   };
 }
 
-function textPreparation(tokens: TokenStore): PrepareItem {
-  return ({ itemIndices, buffer }, row) => {
-    padOrCut(tokens, itemIndices[row]!, new Int32Array(buffer, ...partOf(row)));
+function preparationOfTexts(tokens: TokenStore): PrepareItem {
+  return ({ itemIndices }, feeds, row) => {
+    padOrCut(tokens, itemIndices[row]!, feeds, row);
     return undefined;
   };
 }
 
 const prepareItem =
-  store.kind === 'tokens' ? textPreparation(store) : await imagePreparation(store);
+  store.kind === 'tokens' ? preparationOfTexts(store) : await preparationOfImages(store);
 
 async function prepare(request: BatchRequest): Promise<void> {
+  const feeds = memory.feedsIn(request.buffer);
   let nextRow = 0;
   const work = async () => {
     while (nextRow < request.itemIndices.length) {
-      const pending = prepareItem(request, nextRow++);
+      const pending = prepareItem(request, feeds, nextRow++);
       if (pending !== undefined) await pending;
     }
   };

@@ -1,5 +1,7 @@
 /** Gives images the channels that a network takes. */
-import type { SourceImage } from './preprocessing.ts';
+import type { Tensor } from '../graph/graph.ts';
+import { concat, constant } from '../graph/ops/array.ts';
+import { mul, sum } from '../graph/ops/math.ts';
 
 /** Luminance of red, green and blue (ITU-R BT.601), rounded as tf.image.rgb_to_grayscale has it. */
 export const luminanceWeights = [0.2989, 0.587, 0.114] as const;
@@ -7,27 +9,21 @@ export const luminanceWeights = [0.2989, 0.587, 0.114] as const;
 /**
  * Turns colour to grey or grey to colour.
  *
+ * @param images    float32 [n, height, width, 1 or 3]
  * @param channels  1 or 3
- * @returns  the image itself when it has these channels; else colour as its luminance, unrounded
+ * @returns  the images themselves when they have these channels; else colour as its luminance
  *           (tf.image.rgb_to_grayscale of floats), or grey three times (tf.image.grayscale_to_rgb)
  * @throws Error  for other channels
  */
-export function withChannels(image: SourceImage, channels: number): SourceImage {
-  if (image.channels === channels) return image;
-  const { width, height, data } = image;
-  const pixels = width * height;
-  if (image.channels === 3 && channels === 1) {
-    const [red, green, blue] = luminanceWeights;
-    const grey = new Float32Array(pixels);
-    for (let i = 0; i < pixels; i++) {
-      grey[i] = red * data[3 * i]! + green * data[3 * i + 1]! + blue * data[3 * i + 2]!;
-    }
-    return { width, height, channels, data: grey };
+export function withChannels(images: Tensor, channels: number): Tensor {
+  const given = images.shape[3];
+  if (given === channels) return images;
+  if (given === 3 && channels === 1) {
+    const weights = constant(images.graph, 'float32', luminanceWeights);
+    return sum(mul(images, weights), [3], { keepDims: true });
   }
-  if (image.channels === 1 && channels === 3) {
-    const color = new Float32Array(3 * pixels);
-    for (let i = 0; i < pixels; i++) color.fill(data[i]!, 3 * i, 3 * i + 3);
-    return { width, height, channels, data: color };
-  }
-  throw new Error(`withChannels: image has ${image.channels} channels; expected 1 or 3`);
+  if (given === 1 && channels === 3) return concat([images, images, images], 3);
+  throw new Error(
+    `withChannels: got images of ${given} channels, and ${channels} to give; expected 1 or 3`,
+  );
 }

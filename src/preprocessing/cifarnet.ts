@@ -1,12 +1,14 @@
 /** Preprocessing of cifarnet, as TF-Slim has it (preprocessing/cifarnet_preprocessing.py). */
-import { div, maximum, mean, sqrt, square, sub } from '../graph/ops/math.ts';
+import type { Tensor } from '../graph/graph.ts';
+import { reshape, slice } from '../graph/ops/array.ts';
+import { add, div, maximum, mean, mul, sqrt, square, sub } from '../graph/ops/math.ts';
 import { sizeOf } from '../graph/shape.ts';
 import { copyWindow, cropOrPad } from './crop.ts';
 import {
   cropToSide,
-  type Normalize,
-  type PreprocessImage,
   type Preprocessing,
+  type PreprocessingForm,
+  type TakeWindow,
 } from './preprocessing.ts';
 
 /** Zeros on each side before the random crop, in pixels. */
@@ -15,62 +17,62 @@ const padding = 4;
 const maxBrightnessDelta = 63;
 const contrastRange = [0.2, 1.8] as const;
 
-/** (x − mean) / max(stddev, 1/√N) over all values (tf.image.per_image_standardization). */
-function standardize(values: Float32Array): void {
-  let sum = 0;
-  let squares = 0;
-  for (const value of values) {
-    sum += value;
-    squares += value * value;
-  }
-  const mean = sum / values.length;
-  const variance = Math.max(0, squares / values.length - mean * mean);
-  const scale = 1 / Math.max(Math.sqrt(variance), 1 / Math.sqrt(values.length));
-  for (let i = 0; i < values.length; i++) values[i] = (values[i]! - mean) * scale;
+/**
+ * The mean over rows, and over other axes then: float32 loses digits in a sum of thousands, which not
+ * every engine prevents.
+ */
+function meanOf(images: Tensor, otherAxes: readonly number[]): Tensor {
+  const keep = { keepDims: true };
+  return mean(mean(images, [1], keep), otherAxes, keep);
+}
+
+/**
+ * (x − mean) / max(stddev, 1/√N) over all values of an image (tf.image.per_image_standardization);
+ * around the mean, for float32 keeps little of large squares.
+ */
+function standardize(images: Tensor): Tensor {
+  const centered = sub(images, meanOf(images, [2, 3]));
+  const stddev = sqrt(meanOf(square(centered), [2, 3]));
+  const values = sizeOf(images.shape.slice(1));
+  return div(centered, maximum(stddev, 1 / Math.sqrt(values)));
 }
 
 /** Scales each channel around its mean: (x − mean)·factor + mean (tf.image.adjust_contrast). */
-function adjustContrast(values: Float32Array, channels: number, factor: number): void {
-  for (let c = 0; c < channels; c++) {
-    let sum = 0;
-    for (let i = c; i < values.length; i += channels) sum += values[i]!;
-    const mean = sum / (values.length / channels);
-    for (let i = c; i < values.length; i += channels) {
-      values[i] = (values[i]! - mean) * factor + mean;
-    }
-  }
+function adjustContrast(images: Tensor, factor: Tensor): Tensor {
+  const means = meanOf(images, [2]);
+  return add(mul(sub(images, means), factor), means);
 }
 
-/** Random crop of the padded image, flip, brightness, contrast, standardisation, in this order. */
-const train: PreprocessImage = (image, shape, out, random) => {
-  const [height, width, channels] = shape;
-  const randomOffset = (size: number, target: number) =>
-    Math.floor(random() * (size + 2 * padding - target + 1)) - padding;
-  const top = randomOffset(image.height, height);
-  const left = randomOffset(image.width, width);
-  copyWindow(image, top, left, shape, out, random() < 0.5);
-  const delta = (2 * random() - 1) * maxBrightnessDelta;
-  for (let i = 0; i < out.length; i++) out[i] = out[i]! + delta;
-  const [low, high] = contrastRange;
-  adjustContrast(out, channels, low + random() * (high - low));
-  standardize(out);
+/** One number of each image, [n, 1, 1, 1]. */
+function numberOfEach(augmentation: Tensor, index: number): Tensor {
+  return reshape(slice(augmentation, [0, index], [-1, 1]), [-1, 1, 1, 1]);
+}
+
+/** Random crop of the padded image, mirrored or not. */
+const takeRandomWindow: TakeWindow = (image, size, out, random) => {
+  const randomOffset = (from: number, to: number) =>
+    Math.floor(random() * (from + 2 * padding - to + 1)) - padding;
+  const top = randomOffset(image.height, size[0]);
+  const left = randomOffset(image.width, size[1]);
+  copyWindow(image, top, left, size, out, random() < 0.5);
 };
 
-/** Crops or pads to size and standardises. */
-const evaluate: PreprocessImage = (image, shape, out) => {
-  cropOrPad(image, shape, out);
-  standardize(out);
+const train: PreprocessingForm = {
+  takeWindow: takeRandomWindow,
+  augmentation: {
+    size: 2,
+    draw: (random) => {
+      const [low, high] = contrastRange;
+      return [(2 * random() - 1) * maxBrightnessDelta, low + random() * (high - low)];
+    },
+  },
+  normalize: (images, augmentation) => {
+    const brighter = add(images, numberOfEach(augmentation!, 0));
+    return standardize(adjustContrast(brighter, numberOfEach(augmentation!, 1)));
+  },
 };
 
-/** Standardisation of each image; around the mean, for float32 keeps little of large squares. */
-const normalize: Normalize = (images) => {
-  const axes = [1, 2, 3];
-  const keep = { keepDims: true };
-  const centered = sub(images, mean(images, axes, keep));
-  const stddev = sqrt(mean(square(centered), axes, keep));
-  const values = sizeOf(images.shape.slice(1));
-  return div(centered, maximum(stddev, 1 / Math.sqrt(values)));
-};
+const evaluate: PreprocessingForm = { takeWindow: cropOrPad, normalize: standardize };
 
 /** With the augmentation that cifarnet was trained with. */
-export const cifarnet: Preprocessing = { decodedSize: cropToSide, train, evaluate, normalize };
+export const cifarnet: Preprocessing = { decodedSize: cropToSide, train, evaluate };

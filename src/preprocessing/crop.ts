@@ -1,38 +1,47 @@
 /** Cropping and padding of images, as tf.image has them. */
-import type { ImageShape, SourceImage } from './preprocessing.ts';
+import type { Image } from '../../datasets/dataset.ts';
+import type { TakeWindow } from './preprocessing.ts';
+
+/** Samples from which on a row is copied as a block: below it, the view that this takes costs more. */
+const blockSamples = 64;
 
 /**
  * Copies a window of an image, zero where it reaches over the border, optionally mirrored.
  *
  * @param top   row of the image that becomes the first row of the window; may be negative
  * @param left  column that becomes the first column; may be negative
- * @param out   float32 [height, width, channels] of `shape`
- * @throws Error  when the channels differ
+ * @param out   [height, width, channels of the image]
  */
 export function copyWindow(
-  image: SourceImage,
+  { width: imageWidth, height: imageHeight, channels, data }: Image,
   top: number,
   left: number,
-  [height, width, channels]: ImageShape,
-  out: Float32Array,
+  [height, width]: readonly [height: number, width: number],
+  out: Uint8Array,
   mirrored = false,
 ): void {
-  if (image.channels !== channels) {
-    throw new Error(`copyWindow: image has ${image.channels} channels; expected ${channels}`);
-  }
-  out.fill(0);
-  for (let y = Math.max(0, -top); y < height && y + top < image.height; y++) {
-    for (let x = Math.max(0, -left); x < width && x + left < image.width; x++) {
-      const from = ((y + top) * image.width + x + left) * channels;
-      const to = (y * width + (mirrored ? width - 1 - x : x)) * channels;
-      for (let c = 0; c < channels; c++) out[to + c] = image.data[from + c]!;
+  const [firstRow, lastRow] = [Math.max(0, -top), Math.min(height, imageHeight - top)];
+  const [first, last] = [Math.max(0, -left), Math.min(width, imageWidth - left)];
+  if (lastRow - firstRow < height || last - first < width) out.fill(0);
+  const samples = (last - first) * channels;
+  for (let y = firstRow; y < lastRow; y++) {
+    const from = ((y + top) * imageWidth + left + first) * channels;
+    if (mirrored) {
+      let to = ((y + 1) * width - 1 - first) * channels;
+      for (let i = 0; i < samples; i += channels, to -= channels) {
+        for (let c = 0; c < channels; c++) out[to + c] = data[from + i + c]!;
+      }
+    } else {
+      const to = (y * width + first) * channels;
+      if (samples >= blockSamples) out.set(data.subarray(from, from + samples), to);
+      else for (let i = 0; i < samples; i++) out[to + i] = data[from + i]!;
     }
   }
 }
 
 /** The middle of an image, padded with zeros where it is smaller (tf.image.resize_with_crop_or_pad). */
-export function cropOrPad(image: SourceImage, shape: ImageShape, out: Float32Array): void {
-  const offset = (size: number, target: number) =>
-    size >= target ? Math.floor((size - target) / 2) : -Math.floor((target - size) / 2);
-  copyWindow(image, offset(image.height, shape[0]), offset(image.width, shape[1]), shape, out);
-}
+export const cropOrPad: TakeWindow = (image, size, out) => {
+  const offset = (from: number, to: number) =>
+    from >= to ? Math.floor((from - to) / 2) : -Math.floor((to - from) / 2);
+  copyWindow(image, offset(image.height, size[0]), offset(image.width, size[1]), size, out);
+};

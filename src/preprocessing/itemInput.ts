@@ -1,15 +1,22 @@
 /** What a network takes of each item, whatever the items are. */
 import type { Dataset } from '../../datasets/dataset.ts';
-import { allocate } from '../allocation.ts';
 import { UsageError } from '../errors.ts';
 import type { ImageShape } from './preprocessing.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
-/** Preprocessed images. */
-export interface ImageInput {
+/** Images as the network takes them, with no preprocessing before it. */
+interface PreprocessedImages {
   readonly kind: 'images';
-  /** Of one image; with one channel, images in colour are turned to grey. */
+  /** Of one preprocessed image. */
   readonly shape: ImageShape;
+}
+
+/** Images that are preprocessed. */
+export interface ImageInput extends PreprocessedImages {
+  /** Channels of the images as they are read; with one in the shape, colour is turned to grey. */
+  readonly sourceChannels: number;
+  /** As --preprocessing_name has it. */
+  readonly preprocessingName: string;
 }
 
 /** Texts as the numbers of their tokens. */
@@ -23,51 +30,15 @@ interface TextInput {
 /** How the items of a data set go into a network. */
 export type ItemInput = ImageInput | TextInput;
 
-/** What of it a graph depends on: of the vocabulary, its size alone. */
+/** What of it a graph depends on: of the vocabulary, its size alone; images may come preprocessed. */
 export type GraphInput =
   | ImageInput
+  | PreprocessedImages
   | (Omit<TextInput, 'vocabulary'> & { readonly vocabulary: { readonly size: number } });
 
-/** Images as input of a network. */
-export function imageInput(shape: ImageShape): ImageInput {
+/** Preprocessed images as input of a graph. */
+export function preprocessedImages(shape: ImageShape): PreprocessedImages {
   return { kind: 'images', shape };
-}
-
-/** How the graph takes batches of them: name of the placeholder, and element type. */
-export const inputTypes = {
-  images: { name: 'images', dtype: 'float32' },
-  texts: { name: 'token_ids', dtype: 'int32' },
-} as const;
-
-/** The values of prepared items: float32 for images, int32 for token ids. */
-export type InputValues = Float32Array | Int32Array;
-
-/** A buffer as the values of prepared items. */
-export function inputValues(kind: ItemInput['kind'], buffer: ArrayBufferLike): InputValues {
-  return kind === 'images' ? new Float32Array(buffer) : new Int32Array(buffer);
-}
-
-/**
- * Room for some prepared items.
- *
- * @param count  of the items
- * @param Type   of the buffer
- * @throws UserError  when they do not fit into the memory
- */
-export function itemBuffer<B extends ArrayBufferLike>(
-  count: number,
-  input: Pick<ItemInput, 'kind' | 'shape'>,
-  Type: new (bytes: number) => B,
-): B {
-  const bytes = count * inputSize(input) * Float32Array.BYTES_PER_ELEMENT;
-  const flag =
-    input.kind === 'images' ? '--train_image_size or --eval_image_size' : '--max_sequence_length';
-  return allocate(
-    () => new Type(bytes),
-    `--batch_size: ${count} ${input.kind} of ${input.shape.join('×')}`,
-    bytes,
-    `Give a smaller --batch_size, ${flag}.`,
-  );
 }
 
 /** What is said when a network takes items of another kind than the data set has. */
@@ -75,9 +46,4 @@ export function wrongKind(dataset: Dataset, { kind }: Pick<ItemInput, 'kind'>): 
   return new UsageError(
     `--dataset_name: ${dataset.name} holds ${dataset.kind}; the network takes ${kind}. Choose another --model_name.`,
   );
-}
-
-/** Values of one prepared item. */
-export function inputSize({ shape }: Pick<ItemInput, 'shape'>): number {
-  return shape.reduce<number>((product, size) => product * size, 1);
 }

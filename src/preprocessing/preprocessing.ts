@@ -1,5 +1,6 @@
-/** What a preprocessing is: from an image as its source has it to what the network takes. */
+/** What a preprocessing is: a window of an image, taken as bytes where the data are read, and arithmetic in the graph. */
 
+import type { Image } from '../../datasets/dataset.ts';
 import type { DecodedSize } from '../../datasets/imageStore.ts';
 import type { Tensor } from '../graph/graph.ts';
 
@@ -12,37 +13,43 @@ export const cropToSide = (side: number): DecodedSize => ({ side, fit: 'crop' })
 /** [height, width, channels] of a preprocessed image. */
 export type ImageShape = readonly [height: number, width: number, channels: number];
 
-/** An image of any size, samples 0..255; whole numbers unless it was turned to grey. */
-export interface SourceImage {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: number;
-  /** height × width × channels samples, row-major, channels interleaved */
-  readonly data: Uint8Array | Float32Array;
-}
-
 /**
- * Preprocesses one image.
+ * Crops, resizes and mirrors one image.
  *
- * @param image   with as many channels as the result
- * @param shape   of the result
- * @param out     filled with the result, float32 [height, width, channels]
+ * @param image   as its source has it
+ * @param size    of the window
+ * @param out     filled with the window, [height, width, channels of the image], samples 0..255
  * @param random  uniform numbers in [0, 1) for the augmentation of this item in this epoch
  */
-export type PreprocessImage = (
-  image: SourceImage,
-  shape: ImageShape,
-  out: Float32Array,
+export type TakeWindow = (
+  image: Image,
+  size: readonly [height: number, width: number],
+  out: Uint8Array,
   random: () => number,
 ) => void;
 
-/**
- * The part of a preprocessing's evaluation that is arithmetic, as ops of a graph; sizing is not.
- *
- * @param images  float32 [n, height, width, channels] of the network's size, samples 0..255
- * @returns       what the network takes, of the same shape
- */
-export type Normalize = (images: Tensor) => Tensor;
+/** Numbers by which the graph augments an image. */
+export interface Augmentation {
+  /** How many there are for each image. */
+  readonly size: number;
+  /** Draws those of one image, after its window. */
+  draw(random: () => number): readonly number[];
+}
+
+/** One of the two forms of a preprocessing. */
+export interface PreprocessingForm {
+  readonly takeWindow: TakeWindow;
+  /** None by default. */
+  readonly augmentation?: Augmentation;
+  /**
+   * What is done to the windows in the graph.
+   *
+   * @param images        float32 [n, height, width, channels], samples 0..255
+   * @param augmentation  float32 [n, size]; given where the form has one
+   * @returns             what the network takes, of the same shape as the images
+   */
+  readonly normalize: (images: Tensor, augmentation?: Tensor) => Tensor;
+}
 
 /** One preprocessing in its two forms, as TF-Slim pairs them. */
 export interface Preprocessing {
@@ -53,9 +60,7 @@ export interface Preprocessing {
    */
   readonly decodedSize: (side: number) => DecodedSize;
   /** With augmentation. */
-  readonly train: PreprocessImage;
+  readonly train: PreprocessingForm;
   /** Without. */
-  readonly evaluate: PreprocessImage;
-  /** What evaluation does to images that have the network's size, for exported models. */
-  readonly normalize: Normalize;
+  readonly evaluate: PreprocessingForm;
 }

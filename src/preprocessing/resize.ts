@@ -1,5 +1,5 @@
 /** Resizing of images, as TensorFlow 1 has it. */
-import type { ImageShape, SourceImage } from './preprocessing.ts';
+import type { Image } from '../../datasets/dataset.ts';
 
 /** Where resized positions come from along one direction: two neighbours and the share of the second. */
 interface Taps {
@@ -34,22 +34,19 @@ function tapsOf(size: number, resized: number, first: number, count: number): Ta
  * @param resized  height and width of the whole resized image
  * @param top      first row of the window, 0..resized height − window height
  * @param left     first column of the window
- * @param shape    of the window
- * @param out      float32 [height, width, channels] of `shape`
+ * @param size     of the window
+ * @param out      [height, width, channels of the image], rounded to whole numbers
  */
 export function resizeBilinear(
-  image: SourceImage,
+  image: Image,
   resized: readonly [height: number, width: number],
   top: number,
   left: number,
-  [height, width, channels]: ImageShape,
-  out: Float32Array,
+  [height, width]: readonly [height: number, width: number],
+  out: Uint8Array,
   mirrored = false,
 ): void {
-  if (image.channels !== channels) {
-    throw new Error(`resizeBilinear: image has ${image.channels} channels; expected ${channels}`);
-  }
-  const { data } = image;
+  const { data, channels } = image;
   const rows = tapsOf(image.height, resized[0], top, height);
   const columns = tapsOf(image.width, resized[1], left, width);
   for (let y = 0; y < height; y++) {
@@ -66,7 +63,7 @@ export function resizeBilinear(
         const bottomLeft = data[(lower + near) * channels + c]!;
         const above = topLeft + (data[(upper + far) * channels + c]! - topLeft) * right;
         const below = bottomLeft + (data[(lower + far) * channels + c]! - bottomLeft) * right;
-        out[to + c] = above + (below - above) * down;
+        out[to + c] = above + (below - above) * down + 0.5;
       }
     }
   }

@@ -1,6 +1,7 @@
 /** Preprocessing of texts: token ids of one length. */
 import type { TextDataset } from '../../datasets/dataset.ts';
 import { paddingId } from '../../datasets/tokens.ts';
+import type { HostTensor } from '../engines/engine.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** The token ids of all texts, as plain data that threads share. */
@@ -25,8 +26,20 @@ export function encodeTexts(
   return { kind: 'tokens', ids, starts };
 }
 
-/** The first tokens of one text, as many as `out` takes, and padding behind them. */
-export function padOrCut({ ids, starts }: TokenStore, itemIndex: number, out: Int32Array): void {
+/**
+ * Fills one row of what the graph is fed with the first tokens of one text, as many as it takes, and
+ * padding behind them.
+ *
+ * @param feeds  as ItemMemory gives them
+ */
+export function padOrCut(
+  { ids, starts }: TokenStore,
+  itemIndex: number,
+  feeds: Readonly<Record<string, HostTensor>>,
+  row: number,
+): void {
+  const { data, shape } = feeds['token_ids']!;
+  const out = data.subarray(row * shape[1]!, (row + 1) * shape[1]!);
   const start = starts[itemIndex]!;
   const end = Math.min(starts[itemIndex + 1]!, start + out.length);
   out.set(ids.subarray(start, end));

@@ -1,8 +1,14 @@
-/** Preprocessing of VGG and ResNet, as TF-Slim has it (preprocessing/vgg_preprocessing.py). */
+/**
+ * Preprocessing of VGG and ResNet, as TF-Slim has it (preprocessing/vgg_preprocessing.py), but that
+ * resized samples are rounded to whole numbers, since they travel as bytes.
+ */
+
+import type { Image } from '../../datasets/dataset.ts';
+import type { Tensor } from '../graph/graph.ts';
 import { constant } from '../graph/ops/array.ts';
 import { sub } from '../graph/ops/math.ts';
 import { luminanceWeights } from './channels.ts';
-import type { ImageShape, PreprocessImage, Preprocessing, SourceImage } from './preprocessing.ts';
+import type { Preprocessing, TakeWindow } from './preprocessing.ts';
 import { resizeBilinear } from './resize.ts';
 
 /** Mean of red, green and blue over ImageNet, 0..255. */
@@ -27,8 +33,8 @@ function roundToEven(value: number): number {
  * not fit otherwise.
  */
 function resizedSize(
-  { height, width }: SourceImage,
-  [cropHeight, cropWidth]: ImageShape,
+  { height, width }: Image,
+  [cropHeight, cropWidth]: readonly [height: number, width: number],
   shorterSide: number,
 ): [height: number, width: number] {
   const scale = Math.max(
@@ -39,36 +45,32 @@ function resizedSize(
   return [roundToEven(height * scale), roundToEven(width * scale)];
 }
 
-function subtractMeans(values: Float32Array, channels: number): void {
-  const means = meansOf(channels);
-  for (let i = 0; i < values.length; i++) values[i] = values[i]! - means[i % channels]!;
-}
-
-/** Random size, random crop, flip, mean colour subtracted. */
-const train: PreprocessImage = (image, shape, out, random) => {
+/** Random size, random crop, mirrored or not. */
+const takeRandomWindow: TakeWindow = (image, size, out, random) => {
   const [smallest, largest] = shorterSides;
   const shorterSide = smallest + Math.floor(random() * (largest - smallest + 1));
-  const [height, width] = resizedSize(image, shape, shorterSide);
-  const top = Math.floor(random() * (height - shape[0] + 1));
-  const left = Math.floor(random() * (width - shape[1] + 1));
-  resizeBilinear(image, [height, width], top, left, shape, out, random() < 0.5);
-  subtractMeans(out, shape[2]);
+  const [height, width] = resizedSize(image, size, shorterSide);
+  const top = Math.floor(random() * (height - size[0] + 1));
+  const left = Math.floor(random() * (width - size[1] + 1));
+  resizeBilinear(image, [height, width], top, left, size, out, random() < 0.5);
 };
 
-/** Resized to the smallest size, the middle, mean colour subtracted. */
-const evaluate: PreprocessImage = (image, shape, out) => {
-  const [height, width] = resizedSize(image, shape, shorterSides[0]);
-  const top = Math.floor((height - shape[0]) / 2);
-  const left = Math.floor((width - shape[1]) / 2);
-  resizeBilinear(image, [height, width], top, left, shape, out);
-  subtractMeans(out, shape[2]);
+/** Resized to the smallest size, the middle. */
+const takeCentralWindow: TakeWindow = (image, size, out) => {
+  const [height, width] = resizedSize(image, size, shorterSides[0]);
+  const top = Math.floor((height - size[0]) / 2);
+  const left = Math.floor((width - size[1]) / 2);
+  resizeBilinear(image, [height, width], top, left, size, out);
 };
+
+function subtractMeans(images: Tensor): Tensor {
+  return sub(images, constant(images.graph, 'float32', meansOf(images.shape[3]!)));
+}
 
 /** With the augmentation that the VGG networks and ResNets were trained with. */
 export const vgg: Preprocessing = {
   // It resizes itself: more pixels than the largest size has are not needed.
   decodedSize: (side) => ({ side: Math.max(side, shorterSides[1]), fit: 'shrink' }),
-  train,
-  evaluate,
-  normalize: (images) => sub(images, constant(images.graph, 'float32', meansOf(images.shape[3]!))),
+  train: { takeWindow: takeRandomWindow, normalize: subtractMeans },
+  evaluate: { takeWindow: takeCentralWindow, normalize: subtractMeans },
 };

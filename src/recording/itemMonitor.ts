@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type Dataset, itemOf } from '../../datasets/dataset.ts';
 import { appendJsonLines } from '../files/jsonLines.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
-import { rowOf } from '../insitu/monitoredLayer.ts';
 import type { Sighting } from '../insitu/sighting.ts';
 import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
@@ -125,8 +124,7 @@ export class ItemMonitor {
         label: this.#labelOf(itemIndex),
         output: dataset.classNames[outcome.output[row]!]!,
         outputProbability: outcome.outputProbability[row]!,
-        layers: outcome.monitored[index]!,
-        input: rowOf(batch.input, row),
+        ...outcome.monitored[index]!,
       };
       const contribution = contributions[itemIndex]!;
       this.#history.add({ ...sighting, contribution });

@@ -16,7 +16,7 @@ export interface SelectionEmbeddingOptions {
   /** With the signature `embed`. */
   readonly session: Session;
   readonly dataset: Dataset;
-  readonly pipeline: Pick<BatchPipelineOptions, 'preprocessingName' | 'input' | 'seed'>;
+  readonly pipeline: Pick<BatchPipelineOptions, 'input' | 'seed'>;
   /** Hs */
   readonly selectionLayer: string;
   /** Items of the last selection in rank order. */
@@ -78,8 +78,8 @@ export async function writeSelectionEmbedding(options: SelectionEmbeddingOptions
   const rows: string[][] = [];
   let dimensions = 0;
   try {
-    for await (const { input, labels, itemIndices } of pipeline.epoch(0)) {
-      const { embedding, probabilities } = await session.run('embed', { [input.name]: input });
+    for await (const { feeds, labels, itemIndices } of pipeline.epoch(0)) {
+      const { embedding, probabilities } = await session.run('embed', feeds);
       const part = pooled(embedding!);
       dimensions = part.dimensions;
       vectors.push(part.vectors);

@@ -7,7 +7,12 @@ import { selectEngine } from '../engines/select.ts';
 import { stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
-import { networkInput, preprocessingNameOf, trainingVocabulary } from '../input/networkInput.ts';
+import {
+  decodedSizeOf,
+  networkInput,
+  preprocessingNameOf,
+  trainingVocabulary,
+} from '../input/networkInput.ts';
 import type { Split } from '../input/splits.ts';
 import { loadTrainingData, type TrainingData } from '../input/trainingData.ts';
 import { epsilonOf } from '../model/optimizers.ts';
@@ -31,7 +36,7 @@ export interface RunPlan {
   readonly engineReason: string;
   readonly precision: Precision;
   /** How items become what the network takes, for training and evaluations alike. */
-  readonly pipeline: Pick<BatchPipelineOptions, 'preprocessingName' | 'input' | 'seed'>;
+  readonly pipeline: Pick<BatchPipelineOptions, 'input' | 'seed'>;
   readonly training: TrainingGraph;
   readonly start: StartingPoint;
   readonly stepsPerEpoch: number;
@@ -65,7 +70,7 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
   };
   const start = await findStartingPoint(options, training, dataset);
   const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
-  const pipeline = { preprocessingName, input, seed: options.seed };
+  const pipeline = { input, seed: options.seed };
   return {
     options,
     data,
@@ -83,7 +88,11 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
     evaluationSplit:
       options.eval_interval_epochs === 0
         ? null
-        : await loadEvaluationSplit(options, pipeline, dataset),
+        : await loadEvaluationSplit(
+            options,
+            decodedSizeOf(network, { ...options, imageSize: options.train_image_size }),
+            dataset,
+          ),
   };
 }
 

@@ -100,14 +100,14 @@ function scalar(value: number): HostTensor {
 }
 
 function trainFeeds(
-  { input, labels }: Batch,
+  { feeds, labels }: Batch,
   rate: number,
   step: number,
   rows: Int32Array | undefined,
   { seed, moving_average_decay }: RunOptions,
 ): Record<string, HostTensor> {
   return {
-    [input.name]: input,
+    ...feeds,
     labels: { data: labels, shape: [labels.length] },
     learning_rate: scalar(rate),
     dropout_seed: { data: Int32Array.of(seed, step), shape: [2] },

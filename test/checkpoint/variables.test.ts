@@ -4,13 +4,13 @@ import { test } from 'node:test';
 import { saveCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import { readVariables } from '../../src/checkpoint/variables.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
-import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import type { ImageShape } from '../../src/preprocessing/preprocessing.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { tinyTrainingGraph } from '../model/tinyNetwork.ts';
 
 const variablesFor = (shape: ImageShape) =>
-  tinyTrainingGraph({ input: imageInput(shape) }).modelVariables;
+  tinyTrainingGraph({ input: preprocessedImages(shape) }).modelVariables;
 
 /** What is said when a network that was trained on images of one shape is given others. */
 async function saidOf(trained: ImageShape, used: ImageShape, hint?: string): Promise<string> {

@@ -10,7 +10,7 @@ import { sizeOf } from '../../src/graph/shape.ts';
 import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
 import { loadNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { hashed } from '../hashed.ts';
 import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
@@ -44,7 +44,11 @@ function madeValue(name: string, shape: readonly number[], index: number): Float
 /** A checkpoint of a network with such values. @returns its prefix */
 async function makeCheckpoint(model: string): Promise<string> {
   const network = await loadNetwork(model);
-  const graph = buildPredictionGraph({ network, numClasses: 10, input: imageInput([28, 28, 1]) });
+  const graph = buildPredictionGraph({
+    network,
+    numClasses: 10,
+    input: preprocessedImages([28, 28, 1]),
+  });
   const tensors = new Map<string, HostTensor>(
     graph.variables.map(({ name, shape }, index) => [
       name,

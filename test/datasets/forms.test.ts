@@ -6,7 +6,9 @@ import sharp from 'sharp';
 import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
 import type { ImageDataset } from '../../datasets/dataset.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../../src/preprocessing/batchPipeline.ts';
+import { noRandom } from '../../src/preprocessing/prepareImage.ts';
 import { vgg } from '../../src/preprocessing/vgg.ts';
+import { imagesFor, samplesIn } from '../preprocessing/imagesFor.ts';
 import { loadImages } from './loadImages.ts';
 import { cifarRecord, pickledBatch } from './makeFiles.ts';
 import { expectSame } from './pixelsOf.ts';
@@ -28,9 +30,8 @@ async function batchesOf(
   options: Partial<BatchPipelineOptions> = {},
 ): Promise<SeenBatch[]> {
   const pipeline = new BatchPipeline(dataset, {
-    preprocessingName: 'cifarnet',
     isTraining: true,
-    input: { kind: 'images', shape: [32, 32, 3] },
+    input: imagesFor('cifarnet', [32, 32, 3]),
     batchSize: 8,
     seed: 5,
     numThreads: 2,
@@ -39,9 +40,8 @@ async function batchesOf(
   const batches: SeenBatch[] = [];
   try {
     for (const epoch of [0, 1]) {
-      for await (const { itemIndices, labels, input } of pipeline.epoch(epoch)) {
-        const { buffer, byteOffset, byteLength } = input.data;
-        const bytes = Buffer.from(Buffer.from(buffer, byteOffset, byteLength));
+      for await (const { itemIndices, labels, feeds } of pipeline.epoch(epoch)) {
+        const bytes = Buffer.from(samplesIn(feeds));
         batches.push({ items: [...itemIndices], labels: [...labels], images: bytes });
       }
     }
@@ -113,9 +113,8 @@ test('photographs of several sizes come to vgg with their aspect, made smaller w
     ],
   );
   const pipeline = new BatchPipeline(dataset, {
-    preprocessingName: 'vgg',
     isTraining: false,
-    input: { kind: 'images', shape: [224, 224, 3] },
+    input: imagesFor('vgg', [224, 224, 3]),
     batchSize: 2,
     seed: 0,
     numThreads: 1,
@@ -124,9 +123,9 @@ test('photographs of several sizes come to vgg with their aspect, made smaller w
   const { value: batch } = await pipeline.epoch(0).next();
   const itemSize = 224 * 224 * 3;
   for (const [row, image] of images.entries()) {
-    const expected = new Float32Array(itemSize);
-    vgg.evaluate(image, [224, 224, 3], expected, () => 0);
-    const found = batch!.input.data.subarray(row * itemSize, (row + 1) * itemSize);
-    assert.deepEqual(Buffer.from(found.slice().buffer), Buffer.from(expected.buffer));
+    const expected = new Uint8Array(itemSize);
+    vgg.evaluate.takeWindow(image, [224, 224], expected, noRandom);
+    const found = samplesIn(batch!.feeds).subarray(row * itemSize, (row + 1) * itemSize);
+    assert.deepEqual(Buffer.from(found), Buffer.from(expected));
   }
 });

@@ -13,14 +13,14 @@ import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
 import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { type GraphInput, imageInput } from '../../src/preprocessing/itemInput.ts';
+import { type GraphInput, preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { trainingGraph } from '../model/trainingSession.ts';
 import { gpuKernels, onHost, waysBackToHost, withoutGpuKernel } from './gpuKernels.ts';
 
 const imageShape = [32, 32, 3] as const;
 const texts = { kind: 'texts', shape: [12], vocabulary: { size: 50 } } as const;
 const inputOf = (modelName: string): GraphInput =>
-  getNetwork(modelName).takes === 'texts' ? texts : imageInput(imageShape);
+  getNetwork(modelName).takes === 'texts' ? texts : preprocessedImages(imageShape);
 
 /** Of each network, layers of each kind that maps are made of. Deeper ResNets are made of the same as this one. */
 const monitoredLayers: Readonly<Record<string, readonly string[]>> = {

@@ -8,7 +8,7 @@ import { type ItemSums, itemSumsOf } from '../../src/insitu/itemSums.ts';
 import { buildTrainingGraph } from '../../src/model/trainingGraph.ts';
 import { conv2d, fullyConnected, softmax, type WeightLayerOptions } from '../../src/nets/layers.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
-import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { plainSgd, someFeeds, startSession, trainingGraph } from '../model/trainingSession.ts';
 
 const normalized: WeightLayerOptions = { batchNorm: { decay: 0.9, epsilon: 1e-12 } };
@@ -54,7 +54,7 @@ function residualTraining(monitoredLayers: readonly string[]) {
   return buildTrainingGraph({
     network: residual,
     numClasses: 10,
-    input: imageInput([8, 8, 1]),
+    input: preprocessedImages([8, 8, 1]),
     weightDecay: 0,
     labelSmoothing: 0,
     computeType: 'float32',

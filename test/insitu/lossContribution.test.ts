@@ -8,7 +8,7 @@ import { optimizerDefaults } from '../../src/model/optimizers.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../../src/model/trainingGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import {
   batchSize,
@@ -39,7 +39,7 @@ function lenetGraph(
   return buildTrainingGraph({
     network: getNetwork('lenet'),
     numClasses: 10,
-    input: imageInput([28, 28, 1]),
+    input: preprocessedImages([28, 28, 1]),
     weightDecay: 0,
     labelSmoothing,
     computeType: 'float32',

@@ -18,7 +18,7 @@ import { checksText, verdict } from '../../src/inspection/verificationReport.ts'
 import { initialValues } from '../../src/model/initialValues.ts';
 import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
 import { getNetwork, loadNetwork } from '../../src/nets/factory.ts';
-import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { random } from '../../src/random.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
@@ -55,7 +55,7 @@ async function load(
   const graph = buildVerificationGraph({
     network: getNetwork(model),
     numClasses: 10,
-    input: imageInput(imageShape),
+    input: preprocessedImages(imageShape),
     layers,
   });
   const session = await (await createEngine()).load(graph.graph, graph.signatures);
@@ -111,7 +111,7 @@ test('only what theory demands is demanded', () => {
     const graph = buildVerificationGraph({
       network: getNetwork(model),
       numClasses: 10,
-      input: imageInput([side, side, channels]),
+      input: preprocessedImages([side, side, channels]),
       layers,
     });
     return new Map(graph.layers.map((layer) => [layer.name, layer]));
@@ -306,7 +306,7 @@ test('Hs of a run is looked at also when it has no Hm', async () => {
   const { variables } = buildPredictionGraph({
     network: await loadNetwork(model),
     numClasses: 10,
-    input: imageInput([28, 28, 1]),
+    input: preprocessedImages([28, 28, 1]),
   });
   await saveCheckpoint(folder, 7, new Map(Object.entries(initialValues(variables, 1))), 1);
   const flags = { dataset_name: 'mnist', dataset_dir: folder, hs: 'unit', hm: [], seed: 1 };

@@ -7,7 +7,7 @@ import {
 } from '../../src/model/trainingGraph.ts';
 import { conv2d, flatten, fullyConnected, maxPool2d, softmax } from '../../src/nets/layers.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
-import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { plainSgd } from './trainingSession.ts';
 
 /** [height, width, channels] that it is built for here. */
@@ -43,7 +43,7 @@ export function tinyTrainingGraph(options: Partial<TrainingGraphOptions> = {}): 
   return buildTrainingGraph({
     network: tinyNetwork,
     numClasses: 10,
-    input: imageInput(tinyImageShape),
+    input: preprocessedImages(tinyImageShape),
     weightDecay: 0.01,
     labelSmoothing: 0,
     computeType: 'float32',

@@ -8,7 +8,7 @@ import {
   type TrainingGraphOptions,
 } from '../../src/model/trainingGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
-import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { random } from '../../src/random.ts';
 
 /** Plain steps; an epsilon that no rounding is divided by. */
@@ -29,7 +29,7 @@ export function trainingGraph(
   return buildTrainingGraph({
     network: getNetwork(modelName),
     numClasses: 10,
-    input: imageInput(imageShape),
+    input: preprocessedImages(imageShape),
     weightDecay: 0.004,
     labelSmoothing: 0,
     computeType: 'float32',

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { type InMemoryDataset, inMemory } from '../../datasets/inMemory.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../../src/preprocessing/batchPipeline.ts';
-import { imageInput } from '../../src/preprocessing/itemInput.ts';
+import { imagesFor, samplesIn } from './imagesFor.ts';
 
 const size = 23;
 const batchSize = 5;
@@ -23,8 +23,8 @@ function makeDataset(): InMemoryDataset {
 interface SeenBatch {
   readonly itemIndices: number[];
   readonly labels: number[];
-  readonly shape: readonly number[];
-  readonly data: number[];
+  readonly samples: number[];
+  readonly augmentation: number[];
 }
 
 /** The batches of one epoch, copied. */
@@ -34,9 +34,8 @@ async function epochOf(
   firstBatch = 0,
 ): Promise<SeenBatch[]> {
   const pipeline = new BatchPipeline(makeDataset(), {
-    preprocessingName: 'lenet',
     isTraining: true,
-    input: imageInput([6, 6, 1]),
+    input: imagesFor('lenet', [6, 6, 1]),
     batchSize,
     seed: 1,
     numThreads: 2,
@@ -44,12 +43,12 @@ async function epochOf(
   });
   const batches: SeenBatch[] = [];
   try {
-    for await (const { itemIndices, labels, input } of pipeline.epoch(epoch, firstBatch)) {
+    for await (const { itemIndices, labels, feeds } of pipeline.epoch(epoch, firstBatch)) {
       batches.push({
         itemIndices: [...itemIndices],
         labels: [...labels],
-        shape: input.shape,
-        data: [...input.data],
+        samples: [...samplesIn(feeds)],
+        augmentation: [...(feeds['augmentation']?.data ?? [])],
       });
     }
   } finally {
@@ -64,8 +63,8 @@ const inOrder = Array.from({ length: size }, (_, i) => i);
 test('an epoch has every item exactly once, and its last batch is smaller', async () => {
   const batches = await epochOf({});
   assert.deepEqual(
-    batches.map(({ shape }) => shape),
-    [5, 5, 5, 5, 3].map((n) => [n, 6, 6, 1]),
+    batches.map(({ samples }) => samples.length),
+    [5, 5, 5, 5, 3].map((n) => n * 36),
   );
   const items = itemsOf(batches);
   assert.notDeepEqual(items, inOrder);
@@ -76,17 +75,17 @@ test('an epoch has every item exactly once, and its last batch is smaller', asyn
 });
 
 test('each row of a batch is the image and the label of its item', async () => {
-  for (const { itemIndices, labels, data } of await epochOf({})) {
+  for (const { itemIndices, labels, samples } of await epochOf({})) {
     for (const [row, item] of itemIndices.entries()) {
       assert.equal(labels[row], item % 2);
-      const image = data.slice(row * 36, row * 36 + 36);
-      assert.deepEqual(image, Array(36).fill((item - 128) / 128));
+      const image = samples.slice(row * 36, row * 36 + 36);
+      assert.deepEqual(image, Array(36).fill(item));
     }
   }
 });
 
 test('one and three threads give the same bytes, augmentation included', async () => {
-  const options = { preprocessingName: 'cifarnet' };
+  const options = { input: imagesFor('cifarnet', [6, 6, 1]) };
   const [one, three] = await Promise.all([
     epochOf({ ...options, numThreads: 1 }),
     epochOf({ ...options, numThreads: 3 }),
@@ -95,7 +94,7 @@ test('one and three threads give the same bytes, augmentation included', async (
 });
 
 test('order and augmentation change with the epoch and with the seed', async () => {
-  const options = { preprocessingName: 'cifarnet' };
+  const options = { input: imagesFor('cifarnet', [6, 6, 1]) };
   const [first, second, other] = await Promise.all([
     epochOf(options),
     epochOf(options, 1),
@@ -105,19 +104,23 @@ test('order and augmentation change with the epoch and with the seed', async () 
   assert.notDeepEqual(itemsOf(first), itemsOf(other));
   const imageOfItem3 = (batches: readonly SeenBatch[]) => {
     const batch = batches.find(({ itemIndices }) => itemIndices.includes(3))!;
-    return batch.data.slice(batch.itemIndices.indexOf(3) * 36).slice(0, 36);
+    const row = batch.itemIndices.indexOf(3);
+    return [
+      ...batch.samples.slice(row * 36, row * 36 + 36),
+      ...batch.augmentation.slice(row * 2, row * 2 + 2),
+    ];
   };
   assert.notDeepEqual(imageOfItem3(first), imageOfItem3(second));
 });
 
 test('a resumed epoch goes on with the batches that an uninterrupted one has', async () => {
-  const options = { preprocessingName: 'cifarnet' };
+  const options = { input: imagesFor('cifarnet', [6, 6, 1]) };
   const [whole, rest] = await Promise.all([epochOf(options, 4), epochOf(options, 4, 3)]);
   assert.deepEqual(rest, whole.slice(3));
 });
 
 test('evaluation takes the items in source order, without augmentation', async () => {
-  const options = { preprocessingName: 'cifarnet', isTraining: false };
+  const options = { input: imagesFor('cifarnet', [6, 6, 1]), isTraining: false };
   const batches = await epochOf(options, 0);
   assert.deepEqual(itemsOf(batches), inOrder);
   assert.deepEqual(await epochOf({ ...options, seed: 9 }, 1), batches);
@@ -125,9 +128,8 @@ test('evaluation takes the items in source order, without augmentation', async (
 
 test('an epoch can be left early and the next one begun', { timeout: 10_000 }, async () => {
   const pipeline = new BatchPipeline(makeDataset(), {
-    preprocessingName: 'lenet',
     isTraining: false,
-    input: imageInput([6, 6, 1]),
+    input: imagesFor('lenet', [6, 6, 1]),
     batchSize,
     seed: 1,
     numThreads: 2,
@@ -146,10 +148,10 @@ for (const numThreads of [1, 3]) {
   test(`the error of a failing thread of ${numThreads} reaches whoever takes the batches`, {
     timeout: 10_000,
   }, async () => {
-    // Grey images cannot be given two channels.
+    // The images are grey.
     await assert.rejects(
-      epochOf({ numThreads, input: imageInput([6, 6, 2]) }),
-      /withChannels: image has 1 channels; expected 1 or 3/,
+      epochOf({ numThreads, input: imagesFor('lenet', [6, 6, 1], 3) }),
+      /prepareImage: image has 1 channels; expected 3/,
     );
   });
 }
@@ -157,35 +159,38 @@ for (const numThreads of [1, 3]) {
 test('a thread that fails to start is reported by every later epoch', {
   timeout: 10_000,
 }, async () => {
-  const pipeline = new BatchPipeline(makeDataset(), {
-    preprocessingName: 'no such',
-    isTraining: true,
-    input: imageInput([6, 6, 1]),
-    batchSize,
-    seed: 1,
-    numThreads: 1,
-  });
+  const images = { kind: 'encoded' } as never;
+  const pipeline = new BatchPipeline(
+    { ...makeDataset(), images },
+    {
+      isTraining: true,
+      input: imagesFor('lenet', [6, 6, 1]),
+      batchSize,
+      seed: 1,
+      numThreads: 1,
+    },
+  );
   for (const epoch of [0, 1]) {
-    await assert.rejects(pipeline.epoch(epoch).next(), /--preprocessing_name: got "no such"/);
+    await assert.rejects(pipeline.epoch(epoch).next(), /undefined/);
   }
   await pipeline.close();
 });
 
 test('a batch stays as it is while the next one is looked at', async (t) => {
   const pipeline = new BatchPipeline(makeDataset(), {
-    preprocessingName: 'lenet',
     isTraining: false,
-    input: imageInput([6, 6, 1]),
+    input: imagesFor('lenet', [6, 6, 1]),
     batchSize: 1,
     seed: 1,
     numThreads: 1,
   });
   t.after(() => pipeline.close());
   let before: { data: ArrayLike<number>; copy: number[] } | undefined;
-  for await (const { input } of pipeline.epoch(0)) {
+  for await (const { feeds } of pipeline.epoch(0)) {
+    const samples = samplesIn(feeds);
     // What would be filled anew has been by then.
     await setTimeout(5);
     if (before) assert.deepEqual(Array.from(before.data), before.copy);
-    before = { data: input.data, copy: [...input.data] };
+    before = { data: samples, copy: [...samples] };
   }
 });

@@ -86,24 +86,24 @@ test('a vocabulary is read as it was written, and damage is named by its line', 
 const phrases = makePhrases('train', 23);
 const vocabulary = buildVocabulary(phrases.texts);
 const input = { kind: 'texts', shape: [8], vocabulary } as const;
-const options = { preprocessingName: 'text', input, isTraining: true, batchSize: 5, seed: 4 };
+const options = { input, isTraining: true, batchSize: 5, seed: 4 };
 
 test('batches of texts hold token ids, cut and padded, the same with any number of threads', async () => {
   const runs = await Promise.all(
     [1, 3].map(async (numThreads) => {
       const pipeline = new BatchPipeline(phrases, { ...options, numThreads });
       const batches: { items: number[]; ids: number[] }[] = [];
-      for await (const { itemIndices, input, labels } of pipeline.epoch(1)) {
-        assert.equal(input.name, 'token_ids');
-        assert.ok(input.data instanceof Int32Array);
-        assert.deepEqual(input.shape, [itemIndices.length, 8]);
+      for await (const { itemIndices, feeds, labels } of pipeline.epoch(1)) {
+        const { data, shape } = feeds['token_ids']!;
+        assert.ok(data instanceof Int32Array);
+        assert.deepEqual(shape, [itemIndices.length, 8]);
         itemIndices.forEach((item, row) => {
           const ids = [...vocabulary.encode(phrases.texts[item]!).subarray(0, 8)];
           const padded = [...ids, ...Array<number>(8 - ids.length).fill(0)];
-          assert.deepEqual([...input.data.subarray(row * 8, row * 8 + 8)], padded);
+          assert.deepEqual([...data.subarray(row * 8, row * 8 + 8)], padded);
           assert.equal(labels[row], phrases.labels[item]);
         });
-        batches.push({ items: [...itemIndices], ids: [...input.data] });
+        batches.push({ items: [...itemIndices], ids: [...data] });
       }
       await pipeline.close();
       return batches;
@@ -115,7 +115,8 @@ test('batches of texts hold token ids, cut and padded, the same with any number 
 });
 
 test('named texts are prepared as the pipeline prepares them', async () => {
-  const { input: prepared, labels } = await prepareItems(phrases, [7, 2], 'text', input);
+  const { feeds, labels } = await prepareItems(phrases, [7, 2], input);
+  const prepared = feeds['token_ids']!;
   assert.deepEqual(prepared.shape, [2, 8]);
   const ids = vocabulary.encode(phrases.texts[2]!);
   assert.deepEqual(

@@ -46,8 +46,7 @@ test('what was handed over to be saved stays as it is while the training goes on
         probabilities: Float32Array.of(0.25, 0.75),
       },
     } as unknown as StepOutcome;
-    const input = { name: 'images', data: new Float32Array(1), shape: [1, 1, 1, 1] };
-    const batch = { itemIndices: Uint32Array.of(2), labels: Int32Array.of(0), input };
+    const batch = { itemIndices: Uint32Array.of(2), labels: Int32Array.of(0), feeds: {} };
     await recorder.observe(batch, undefined, outcome, step, step);
   };
   const epochsOf = ({ items }: InSituState) => [

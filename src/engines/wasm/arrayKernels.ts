@@ -18,6 +18,14 @@ export const arrayKernels: KernelTable = {
     const { dtype } = node.outputs[0]!;
     return tf.cast(x!, dtype === 'int32' ? 'int32' : dtype === 'bool' ? 'bool' : 'float32');
   },
+  // The backend has no bytes: each is a number of its own.
+  Bitcast: (_node, [x]) => {
+    const y = allocate([...x!.shape, 4], 'int32');
+    const words = intView(x!);
+    const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    intView(y).set(bytes);
+    return y;
+  },
   Reshape: (node, [x]) => tf.reshape(x!, [...constantInput(node, 1)]),
   Shape: (_node, [x]) => intTensor(x!.shape),
   Size: (_node, [x]) => tf.scalar(x!.size, 'int32'),

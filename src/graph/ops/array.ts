@@ -76,6 +76,16 @@ export function cast(x: Tensor, dtype: DType, options: OpOptions = {}): Tensor {
 }
 
 /**
+ * The bytes of int32 numbers, the least significant first (TF op Bitcast, on machines that store them so).
+ *
+ * @returns  [shape of x, 4]
+ */
+export function bitcastToBytes(x: Tensor, options: OpOptions = {}): Tensor {
+  const attrs = { T: { type: x.dtype }, type: { type: 'uint8' } } as const;
+  return addOp(x.graph, 'Bitcast', [x], attrs, 'uint8', [...x.shape, 4], options);
+}
+
+/**
  * The same elements in another shape (TF op Reshape).
  *
  * @param shape  at most one −1, which takes what is left

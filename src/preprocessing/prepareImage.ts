@@ -1,0 +1,49 @@
+/** Prepares an image for the graph: its window as bytes, and the numbers of its augmentation. */
+import type { Image } from '../../datasets/dataset.ts';
+import type { HostTensor } from '../engines/engine.ts';
+import { getPreprocessing } from './factory.ts';
+import { windowSize } from './itemFeeds.ts';
+import type { ImageInput } from './itemInput.ts';
+
+/**
+ * Fills one row of what the graph is fed.
+ *
+ * @param feeds   as ItemMemory gives them
+ * @param random  uniform numbers in [0, 1) for the augmentation of this item in this epoch
+ */
+export type PrepareImage = (
+  image: Image,
+  feeds: Readonly<Record<string, HostTensor>>,
+  row: number,
+  random: () => number,
+) => void;
+
+/**
+ * How images are prepared for a network.
+ *
+ * @throws UsageError  when there is no such preprocessing
+ */
+export function imagePreparation(input: ImageInput, isTraining: boolean): PrepareImage {
+  const preprocessing = getPreprocessing(input.preprocessingName);
+  const { takeWindow, augmentation } = isTraining ? preprocessing.train : preprocessing.evaluate;
+  const { sourceChannels } = input;
+  const [height, width] = input.shape;
+  const size = [height, width] as const;
+  const bytes = windowSize(input);
+  return (image, feeds, row, random) => {
+    if (image.channels !== sourceChannels) {
+      throw new Error(
+        `prepareImage: image has ${image.channels} channels; expected ${sourceChannels}`,
+      );
+    }
+    const { data, shape } = feeds['images']!;
+    const start = data.byteOffset + row * shape[1]! * data.BYTES_PER_ELEMENT;
+    takeWindow(image, size, new Uint8Array(data.buffer, start, bytes), random);
+    if (augmentation) {
+      feeds['augmentation']!.data.set(augmentation.draw(random), row * augmentation.size);
+    }
+  };
+}
+
+/** For evaluation, which draws no random numbers. */
+export const noRandom = (): number => 0;
