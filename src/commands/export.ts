@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { exportNetwork, servingSignature } from '../inference/exportRun.ts';
+import { servedSize } from '../preprocessing/networkItems.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, optionalText } from './flags.ts';
 import {
@@ -32,11 +33,10 @@ export function exportCommand(): Command {
     }
     const trained = await resolveTrainedNetwork(flags);
     await exportNetwork({ ...flags, export_dir }, trained);
-    const { shape, sourceChannels } = trained.input;
-    const [height, width] = shape;
+    const size = servedSize(trained.input).map((side) => (side < 0 ? '?' : side));
     process.stdout.write(
       `${trained.checkpoint} exported to ${export_dir}: signature ${servingSignature} takes images ` +
-        `uint8[?,${height},${width},${sourceChannels}] and gives probabilities float32[?,${trained.classNames.length}]\n`,
+        `uint8[?,${size},${trained.input.sourceChannels}] and gives probabilities float32[?,${trained.classNames.length}]\n`,
     );
   });
 }

@@ -24,8 +24,8 @@ export const servingSignature = 'serving_default';
 /**
  * Writes `saved_model.pb` and, for people, `assets.extra/labels.txt`.
  *
- * The signature `serving_default` takes images uint8 [n, height, width, channels] as they are, at the
- * network's size, preprocesses them as evaluation does, and gives probabilities [n, classes]. The variables are constants of
+ * The signature `serving_default` takes images uint8 [n, height, width, channels] of the size that
+ * `servedSize` says, preprocesses them as evaluation does, and gives probabilities [n, classes]. The variables are constants of
  * the graph: there is nothing to restore or initialise, which every reader of SavedModels manages.
  *
  * @throws UserError  when the folder holds a model already or cannot be written to

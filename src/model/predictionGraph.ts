@@ -6,7 +6,7 @@ import { softmax } from '../graph/ops/nn.ts';
 import { assign } from '../graph/ops/variables.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput, ImageInput } from '../preprocessing/itemInput.ts';
-import { preprocessWindows } from '../preprocessing/networkItems.ts';
+import { preprocessedInGraph, servedSize } from '../preprocessing/networkItems.ts';
 import { addBatchInput, type BatchInput } from './batchInput.ts';
 import { networkContext } from './networkContext.ts';
 
@@ -34,16 +34,16 @@ export function buildPredictionGraph(options: PredictionGraphOptions): Predictio
 
 /**
  * The same for others to run: `predict` takes images uint8 [n, height, width, source channels] of the
- * network's size.
+ * size that `servedSize` says.
  */
 export function buildServingGraph(
   options: PredictionGraphOptions & { readonly input: ImageInput },
 ): PredictionGraph {
   const { input } = options;
-  const [height, width] = input.shape;
   const graph = new Graph();
-  const images = placeholder(graph, 'uint8', [-1, height, width, input.sourceChannels], 'images');
-  const items = graph.withScope('preprocessing', () => preprocessWindows(images, input, false));
+  const shape = [-1, ...servedSize(input), input.sourceChannels];
+  const images = placeholder(graph, 'uint8', shape, 'images');
+  const items = graph.withScope('preprocessing', () => preprocessedInGraph(images, input));
   return predictionGraph(graph, { inputs: { images }, items }, options);
 }
 

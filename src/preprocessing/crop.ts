@@ -2,9 +2,6 @@
 import type { Image } from '../../datasets/dataset.ts';
 import type { TakeWindow } from './preprocessing.ts';
 
-/** Samples from which on a row is copied as a block: below it, the view that this takes costs more. */
-const blockSamples = 64;
-
 /**
  * Copies a window of an image, zero where it reaches over the border, optionally mirrored.
  *
@@ -23,18 +20,22 @@ export function copyWindow(
   const [firstRow, lastRow] = [Math.max(0, -top), Math.min(height, imageHeight - top)];
   const [first, last] = [Math.max(0, -left), Math.min(width, imageWidth - left)];
   if (lastRow - firstRow < height || last - first < width) out.fill(0);
-  const samples = (last - first) * channels;
   for (let y = firstRow; y < lastRow; y++) {
-    const from = ((y + top) * imageWidth + left + first) * channels;
-    if (mirrored) {
-      let to = ((y + 1) * width - 1 - first) * channels;
-      for (let i = 0; i < samples; i += channels, to -= channels) {
-        for (let c = 0; c < channels; c++) out[to + c] = data[from + i + c]!;
+    let from = ((y + top) * imageWidth + left + first) * channels;
+    const end = from + (last - first) * channels;
+    let to = (y * width + (mirrored ? width - 1 - first : first)) * channels;
+    const step = mirrored ? -channels : channels;
+    // Written out, as the loop over the channels takes twice the time.
+    if (channels === 3) {
+      for (; from < end; from += 3, to += step) {
+        out[to] = data[from]!;
+        out[to + 1] = data[from + 1]!;
+        out[to + 2] = data[from + 2]!;
       }
     } else {
-      const to = (y * width + first) * channels;
-      if (samples >= blockSamples) out.set(data.subarray(from, from + samples), to);
-      else for (let i = 0; i < samples; i++) out[to + i] = data[from + i]!;
+      for (; from < end; from += channels, to += step) {
+        for (let c = 0; c < channels; c++) out[to + c] = data[from + c]!;
+      }
     }
   }
 }

@@ -5,6 +5,7 @@ import { withChannels } from './channels.ts';
 import { getPreprocessing } from './factory.ts';
 import { windowSize } from './itemFeeds.ts';
 import type { GraphInput, ImageInput } from './itemInput.ts';
+import type { PreprocessingForm } from './preprocessing.ts';
 
 /** Windows as they were packed into int32 [n, words], as uint8 [n, height, width, source channels]. */
 function unpack(packed: Tensor, input: ImageInput): Tensor {
@@ -15,22 +16,35 @@ function unpack(packed: Tensor, input: ImageInput): Tensor {
   return reshape(used, [-1, height, width, input.sourceChannels]);
 }
 
-/**
- * Gives windows the channels of the network, and does the arithmetic of their preprocessing.
- *
- * @param windows       uint8 [n, height, width, source channels]
- * @param augmentation  float32 [n, size]; for training where the preprocessing has one
- * @returns             float32 [n, height, width, channels]
- */
-export function preprocessWindows(
-  windows: Tensor,
-  { preprocessingName, shape }: ImageInput,
-  isTraining: boolean,
+/** Gives images the channels of the network, and does the arithmetic of their preprocessing. */
+function normalized(
+  images: Tensor,
+  { normalize }: PreprocessingForm,
+  { shape }: ImageInput,
   augmentation?: Tensor,
 ): Tensor {
-  const preprocessing = getPreprocessing(preprocessingName);
-  const { normalize } = isTraining ? preprocessing.train : preprocessing.evaluate;
-  return normalize(withChannels(cast(windows, 'float32'), shape[2]), augmentation);
+  return normalize(withChannels(cast(images, 'float32'), shape[2]), augmentation);
+}
+
+/**
+ * The size that images have to be of for `preprocessedInGraph`: [height, width], −1 for any.
+ */
+export function servedSize({ preprocessingName, shape }: ImageInput): readonly [number, number] {
+  const { windowInGraph } = getPreprocessing(preprocessingName).evaluate;
+  return windowInGraph === undefined ? [shape[0], shape[1]] : [-1, -1];
+}
+
+/**
+ * All of the preprocessing of an evaluation, in the graph.
+ *
+ * @param images  uint8 [n, height, width, source channels], of the size that `servedSize` says
+ * @returns       float32 [n, height, width, channels] of the network
+ */
+export function preprocessedInGraph(images: Tensor, input: ImageInput): Tensor {
+  const form = getPreprocessing(input.preprocessingName).evaluate;
+  const [height, width] = input.shape;
+  const windows = form.windowInGraph?.(images, [height, width]) ?? images;
+  return normalized(windows, form, input);
 }
 
 /**
@@ -47,7 +61,9 @@ export function networkItems(
   if (input.kind === 'texts') return placeholders['token_ids']!;
   const images = placeholders['images']!;
   if (!('preprocessingName' in input)) return images;
+  const { train, evaluate } = getPreprocessing(input.preprocessingName);
+  const form = isTraining ? train : evaluate;
   return images.graph.withScope('preprocessing', () =>
-    preprocessWindows(unpack(images, input), input, isTraining, placeholders['augmentation']),
+    normalized(unpack(images, input), form, input, placeholders['augmentation']),
   );
 }

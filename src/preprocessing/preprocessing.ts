@@ -39,6 +39,17 @@ export interface Augmentation {
 /** One of the two forms of a preprocessing. */
 export interface PreprocessingForm {
   readonly takeWindow: TakeWindow;
+  /**
+   * The same in the graph, for images of any size; by default they have to be of the network's size.
+   *
+   * @param images  uint8 [n, height, width, channels]
+   * @param size    of the window
+   * @returns       float32 [n, size, channels], samples 0..255
+   */
+  readonly windowInGraph?: (
+    images: Tensor,
+    size: readonly [height: number, width: number],
+  ) => Tensor;
   /** None by default. */
   readonly augmentation?: Augmentation;
   /**

@@ -5,8 +5,9 @@
 
 import type { Image } from '../../datasets/dataset.ts';
 import type { Tensor } from '../graph/graph.ts';
-import { constant } from '../graph/ops/array.ts';
-import { sub } from '../graph/ops/math.ts';
+import { cast, concat, constant, shapeOf, slice, sliceAt } from '../graph/ops/array.ts';
+import { resizeBilinear as resizeInGraph } from '../graph/ops/image.ts';
+import { add, div, floor, max, maximum, min, mul, rint, sub } from '../graph/ops/math.ts';
 import { luminanceWeights } from './channels.ts';
 import type { Preprocessing, TakeWindow } from './preprocessing.ts';
 import { resizeBilinear } from './resize.ts';
@@ -30,19 +31,17 @@ function roundToEven(value: number): number {
 
 /**
  * Height and width with the given shorter side and the image's aspect; larger where the crop would
- * not fit otherwise.
+ * not fit otherwise. In float32, as TensorFlow has it.
  */
 function resizedSize(
   { height, width }: Image,
   [cropHeight, cropWidth]: readonly [height: number, width: number],
   shorterSide: number,
 ): [height: number, width: number] {
-  const scale = Math.max(
-    shorterSide / Math.min(height, width),
-    cropHeight / height,
-    cropWidth / width,
+  const scale = Math.fround(
+    Math.max(shorterSide / Math.min(height, width), cropHeight / height, cropWidth / width),
   );
-  return [roundToEven(height * scale), roundToEven(width * scale)];
+  return [roundToEven(Math.fround(height * scale)), roundToEven(Math.fround(width * scale))];
 }
 
 /** Random size, random crop, mirrored or not. */
@@ -63,6 +62,27 @@ const takeCentralWindow: TakeWindow = (image, size, out) => {
   resizeBilinear(image, [height, width], top, left, size, out);
 };
 
+/** The same in the graph; samples are rounded to whole numbers as well. */
+function centralWindowInGraph(
+  images: Tensor,
+  [height, width]: readonly [height: number, width: number],
+): Tensor {
+  const { graph } = images;
+  const crop = constant(graph, 'float32', [height, width]);
+  const size = cast(slice(shapeOf(images), [1], [2]), 'float32');
+  const shorterSide = constant(graph, 'float32', shorterSides[0]);
+  const scale = maximum(div(shorterSide, min(size)), max(div(crop, size)));
+  const resized = rint(mul(size, scale));
+  const corner = cast(floor(mul(sub(resized, crop), 0.5)), 'int32');
+  const zero = constant(graph, 'int32', [0]);
+  const window = sliceAt(
+    resizeInGraph(images, cast(resized, 'int32')),
+    concat([zero, corner, zero], 0),
+    [-1, height, width, images.shape[3]!],
+  );
+  return floor(add(window, 0.5));
+}
+
 function subtractMeans(images: Tensor): Tensor {
   return sub(images, constant(images.graph, 'float32', meansOf(images.shape[3]!)));
 }
@@ -72,5 +92,9 @@ export const vgg: Preprocessing = {
   // It resizes itself: more pixels than the largest size has are not needed.
   decodedSize: (side) => ({ side: Math.max(side, shorterSides[1]), fit: 'shrink' }),
   train: { takeWindow: takeRandomWindow, normalize: subtractMeans },
-  evaluate: { takeWindow: takeCentralWindow, normalize: subtractMeans },
+  evaluate: {
+    takeWindow: takeCentralWindow,
+    windowInGraph: centralWindowInGraph,
+    normalize: subtractMeans,
+  },
 };

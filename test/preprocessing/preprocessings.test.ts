@@ -6,8 +6,11 @@ import { test } from 'node:test';
 import type { Image } from '../../datasets/dataset.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { UsageError } from '../../src/errors.ts';
+import { Graph } from '../../src/graph/graph.ts';
+import { cast, placeholder } from '../../src/graph/ops/array.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { getPreprocessing } from '../../src/preprocessing/factory.ts';
+import { preprocessedInGraph } from '../../src/preprocessing/networkItems.ts';
 import { noRandom } from '../../src/preprocessing/prepareImage.ts';
 import type { ImageShape } from '../../src/preprocessing/preprocessing.ts';
 import { resizeBilinear } from '../../src/preprocessing/resize.ts';
@@ -124,6 +127,40 @@ test('vgg resizes further when the crop would not fit', () => {
   getPreprocessing('vgg').train.takeWindow(image, [600, 600], out, noRandom);
   assert.ok(out.every((value) => value === 200));
 });
+
+for (const size of [
+  [300, 260],
+  [31, 77],
+  [224, 224],
+  [180, 640],
+] as const) {
+  test(`vgg in a model for others to run does the same to an image of ${size.join('×')}`, {
+    skip: tensorflow.skip,
+  }, async () => {
+    const engine = tensorflow.engine!;
+    const input = imagesFor('vgg', [224, 224, 3]);
+    const image = hashedImage([...size, 3], 9);
+    const { data: expected } = await preprocessed(engine, input, false, [image], noRandom);
+    const graph = new Graph();
+    const images = placeholder(graph, 'int32', [-1, -1, -1, 3], 'images');
+    const items = preprocessedInGraph(cast(images, 'uint8'), input);
+    const session = await engine.load(graph, {
+      preprocess: { inputs: { images }, outputs: { items } },
+    });
+    const feed = { data: Int32Array.from(image.data), shape: [1, ...size, 3] };
+    const { items: found } = await session.run('preprocess', { images: feed });
+    await session.close();
+    assert.deepEqual(found!.shape, [1, 224, 224, 3]);
+    let others = 0;
+    expected.forEach((value, i) => {
+      const error = Math.abs(found!.data[i]! - value);
+      assert.ok(error < 1.001, `sample ${i}: ${found!.data[i]}, not ${value}`);
+      if (error > 1e-4) others++;
+    });
+    // What lies half-way between two numbers may be rounded to either.
+    assert.ok(others < 0.002 * expected.length, `${others} of ${expected.length} differ`);
+  });
+}
 
 test('samples that do not fill whole words are unpacked all the same', async () => {
   const images = [0, 1].map((stream) => hashedImage([3, 5, 1], stream));

@@ -14,5 +14,5 @@ folder, channels, *paths = sys.argv[1:]
 serve = tf.saved_model.load(folder).signatures['serving_default']
 images = np.stack([
     tf.io.decode_png(tf.io.read_file(path), int(channels)).numpy() for path in paths
-]).astype(np.float32)
+])
 print(json.dumps(serve(images=tf.constant(images))['probabilities'].numpy().tolist()))

@@ -193,6 +193,23 @@ export function slice(
   return addOp(x.graph, 'Slice', inputs, attrs, x.dtype, shape, options);
 }
 
+/**
+ * A block of a tensor that begins where the graph says (TF op Slice).
+ *
+ * @param begin  int32 [rank], first index of each dimension
+ * @param size   number of elements of each dimension; −1 takes what is left
+ */
+export function sliceAt(
+  x: Tensor,
+  begin: Tensor,
+  size: readonly number[],
+  options: OpOptions = {},
+): Tensor {
+  const inputs = [x, begin, constant(x.graph, 'int32', size, undefined, { name: 'size' })];
+  const attrs = { T: { type: x.dtype }, Index: { type: 'int32' } } as const;
+  return addOp(x.graph, 'Slice', inputs, attrs, x.dtype, size, options);
+}
+
 /** Tensors joined along one dimension (TF op ConcatV2). */
 export function concat(tensors: readonly Tensor[], axis: number, options: OpOptions = {}): Tensor {
   const first = tensors[0]!;

@@ -65,6 +65,8 @@ export const rsqrt = unary('Rsqrt');
 export const exp = unary('Exp');
 /** natural logarithm (TF op Log) */
 export const log = unary('Log');
+/** the nearest integer, halves to the even one (TF op Rint) */
+export const rint = unary('Rint');
 /** the largest integer ≤ x (TF op Floor) */
 export const floor = unary('Floor');
 
