@@ -99,7 +99,7 @@ function noiseOf(
   monitored: number,
 ): Record<string, HostTensor> {
   const entries = Object.entries(outputs).map(([name, { dtype, shape }]) => {
-    const isMonitored = /\/(contribution|C|R|channels)$/.test(name);
+    const isMonitored = /^monitored_input$|\/(contribution|C|R|channels)$/.test(name);
     const rows = isMonitored ? monitored : batch * (name === 'scores' ? stepScores.length : 1);
     const actual = shape.map((size) => (size === -1 ? rows : size));
     const length = sizeOf(actual);

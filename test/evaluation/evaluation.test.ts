@@ -40,8 +40,8 @@ function evaluateRows(
       for (let i = 0; i < labels.length; i += 3) {
         const batch = Int32Array.from(labels.slice(i, i + 3));
         const data = new Float32Array(batch.length);
-        const input = { name: 'images', data, shape: [batch.length, 1, 1, 1] };
-        yield { itemIndices: new Uint32Array(batch.length), labels: batch, input };
+        const feeds = { images: { data, shape: [batch.length, 1, 1, 1] } };
+        yield { itemIndices: new Uint32Array(batch.length), labels: batch, feeds };
       }
     },
   };
