@@ -1,23 +1,27 @@
 /**
  * What the training loop costs beside the network: `losslens train` with an engine that answers at once.
  *
- *     node dist/bench/host.js [--only NAME] [--steps N]
+ *     node --expose-gc dist/bench/host.js [--only NAME] [--steps N]
  *
  * Everything is as in a run of the command: batches are read and augmented in threads, every item's scores are
  * kept, 64 items are selected at the logits and watched from then on at two layers, their views are drawn,
  * summaries and checkpoints are written. Instead of the graph, an engine returns noise in the shapes of its outputs.
- * Data are made: 60,000 images in the form of MNIST, 50,000 in that of CIFAR-10, and the built-in phrases.
+ * Data are made: 60,000 images in the form of MNIST, 50,000 in that of CIFAR-10, the built-in phrases, and a folder of
+ * 512 JPEG files, half of them of 500×375 pixels and half of 224×224, which are decoded anew in each epoch.
  *
  * Measured are whole epochs from the last step of the first one on, when items begin to be watched, --steps steps or
- * more; the checkpoint at the end is left out:
+ * more (a tenth of them with JPEG files); the checkpoint at the end is left out:
  *
  * - mainThreadMs: processor time of the main thread for each step (null where the system does not tell)
  * - busyMs: time in which its event loop was not idle for each step, waiting for the processor included
  * - itemsPerSecond
+ * - itemsPerCoreSecond: items per second of processor time of all threads: what one core would reach
+ * - memory: of the process, after a quarter, half and all of these steps, in MiB. The garbage of the main thread is
+ *   collected before, where Node.js was started with --expose-gc.
  *
  * The last line is one JSON object.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -34,6 +38,7 @@ import { planRun } from '../src/training/planRun.ts';
 import { recordPlan } from '../src/training/recordPlan.ts';
 import type { RunOptions } from '../src/training/runOptions.ts';
 import { train } from '../src/training/trainer.ts';
+import { writeCifar10, writeMnist, writePhotos } from './madeData.ts';
 
 const { values: flags } = parseArgs({
   options: { only: { type: 'string' }, steps: { type: 'string', default: '600' } },
@@ -45,6 +50,9 @@ interface Case {
   readonly dataset_name: string;
   readonly batch_size: number;
   readonly hm: readonly string[];
+  /** Below the folder of made data, where the data set has no files of its own there. */
+  readonly files?: string;
+  readonly max_data_memory_mb?: number;
 }
 const cases: readonly Case[] = [
   { model_name: 'lenet', dataset_name: 'mnist', batch_size: 50, hm: ['pool1', 'pool2'] },
@@ -52,38 +60,15 @@ const cases: readonly Case[] = [
   { model_name: 'cifarnet', dataset_name: 'cifar10', batch_size: 128, hm: ['pool1', 'pool2'] },
   { model_name: 'cifarnet', dataset_name: 'cifar10', batch_size: 1024, hm: ['pool1', 'pool2'] },
   { model_name: 'textcnn', dataset_name: 'phrases', batch_size: 50, hm: ['embedding', 'conv3'] },
+  {
+    model_name: 'resnet_v1_50',
+    dataset_name: 'folder',
+    batch_size: 32,
+    hm: ['block1', 'block4'],
+    files: 'photos',
+    max_data_memory_mb: 0,
+  },
 ];
-
-/** Bytes that are no noise, which would take longer to compress than pictures do. */
-function stripes(length: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  for (let i = 0; i < length; i++) bytes[i] = i >> 2;
-  return bytes;
-}
-
-/** Writes 60,000 images and their labels in the form of MNIST. */
-function writeMnist(folder: string): void {
-  const count = 60_000;
-  const header = (...words: number[]) => {
-    const bytes = Buffer.alloc(4 * words.length);
-    words.forEach((word, i) => {
-      bytes.writeUInt32BE(word, 4 * i);
-    });
-    return bytes;
-  };
-  const labels = Uint8Array.from({ length: count }, (_, item) => item % 10);
-  const images = [header(0x803, count, 28, 28), stripes(count * 784)];
-  writeFileSync(join(folder, 'train-images-idx3-ubyte'), Buffer.concat(images));
-  const labelBytes = Buffer.concat([header(0x801, count), labels]);
-  writeFileSync(join(folder, 'train-labels-idx1-ubyte'), labelBytes);
-}
-
-/** Writes 50,000 images in the binary form of CIFAR-10. */
-function writeCifar10(folder: string): void {
-  const bytes = stripes(10_000 * 3073);
-  for (let item = 0; item < 10_000; item++) bytes[item * 3073] = item % 10;
-  for (let i = 1; i <= 5; i++) writeFileSync(join(folder, `data_batch_${i}.bin`), bytes);
-}
 
 const next = random(1);
 
@@ -141,12 +126,31 @@ function mainThreadMs(): number | null {
   }
 }
 
+/** The memory of this process after so many steps, in MiB. */
+interface Memory {
+  readonly step: number;
+  readonly resident: number;
+  readonly heapUsed: number;
+  readonly external: number;
+  readonly arrayBuffers: number;
+}
+
+function memoryAt(step: number): Memory {
+  globalThis.gc?.();
+  const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  const [resident, ...others] = [rss, heapUsed, external, arrayBuffers].map(
+    (bytes) => Math.round((10 * bytes) / 2 ** 20) / 10,
+  ) as [number, number, number, number];
+  return { step, resident, heapUsed: others[0], external: others[1], arrayBuffers: others[2] };
+}
+
 /** What the loop did in a time. */
 interface Measured {
   readonly steps: number;
   readonly mainThreadMs: number | null;
   readonly busyMs: number;
   readonly itemsPerSecond: number;
+  readonly itemsPerCoreSecond: number;
 }
 
 /** Begins to measure; the function that is returned ends it. */
@@ -154,21 +158,29 @@ function measure(batchSize: number): (steps: number) => Measured {
   const startMs = performance.now();
   const startLoop = performance.eventLoopUtilization();
   const startThread = mainThreadMs();
+  const startCpu = process.cpuUsage();
   return (steps) => {
     const seconds = (performance.now() - startMs) / 1000;
     const threadMs = mainThreadMs();
+    const { user, system } = process.cpuUsage(startCpu);
     return {
       steps,
       mainThreadMs:
         threadMs === null || startThread === null ? null : (threadMs - startThread) / steps,
       busyMs: performance.eventLoopUtilization(startLoop).active / steps,
       itemsPerSecond: Math.round((steps * batchSize) / seconds),
+      itemsPerCoreSecond: Math.round((steps * batchSize * 1e6) / (user + system)),
     };
   };
 }
 
 /** Trains one case. */
-async function bench(each: Case, dataDir: string, trainDir: string): Promise<Measured> {
+async function bench(
+  each: Case,
+  dataDir: string,
+  trainDir: string,
+): Promise<Measured & { readonly memory: readonly Memory[] }> {
+  const { files = '', ...flagsOfCase } = each;
   const defaults = Object.values(trainFlags).flatMap((group) =>
     Object.entries(group).map(([name, { defaultValue }]) => [name, defaultValue]),
   );
@@ -177,17 +189,19 @@ async function bench(each: Case, dataDir: string, trainDir: string): Promise<Mea
     cleanup.add(() => lock.release());
     const options: RunOptions = {
       ...(Object.fromEntries(defaults) as RunOptions),
-      ...each,
+      ...flagsOfCase,
       ...{ engine: 'wasm', train_dir: trainDir, precision: 'float32' },
-      ...(each.dataset_name === 'phrases' ? {} : { dataset_dir: dataDir }),
+      ...(each.dataset_name === 'phrases' ? {} : { dataset_dir: join(dataDir, files) }),
     };
     const planned = await planRun({ ...options, max_number_of_epochs: 1 });
     const first = planned.stepsPerEpoch;
-    const epochs = Math.ceil(Number(flags.steps) / first);
+    const epochs = Math.ceil(Number(flags.steps) / (files === '' ? 1 : 10) / first);
     const plan = { ...planned, engine: instantEngine(), lastStep: first * (1 + epochs) };
     const opened = await openRun(plan, lock, cleanup);
     let end: ReturnType<typeof measure> | undefined;
     let measured: Measured | undefined;
+    const memory: Memory[] = [];
+    const shares = [0.25, 0.5, 1].map((share) => first + Math.round(share * epochs * first));
     const run: Run = {
       ...opened,
       progress: {
@@ -196,12 +210,13 @@ async function bench(each: Case, dataDir: string, trainDir: string): Promise<Mea
         update: ({ step }) => {
           if (step === first) end = measure(each.batch_size);
           if (step === plan.lastStep) measured = end!(step - first);
+          if (shares.includes(step)) memory.push(memoryAt(step));
         },
       },
     };
     await recordPlan(run);
     await train(run);
-    return measured!;
+    return { ...measured!, memory };
   });
 }
 
@@ -213,6 +228,10 @@ console.log(report['machine']);
 try {
   writeMnist(folder);
   writeCifar10(folder);
+  await writePhotos(join(folder, 'photos'), 512, [
+    [500, 375],
+    [224, 224],
+  ]);
   for (const [i, each] of cases.entries()) {
     const name = `${each.model_name}, batch ${each.batch_size}`;
     if (flags.only !== undefined && !name.startsWith(flags.only)) continue;
@@ -220,8 +239,12 @@ try {
     const ms = measured.mainThreadMs?.toFixed(3) ?? 'unknown';
     console.log(
       `${name}: ${ms} ms of the main thread a step (busy ${measured.busyMs.toFixed(3)} ms), ` +
-        `${measured.itemsPerSecond} items/s (${measured.steps} steps)`,
+        `${measured.itemsPerSecond} items/s, ${measured.itemsPerCoreSecond} for each core that was busy ` +
+        `(${measured.steps} steps)`,
     );
+    for (const { step, resident, heapUsed } of measured.memory) {
+      console.log(`  step ${step}: ${resident} MiB resident, ${heapUsed} MiB of JavaScript's heap`);
+    }
     report[name] = measured;
   }
 } finally {

@@ -1,4 +1,5 @@
 /** The thread that draws views. */
+import { setImmediate } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import type { Item } from '../../datasets/dataset.ts';
 import type { Sighting } from '../insitu/sighting.ts';
@@ -74,7 +75,7 @@ function draw(request: ViewRequest): Uint8Array {
   }
 }
 
-parentPort?.on('message', (request: ViewRequest) => {
+function answer(request: ViewRequest): void {
   let response: ViewResponse;
   try {
     response = { png: draw(request) };
@@ -82,4 +83,12 @@ parentPort?.on('message', (request: ViewRequest) => {
     response = { error: error as Error };
   }
   parentPort?.postMessage(response);
+}
+
+/** Settled when all requests so far are answered. */
+let answered: Promise<void> = Promise.resolve();
+parentPort?.on('message', (request: ViewRequest) => {
+  // A turn of the event loop for each: between turns alone is the memory of canvases freed, and
+  // messages that wait come in one.
+  answered = answered.then(() => setImmediate()).then(() => answer(request));
 });

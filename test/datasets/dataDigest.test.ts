@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { writeTfrecords } from '../../datasets/convert.ts';
@@ -31,7 +31,7 @@ const digestOfFolder = async (folder: string) =>
 test('an image folder is known by its files, wherever it lies', async (t) => {
   const folder = await makeFolder(t, 0);
   const before = await digestOfFolder(folder);
-  assert.match(before, /^2:[0-9a-f]{64}$/);
+  assert.match(before, /^3:[0-9a-f]{64}$/);
   const moved = join(await temporaryFolder(t), 'moved');
   await cp(folder, moved, { recursive: true });
   assert.equal(await digestOfFolder(moved), before);
@@ -104,4 +104,38 @@ test('what an older version recorded is compared with what it looked at', () => 
     .digest('hex');
   assert.equal(isDigestOf(recorded, dataset), true);
   assert.equal(isDigestOf(recorded, { ...dataset, labels: Uint8Array.of(1, 1) }), false);
+});
+
+test('one photo of many that was replaced under its name is noticed', async (t) => {
+  const folder = join(await temporaryFolder(t), 'photos/cat');
+  await mkdir(folder, { recursive: true });
+  const data = Uint8Array.from({ length: 64 }, (_, i) => i);
+  const png = await encodePng({ width: 8, height: 8, channels: 1, data });
+  // Twice as many as the version before asked for their sizes: all with even numbers.
+  const nameOf = (i: number) => join(folder, `${String(i).padStart(3, '0')}.png`);
+  for (let i = 0; i < 512; i++) await writeFile(nameOf(i), png);
+  const load = () => loadDataset({ name: 'folder', folder: join(folder, '..'), split: 'train' });
+  const recorded = digestOf(await load());
+  assert.equal(isDigestOf(recorded, await load()), true);
+  const other = await encodePng({ width: 8, height: 8, channels: 1, data: data.toReversed() });
+  await writeFile(nameOf(257), Buffer.concat([other, Buffer.alloc(7)]));
+  assert.equal(isDigestOf(recorded, await load()), false);
+});
+
+test('a folder is held against the sizes that the version before looked at', async (t) => {
+  const folder = await makeFolder(t, 0);
+  const dataset = await loadDataset({ name: 'folder', folder, split: 'train' });
+  const ofItems = createHash('sha256');
+  const paths = Array.from({ length: 8 }, (_, i) => `/${i % 2 === 0 ? 'cat' : 'dog'}/${i}.png`);
+  for (const path of paths) ofItems.update(`${path}\0`);
+  for (const path of paths) ofItems.update(`${(await stat(folder + path)).size}\0`);
+  const recorded = createHash('sha256')
+    .update(dataset.items)
+    .update(Int32Array.of(0, 1, 0, 1, 0, 1, 0, 1))
+    .update(`train ${ofItems.digest('hex')}`)
+    .digest('hex');
+  assert.equal(isDigestOf(`2:${recorded}`, dataset), true);
+  await writeFile(join(folder, 'cat/4.png'), 'another');
+  const changed = await loadDataset({ name: 'folder', folder, split: 'train' });
+  assert.equal(isDigestOf(`2:${recorded}`, changed), false);
 });
