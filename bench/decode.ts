@@ -23,7 +23,6 @@ import { loadDataset } from '../datasets/factory.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { getPreprocessing } from '../src/preprocessing/factory.ts';
-import { imageInput } from '../src/preprocessing/itemInput.ts';
 import { writePhotos } from './madeData.ts';
 import { median } from './measure.ts';
 
@@ -53,9 +52,8 @@ async function feed(folder: string, numThreads: number, isTraining: boolean): Pr
     }),
   );
   const pipeline = new BatchPipeline(dataset, {
-    preprocessingName,
     isTraining,
-    input: imageInput([side, side, 3]),
+    input: { kind: 'images', shape: [side, side, 3], sourceChannels: 3, preprocessingName },
     batchSize,
     seed: 1,
     numThreads,
