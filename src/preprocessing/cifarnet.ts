@@ -1,8 +1,8 @@
 /** Preprocessing of cifarnet, as TF-Slim has it (preprocessing/cifarnet_preprocessing.py). */
 import type { Tensor } from '../graph/graph.ts';
-import { reshape, slice } from '../graph/ops/array.ts';
 import { add, div, maximum, mean, mul, sqrt, square, sub } from '../graph/ops/math.ts';
 import { sizeOf } from '../graph/shape.ts';
+import { numberOfEach } from './augmentation.ts';
 import { copyWindow, cropOrPad } from './crop.ts';
 import {
   cropToSide,
@@ -43,11 +43,6 @@ function adjustContrast(images: Tensor, factor: Tensor): Tensor {
   return add(mul(sub(images, means), factor), means);
 }
 
-/** One number of each image, [n, 1, 1, 1]. */
-function numberOfEach(augmentation: Tensor, index: number): Tensor {
-  return reshape(slice(augmentation, [0, index], [-1, 1]), [-1, 1, 1, 1]);
-}
-
 /** Random crop of the padded image, mirrored or not. */
 const takeRandomWindow: TakeWindow = (image, size, out, random) => {
   const randomOffset = (from: number, to: number) =>
@@ -76,3 +71,9 @@ const evaluate: PreprocessingForm = { takeWindow: cropOrPad, normalize: standard
 
 /** With the augmentation that cifarnet was trained with. */
 export const cifarnet: Preprocessing = { decodedSize: cropToSide, train, evaluate };
+
+/** Without changes of brightness and contrast: what small residual networks are trained with (He et al. 2015, §4.2). */
+export const cropAndMirror: Preprocessing = {
+  ...cifarnet,
+  train: { takeWindow: takeRandomWindow, normalize: standardize },
+};

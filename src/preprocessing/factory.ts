@@ -1,6 +1,8 @@
 /** The preprocessings by the name that --preprocessing_name takes. */
 import { UsageError } from '../errors.ts';
-import { cifarnet } from './cifarnet.ts';
+import { cifarnet, cropAndMirror } from './cifarnet.ts';
+import { efficientnet } from './efficientnet.ts';
+import { inception } from './inception.ts';
 import type { ItemInput } from './itemInput.ts';
 import { lenet } from './lenet.ts';
 import type { Preprocessing } from './preprocessing.ts';
@@ -8,12 +10,19 @@ import { vgg } from './vgg.ts';
 
 const preprocessings: Readonly<Record<string, Preprocessing>> = {
   cifarnet,
+  crop_and_mirror: cropAndMirror,
+  efficientnet,
+  inception,
   lenet,
   vgg,
   // TF-Slim also takes the names of the networks that go with it.
+  inception_v3: inception,
+  mobilenet_v1: inception,
+  mobilenet_v2: inception,
   resnet_v1_50: vgg,
   resnet_v1_101: vgg,
   resnet_v1_152: vgg,
+  resnet_v2_50: vgg,
   vgg_a: vgg,
   vgg_16: vgg,
   vgg_19: vgg,

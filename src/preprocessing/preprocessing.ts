@@ -3,6 +3,7 @@
 import type { Image } from '../../datasets/dataset.ts';
 import type { DecodedSize } from '../../datasets/imageStore.ts';
 import type { Tensor } from '../graph/graph.ts';
+import type { WindowSize } from './windowInGraph.ts';
 
 /**
  * For a preprocessing that crops but does not resize: images of files come in any size, and what it
@@ -23,7 +24,7 @@ export type ImageShape = readonly [height: number, width: number, channels: numb
  */
 export type TakeWindow = (
   image: Image,
-  size: readonly [height: number, width: number],
+  size: WindowSize,
   out: Uint8Array,
   random: () => number,
 ) => void;
@@ -36,6 +37,15 @@ export interface Augmentation {
   draw(random: () => number): readonly number[];
 }
 
+/**
+ * What is done to windows in the graph.
+ *
+ * @param images        float32 [n, height, width, channels], samples 0..255
+ * @param augmentation  float32 [n, size]; given where the form has one
+ * @returns             what the network takes, of the same shape as the images
+ */
+export type Normalize = (images: Tensor, augmentation?: Tensor) => Tensor;
+
 /** One of the two forms of a preprocessing. */
 export interface PreprocessingForm {
   readonly takeWindow: TakeWindow;
@@ -46,20 +56,10 @@ export interface PreprocessingForm {
    * @param size    of the window
    * @returns       float32 [n, size, channels], samples 0..255
    */
-  readonly windowInGraph?: (
-    images: Tensor,
-    size: readonly [height: number, width: number],
-  ) => Tensor;
+  readonly windowInGraph?: (images: Tensor, size: WindowSize) => Tensor;
   /** None by default. */
   readonly augmentation?: Augmentation;
-  /**
-   * What is done to the windows in the graph.
-   *
-   * @param images        float32 [n, height, width, channels], samples 0..255
-   * @param augmentation  float32 [n, size]; given where the form has one
-   * @returns             what the network takes, of the same shape as the images
-   */
-  readonly normalize: (images: Tensor, augmentation?: Tensor) => Tensor;
+  readonly normalize: Normalize;
 }
 
 /** One preprocessing in its two forms, as TF-Slim pairs them. */

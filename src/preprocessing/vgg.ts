@@ -5,12 +5,18 @@
 
 import type { Image } from '../../datasets/dataset.ts';
 import type { Tensor } from '../graph/graph.ts';
-import { cast, concat, constant, shapeOf, slice, sliceAt } from '../graph/ops/array.ts';
-import { resizeBilinear as resizeInGraph } from '../graph/ops/image.ts';
-import { add, div, floor, max, maximum, min, mul, rint, sub } from '../graph/ops/math.ts';
+import { constant } from '../graph/ops/array.ts';
+import { div, floor, max, maximum, min, mul, rint, sub } from '../graph/ops/math.ts';
 import { luminanceWeights } from './channels.ts';
 import type { Preprocessing, TakeWindow } from './preprocessing.ts';
 import { resizeBilinear } from './resize.ts';
+import {
+  cropInGraph,
+  resizeInGraph,
+  sizeInGraph,
+  type WindowSize,
+  windowSizeInGraph,
+} from './windowInGraph.ts';
 
 /** Mean of red, green and blue over ImageNet, 0..255. */
 const meanColor = [123.68, 116.78, 103.94] as const;
@@ -62,25 +68,15 @@ const takeCentralWindow: TakeWindow = (image, size, out) => {
   resizeBilinear(image, [height, width], top, left, size, out);
 };
 
-/** The same in the graph; samples are rounded to whole numbers as well. */
-function centralWindowInGraph(
-  images: Tensor,
-  [height, width]: readonly [height: number, width: number],
-): Tensor {
-  const { graph } = images;
-  const crop = constant(graph, 'float32', [height, width]);
-  const size = cast(slice(shapeOf(images), [1], [2]), 'float32');
-  const shorterSide = constant(graph, 'float32', shorterSides[0]);
+/** The same in the graph. */
+function centralWindowInGraph(images: Tensor, window: WindowSize): Tensor {
+  const size = sizeInGraph(images);
+  const crop = windowSizeInGraph(images, window);
+  const shorterSide = constant(images.graph, 'float32', shorterSides[0]);
   const scale = maximum(div(shorterSide, min(size)), max(div(crop, size)));
   const resized = rint(mul(size, scale));
-  const corner = cast(floor(mul(sub(resized, crop), 0.5)), 'int32');
-  const zero = constant(graph, 'int32', [0]);
-  const window = sliceAt(
-    resizeInGraph(images, cast(resized, 'int32')),
-    concat([zero, corner, zero], 0),
-    [-1, height, width, images.shape[3]!],
-  );
-  return floor(add(window, 0.5));
+  const corner = floor(mul(sub(resized, crop), 0.5));
+  return cropInGraph(resizeInGraph(images, resized), corner, crop);
 }
 
 function subtractMeans(images: Tensor): Tensor {

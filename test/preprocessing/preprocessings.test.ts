@@ -13,7 +13,9 @@ import { getPreprocessing } from '../../src/preprocessing/factory.ts';
 import { preprocessedInGraph } from '../../src/preprocessing/networkItems.ts';
 import { noRandom } from '../../src/preprocessing/prepareImage.ts';
 import type { ImageShape } from '../../src/preprocessing/preprocessing.ts';
+import { drawArea } from '../../src/preprocessing/randomArea.ts';
 import { resizeBilinear } from '../../src/preprocessing/resize.ts';
+import { random } from '../../src/random.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { imagesFor, preprocessed } from './imagesFor.ts';
 
@@ -55,11 +57,40 @@ function uniformNumbers({ preprocessing, image, side, augmentation }: Case): num
     const offsets = [pick(top!, image[0] + 8 - side + 1), pick(left!, image[1] + 8 - side + 1)];
     return [...offsets, flipped, (delta! / 63 + 1) / 2, (factor! - 0.2) / 1.6];
   }
+  if (preprocessing === 'inception_train') {
+    const { height, width, brightness_first } = augmentation as Record<string, number>;
+    const aspect = width! / height!;
+    const smallest = Math.round(Math.sqrt((0.1 * image[0] * image[1]) / aspect));
+    const largest = Math.min(image[0], Math.floor(image[1] / aspect));
+    return [
+      (aspect - 0.75) / 0.58,
+      pick(height! - smallest, largest - smallest + 1),
+      pick(top!, image[0] - height! + 1),
+      pick(left!, image[1] - width! + 1),
+      flipped,
+      (delta! / (32 / 255) + 1) / 2,
+      factor! - 0.5,
+      brightness_first ? 0.1 : 0.6,
+    ];
+  }
   const scale = shorter_side! / Math.min(image[0], image[1]);
   const [height, width] = [Math.round(image[0] * scale), Math.round(image[1] * scale)];
   const size = pick(shorter_side! - 256, 257);
   return [size, pick(top!, height - side + 1), pick(left!, width - side + 1), flipped];
 }
+
+/** How near each value, and the mean of all, have to come. */
+const exact = { tolerance: 1e-5, sumTolerance: 1e-6 };
+/**
+ * Resized samples are rounded to whole numbers: half a step of 1/255 of the range, most of which cancels out in a
+ * sum; more where saturation adds differences of channels.
+ */
+const tolerances: Readonly<Record<string, typeof exact>> = {
+  vgg_evaluate: { tolerance: 0.501, sumTolerance: 0.04 },
+  vgg_train: { tolerance: 0.501, sumTolerance: 0.04 },
+  inception_evaluate: { tolerance: 0.501 / 127.5, sumTolerance: 0.04 / 127.5 },
+  inception_train: { tolerance: 2.001 / 127.5, sumTolerance: 0.04 / 127.5 },
+};
 
 const tensorflow = await tensorFlowOrSkip();
 const engines = [
@@ -76,15 +107,14 @@ for (const [engineName, { engine, skip }] of engines) {
     }, async () => {
       const [name = '', mode] = preprocessing.split('_');
       const numbers = mode === 'train' ? uniformNumbers(reference) : [];
-      const random = () => numbers.shift() ?? assert.fail('asked for more random numbers');
+      const nextNumber = () => numbers.shift() ?? assert.fail('asked for more random numbers');
       const input = imagesFor(name, [side, side, channels], image[2]);
       const source = hashedImage(image, stream);
-      const { data } = await preprocessed(engine!, input, mode === 'train', [source], random);
+      const { data } = await preprocessed(engine!, input, mode === 'train', [source], nextNumber);
       const out = data as Float32Array;
       assert.deepEqual(numbers, []);
 
-      // Resized samples are rounded to whole numbers, of 0 to 255.
-      const tolerance = name === 'vgg' ? 0.501 : 1e-5;
+      const { tolerance, sumTolerance } = tolerances[preprocessing] ?? exact;
       const close = (actual: number, expected: number, tolerance: number, what: string) =>
         assert.ok(Math.abs(actual - expected) <= tolerance, `${what}: ${actual}, not ${expected}`);
       for (const [r, row] of reference.rows.entries()) {
@@ -97,14 +127,8 @@ for (const [engineName, { engine, skip }] of engines) {
       }
       const sum = out.reduce((total, value) => total + value, 0);
       const squares = out.reduce((total, value) => total + value * value, 0);
-      // Of what is rounded up and down, most cancels out.
-      close(sum, reference.sum, (name === 'vgg' ? 0.04 : 1e-6) * out.length, 'sum');
-      close(
-        squares,
-        reference.squares,
-        (name === 'vgg' ? 1e-3 : 1e-5) * reference.squares,
-        'squares',
-      );
+      close(sum, reference.sum, sumTolerance * out.length, 'sum');
+      close(squares, reference.squares, 10 * sumTolerance * reference.squares, 'squares');
     });
   }
 }
@@ -128,17 +152,21 @@ test('vgg resizes further when the crop would not fit', () => {
   assert.ok(out.every((value) => value === 200));
 });
 
-for (const size of [
-  [300, 260],
-  [31, 77],
-  [224, 224],
-  [180, 640],
-] as const) {
-  test(`vgg in a model for others to run does the same to an image of ${size.join('×')}`, {
+for (const [name, size] of ['vgg', 'inception', 'efficientnet'].flatMap((name) =>
+  (
+    [
+      [300, 260],
+      [31, 77],
+      [224, 224],
+      [180, 640],
+    ] as const
+  ).map((size) => [name, size] as const),
+)) {
+  test(`${name} in a model for others to run does the same to an image of ${size.join('×')}`, {
     skip: tensorflow.skip,
   }, async () => {
     const engine = tensorflow.engine!;
-    const input = imagesFor('vgg', [224, 224, 3]);
+    const input = imagesFor(name, [224, 224, 3]);
     const image = hashedImage([...size, 3], 9);
     const { data: expected } = await preprocessed(engine, input, false, [image], noRandom);
     const graph = new Graph();
@@ -154,7 +182,11 @@ for (const size of [
     let others = 0;
     expected.forEach((value, i) => {
       const error = Math.abs(found!.data[i]! - value);
-      assert.ok(error < 1.001, `sample ${i}: ${found!.data[i]}, not ${value}`);
+      // One of 255 steps.
+      assert.ok(
+        error < (name === 'vgg' ? 1.001 : 1.001 / 127.5),
+        `sample ${i}: ${found!.data[i]}, not ${value}`,
+      );
       if (error > 1e-4) others++;
     });
     // What lies half-way between two numbers may be rounded to either.
@@ -186,6 +218,48 @@ test('grey becomes colour by repetition, and its luminance is the grey again', a
   back.forEach((value, i) => {
     assert.ok(Math.abs(value - grey.data[i]! * 0.9999) < 1e-4);
   });
+});
+
+test('a drawn area has the aspect, size and place that it may have', () => {
+  const image = hashedImage([90, 120, 1], 0);
+  const next = random(3);
+  const areas = Array.from({ length: 2000 }, () => drawArea(image, 0.1, next));
+  for (const { top, left, height, width } of areas) {
+    assert.ok(top >= 0 && left >= 0 && top + height <= 90 && left + width <= 120);
+    assert.ok(height * width >= 0.1 * 90 * 120);
+    // A side is a whole number of pixels.
+    assert.ok((width + 0.5) / height >= 0.75 && (width - 0.5) / height <= 1.33);
+  }
+  const heights = areas.map(({ height }) => height);
+  assert.equal(Math.max(...heights), 90);
+  assert.ok(Math.min(...heights) < 33);
+});
+
+test('efficientnet takes the middle without a border, and crop_and_mirror leaves colours as they are', async () => {
+  const engine = await createWasmEngine();
+  const image = hashedImage([256, 300, 3], 2);
+  const { data } = await preprocessed(
+    engine,
+    imagesFor('efficientnet', [224, 224, 3]),
+    false,
+    [image],
+    noRandom,
+  );
+  for (const [y, x] of [
+    [0, 0],
+    [100, 17],
+    [223, 223],
+  ] as const) {
+    const sample = image.data[((y + 16) * 300 + x + 38) * 3 + 1]!;
+    assert.equal(data[(y * 224 + x) * 3 + 1], (sample - 127) / 128);
+  }
+  const small = hashedImage([32, 32, 3], 2);
+  const input = imagesFor('crop_and_mirror', [32, 32, 3]);
+  // The padded image from its fifth row and column on, which is the image.
+  const middle = [0.5, 0.5, 0.75];
+  const trained = await preprocessed(engine, input, true, [small], () => middle.shift()!);
+  const evaluated = await preprocessed(engine, input, false, [small], noRandom);
+  assert.deepEqual(trained, evaluated);
 });
 
 test('an unknown preprocessing is a usage error that lists what there is', () => {

@@ -62,6 +62,22 @@ def vgg_evaluate(image, side):
     return image[top:top + side, left:left + side] - MEANS
 
 
+def inception_train(image, side, top, left, height, width, flip, delta, factor, brightness_first):
+    image = image[top:top + height, left:left + width] / 255.0
+    image = tf.compat.v1.image.resize_bilinear(image[None], [side, side], align_corners=False)[0]
+    image = tf.image.flip_left_right(image) if flip else image
+    image = image + delta if brightness_first else image
+    image = tf.image.adjust_saturation(image, factor)
+    image = image if brightness_first else image + delta
+    return (tf.clip_by_value(image, 0.0, 1.0) - 0.5) * 2.0
+
+
+def inception_evaluate(image, side):
+    image = tf.image.central_crop(image / 255.0, central_fraction=0.875)
+    image = tf.compat.v1.image.resize_bilinear(image[None], [side, side], align_corners=False)[0]
+    return (image - 0.5) * 2.0
+
+
 CASES = [
     # preprocessing, image [height, width, channels], side, to grey, fixed augmentation (None: evaluate)
     (lenet, [28, 28, 1], 28, False, None),
@@ -85,6 +101,14 @@ CASES = [
      dict(shorter_side=300, top=13, left=70, flip=True)),
     (vgg_train, [400, 530, 3], 224, False,
      dict(shorter_side=257, top=33, left=0, flip=False)),
+    (inception_evaluate, [301, 277, 3], 224, False, None),
+    (inception_evaluate, [64, 48, 3], 96, False, None),
+    (inception_train, [120, 90, 3], 96, False,
+     dict(top=20, left=7, height=64, width=66, flip=True, delta=0.1, factor=1.5,
+          brightness_first=True)),
+    (inception_train, [90, 120, 3], 96, False,
+     dict(top=3, left=41, height=80, width=64, flip=False, delta=-0.1, factor=0.5,
+          brightness_first=False)),
 ]
 
 

@@ -194,20 +194,21 @@ export function slice(
 }
 
 /**
- * A block of a tensor that begins where the graph says (TF op Slice).
+ * A block of a tensor whose place the graph says (TF op Slice).
  *
  * @param begin  int32 [rank], first index of each dimension
- * @param size   number of elements of each dimension; −1 takes what is left
+ * @param size   int32 [rank], number of elements of each dimension; −1 takes what is left
+ * @param shape  what is known of the result
  */
 export function sliceAt(
   x: Tensor,
   begin: Tensor,
-  size: readonly number[],
+  size: Tensor,
+  shape: Shape,
   options: OpOptions = {},
 ): Tensor {
-  const inputs = [x, begin, constant(x.graph, 'int32', size, undefined, { name: 'size' })];
   const attrs = { T: { type: x.dtype }, Index: { type: 'int32' } } as const;
-  return addOp(x.graph, 'Slice', inputs, attrs, x.dtype, size, options);
+  return addOp(x.graph, 'Slice', [x, begin, size], attrs, x.dtype, shape, options);
 }
 
 /** Tensors joined along one dimension (TF op ConcatV2). */
