@@ -1,16 +1,20 @@
 /** The networks by the name that --model_name takes. */
 import { UsageError } from '../errors.ts';
 import { cifarnet } from './cifarnet.ts';
+import { efficientnetLite0 } from './efficientnetLite.ts';
 import { lenet } from './lenet.ts';
 import type { NetworkDefinition } from './network.ts';
 import { importNetwork, isNetworkFile } from './ownNetwork.ts';
 import { resnetV1_50, resnetV1_101, resnetV1_152 } from './resnetV1.ts';
+import { resnetV1_20 } from './resnetV1Cifar.ts';
 import { textcnn } from './textcnn.ts';
 
 /** Networks by name. */
 export const networks: Readonly<Record<string, NetworkDefinition>> = {
   cifarnet,
+  efficientnet_lite0: efficientnetLite0,
   lenet,
+  resnet_v1_20: resnetV1_20,
   resnet_v1_50: resnetV1_50,
   resnet_v1_101: resnetV1_101,
   resnet_v1_152: resnetV1_152,
