@@ -5,10 +5,7 @@ import { reasonOf, UserError } from '../../src/errors.ts';
 import { downloadFile, isComplete } from '../../src/files/downloadFile.ts';
 import { partialOf } from '../../src/files/replaceFolder.ts';
 import { unpackFiles } from '../../src/files/unpackFiles.ts';
-
-/** Whose files can be downloaded. */
-export const downloadNames = ['mnist', 'cifar10'] as const;
-export type DownloadName = (typeof downloadNames)[number];
+import type { DownloadName } from './downloadName.ts';
 
 /** A file as its makers published it. */
 interface PublishedFile {

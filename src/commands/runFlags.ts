@@ -1,4 +1,4 @@
-/** The flags of a run, for commands that look at it: given ones, else its own from `run.json`. */
+/** The values of a run's flags, for commands that look at it: given ones, else its own from `run.json`. */
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
@@ -7,35 +7,10 @@ import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { labelChangesFile } from '../runFiles/labelChanges.ts';
 import { networkModuleSha256, type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { expectEffects, type FlagEffect } from './flagEffects.ts';
-import type { Flag, FlagGroups, FlagValues } from './flags.ts';
+import type { FlagValues } from './flags.ts';
+import type { ofRunFlags } from './ofRunFlags.ts';
 import { dataFlagEffects } from './trainFlagEffects.ts';
-import { engineFlags, type TrainFlags, trainFlags } from './trainFlags.ts';
-
-/** Flags with the values that may be left out. */
-type Inherited<F> = {
-  readonly [K in keyof F]: F[K] extends Flag<infer T> ? Flag<T | undefined> : never;
-};
-
-/** The same flags, each without a default: where one is left out, the run's own value holds. */
-export function inherited<F extends Readonly<Record<string, Flag<unknown>>>>(
-  flags: F,
-): Inherited<F> {
-  const entries = Object.entries(flags)
-    .filter(([, flag]) => !flag.isUnsupported)
-    .map(([name, flag]) => [name, { ...flag, defaultValue: undefined }]);
-  return Object.fromEntries(entries) as Inherited<F>;
-}
-
-const { batch_size: _, ...data } = trainFlags.Data;
-const { model_name } = trainFlags.Model;
-const { seed } = trainFlags.Optimisation;
-
-/** Flags that say what data and network a run has; left out, they are the run's own. */
-export const ofRunFlags = {
-  'Data (by default those of the run)': inherited({ ...data, seed }),
-  'Model (by default that of the run)': inherited({ model_name }),
-  Engine: { engine: engineFlags.engine, gpu: engineFlags.gpu },
-} satisfies FlagGroups;
+import { type TrainFlags, trainFlags } from './trainFlags.ts';
 
 /** The folder of the run that a checkpoint, given as itself or by its folder, is of. */
 export function runFolder(checkpointPath: string): string {

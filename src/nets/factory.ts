@@ -4,13 +4,13 @@ import { cifarnet } from './cifarnet.ts';
 import { efficientnetLite0 } from './efficientnetLite.ts';
 import { lenet } from './lenet.ts';
 import type { NetworkDefinition } from './network.ts';
+import { type NetworkName, networkNames } from './networkNames.ts';
 import { importNetwork, isNetworkFile } from './ownNetwork.ts';
 import { resnetV1_50, resnetV1_101, resnetV1_152 } from './resnetV1.ts';
 import { resnetV1_20 } from './resnetV1Cifar.ts';
 import { textcnn } from './textcnn.ts';
 
-/** Networks by name. */
-export const networks: Readonly<Record<string, NetworkDefinition>> = {
+const networks: Readonly<Record<NetworkName, NetworkDefinition>> = {
   cifarnet,
   efficientnet_lite0: efficientnetLite0,
   lenet,
@@ -27,14 +27,13 @@ export const networks: Readonly<Record<string, NetworkDefinition>> = {
  * @throws UsageError  when there is no such network, listing those that there are
  */
 export function getNetwork(name: string): NetworkDefinition {
-  const network = Object.hasOwn(networks, name) ? networks[name] : undefined;
-  if (network === undefined) {
-    const known = Object.keys(networks).join(', ');
+  const known = networkNames.find((candidate) => candidate === name);
+  if (known === undefined) {
     throw new UsageError(
-      `--model_name: got "${name}"; expected one of ${known}, or a file such as ./my-net.js.`,
+      `--model_name: got "${name}"; expected one of ${networkNames.join(', ')}, or a file such as ./my-net.js.`,
     );
   }
-  return { ...network, modelName: name };
+  return { ...networks[known], modelName: known };
 }
 
 /**

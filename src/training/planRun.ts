@@ -10,7 +10,7 @@ import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
 import { networkInput, preprocessingNameOf, trainingVocabulary } from '../input/networkInput.ts';
 import type { Split } from '../input/splits.ts';
 import { loadTrainingData, type TrainingData } from '../input/trainingData.ts';
-import { epsilonOf } from '../model/optimizers.ts';
+import { epsilonOf } from '../model/optimizerOptions.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../model/trainingGraph.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
