@@ -12,6 +12,8 @@ export interface ExpectedFile {
   readonly bytes?: number | undefined;
   readonly md5?: string | undefined;
   readonly sha256?: string | undefined;
+  /** Where the hash is from: ends the message that another one was found. */
+  readonly hashFrom?: string | undefined;
 }
 
 /** How a file is downloaded. */
@@ -22,6 +24,8 @@ export interface DownloadOptions extends ExpectedFile {
   readonly path: string;
   /** Without a byte for so long, an address is given up. */
   readonly timeoutMs: number;
+  /** Ends it; what has come stays, to go on with. */
+  readonly signal?: AbortSignal | undefined;
   /** Is told of the bytes that are there, and of how many there will be, where that is known. */
   readonly onProgress?: ((bytes: number, ofBytes: number | undefined) => void) | undefined;
 }
@@ -57,7 +61,9 @@ async function wrongHash(path: string, expected: ExpectedFile): Promise<string |
     if (wanted === undefined) continue;
     const found = await hashOf(path, algorithm);
     if (found !== wanted) {
-      return `their ${algorithm === 'md5' ? 'MD5' : 'SHA-256'} is ${found}; expected ${wanted}`;
+      const name = algorithm === 'md5' ? 'MD5' : 'SHA-256';
+      const origin = expected.hashFrom === undefined ? '' : `, ${expected.hashFrom}`;
+      return `their ${name} is ${found}; expected ${wanted}${origin}`;
     }
   }
   return undefined;
@@ -122,8 +128,9 @@ async function appendFrom(
   url: string,
   part: string,
   total: number | undefined,
-  { timeoutMs, onProgress }: DownloadOptions,
+  { timeoutMs, signal, onProgress }: DownloadOptions,
 ): Promise<number | undefined> {
+  signal?.throwIfAborted();
   const asked = await sizeOf(part);
   const stalled = new AbortController();
   const watch = setTimeout(() => stalled.abort(), timeoutMs);
@@ -132,7 +139,11 @@ async function appendFrom(
   try {
     // As it is: what is compressed would be unpacked on the way otherwise, and no length be right.
     const headers = { 'accept-encoding': 'identity', range: `bytes=${asked}-` };
-    const response = await fetch(url, { headers, signal: stalled.signal });
+    const ended = signal === undefined ? [] : [signal];
+    const response = await fetch(url, {
+      headers,
+      signal: AbortSignal.any([stalled.signal, ...ended]),
+    });
     const given = partOf(response, asked, total);
     let position = given.start;
     bytes = given.total;
@@ -157,6 +168,7 @@ async function appendFrom(
     // The end of a body whose length was not said is that of the file.
     return bytes ?? position;
   } catch (error) {
+    signal?.throwIfAborted();
     if (stalled.signal.aborted) throw new AddressError(`got nothing for ${timeoutMs / 1000} s`);
     if (error instanceof AddressError || error instanceof UserError) throw error;
     const { code, syscall } = error as NodeJS.ErrnoException;
@@ -210,9 +222,11 @@ function proxyAdvice(): string {
  * Downloads a file. One that breaks off goes on where it ended, also in a later call. The file
  * appears under its name when its size and hashes are right, as far as these are known.
  *
+ * @returns  the address that gave it
+ * @throws the signal's reason when that ends it
  * @throws UserError  saying what each address answered, when none gives the file; or that there is no room
  */
-export async function downloadFile(options: DownloadOptions): Promise<void> {
+export async function downloadFile(options: DownloadOptions): Promise<string> {
   const { urls, path, bytes } = options;
   const part = `${path}.part`;
   // What is too long is of no use, nor what is whole but wrong.
@@ -229,7 +243,7 @@ export async function downloadFile(options: DownloadOptions): Promise<void> {
       try {
         await downloadFrom(url, part, options);
         await rename(part, path);
-        return;
+        return url;
       } catch (error) {
         if (!(error instanceof AddressError)) throw error;
         if (attempt === 1 && resumed && (await sizeOf(part)) === 0) continue;
