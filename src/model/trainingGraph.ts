@@ -108,19 +108,20 @@ function inScopes(
 
 /**
  * The backward pass: derivatives of the loss with respect to variables and tapped layers. Asked for
- * once: a second call would add the whole pass again. Label smoothing needs it, for contributions of
- * the labels as they are, but only from the loss to the tapped layers.
+ * once: a second call would add the whole pass again. Label smoothing and an auxiliary classifier need
+ * it, for contributions of the labels as they are and the logits alone, but only from the loss to the
+ * tapped layers.
  *
  * @returns  for each tap dL/dh, undefined where the loss does not depend on it; the variables that it
  *           does depend on
  */
 function backward(loss: Loss, trainable: readonly Variable[], taps: readonly Tensor[]) {
-  const isSmoothed = loss.labelCrossEntropy !== loss.crossEntropy;
+  const hasMore = loss.labelCrossEntropy !== loss.crossEntropy || loss.auxiliary !== null;
   const derivatives = gradients(loss.total, [
     ...trainable.map(({ value }) => value),
-    ...(isSmoothed ? [] : taps),
+    ...(hasMore ? [] : taps),
   ]);
-  const tapDerivatives = isSmoothed
+  const tapDerivatives = hasMore
     ? gradients(loss.labelCrossEntropy, taps)
     : derivatives.slice(trainable.length);
   const variableGradients = trainable.flatMap((variable, i) => {
@@ -153,9 +154,9 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     dropoutSeed,
     computeType,
   });
-  const { logits, endPoints } = network.build(input, context);
+  const { logits, endPoints, auxiliary } = network.build(input, context);
   const modelVariables = [...graph.variables.values()];
-  const loss = addLoss(graph, logits, labels, options.labelSmoothing);
+  const loss = addLoss(graph, logits, labels, options.labelSmoothing, auxiliary);
 
   const named = { logits, endPoints, modelName: network.modelName };
   const selectionLayer = resolveSelectionLayer(options.selectionLayer, named);
@@ -211,7 +212,10 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     output_probability: outputProbability,
     ...inSitu,
   };
-  const summaries = addLayerStatistics(graph, endPoints, loss.regularization);
+  const summaries = addLayerStatistics(graph, endPoints, {
+    'losses/aux_loss/value': loss.auxiliary,
+    regularization_loss: loss.regularization,
+  });
   return {
     graph,
     endPoints,

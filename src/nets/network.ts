@@ -26,6 +26,13 @@ export interface NetworkOutputs {
   readonly logits: Tensor;
   /** Named hidden layers in network order, named as TF-Slim names them. */
   readonly endPoints: ReadonlyMap<string, Tensor>;
+  /** A second classifier, of a layer on the way, whose loss training adds. */
+  readonly auxiliary?: {
+    /** [n, classes] */
+    readonly logits: Tensor;
+    /** What its cross-entropy is multiplied by. */
+    readonly weight: number;
+  };
 }
 
 /**
