@@ -109,11 +109,7 @@ export async function fetchFromPypi(
 }
 
 /** Fetches NVIDIA's wheels: all of the newest ones, of those that were tried what training opens. */
-async function fetchNvidia(
-  folder: string,
-  latest: boolean,
-  unpack: UnpackWheel,
-): Promise<void> {
+async function fetchNvidia(folder: string, latest: boolean, unpack: UnpackWheel): Promise<void> {
   const requirements = await nvidiaRequirements(folder);
   const flags = latest ? [] : [`--constraint=${constraintsFile}`];
   for (const requirement of latest ? requirements : withoutLeftOut(requirements)) {

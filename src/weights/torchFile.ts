@@ -5,11 +5,11 @@
  */
 import { UserError } from '../errors.ts';
 import {
+  NamedFunction,
   type Pickled,
-  PickleError,
   type PickledFunction,
   type PickledObject,
-  NamedFunction,
+  PickleError,
   readPickleAt,
   type Vocabulary,
 } from '../files/pickle.ts';
@@ -52,7 +52,8 @@ const zipMagic = Buffer.from('PK\x03\x04', 'latin1');
 /** Of the form of the file, behind the magic number. */
 const version = 1001;
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0;
 const areCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every(isCount);
 const isOfKind = <T extends PickledObject>(value: unknown, kind: T['kind']): value is T =>
@@ -135,7 +136,10 @@ function readStorages(
     const type = storageTypes[storage.type];
     const end = position + 8 + storage.size * type.BYTES_PER_ELEMENT;
     if (end > bytes.length) {
-      throw new PickleError(`the file ends; expected ${end - bytes.length} more bytes`, bytes.length);
+      throw new PickleError(
+        `the file ends; expected ${end - bytes.length} more bytes`,
+        bytes.length,
+      );
     }
     const size = bytes.readBigInt64LE(position);
     if (size !== BigInt(storage.size)) {
