@@ -137,7 +137,7 @@ export async function resolveCheckpoint(path: string): Promise<string> {
   const expected =
     known.length > 0
       ? `one of ${known.join(', ')}`
-      : `a folder with a checkpoint, or a prefix such as ${join(path, 'model.ckpt-100')}`;
+      : `a folder with a checkpoint, a prefix such as ${join(path, 'model.ckpt-100')}, or a name of losslens weights list`;
   throw new UsageError(`--checkpoint_path: got "${path}"; expected ${expected}.`);
 }
 

