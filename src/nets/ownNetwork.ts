@@ -173,5 +173,13 @@ export async function importNetwork(path: string): Promise<NetworkDefinition> {
     (value) => typeof value === 'string',
     "the name of a preprocessing, such as 'cifarnet'",
   );
-  return { modelName: path, build: checked(path, build), preprocessingName, ...size };
+  const headScopes = expectExport<readonly string[] | undefined>(
+    'headScopes',
+    (value) =>
+      value === undefined ||
+      (Array.isArray(value) && value.every((scope) => typeof scope === 'string')),
+    "scopes of variables, such as ['MyNet/logits']",
+  );
+  const head = headScopes === undefined ? {} : { headScopes };
+  return { modelName: path, build: checked(path, build), preprocessingName, ...head, ...size };
 }
