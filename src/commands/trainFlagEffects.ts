@@ -1,6 +1,5 @@
 /** Which flags of `losslens train` have an effect only together with others. */
-import { defaultEpsilons } from '../model/optimizers.ts';
-import { loadNetwork } from '../nets/factory.ts';
+import { defaultEpsilons } from '../model/optimizerOptions.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import type { FlagEffect } from './flagEffects.ts';
 import { sourceFlagEffects } from './sourceFlags.ts';
@@ -43,6 +42,7 @@ export function ofNetworks<F extends { readonly model_name: string }>(
     missing: async ({ model_name }, isGiven) => {
       // The module of a run that somebody else made is not to be run for this.
       if (isNetworkFile(model_name) && !isGiven('model_name')) return undefined;
+      const { loadNetwork } = await import('../nets/factory.ts');
       const { takes = 'images' } = await loadNetwork(model_name);
       return takes === kind ? undefined : `with --model_name=${model_name}, which takes ${takes}`;
     },

@@ -3,6 +3,7 @@ import { NoEngineError } from '../errors.ts';
 import { readCudaBuild } from './build.ts';
 import { requireDeterminism, requiresDeterminism, withDeterministicLosses } from './determinism.ts';
 import type { Engine } from './engine.ts';
+import type { EngineChoice } from './engineChoice.ts';
 import { chooseGpu, type GpuChoice } from './gpuChoice.ts';
 import { loadTensorFlowEngine } from './tensorflow.ts';
 import { findTensorFlowPackage } from './tensorflowPackage.ts';
@@ -12,16 +13,10 @@ const loaders = {
   tensorflow: loadTensorFlowEngine,
   // Its kernels take half a second to load; who trains on TensorFlow does not need them.
   wasm: async () => (await import('./wasm/wasmEngine.ts')).createWasmEngine(),
-} satisfies Record<string, () => Promise<Engine>>;
+} satisfies Record<Exclude<EngineChoice, 'auto'>, () => Promise<Engine>>;
 
 /** How many times as fast as WebAssembly TensorFlow trains on two cores at least (docs/benchmarks.md). */
 const tensorFlowSpeedup = 4;
-
-/** The value of --engine: the name of one engine, or 'auto' for the fastest that works here. */
-export type EngineChoice = 'auto' | keyof typeof loaders;
-
-/** Every value of --engine. */
-export const engineChoices = ['auto', ...Object.keys(loaders)] as readonly EngineChoice[];
 
 /** The flags that choose an engine and what it computes on. */
 export interface EngineOptions {

@@ -12,9 +12,10 @@ import {
 } from '../checkpoint/checkpoints.ts';
 import { Cleanup } from '../cleanup.ts';
 import { noteOnce } from '../console/noteOnce.ts';
+import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
-import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';

@@ -15,7 +15,7 @@ import {
 } from '../input/networkInput.ts';
 import type { Split } from '../input/splits.ts';
 import { loadTrainingData, type TrainingData } from '../input/trainingData.ts';
-import { epsilonOf } from '../model/optimizers.ts';
+import { epsilonOf } from '../model/optimizerOptions.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../model/trainingGraph.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
