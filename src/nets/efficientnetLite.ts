@@ -166,5 +166,5 @@ const build: Network = (images, context) => {
 export const efficientnetLite0: NetworkDefinition = {
   build,
   defaultImageSize: 224,
-  preprocessingName: 'vgg',
+  preprocessingName: 'efficientnet',
 };

@@ -202,5 +202,5 @@ export const inceptionV3: NetworkDefinition = {
   build,
   defaultImageSize: 299,
   headScopes: ['InceptionV3/Logits', 'InceptionV3/AuxLogits'],
-  preprocessingName: 'vgg',
+  preprocessingName: 'inception',
 };

@@ -69,5 +69,5 @@ const build: Network = (images, context) => {
 export const mobilenetV1: NetworkDefinition = {
   build,
   defaultImageSize: 224,
-  preprocessingName: 'vgg',
+  preprocessingName: 'inception',
 };

@@ -99,5 +99,5 @@ const build: Network = (images, context) => {
 export const mobilenetV2: NetworkDefinition = {
   build,
   defaultImageSize: 224,
-  preprocessingName: 'vgg',
+  preprocessingName: 'inception',
 };

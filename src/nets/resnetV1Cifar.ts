@@ -72,5 +72,5 @@ const build: Network = (images, context) => {
 export const resnetV1_20: NetworkDefinition = {
   build,
   defaultImageSize: 32,
-  preprocessingName: 'cifarnet',
+  preprocessingName: 'crop_and_mirror',
 };
