@@ -5,7 +5,7 @@ import type { DecodedSize } from '../../datasets/imageStore.ts';
 import { UserError } from '../errors.ts';
 import type { ImageNetwork, NetworkDefinition } from '../nets/network.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
-import { type ItemInput, wrongKind } from '../preprocessing/itemInput.ts';
+import { type AugmentationChoice, type ItemInput, wrongKind } from '../preprocessing/itemInput.ts';
 import {
   buildVocabulary,
   readVocabulary,
@@ -19,6 +19,8 @@ export interface InputOptions {
   readonly imageSize?: number | undefined;
   readonly use_grayscale?: boolean;
   readonly preprocessing_name?: string | undefined;
+  /** Of images that are trained on; full by default. */
+  readonly augmentation?: AugmentationChoice;
   /** Tokens of a text at most; by default those of the network. */
   readonly max_sequence_length?: number | undefined;
 }
@@ -78,6 +80,7 @@ export async function networkInput(
       shape: [side, side, options.use_grayscale ? 1 : sourceChannels],
       sourceChannels,
       preprocessingName: preprocessingNameOf(network, options),
+      augmentation: options.augmentation ?? 'full',
     };
   }
   throw wrongKind(dataset, { kind: network.takes ?? 'images' });

@@ -1,4 +1,5 @@
 /** Opens what a run works with; whoever opens it closes it, whatever happens. */
+import { join } from 'node:path';
 import { digestOf } from '../../datasets/dataDigest.ts';
 import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import type { Cleanup } from '../cleanup.ts';
@@ -17,7 +18,9 @@ import { lostEvents, RunLog } from '../recording/runLog.ts';
 import { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
+import { FeatureStore } from './featureStore.ts';
 import type { RunPlan } from './planRun.ts';
+import type { RunOptions } from './runOptions.ts';
 import { TrainingClock } from './schedule.ts';
 
 /** A run under way. */
@@ -26,6 +29,8 @@ export interface Run {
   /** With the first values of all variables. */
   readonly session: Session;
   readonly pipeline: BatchPipeline;
+  /** What the frozen part of the network gives of each item; null where it is computed in every step. */
+  readonly features: FeatureStore | null;
   readonly log: RunLog;
   /** null when no layer guides a selection. */
   readonly inSitu: InSituRecorder | null;
@@ -90,6 +95,9 @@ export async function openRun(
     numReaders: options.num_readers,
   });
   cleanup.add(() => pipeline.close());
+  const features =
+    plan.keptFeatures && (await FeatureStore.open(plan.keptFeatures, featuresPath(options)));
+  cleanup.add(() => features?.close());
   const firstLogged = start.step === 0 ? 0 : start.step + 1;
   const writer = await EventWriter.create(options.train_dir, firstLogged, lostEvents(lost));
   cleanup.add(() => writer.close());
@@ -126,6 +134,7 @@ export async function openRun(
     plan,
     session,
     pipeline,
+    features,
     log,
     inSitu,
     plantedErrors,
@@ -158,6 +167,11 @@ export async function openRun(
       await inSitu?.itemsWritten();
     },
   };
+}
+
+/** Where the features of a run lie that has too many for the memory. */
+function featuresPath({ train_dir }: RunOptions): string {
+  return join(train_dir, 'features.tmp');
 }
 
 function openRecorder(

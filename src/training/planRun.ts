@@ -20,9 +20,10 @@ import { buildTrainingGraph, type TrainingGraph } from '../model/trainingGraph.t
 import { loadNetwork } from '../nets/factory.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
-import { checkPreprocessing } from '../preprocessing/factory.ts';
+import { checkPreprocessing, isAugmented } from '../preprocessing/factory.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { readRunRecord } from '../runFiles/runRecord.ts';
+import { canKeep, type FeatureStoreOptions, featureBytes } from './featureStore.ts';
 import type { RunOptions } from './runOptions.ts';
 import { findStartingPoint, type StartingPoint } from './startingPoint.ts';
 
@@ -38,6 +39,8 @@ export interface RunPlan {
   /** How items become what the network takes, for training and evaluations alike. */
   readonly pipeline: Pick<BatchPipelineOptions, 'input' | 'seed'>;
   readonly training: TrainingGraph;
+  /** What is kept of each item's way through the frozen part of the network; null for nothing. */
+  readonly keptFeatures: FeatureStoreOptions | null;
   readonly start: StartingPoint;
   readonly stepsPerEpoch: number;
   /** Steps after which the training ends; Infinity for never. */
@@ -79,6 +82,7 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
     precision,
     pipeline,
     training,
+    keptFeatures: await keptFeaturesOf(options, training, dataset, input),
     start,
     stepsPerEpoch: perEpoch,
     lastStep: Math.min(
@@ -94,6 +98,23 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
             dataset,
           ),
   };
+}
+
+/** The features that a run keeps: those of items that come as they are, if there is room for them. */
+async function keptFeaturesOf(
+  { train_dir }: RunOptions,
+  { features }: TrainingGraph,
+  { size, items }: Dataset,
+  input: ItemInput,
+): Promise<FeatureStoreOptions | null> {
+  if (features === null || isAugmented(input)) return null;
+  const kept = {
+    shape: features.shape.slice(1),
+    sourceSize: size,
+    items: items.length,
+    precision: 'float16',
+  } as const;
+  return (await canKeep(featureBytes(kept), train_dir)) ? kept : null;
 }
 
 /** What the network takes of each item, as the flags ask for it. */
@@ -137,6 +158,8 @@ function buildGraph(
     computeType,
     optimizer: options,
     trainableScopes: options.trainable_scopes,
+    learningRateScopes: options.learning_rate_scopes,
+    freezeBatchNorm: options.freeze_batch_norm,
     movingAverages: options.moving_average_decay !== undefined,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,

@@ -10,6 +10,7 @@ const options: LearningRateOptions = {
   end_learning_rate: 0.0001,
   warmup_epochs: 0,
   stepsPerEpoch: 50_000 / 128,
+  lastStep: 100_000,
 };
 
 test('the exponential schedule falls in stairs, as in the cifarnet sample: after 78,125 steps', () => {

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { latestCheckpoint, openCheckpoint } from '../../src/checkpoint/checkpoints.ts';
+import { Cleanup } from '../../src/cleanup.ts';
+import type { HostTensor } from '../../src/engines/engine.ts';
+import { lockFolder } from '../../src/files/folderLock.ts';
+import { concludeRun } from '../../src/training/concludeRun.ts';
+import { openRun } from '../../src/training/openRun.ts';
+import { planRun, type RunPlan } from '../../src/training/planRun.ts';
+import { recordPlan } from '../../src/training/recordPlan.ts';
+import type { RunOptions } from '../../src/training/runOptions.ts';
+import { train } from '../../src/training/trainer.ts';
+import { tensorFlowOrSkip } from '../engines.ts';
+import { temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import { writeResidualNetwork } from '../residualNetwork.ts';
+import { someRun } from './someRun.ts';
+
+const data = temporaryFolder();
+writeSmallMnist(data, 40, 20);
+const { skip } = await tensorFlowOrSkip();
+
+/** What a run did and left. */
+interface Finished {
+  readonly trainDir: string;
+  /** Signatures in the order in which they ran, with the number of items that were fed. */
+  readonly ran: readonly string[];
+  readonly weights: Readonly<Record<string, ArrayLike<number>>>;
+}
+
+/** Trains the head, with what is kept of the frozen part as a test wants it. */
+async function trainHead(
+  change: (plan: RunPlan) => Partial<RunPlan>,
+  more: Partial<RunOptions> = {},
+): Promise<Finished> {
+  const options = someRun({
+    ...{ dataset_name: 'mnist', dataset_dir: data, projector_items: 0 },
+    ...{ trainable_scopes: ['head'], weight_decay: 0.01, learning_rate: 0.1 },
+    ...more,
+  });
+  const ran: string[] = [];
+  await Cleanup.after(async (cleanup) => {
+    const lock = await lockFolder(options.train_dir, '--train_dir');
+    cleanup.add(() => lock.release());
+    const plan = await planRun(options);
+    const run = await openRun({ ...plan, ...change(plan) }, lock, cleanup);
+    await recordPlan(run);
+    const session = {
+      run: (signature: string, feeds: Readonly<Record<string, HostTensor>>) => {
+        const items = (feeds['images'] ?? feeds['features'])?.shape[0];
+        ran.push(`${signature} ${items ?? ''}`.trim());
+        return run.session.run(signature, feeds);
+      },
+      close: () => run.session.close(),
+    };
+    const watched = { ...run, session };
+    await concludeRun(watched, await train(watched));
+  });
+  const checkpoint = await openCheckpoint((await latestCheckpoint(options.train_dir))!);
+  const weights: Record<string, ArrayLike<number>> = {};
+  for (const name of checkpoint.shapes.keys()) {
+    if (name.startsWith('losslens/')) continue;
+    weights[name] = (await checkpoint.read(name)).data as ArrayLike<number>;
+  }
+  return { trainDir: options.train_dir, ran, weights };
+}
+
+const notKept = () => ({ keptFeatures: null });
+const keptExactly = ({ keptFeatures }: RunPlan) => ({
+  keptFeatures: { ...keptFeatures!, precision: 'float32' } as const,
+});
+const keptByDefault = () => ({});
+
+function linesOf({ trainDir }: Finished, file: string): unknown[] {
+  const lines = readFileSync(join(trainDir, file), 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** Lines with all numbers that are computed as text of a few digits, so that rounding does not tell them apart. */
+function rounded(lines: unknown[], digits: number): unknown[] {
+  return JSON.parse(
+    JSON.stringify(lines, (_, value: unknown) =>
+      typeof value === 'number' && !Number.isInteger(value) ? value.toPrecision(digits) : value,
+    ),
+  );
+}
+
+/** The largest difference of weights, as a share of the largest weight of the variable. */
+function largestDifference(a: Finished, b: Finished): number {
+  assert.deepEqual(Object.keys(a.weights), Object.keys(b.weights));
+  const differences = Object.entries(a.weights).map(([name, weights]) => {
+    const others = b.weights[name]!;
+    let [difference, largest] = [0, 0];
+    for (let i = 0; i < weights.length; i++) {
+      difference = Math.max(difference, Math.abs(Number(weights[i]) - Number(others[i])));
+      largest = Math.max(largest, Math.abs(Number(weights[i])));
+    }
+    return largest === 0 ? difference : difference / largest;
+  });
+  return Math.max(...differences);
+}
+
+const selectedItems = (finished: Finished) =>
+  (linesOf(finished, 'selections.jsonl') as { item: number; epoch: number }[]).map(
+    ({ item, epoch }) => [epoch, item],
+  );
+
+test('what is frozen runs once for each item; later the head alone, and the whole for what is monitored', async () => {
+  const { ran } = await trainHead(keptByDefault, { hm: ['pool1', 'Logits'] });
+  const count = (signature: string) =>
+    ran
+      .filter((each) => each.startsWith(`${signature} `))
+      .reduce((sum, each) => sum + Number(each.split(' ')[1]), 0);
+  assert.equal(count('features'), 40);
+  assert.equal(count('train_head') + count('train_head_with_summaries'), 3 * 40);
+  assert.equal(count('train') + count('train_with_summaries'), 0);
+  // Four of the first epoch are monitored in the second, up to four more in the third.
+  assert.ok(count('monitor') >= 8 && count('monitor') <= 12, `${count('monitor')}`);
+});
+
+for (const engine of ['wasm', 'tensorflow'] as const) {
+  const options = { engine, hm: ['pool1', 'conv2', 'fc3', 'dropout3', 'Logits'] };
+  test(`kept exactly, a run is the one that runs all of the network, on ${engine}`, {
+    skip: engine === 'tensorflow' && skip,
+  }, async () => {
+    const whole = await trainHead(notKept, options);
+    const kept = await trainHead(keptExactly, options);
+    assert.ok(whole.ran.some((each) => each.startsWith('train ')));
+    assert.ok(largestDifference(whole, kept) < 1e-6, `${largestDifference(whole, kept)}`);
+    for (const file of ['selections.jsonl', 'monitoring.jsonl']) {
+      assert.deepEqual(rounded(linesOf(kept, file), 3), rounded(linesOf(whole, file), 3), file);
+    }
+  });
+}
+
+test('in half precision, a run selects the same items, and its weights differ by less than a hundredth', async () => {
+  const whole = await trainHead(notKept);
+  const kept = await trainHead(keptByDefault);
+  assert.deepEqual(selectedItems(kept), selectedItems(whole));
+  const difference = largestDifference(whole, kept);
+  assert.ok(difference > 0 && difference < 1e-2, `${difference}`);
+});
+
+test('batch normalisation before the head keeps to its moving statistics, so that nothing runs twice', async () => {
+  const more = {
+    model_name: writeResidualNetwork(data),
+    preprocessing_name: 'crop_and_mirror',
+    augmentation: 'none',
+    hm: [],
+  } as const;
+  const { ran } = await trainHead(keptByDefault, more);
+  assert.ok(ran.some((each) => each.startsWith('features ')));
+  const unfrozen = await trainHead(keptByDefault, { ...more, freeze_batch_norm: false });
+  assert.ok(!unfrozen.ran.some((each) => each.startsWith('features ')));
+});
+
+test('of augmented images, and where Hs lies in the frozen part, the whole network runs', async () => {
+  const augmented = { preprocessing_name: 'crop_and_mirror' };
+  for (const more of [augmented, { hs: 'pool2' }, { trainable_scopes: ['all'] }]) {
+    const { ran } = await trainHead(keptByDefault, { ...more, max_number_of_epochs: 1 });
+    assert.ok(!ran.some((each) => each.startsWith('features ')), JSON.stringify(more));
+  }
+});
+
+test('a run that goes on has the features computed anew, and ends as one that was not interrupted', async () => {
+  const whole = await trainHead(keptByDefault);
+  const trainDir = temporaryFolder();
+  await trainHead(keptByDefault, { train_dir: trainDir, max_number_of_steps: 6 });
+  const resumed = await trainHead(keptByDefault, { train_dir: trainDir });
+  assert.equal(largestDifference(whole, resumed), 0);
+  assert.deepEqual(linesOf(resumed, 'selections.jsonl'), linesOf(whole, 'selections.jsonl'));
+  assert.ok(!existsSync(join(trainDir, 'features.tmp')));
+});
