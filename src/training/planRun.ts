@@ -7,6 +7,7 @@ import { selectEngine } from '../engines/select.ts';
 import { stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
+import { sizeOf } from '../graph/shape.ts';
 import {
   decodedSizeOf,
   networkInput,
@@ -74,6 +75,15 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
   const start = await findStartingPoint(options, training, dataset);
   const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
   const pipeline = { input, seed: options.seed };
+  const lastStep = Math.min(
+    options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
+    (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
+  );
+  if (options.learning_rate_decay_type === 'cosine' && lastStep === Number.POSITIVE_INFINITY) {
+    throw new UsageError(
+      '--learning_rate_decay_type: cosine falls over the whole run; expected --max_number_of_epochs or --max_number_of_steps.',
+    );
+  }
   return {
     options,
     data,
@@ -85,10 +95,7 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
     keptFeatures: await keptFeaturesOf(options, training, dataset, input),
     start,
     stepsPerEpoch: perEpoch,
-    lastStep: Math.min(
-      options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
-      (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
-    ),
+    lastStep,
     evaluationSplit:
       options.eval_interval_epochs === 0
         ? null
@@ -100,6 +107,9 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
   };
 }
 
+/** Features of an item that are kept in any case; more, where the item itself has as many numbers. */
+const maxFeatures = 4096;
+
 /** The features that a run keeps: those of items that come as they are, if there is room for them. */
 async function keptFeaturesOf(
   { train_dir }: RunOptions,
@@ -108,8 +118,11 @@ async function keptFeaturesOf(
   input: ItemInput,
 ): Promise<FeatureStoreOptions | null> {
   if (features === null || isAugmented(input)) return null;
+  const shape = features.shape.slice(1);
+  // More take longer to read than a first layer takes to compute.
+  if (sizeOf(shape) > Math.max(sizeOf(input.shape), maxFeatures)) return null;
   const kept = {
-    shape: features.shape.slice(1),
+    shape,
     sourceSize: size,
     items: items.length,
     precision: 'float16',

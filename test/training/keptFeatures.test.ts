@@ -142,25 +142,51 @@ test('in half precision, a run selects the same items, and its weights differ by
   assert.ok(difference > 0 && difference < 1e-2, `${difference}`);
 });
 
-test('batch normalisation before the head keeps to its moving statistics, so that nothing runs twice', async () => {
+const keptShape = async (more: Partial<RunOptions>) => {
+  const options = someRun({ dataset_name: 'mnist', dataset_dir: data, ...more });
+  return (await planRun(options)).keptFeatures?.shape;
+};
+
+test('what the head is fed is kept, where batch normalisation before it keeps to its moving statistics', async () => {
   const more = {
     model_name: writeResidualNetwork(data),
-    preprocessing_name: 'crop_and_mirror',
-    augmentation: 'none',
+    trainable_scopes: ['head'],
     hm: [],
   } as const;
-  const { ran } = await trainHead(keptByDefault, more);
-  assert.ok(ran.some((each) => each.startsWith('features ')));
-  const unfrozen = await trainHead(keptByDefault, { ...more, freeze_batch_norm: false });
-  assert.ok(!unfrozen.ran.some((each) => each.startsWith('features ')));
+  assert.deepEqual(await keptShape(more), [6]);
+  // With the statistics of the batch, all is as always before the first of them alone.
+  assert.deepEqual(await keptShape({ ...more, freeze_batch_norm: false }), [14, 14, 6]);
+  assert.deepEqual(
+    await keptShape({ ...more, trainable_scopes: ['Residual/(branch|logits)'] }),
+    [14, 14, 6],
+  );
+  const trainable_scopes = ['Residual/(branch|logits)'];
+  const partly = await keptShape({ ...more, trainable_scopes, freeze_batch_norm: true });
+  // On the way around the branch lies the shortcut: both begin at root.
+  assert.deepEqual(partly, [14, 14, 6]);
 });
 
-test('of augmented images, and where Hs lies in the frozen part, the whole network runs', async () => {
-  const augmented = { preprocessing_name: 'crop_and_mirror' };
-  for (const more of [augmented, { hs: 'pool2' }, { trainable_scopes: ['all'] }]) {
-    const { ran } = await trainHead(keptByDefault, { ...more, max_number_of_epochs: 1 });
-    assert.ok(!ran.some((each) => each.startsWith('features ')), JSON.stringify(more));
-  }
+test('nothing is kept of augmented images, where Hs lies before the head, or where all layers are trained', async () => {
+  const head = { trainable_scopes: ['head'] };
+  assert.deepEqual(await keptShape(head), [32]);
+  assert.equal(await keptShape({ ...head, preprocessing_name: 'crop_and_mirror' }), undefined);
+  const plain = { preprocessing_name: 'crop_and_mirror', augmentation: 'none' } as const;
+  assert.deepEqual(await keptShape({ ...head, ...plain }), [32]);
+  assert.equal(await keptShape({ ...head, hs: 'pool2' }), undefined);
+  assert.deepEqual(await keptShape({ ...head, hs: 'fc3' }), [32]);
+  assert.equal(await keptShape({}), undefined);
+});
+
+test('nothing is kept that is larger than the images and many numbers', async () => {
+  const before = await keptShape({
+    trainable_scopes: ['Small/conv2', 'Small/fc3', 'Small/logits'],
+  });
+  assert.deepEqual(before, [14, 14, 8]);
+  const large = { train_image_size: 56, preprocessing_name: 'lenet' };
+  assert.equal(
+    await keptShape({ ...large, trainable_scopes: ['Small/conv2', 'Small/fc3', 'Small/logits'] }),
+    undefined,
+  );
 });
 
 test('a run that goes on has the features computed anew, and ends as one that was not interrupted', async () => {

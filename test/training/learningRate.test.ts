@@ -41,3 +41,13 @@ test('warm-up rises linearly from 0 and then follows the schedule', () => {
   assert.ok(Math.abs(learningRateAt(50, warm) - 0.025) < 1e-12);
   assert.equal(learningRateAt(200, warm), 0.1);
 });
+
+test('the cosine schedule falls to its end over the run: half of the way in half of the steps', () => {
+  const cosine = { ...options, learning_rate_decay_type: 'cosine', lastStep: 400 } as const;
+  assert.equal(learningRateAt(0, cosine), 0.1);
+  assert.ok(Math.abs(learningRateAt(200, cosine) - (0.1 + 0.0001) / 2) < 1e-12);
+  // cos(π/4) = √½
+  const quarter = (0.0999 * (1 + Math.SQRT1_2)) / 2 + 0.0001;
+  assert.ok(Math.abs(learningRateAt(100, cosine) - quarter) < 1e-12);
+  assert.ok(Math.abs(learningRateAt(400, cosine) - 0.0001) < 1e-12);
+});
