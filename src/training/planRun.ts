@@ -44,15 +44,21 @@ export interface RunPlan {
 /**
  * Reads everything that a run depends on and decides what it does. Nothing is written.
  *
+ * @param selecting   the engine, which loads while the data do
  * @throws UserError  for what the user can mend
  */
-export async function planRun(given: RunOptions): Promise<RunPlan> {
+export async function planRun(
+  given: RunOptions,
+  selecting = selectEngine(given),
+): Promise<RunPlan> {
+  // Whatever else is wrong is said first.
+  selecting.catch(() => {});
   const network = await loadNetwork(given.model_name);
   const preprocessingName = preprocessingNameOf(network, given);
   checkPreprocessing(preprocessingName, network.takes ?? 'images');
   const data = await loadTrainingData(given);
   const { dataset } = data;
-  const { engine, reason } = await selectEngine(given);
+  const { engine, reason } = await selecting;
   const precision = await precisionOf(given, engine);
   const input = await inputOf(given, network, dataset);
   const training = buildGraph(given, network, dataset, input, precision);
