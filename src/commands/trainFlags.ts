@@ -62,6 +62,7 @@ export const dataFlags = {
 export const modelFlags = {
   model_name: {
     ...text('lenet', `network: ${networkNames.join(', ')}, or a module such as ./my-net.js`),
+    choices: networkNames,
     parse: absoluteNetworkName,
   },
 };
