@@ -6,8 +6,6 @@ import { precisionChoices } from '../engines/precision.ts';
 import { UsageError } from '../errors.ts';
 import { defaultScore, scores } from '../insitu/scores.ts';
 import { defaultEpsilons, optimizerDefaults, optimizerNames } from '../model/optimizerOptions.ts';
-import { networkNames } from '../nets/networkNames.ts';
-import { absoluteNetworkName } from '../nets/ownNetwork.ts';
 import { colorScales } from '../recording/colorScale.ts';
 import { colormapNames } from '../views/draw/colormap.ts';
 import {
@@ -25,6 +23,7 @@ import {
   text,
   unsupported,
 } from './flags.ts';
+import { modelFlags } from './modelFlags.ts';
 import { sourceFlags } from './sourceFlags.ts';
 
 const oneProcess = 'losslens trains in one process on one device';
@@ -56,15 +55,6 @@ export const dataFlags = {
     min: 1,
     max: 64,
   }),
-};
-
-/** Flags that choose the network, shared by the commands that run one. */
-export const modelFlags = {
-  model_name: {
-    ...text('lenet', `network: ${networkNames.join(', ')}, or a module such as ./my-net.js`),
-    choices: networkNames,
-    parse: absoluteNetworkName,
-  },
 };
 
 const gpuFlag: Flag<GpuChoice> = {

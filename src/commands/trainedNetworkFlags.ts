@@ -2,8 +2,9 @@
 import type { TrainedNetwork } from '../inference/trainedNetwork.ts';
 import type { FlagEffect } from './flagEffects.ts';
 import { type FlagValues, optionalInteger, optionalReal, text } from './flags.ts';
+import { modelFlags } from './modelFlags.ts';
 import { inherited } from './ofRunFlags.ts';
-import { dataFlags, modelFlags, trainFlags } from './trainFlags.ts';
+import { dataFlags, trainFlags } from './trainFlags.ts';
 
 const {
   dataset_name,

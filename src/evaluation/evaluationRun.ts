@@ -21,15 +21,11 @@ import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { Classifier } from '../inference/classifier.ts';
 import { tellOfClassOrder, withKnownClasses } from '../input/knownClasses.ts';
-import {
-  imageSideOf,
-  networkInput,
-  preprocessingNameOf,
-  recordedVocabulary,
-} from '../input/networkInput.ts';
+import { networkInput, preprocessingNameOf, recordedVocabulary } from '../input/networkInput.ts';
 import { tellOfOtherItems } from '../input/runData.ts';
 import { type DataOptions, decodedChannels, loadSplit, recordSkipped } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
+import { imageSideOf } from '../nets/imageSide.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { readRunRecord } from '../runFiles/runRecord.ts';
 import { EvaluationLog, savedCheckpoint } from './evaluationLog.ts';

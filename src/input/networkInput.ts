@@ -2,7 +2,8 @@
 import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { UserError } from '../errors.ts';
-import type { ImageNetwork, NetworkDefinition } from '../nets/network.ts';
+import { imageSideOf } from '../nets/imageSide.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
 import { type ItemInput, imageInput, wrongKind } from '../preprocessing/itemInput.ts';
 import {
   buildVocabulary,
@@ -26,17 +27,6 @@ export function preprocessingNameOf(
   { preprocessing_name }: { readonly preprocessing_name: string | undefined },
 ): string {
   return preprocessing_name ?? preprocessingName;
-}
-
-/**
- * Side in pixels of the images that a network is given; null for a network of texts.
- *
- * @param side  that a flag asks for; by default that of the network
- */
-export function imageSideOf(network: ImageNetwork, side: number | undefined): number;
-export function imageSideOf(network: NetworkDefinition, side: number | undefined): number | null;
-export function imageSideOf(network: NetworkDefinition, side: number | undefined): number | null {
-  return network.takes === 'texts' ? null : (side ?? network.defaultImageSize);
 }
 
 /**

@@ -9,8 +9,9 @@ import type { LabelNoiseType } from '../../datasets/labels/labelNoiseType.ts';
 import { applyLabelsFile, type LabelDecision } from '../../datasets/labels/labelsFile.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { loadNetwork } from '../nets/factory.ts';
+import { imageSideOf } from '../nets/imageSide.ts';
 import { appendLabelChanges } from '../runFiles/labelChanges.ts';
-import { imageSideOf, preprocessingNameOf } from './networkInput.ts';
+import { preprocessingNameOf } from './networkInput.ts';
 import { type DataOptions, loadSplit, recordSkipped, type Split } from './splits.ts';
 
 /** The flags that decide on them. */
