@@ -12,11 +12,7 @@ export function declareTrain(command: Command): void {
     // TensorFlow takes longer to load than all that is loaded here, and does it in a thread of its own.
     const selecting = selectEngine(flags);
     selecting.catch(() => {});
-    const { readRunRecord } = await import('../runFiles/runRecord.ts');
-    const { tellOfOtherModule } = await import('./runFlags.ts');
     const { runTraining } = await import('../training/run.ts');
-    const { train_dir, model_name } = flags;
-    await tellOfOtherModule(train_dir, model_name, await readRunRecord(train_dir));
     process.exitCode = await runTraining(flags, selecting);
   });
 }

@@ -17,7 +17,8 @@ import type { NetworkDefinition } from '../nets/network.ts';
 import type { BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
 import { checkPreprocessing } from '../preprocessing/factory.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
-import { readRunRecord } from '../runFiles/runRecord.ts';
+import { tellOfOtherModule } from '../runFiles/networkModule.ts';
+import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import type { RunOptions } from './runOptions.ts';
 import { findStartingPoint, type StartingPoint } from './startingPoint.ts';
 
@@ -53,13 +54,15 @@ export async function planRun(
 ): Promise<RunPlan> {
   // Whatever else is wrong is said first.
   selecting.catch(() => {});
+  const record = await readRunRecord(given.train_dir);
+  await tellOfOtherModule(given.train_dir, given.model_name, record);
   const network = await loadNetwork(given.model_name);
   const preprocessingName = preprocessingNameOf(network, given);
   checkPreprocessing(preprocessingName, network.takes ?? 'images');
   const data = await loadTrainingData(given);
   const { dataset } = data;
   const { engine, reason } = await selecting;
-  const precision = await precisionOf(given, engine);
+  const precision = await precisionOf(given, engine, record);
   const input = await inputOf(given, network, dataset);
   const training = buildGraph(given, network, dataset, input, precision);
   const options = {
@@ -69,7 +72,7 @@ export async function planRun(
     preprocessing_name: preprocessingName,
     opt_epsilon: epsilonOf(given),
   };
-  const start = await findStartingPoint(options, training, dataset);
+  const start = await findStartingPoint(options, training, dataset, record);
   const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
   const pipeline = { preprocessingName, input, seed: options.seed };
   return {
@@ -111,10 +114,10 @@ function inputOf(
 async function precisionOf(
   { precision, train_dir }: RunOptions,
   engine: Engine,
+  record: RunRecord | undefined,
 ): Promise<Precision> {
   const goesOn = precision === 'auto' && (await latestCheckpoint(train_dir)) !== undefined;
-  const record = goesOn ? await readRunRecord(train_dir) : undefined;
-  return choosePrecision(precision, engine, record?.precision.computeType);
+  return choosePrecision(precision, engine, goesOn ? record?.precision.computeType : undefined);
 }
 
 /** The graph that the flags ask for. @throws UsageError when they do not fit together */

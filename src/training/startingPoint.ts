@@ -48,18 +48,20 @@ const newRun = { step: 0, state: undefined, checkpoint: undefined };
 /**
  * Finds where a run begins.
  *
+ * @param record  of the run's earlier starts; undefined for none
  * @throws UserError  for a checkpoint that cannot be read or does not fit the graph
  */
 export async function findStartingPoint(
   options: StartingPointOptions,
   { variables, modelVariables }: TrainingGraph,
   dataset: Dataset,
+  record: RunRecord | undefined,
 ): Promise<StartingPoint> {
   const { train_dir, checkpoint_path, seed } = options;
   const restored = await restoreRun(train_dir, variables);
   if (restored !== undefined) {
     expectSameEpochs(restored, options, dataset);
-    expectSameClasses(restored.path, await readRunRecord(train_dir), dataset);
+    expectSameClasses(restored.path, record, dataset);
     const messages = [`resuming ${restored.path}`];
     if (restored.state === undefined) {
       messages.push(
