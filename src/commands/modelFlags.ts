@@ -1,5 +1,5 @@
 /** The flag that chooses the network, and which flags have an effect with what networks. */
-import { networkNames } from '../nets/networkNames.ts';
+import { expectNetworkName, networkNames } from '../nets/networkNames.ts';
 import { absoluteNetworkName, isNetworkFile } from '../nets/ownNetwork.ts';
 import type { FlagEffect } from './flagEffects.ts';
 import { text } from './flags.ts';
@@ -9,7 +9,8 @@ export const modelFlags = {
   model_name: {
     ...text('lenet', `network: ${networkNames.join(', ')}, or a module such as ./my-net.js`),
     choices: networkNames,
-    parse: absoluteNetworkName,
+    parse: (name: string) =>
+      isNetworkFile(name) ? absoluteNetworkName(name) : expectNetworkName(name),
   },
 };
 

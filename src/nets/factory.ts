@@ -1,9 +1,8 @@
 /** The networks by the name that --model_name takes. */
-import { UsageError } from '../errors.ts';
 import { cifarnet } from './cifarnet.ts';
 import { lenet } from './lenet.ts';
 import type { NetworkDefinition } from './network.ts';
-import { type NetworkName, networkNames } from './networkNames.ts';
+import { expectNetworkName, type NetworkName } from './networkNames.ts';
 import { importNetwork, isNetworkFile } from './ownNetwork.ts';
 import { resnetV1_50, resnetV1_101, resnetV1_152 } from './resnetV1.ts';
 import { textcnn } from './textcnn.ts';
@@ -23,12 +22,7 @@ const networks: Readonly<Record<NetworkName, NetworkDefinition>> = {
  * @throws UsageError  when there is no such network, listing those that there are
  */
 export function getNetwork(name: string): NetworkDefinition {
-  const known = networkNames.find((candidate) => candidate === name);
-  if (known === undefined) {
-    throw new UsageError(
-      `--model_name: got "${name}"; expected one of ${networkNames.join(', ')}, or a file such as ./my-net.js.`,
-    );
-  }
+  const known = expectNetworkName(name);
   return { ...networks[known], modelName: known };
 }
 
