@@ -4,10 +4,7 @@ import { join } from 'node:path';
 import { extract } from 'tar';
 import { reasonOf, UserError } from '../../src/errors.ts';
 import { downloadFile, type ExpectedFile, isComplete } from './downloadFile.ts';
-
-/** Whose files can be downloaded. */
-export const downloadNames = ['mnist', 'cifar10'] as const;
-export type DownloadName = (typeof downloadNames)[number];
+import type { DownloadName } from './downloadName.ts';
 
 /** A published data set. */
 interface Publication {

@@ -1,9 +1,8 @@
 /** `losslens inspect`: what a checkpoint makes of some items, as numbers and as pictures. */
-import { Command } from 'commander';
-import { runInspection } from '../inspection/inspectionRun.ts';
+import type { Command } from 'commander';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, boolean, type FlagValues, list, optionalText, text } from './flags.ts';
-import { ofRunFlags, resolveRunFlags, runFolder } from './runFlags.ts';
+import { ofRunFlags } from './ofRunFlags.ts';
 import { engineFlagEffects, undrawnDataFlagEffects } from './trainFlagEffects.ts';
 
 const inspectFlags = {
@@ -20,13 +19,12 @@ const inspectFlags = {
   ...ofRunFlags,
 };
 
-/** @returns the command, for the program to add */
-export function inspectCommand(): Command {
-  const command = new Command('inspect').description(
-    'Say what a checkpoint makes of some items: loss contributions and maps at any layer, without dropout and augmentation.',
-  );
-  return withEffects(addFlags(command, inspectFlags), engineFlagEffects).action(
+/** Declares the flags and the action of `losslens inspect`. */
+export function declareInspect(command: Command): void {
+  withEffects(addFlags(command, inspectFlags), engineFlagEffects).action(
     async (flags: FlagValues<typeof inspectFlags>) => {
+      const { resolveRunFlags, runFolder } = await import('./runFlags.ts');
+      const { runInspection } = await import('../inspection/inspectionRun.ts');
       const { checkpoint_path } = flags;
       const ofRun = await resolveRunFlags(
         runFolder(checkpoint_path),

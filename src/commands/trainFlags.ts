@@ -1,14 +1,12 @@
 /** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
-import { labelNoiseTypes } from '../../datasets/labels/labelNoise.ts';
+import { labelNoiseTypes } from '../../datasets/labels/labelNoiseType.ts';
+import { engineChoices } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { precisionChoices } from '../engines/precision.ts';
-import { engineChoices } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
 import { defaultScore, scores } from '../insitu/scores.ts';
-import { defaultEpsilons, optimizerDefaults, optimizers } from '../model/optimizers.ts';
-import { networks } from '../nets/factory.ts';
-import { absoluteNetworkName } from '../nets/ownNetwork.ts';
-import { colorScales } from '../recording/monitoringHistory.ts';
+import { defaultEpsilons, optimizerDefaults, optimizerNames } from '../model/optimizerOptions.ts';
+import { colorScales } from '../recording/colorScale.ts';
 import { colormapNames } from '../views/draw/colormap.ts';
 import {
   boolean,
@@ -25,6 +23,7 @@ import {
   text,
   unsupported,
 } from './flags.ts';
+import { modelFlags } from './modelFlags.ts';
 import { sourceFlags } from './sourceFlags.ts';
 
 const oneProcess = 'losslens trains in one process on one device';
@@ -56,17 +55,6 @@ export const dataFlags = {
     min: 1,
     max: 64,
   }),
-};
-
-/** Flags that choose the network, shared by the commands that run one. */
-export const modelFlags = {
-  model_name: {
-    ...text(
-      'lenet',
-      `network: ${Object.keys(networks).join(', ')}, or a module such as ./my-net.js`,
-    ),
-    parse: absoluteNetworkName,
-  },
 };
 
 const gpuFlag: Flag<GpuChoice> = {
@@ -133,7 +121,7 @@ export const trainFlags = {
   Optimisation: {
     max_number_of_steps: optionalInteger('stop after so many steps in all', { min: 1 }),
     max_number_of_epochs: optionalInteger('stop after so many epochs in all', { min: 1 }),
-    optimizer: choice(Object.keys(optimizers), optimizerDefaults.optimizer, 'update rule'),
+    optimizer: choice(optimizerNames, optimizerDefaults.optimizer, 'update rule'),
     learning_rate: real(0.01, 'initial learning rate', { min: 0 }),
     learning_rate_decay_type: choice(
       ['fixed', 'exponential', 'polynomial'] as const,

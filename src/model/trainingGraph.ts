@@ -16,7 +16,8 @@ import { addLayerStatistics } from './layerStatistics.ts';
 import { addLoss, type Loss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
 import { networkContext } from './networkContext.ts';
-import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
+import type { OptimizerOptions } from './optimizerOptions.ts';
+import { addOptimizer } from './optimizers.ts';
 import { predictSignatures, variableSignatures } from './predictionGraph.ts';
 
 /** What the graph of a run depends on. */

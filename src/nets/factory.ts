@@ -1,14 +1,13 @@
 /** The networks by the name that --model_name takes. */
-import { UsageError } from '../errors.ts';
 import { cifarnet } from './cifarnet.ts';
 import { lenet } from './lenet.ts';
 import type { NetworkDefinition } from './network.ts';
+import { expectNetworkName, type NetworkName } from './networkNames.ts';
 import { importNetwork, isNetworkFile } from './ownNetwork.ts';
 import { resnetV1_50, resnetV1_101, resnetV1_152 } from './resnetV1.ts';
 import { textcnn } from './textcnn.ts';
 
-/** Networks by name. */
-export const networks: Readonly<Record<string, NetworkDefinition>> = {
+const networks: Readonly<Record<NetworkName, NetworkDefinition>> = {
   cifarnet,
   lenet,
   resnet_v1_50: resnetV1_50,
@@ -23,14 +22,8 @@ export const networks: Readonly<Record<string, NetworkDefinition>> = {
  * @throws UsageError  when there is no such network, listing those that there are
  */
 export function getNetwork(name: string): NetworkDefinition {
-  const network = Object.hasOwn(networks, name) ? networks[name] : undefined;
-  if (network === undefined) {
-    const known = Object.keys(networks).join(', ');
-    throw new UsageError(
-      `--model_name: got "${name}"; expected one of ${known}, or a file such as ./my-net.js.`,
-    );
-  }
-  return { ...network, modelName: name };
+  const known = expectNetworkName(name);
+  return { ...networks[known], modelName: known };
 }
 
 /**

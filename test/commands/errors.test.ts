@@ -162,7 +162,7 @@ test('help lists all commands, and tells of one', async () => {
   const listed = [...stdout.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name);
   assert.deepEqual(listed, [
     ...['train', 'evaluate', 'engine', 'data', 'layers', 'predict', 'export', 'inspect'],
-    ...['verify', 'review', 'help'],
+    ...['verify', 'review', 'completion', 'help'],
   ]);
   for (const args of [
     ['help', 'train'],

@@ -11,7 +11,7 @@ import * as nn from '../../src/graph/ops/nn.ts';
 import { statelessRandomUniform } from '../../src/graph/ops/random.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
-import { optimizers } from '../../src/model/optimizers.ts';
+import { optimizerNames } from '../../src/model/optimizerOptions.ts';
 import { random } from '../../src/random.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { someFeeds, startSession, trainingGraph } from '../model/trainingSession.ts';
@@ -586,7 +586,7 @@ test('resnet_v1_50: losses and moving statistics of training steps agree', { ski
   }
 });
 
-for (const optimizer of Object.keys(optimizers)) {
+for (const optimizer of optimizerNames) {
   test(`${optimizer}: both engines take the same steps`, { skip }, () =>
     assertAgree({
       modelName: 'lenet',

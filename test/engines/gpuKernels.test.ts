@@ -8,7 +8,7 @@ import { placeholder, reshape, shapeOf } from '../../src/graph/ops/array.ts';
 import { add } from '../../src/graph/ops/math.ts';
 import { nodesBefore } from '../../src/graph/walk.ts';
 import { buildInspectionGraph } from '../../src/inspection/inspectionGraph.ts';
-import { optimizers } from '../../src/model/optimizers.ts';
+import { optimizerNames } from '../../src/model/optimizerOptions.ts';
 import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
 import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
@@ -138,7 +138,7 @@ test('--deterministic leaves no operation in a training that has no deterministi
 });
 
 test('every optimizer updates on the GPU', () => {
-  for (const optimizer of Object.keys(optimizers)) {
+  for (const optimizer of optimizerNames) {
     for (const computeType of computeTypes) {
       const { graph } = graphOf('lenet', computeType, optimizer);
       assert.deepEqual(withoutGpuKernel(graph.nodes), [], optimizer);
