@@ -33,6 +33,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     description: 'downloads data sets, looks at them, and writes other forms',
     load: async () => (await import('./data.ts')).declareData,
   },
+  weights: {
+    description: 'lists and gets weights that others publish, for --checkpoint_path',
+    load: async () => (await import('./weights.ts')).declareWeights,
+  },
   layers: {
     description:
       "Print a network's end points: what --hs and --hm take, with shapes and parameters.",

@@ -2,6 +2,8 @@
 import type { Command } from 'commander';
 import { interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
 import type { EvaluationOptions } from '../evaluation/evaluationRun.ts';
+import { checkpointPath } from '../weights/byName.ts';
+import { trainedCheckpoint } from './checkpointFlag.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
@@ -28,7 +30,7 @@ const evaluateFlags = {
   },
   'Model (by default that of the run)': inherited(modelFlags),
   Evaluation: {
-    checkpoint_path: text('runs/train', 'checkpoint, or a folder whose latest one is taken'),
+    checkpoint_path: trainedCheckpoint(true),
     batch_size: integer(100, 'items per step', { min: 1 }),
     max_num_batches: optionalInteger('steps after which it is enough; by default all items', {
       min: 1,
@@ -69,7 +71,9 @@ const evaluateEffects: readonly FlagEffect<EvaluateFlags>[] = [
 /** All options: what the command line leaves out comes from the run that the checkpoint is of. */
 async function resolveOptions(flags: EvaluateFlags): Promise<EvaluationOptions> {
   const { resolveRunFlags, runFolder } = await import('./runFlags.ts');
-  const { checkpoint_path, moving_average_decay } = flags;
+  const { checkpoint_path, moving_average_decay, watch } = flags;
+  // A folder that is waited for may have any name.
+  if (!watch) checkpointPath(checkpoint_path, 'checkpoint_path');
   const run = await resolveRunFlags(runFolder(checkpoint_path), flags);
   // These mean something else to a run.
   return { ...flags, ...run, checkpoint_path, moving_average_decay };

@@ -1,13 +1,14 @@
 /** `losslens inspect`: what a checkpoint makes of some items, as numbers and as pictures. */
 import type { Command } from 'commander';
+import { trainedCheckpoint } from './checkpointFlag.ts';
 import { withEffects } from './flagEffects.ts';
-import { addFlags, boolean, type FlagValues, list, optionalText, text } from './flags.ts';
+import { addFlags, boolean, type FlagValues, list, optionalText } from './flags.ts';
 import { ofRunFlags } from './ofRunFlags.ts';
 import { engineFlagEffects, undrawnDataFlagEffects } from './trainFlagEffects.ts';
 
 const inspectFlags = {
   Inspection: {
-    checkpoint_path: text('runs/train', 'checkpoint, or a folder whose latest one is taken'),
+    checkpoint_path: trainedCheckpoint(),
     items: list('indices of the items in the order of their source'),
     layers: list('layers to look at; by default Hs and Hm of the run'),
     batch_of: list(

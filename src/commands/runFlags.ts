@@ -7,6 +7,7 @@ import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { labelChangesFile } from '../runFiles/labelChanges.ts';
 import { tellOfOtherModule } from '../runFiles/networkModule.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
+import { readWeightsRecord } from '../weights/record.ts';
 import { expectEffects, type FlagEffect } from './flagEffects.ts';
 import type { FlagValues } from './flags.ts';
 import type { ofRunFlags } from './ofRunFlags.ts';
@@ -100,7 +101,8 @@ function expectNamedModule(folder: string, given: unknown, { flags }: RunRecord)
 }
 
 /**
- * All flags of a run: the given ones, else those of its `run.json`, else the defaults of train.
+ * All flags of a run: the given ones, else those of its `run.json`, else the defaults of train. Published
+ * weights have no run, but say what network they are of.
  *
  * Label noise and corrected labels belong to the data that the run was trained on, and so does the
  * folder: for other data they are left out, and `ownLabels` holds the labels.
@@ -129,7 +131,9 @@ export async function resolveRunFlags(
   );
   const otherData = ofOtherData(named, record?.flags);
   const ownLabels = otherData === undefined ? {} : ownLabelsOf(record?.flags, named);
-  const ofRun = { ...record?.flags, ...otherData };
+  const weights = folder === undefined ? undefined : await readWeightsRecord(folder);
+  const ofWeights = weights === undefined ? {} : { model_name: weights.name };
+  const ofRun = { ...ofWeights, ...record?.flags, ...otherData };
   if (readsData && folder !== undefined) expectInPlace(folder, named, ofRun);
   const flags = { ...allDefaults, ...ofRun, ...named } as TrainFlags;
   await expectEffects(effects, flags, (name) => named[name] !== undefined);

@@ -1,4 +1,5 @@
 /** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
+
 import { labelNoiseTypes } from '../../datasets/labels/labelNoiseType.ts';
 import { engineChoices } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
@@ -8,6 +9,7 @@ import { defaultScore, scores } from '../insitu/scores.ts';
 import { defaultEpsilons, optimizerDefaults, optimizerNames } from '../model/optimizerOptions.ts';
 import { colorScales } from '../recording/colorScale.ts';
 import { colormapNames } from '../views/draw/colormap.ts';
+import { optionalCheckpoint } from './checkpointFlag.ts';
 import {
   boolean,
   choice,
@@ -104,12 +106,14 @@ export const trainFlags = {
     ...modelFlags,
     weight_decay: real(0.00004, 'coefficient of the L2 penalty', { min: 0 }),
     label_smoothing: real(0, 'share of each target spread over all classes', { min: 0, max: 1 }),
-    trainable_scopes: list('beginnings of the names of the variables to train; by default all'),
+    trainable_scopes: list(
+      'variables to train: head, all, or beginnings of their names; by default all',
+    ),
     moving_average_decay: optionalReal(
       'decay per step of the moving averages of the variables; by default none are kept',
       { min: 0, max: 1 },
     ),
-    checkpoint_path: optionalPath(
+    checkpoint_path: optionalCheckpoint(
       'checkpoint whose weights the run begins with, or a folder whose latest one is taken',
     ),
     checkpoint_exclude_scopes: list(

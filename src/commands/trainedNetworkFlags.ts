@@ -1,7 +1,8 @@
 /** Flags of the commands that use a trained network without its data: predict and export. */
 import type { TrainedNetwork } from '../inference/trainedNetwork.ts';
+import { trainedCheckpoint } from './checkpointFlag.ts';
 import type { FlagEffect } from './flagEffects.ts';
-import { type FlagValues, optionalInteger, optionalReal, text } from './flags.ts';
+import { type FlagValues, optionalInteger, optionalReal } from './flags.ts';
 import { modelFlags } from './modelFlags.ts';
 import { inherited } from './ofRunFlags.ts';
 import { dataFlags, trainFlags } from './trainFlags.ts';
@@ -29,7 +30,7 @@ export const trainedNetworkFlags = {
     labels_offset,
   }),
   Checkpoint: {
-    checkpoint_path: text('runs/train', 'checkpoint, or a folder whose latest one is taken'),
+    checkpoint_path: trainedCheckpoint(),
     eval_image_size: optionalInteger(
       'side of the preprocessed images in pixels; by default that of the run',
       { min: 1 },

@@ -1,13 +1,14 @@
 /** `losslens verify`: whether a network's loss contributions are what theory says they are. */
 import type { Command } from 'commander';
+import { optionalCheckpoint } from './checkpointFlag.ts';
 import { withEffects } from './flagEffects.ts';
-import { addFlags, type FlagValues, integer, list, optionalText } from './flags.ts';
+import { addFlags, type FlagValues, integer, list } from './flags.ts';
 import { ofRunFlags } from './ofRunFlags.ts';
 import { engineFlagEffects } from './trainFlagEffects.ts';
 
 const verifyFlags = {
   Verification: {
-    checkpoint_path: optionalText(
+    checkpoint_path: optionalCheckpoint(
       'checkpoint or folder of a run, whose data and network are taken too; by default the initial weights',
     ),
     layers: list(

@@ -13,7 +13,7 @@ import { restoreRun, saveRun } from '../../src/training/checkpointing.ts';
 import { layerSummaries, variableSummaries } from '../../src/training/stepSummaries.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { temporaryFolder } from '../losslens.ts';
-import { tinyImageShape, tinyTrainingGraph } from './tinyNetwork.ts';
+import { tinyImageShape, tinyNetwork, tinyTrainingGraph } from './tinyNetwork.ts';
 import { plainSgd, someFeeds, startSession, trainingGraph } from './trainingSession.ts';
 
 const batchSize = 6;
@@ -336,6 +336,27 @@ test('the graph has its layers by their full names, whatever they were asked for
   assert.equal(selectionLayer, 'Logits');
   assert.deepEqual(monitoredLayers, ['conv1', 'pool1']);
   assert.ok('pool1/contribution' in signatures['train']!.outputs);
+});
+
+test('the scopes head and all are the layer of the classes and every one', () => {
+  /** What a step changes by the optimizer. */
+  const trained = (...trainableScopes: string[]) => {
+    const { graph } = tinyTrainingGraph({ trainableScopes });
+    return graph.nodes
+      .filter(({ op }) => op === 'ResourceApplyGradientDescent')
+      .map(({ inputs }) => inputs[0]!.node.name)
+      .sort();
+  };
+  assert.deepEqual(trained('head'), ['Tiny/logits/biases', 'Tiny/logits/weights']);
+  assert.deepEqual(trained('all'), trained());
+  assert.deepEqual(trained('head', 'Tiny/conv2'), trained('Tiny/logits', 'Tiny/conv2'));
+});
+
+test('a network may name its head itself', () => {
+  const { headScopes } = tinyTrainingGraph({
+    network: { ...tinyNetwork, headScopes: ['Tiny/conv2', 'Tiny/logits'] },
+  });
+  assert.deepEqual(headScopes, ['Tiny/conv2', 'Tiny/logits']);
 });
 
 test('a scope that no variable is in is refused with the nearest ones', () => {

@@ -135,6 +135,47 @@ test('another shape is an error even so, and says which flag leaves the variable
   );
 });
 
+test('the head of a checkpoint for other classes is left out, and said', async () => {
+  const { shape } = graph.modelVariables.find(({ name }) => name === 'Tiny/logits/weights')!;
+  const checkpoint_path = await otherCheckpoint(() => true, {
+    'Tiny/logits/weights': [shape[0]!, 1000],
+    'Tiny/logits/biases': [1000],
+  });
+  const tenClasses = { ...data, classNames: [...'abcdefghij'] };
+  const { values, messages } = await startOf({ checkpoint_path }, tenClasses);
+  assert.match(messages[0]!, /starting from 7 of 9 variables/);
+  assert.equal(
+    messages[1],
+    'begun anew, because it has them for 1000 classes and the data for 10: Tiny/logits',
+  );
+  for (const name of ['Tiny/logits/weights', 'Tiny/logits/biases']) {
+    assert.deepEqual(values[name], initial[name]);
+  }
+  assert.equal(values['Tiny/conv2/biases']!.data[1]! % 1000, 1);
+});
+
+test('a layer that differs in more than its classes is no head', async () => {
+  const checkpoint_path = await otherCheckpoint(() => true, {
+    'Tiny/logits/weights': [7, 1000],
+    'Tiny/logits/biases': [1000],
+  });
+  await assert.rejects(
+    startOf({ checkpoint_path }, { ...data, classNames: [...'abcdefghij'] }),
+    /holds Tiny\/logits\/weights of \[7, ?1000\]/,
+  );
+});
+
+test('a checkpoint of another network is said to be one', async () => {
+  const folder = temporaryFolder();
+  const weights = { shape: [1], data: Float32Array.of(1) };
+  await saveCheckpoint(folder, 0, new Map([['Other/conv1/weights', weights]]), 1);
+  await assert.rejects(startOf({ checkpoint_path: folder }), {
+    name: 'UsageError',
+    message:
+      /^--checkpoint_path: .*model\.ckpt-0 holds no variable of the network, such as Tiny\/conv1\/weights, but Other\/conv1\/weights and others; expected the weights of the network that --model_name names\.$/,
+  });
+});
+
 test('nothing left to restore is an error', async () => {
   const checkpoint_path = await otherCheckpoint();
   await assert.rejects(
