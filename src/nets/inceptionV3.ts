@@ -197,7 +197,7 @@ const build: Network = (images, context) => {
   });
 };
 
-/** Inception v3 with its auxiliary classifier: 27,161,264 parameters for 1,001 classes. */
+/** Inception v3 with its auxiliary classifier: 27,143,152 trainable parameters for 1,000 classes. */
 export const inceptionV3: NetworkDefinition = {
   build,
   defaultImageSize: 299,
