@@ -268,3 +268,18 @@ test('vgg_16 says that an image is too small', () => {
       error instanceof UserError && /vgg_16\/fc6: a window of 7 .* 6 pixels/.test(error.message),
   );
 });
+
+test('networks that end with a window say that an image is too large', () => {
+  for (const [name, side] of [
+    ['vgg_16', 256],
+    ['mobilenet_v1', 320],
+    ['inception_v3', 395],
+  ] as const) {
+    assert.throws(
+      () => build(name, [side, side, 3]),
+      (error) =>
+        error instanceof UserError && /expected a height and width of 1/.test(error.message),
+      name,
+    );
+  }
+});
