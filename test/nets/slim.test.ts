@@ -62,10 +62,15 @@ function assertSteps(
   { loss, variables }: Reference,
 ): void {
   assertClose(stepped['loss']!.data[0]!, loss, 1e-5 * loss, 'loss');
+  const gradientNorms = Object.entries(variables)
+    .filter(([key]) => !key.includes('moving_'))
+    .map(([, [, norm]]) => norm)
+    .sort((a, b) => a - b);
+  // Of offsets ahead of another normalisation the gradient is 0 but for rounding.
+  const rounding = 2e-4 * gradientNorms[gradientNorms.length >> 1]!;
   for (const [key, [, norm, product]] of Object.entries(variables)) {
     const actual = summaryOf(key, stepped[key]!);
-    // Of offsets ahead of another normalisation the gradient is 0 but for rounding.
-    const tolerance = 2e-3 * norm + 5e-7;
+    const tolerance = 5e-3 * norm + rounding;
     assertClose(actual.norm, norm, tolerance, `norm at ${key}`);
     assertClose(actual.product, product, tolerance, `product at ${key}`);
   }
