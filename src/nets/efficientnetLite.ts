@@ -15,7 +15,7 @@
  *
  * with `…` for gamma, beta, moving_mean and moving_variance.
  */
-import type { Initializer, Tensor } from '../graph/graph.ts';
+import type { Tensor } from '../graph/graph.ts';
 import { add } from '../graph/ops/math.ts';
 import { type Activation, activate } from './activations.ts';
 import { depthwiseConv2d } from './depthwise.ts';
@@ -67,9 +67,8 @@ const convolution: WeightLayerOptions = {
   names: { weights: 'kernel', biases: 'bias' },
 };
 
-/** Uniform within ±1/√outputs. */
-const denseKernel: Initializer = (shape, random) =>
-  uniform(1 / Math.sqrt(shape[1]!))(shape, random);
+/** Uniform within ±1/√1000, as of the authors' classes: ±1/√10 would begin with a loss of seven nats. */
+const denseKernel = uniform(1 / Math.sqrt(1000));
 
 /** The layers of one scope, which numbers them as TensorFlow does. */
 function layersOf(context: NetworkContext) {
