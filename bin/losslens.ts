@@ -29,7 +29,8 @@ const args = process.argv.slice(2).filter((argument) => argument !== '--debug');
 const called = args.find((argument) => argument !== 'help' && !argument.startsWith('-'));
 for (const [name, { description, load }] of Object.entries(commands)) {
   const command = program.command(name).description(description);
-  if (name === called) (await load())(command);
+  // A script for completion is made of them all.
+  if (name === called || called === 'completion') (await load())(command);
 }
 
 /** How a command is called, such as "losslens data info". */

@@ -66,4 +66,8 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       'Write a page on which to keep, relabel or drop the most suspicious items of a run, and the same as CSV.',
     load: async () => (await import('./review.ts')).declareReview,
   },
+  completion: {
+    description: 'Print a script with which bash, zsh or fish completes commands and flags.',
+    load: async () => (await import('./completion.ts')).declareCompletion,
+  },
 };

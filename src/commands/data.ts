@@ -1,10 +1,12 @@
 /** `losslens data`: downloads data sets, looks at them, and writes them in other forms. */
 import { Argument, type Command } from 'commander';
 import { type DownloadName, downloadNames } from '../../datasets/download/downloadName.ts';
+import { UsageError } from '../errors.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
   choice,
+  type Flag,
   type FlagValues,
   integer,
   list,
@@ -23,12 +25,22 @@ const splitFlags = {
   }),
 };
 
+const outputName: Flag<string | undefined> = {
+  ...optionalText('name of the TFRecords; by default that of the source'),
+  parse: (value, name) => {
+    if (value !== '' && !/[/\\\0]/.test(value)) return value;
+    throw new UsageError(
+      `--${name}: got "${value}"; expected a name without / and \\; --output_dir names the folder.`,
+    );
+  },
+};
+
 const convertFlags = {
   Source: { from: text('', 'data set that is read, as --dataset_name of train'), ...splitFlags },
   Target: {
     to: choice(['tfrecord', 'folder'] as const, 'tfrecord', 'form that is written'),
     output_dir: text('', 'folder that is written to'),
-    output_name: optionalText('name of the TFRecords; by default that of the source'),
+    output_name: outputName,
     num_shards: integer(1, 'TFRecord files of each split', { min: 1, max: 99_999 }),
   },
 };

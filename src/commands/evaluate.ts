@@ -17,9 +17,10 @@ import {
   text,
   unsupported,
 } from './flags.ts';
+import { modelFlags } from './modelFlags.ts';
 import { inherited } from './ofRunFlags.ts';
 import { engineFlagEffects } from './trainFlagEffects.ts';
-import { dataFlags, engineFlags, modelFlags } from './trainFlags.ts';
+import { dataFlags, engineFlags } from './trainFlags.ts';
 
 const evaluateFlags = {
   'Data (by default those of the run)': {

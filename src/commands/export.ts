@@ -1,7 +1,6 @@
 /** `losslens export`: writes a trained network as a SavedModel for TensorFlow and its servers. */
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import { servedSize } from '../preprocessing/networkItems.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, optionalText } from './flags.ts';
 import {
@@ -28,6 +27,7 @@ export function declareExport(command: Command): void {
       throw new UsageError('--export_dir: missing; expected a folder for the SavedModel.');
     }
     const { exportNetwork, servingSignature } = await import('../inference/exportRun.ts');
+    const { servedSize } = await import('../preprocessing/networkItems.ts');
     const trained = await resolveTrainedNetwork(flags);
     await exportNetwork({ ...flags, export_dir }, trained);
     const size = servedSize(trained.input).map((side) => (side < 0 ? '?' : side));

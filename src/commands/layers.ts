@@ -10,8 +10,7 @@ import {
   integer,
   optionalInteger,
 } from './flags.ts';
-import { ofNetworks } from './trainFlagEffects.ts';
-import { modelFlags } from './trainFlags.ts';
+import { modelFlags, ofNetworks } from './modelFlags.ts';
 
 const imageChannels: Flag<number | undefined> = {
   parse: (value, name) => {

@@ -5,7 +5,8 @@ import { UsageError, UserError } from '../errors.ts';
 import type { OwnLabels } from '../input/runData.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { labelChangesFile } from '../runFiles/labelChanges.ts';
-import { networkModuleSha256, type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
+import { tellOfOtherModule } from '../runFiles/networkModule.ts';
+import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { readWeightsRecord } from '../weights/record.ts';
 import { expectEffects, type FlagEffect } from './flagEffects.ts';
 import type { FlagValues } from './flags.ts';
@@ -96,27 +97,6 @@ function expectNamedModule(folder: string, given: unknown, { flags }: RunRecord)
   if (given !== undefined || typeof own !== 'string' || !isNetworkFile(own)) return;
   throw new UsageError(
     `--model_name: missing; the run in ${folder} was trained with a network of its own, ${own}. Give --model_name=${own} to run its code.`,
-  );
-}
-
-/**
- * Says so when the module that --model_name names is not the one that a run was trained with.
- *
- * @param given   --model_name of the command line
- * @param record  of the run; undefined for none
- */
-export async function tellOfOtherModule(
-  folder: string,
-  given: string | undefined,
-  record: RunRecord | undefined,
-): Promise<void> {
-  const recorded = record?.moduleSha256;
-  // That there is no such file is said where it is imported.
-  if (recorded === undefined || given === undefined || !existsSync(given)) return;
-  const sha256 = await networkModuleSha256(given);
-  if (sha256 === undefined || sha256 === recorded) return;
-  process.stderr.write(
-    `${given} is not the module that the run in ${folder} was trained with: SHA-256 ${sha256.slice(0, 12)}…, then ${recorded.slice(0, 12)}…\n`,
   );
 }
 

@@ -8,11 +8,14 @@ import { type TrainFlags, trainFlags } from './trainFlags.ts';
 /** Declares the flags and the action of `losslens train`. */
 export function declareTrain(command: Command): void {
   withEffects(addFlags(command, trainFlags), trainFlagEffects).action(async (flags: TrainFlags) => {
-    const { readRunRecord } = await import('../runFiles/runRecord.ts');
-    const { tellOfOtherModule } = await import('./runFlags.ts');
+    const { listSplits } = await import('../../datasets/factory.ts');
+    // That there are no such data is said at once, and not after an engine is loaded.
+    await listSplits({ name: flags.dataset_name, folder: flags.dataset_dir });
+    const { selectEngine } = await import('../engines/select.ts');
+    // TensorFlow takes longer to load than all that is loaded here, and does it in a thread of its own.
+    const selecting = selectEngine(flags);
+    selecting.catch(() => {});
     const { runTraining } = await import('../training/run.ts');
-    const { train_dir, model_name } = flags;
-    await tellOfOtherModule(train_dir, model_name, await readRunRecord(train_dir));
-    process.exitCode = await runTraining(flags);
+    process.exitCode = await runTraining(flags, selecting);
   });
 }

@@ -7,8 +7,6 @@ import { precisionChoices } from '../engines/precision.ts';
 import { UsageError } from '../errors.ts';
 import { defaultScore, scores } from '../insitu/scores.ts';
 import { defaultEpsilons, optimizerDefaults, optimizerNames } from '../model/optimizerOptions.ts';
-import { networkNames } from '../nets/networkNames.ts';
-import { absoluteNetworkName } from '../nets/ownNetwork.ts';
 import { augmentationChoices } from '../preprocessing/itemInput.ts';
 import { colorScales } from '../recording/colorScale.ts';
 import { learningRateDecays } from '../training/learningRate.ts';
@@ -30,6 +28,7 @@ import {
   text,
   unsupported,
 } from './flags.ts';
+import { modelFlags } from './modelFlags.ts';
 import { sourceFlags } from './sourceFlags.ts';
 
 const oneProcess = 'losslens trains in one process on one device';
@@ -61,14 +60,6 @@ export const dataFlags = {
     min: 1,
     max: 64,
   }),
-};
-
-/** Flags that choose the network, shared by the commands that run one. */
-export const modelFlags = {
-  model_name: {
-    ...text('lenet', `network: ${networkNames.join(', ')}, or a module such as ./my-net.js`),
-    parse: absoluteNetworkName,
-  },
 };
 
 const gpuFlag: Flag<GpuChoice> = {

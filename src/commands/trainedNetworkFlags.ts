@@ -3,8 +3,9 @@ import type { TrainedNetwork } from '../inference/trainedNetwork.ts';
 import { trainedCheckpoint } from './checkpointFlag.ts';
 import type { FlagEffect } from './flagEffects.ts';
 import { type FlagValues, optionalInteger, optionalReal } from './flags.ts';
+import { modelFlags } from './modelFlags.ts';
 import { inherited } from './ofRunFlags.ts';
-import { dataFlags, modelFlags, trainFlags } from './trainFlags.ts';
+import { dataFlags, trainFlags } from './trainFlags.ts';
 
 const {
   dataset_name,

@@ -29,23 +29,26 @@ export interface EngineOptions {
   readonly clone_on_cpu?: boolean;
 }
 
+/** An engine and, for people and run.json, why it was taken. */
+export interface SelectedEngine {
+  readonly engine: Engine;
+  readonly reason: string;
+}
+
 /**
  * Loads the engine of one's choice.
  *
- * @returns  the engine and, for people and run.json, why it was taken
  * @throws NoEngineError  when it cannot run here; with 'auto', when none can (every engine says why)
  * @throws UsageError     for a GPU that there is none of
  */
-export async function selectEngine(
-  options: EngineOptions,
-): Promise<{ engine: Engine; reason: string }> {
+export async function selectEngine(options: EngineOptions): Promise<SelectedEngine> {
   if (options.deterministic === true) requireDeterminism();
   const { engine, reason } = await loadChosen(options);
   const isToBeReplaced = requiresDeterminism() && isNamedAfterGpu(engine);
   return { engine: isToBeReplaced ? withDeterministicLosses(engine) : engine, reason };
 }
 
-async function loadChosen(options: EngineOptions): Promise<{ engine: Engine; reason: string }> {
+async function loadChosen(options: EngineOptions): Promise<SelectedEngine> {
   const { engine: choice, gpu = 'auto', clone_on_cpu: onCpu = false } = options;
   // CUDA looks at it when it is loaded.
   if (onCpu) process.env['CUDA_VISIBLE_DEVICES'] = '-1';

@@ -148,7 +148,7 @@ async function prepare(
   const dataset = record ? withKnownClasses(corrected, record.dataset.classes) : corrected;
   if (record === undefined) tellOfClassOrder(dataset);
   // Planted wrong labels are trained on, but not evaluated.
-  if (record && !record.flags['label_noise']) tellOfOtherItems(dataset, record);
+  if (record && !record.flags['label_noise']) tellOfOtherItems(dataset, record, options);
   const input = await networkInput(network, dataset, { ...options, imageSize }, () =>
     recordedVocabulary(checkpointFolder),
   );

@@ -25,11 +25,8 @@ export function depthwiseConv2d(
     const names = { weights: 'depthwise_weights', biases: 'biases', ...options.names };
     const named = { ...options, names };
     const weights = weightsOf(context, x, [kernel, kernel, x.shape[3]!, 1], named);
-    const { computeType } = context;
-    const y = depthwiseConv2dOp(cast(x, computeType), cast(weights, computeType), {
-      stride,
-      padding,
-    });
-    return finish(context, cast(y, 'float32'), named);
+    // TensorFlow's kernels for bfloat16 are slower, the filter's derivative with 5×5 pixels five times.
+    const y = depthwiseConv2dOp(cast(x, 'float32'), weights, { stride, padding });
+    return finish(context, y, named);
   });
 }

@@ -1,5 +1,4 @@
 /** The networks by the name that --model_name takes. */
-import { UsageError } from '../errors.ts';
 import { cifarnet } from './cifarnet.ts';
 import { efficientnetLite0 } from './efficientnetLite.ts';
 import { inceptionV3 } from './inceptionV3.ts';
@@ -7,7 +6,7 @@ import { lenet } from './lenet.ts';
 import { mobilenetV1 } from './mobilenetV1.ts';
 import { mobilenetV2 } from './mobilenetV2.ts';
 import type { NetworkDefinition } from './network.ts';
-import { type NetworkName, networkNames } from './networkNames.ts';
+import { expectNetworkName, type NetworkName } from './networkNames.ts';
 import { importNetwork, isNetworkFile } from './ownNetwork.ts';
 import { resnetV1_50, resnetV1_101, resnetV1_152 } from './resnetV1.ts';
 import { resnetV1_20 } from './resnetV1Cifar.ts';
@@ -37,12 +36,7 @@ const networks: Readonly<Record<NetworkName, NetworkDefinition>> = {
  * @throws UsageError  when there is no such network, listing those that there are
  */
 export function getNetwork(name: string): NetworkDefinition {
-  const known = networkNames.find((candidate) => candidate === name);
-  if (known === undefined) {
-    throw new UsageError(
-      `--model_name: got "${name}"; expected one of ${networkNames.join(', ')}, or a file such as ./my-net.js.`,
-    );
-  }
+  const known = expectNetworkName(name);
   return { ...networks[known], modelName: known };
 }
 

@@ -1,10 +1,10 @@
 /** inception_v3 as TF-Slim has it (nets/inception_v3.py; Szegedy et al. 2015), for 299×299 images. */
 import type { Tensor } from '../graph/graph.ts';
-import { concat, reshape } from '../graph/ops/array.ts';
+import { concat } from '../graph/ops/array.ts';
 import { truncatedNormal, varianceScaling } from './initializers.ts';
 import { type Conv2dLayerOptions, conv2d, dropout, maxPool2d, softmax } from './layers.ts';
 import type { Network, NetworkContext, NetworkDefinition } from './network.ts';
-import { avgPool2d } from './pooling.ts';
+import { avgPool2d, lastPool2d, spatialSqueeze } from './pooling.ts';
 
 const convolution: Conv2dLayerOptions = {
   weights: varianceScaling(2),
@@ -150,7 +150,7 @@ function squeezedLogits(
 ): Tensor {
   const options = { weights, regularized: true, activation: 'linear' } as const;
   const convolved = conv2d(context, x, name, context.numClasses, 1, options);
-  return reshape(convolved, [-1, context.numClasses], { name: 'SpatialSqueeze' });
+  return spatialSqueeze(convolved);
 }
 
 /** The auxiliary classifier of Mixed_6e; its windows are smaller where the image is. */
@@ -187,7 +187,7 @@ const build: Network = (images, context) => {
     keep('AuxLogits', auxiliary);
     const logits = graph.withScope('Logits', () => {
       const side = Math.min(8, net.shape[1]!);
-      const pooled = keep('AvgPool_1a', avgPool2d(net, `AvgPool_1a_${side}x${side}`, side));
+      const pooled = keep('AvgPool_1a', lastPool2d(net, `AvgPool_1a_${side}x${side}`, side));
       const dropped = keep('PreLogits', dropout(context, pooled, 'Dropout_1b', 0.8));
       return squeezedLogits(context, dropped, 'Conv2d_1c_1x1');
     });
@@ -197,7 +197,7 @@ const build: Network = (images, context) => {
   });
 };
 
-/** Inception v3 with its auxiliary classifier: 27,161,264 parameters for 1,001 classes. */
+/** Inception v3 with its auxiliary classifier: 27,143,152 trainable parameters for 1,000 classes. */
 export const inceptionV3: NetworkDefinition = {
   build,
   defaultImageSize: 299,

@@ -37,4 +37,4 @@ export {
   type WeightLayerOptions,
 } from './layers.ts';
 export type { Network, NetworkContext, NetworkDefinition, NetworkOutputs } from './network.ts';
-export * from './pooling.ts';
+export { avgPool2d } from './pooling.ts';

@@ -1,11 +1,10 @@
 /** mobilenet_v1 as TF-Slim has it (nets/mobilenet_v1.py; Howard et al. 2017), for 224×224 images. */
 import type { Tensor } from '../graph/graph.ts';
-import { reshape } from '../graph/ops/array.ts';
 import { depthwiseConv2d } from './depthwise.ts';
 import { truncatedNormal } from './initializers.ts';
 import { conv2d, dropout, softmax, type WeightLayerOptions } from './layers.ts';
 import type { Network, NetworkDefinition } from './network.ts';
-import { avgPool2d } from './pooling.ts';
+import { lastPool2d, spatialSqueeze } from './pooling.ts';
 
 const depthwise: WeightLayerOptions = {
   weights: truncatedNormal(0.09),
@@ -49,15 +48,14 @@ const build: Network = (images, context) => {
       net = keep(pointwise, conv2d(context, net, pointwise, depth, 1, convolution));
     });
     const logits = graph.withScope('Logits', () => {
-      const window = Math.min(poolSide, net.shape[1]!);
-      const pooled = keep('AvgPool_1a', avgPool2d(net, 'AvgPool_1a', window));
+      const pooled = keep('AvgPool_1a', lastPool2d(net, 'AvgPool_1a', poolSide));
       const dropped = dropout(context, pooled, 'Dropout_1b', 0.999);
       const convolved = conv2d(context, dropped, 'Conv2d_1c_1x1', context.numClasses, 1, {
         weights: truncatedNormal(0.09),
         regularized: true,
         activation: 'linear',
       });
-      return reshape(convolved, [-1, context.numClasses], { name: 'SpatialSqueeze' });
+      return spatialSqueeze(convolved);
     });
     keep('Logits', logits);
     keep('Predictions', softmax(logits, 'Predictions'));

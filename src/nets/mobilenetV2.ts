@@ -1,12 +1,11 @@
 /** mobilenet_v2 as TF-Slim has it (nets/mobilenet/mobilenet_v2.py; Sandler et al. 2018), for 224×224 images. */
 import type { Tensor } from '../graph/graph.ts';
-import { reshape } from '../graph/ops/array.ts';
 import { add } from '../graph/ops/math.ts';
 import { depthwiseConv2d } from './depthwise.ts';
 import { truncatedNormal } from './initializers.ts';
 import { conv2d, dropout, softmax, type WeightLayerOptions } from './layers.ts';
 import type { Network, NetworkContext, NetworkDefinition } from './network.ts';
-import { avgPool2d } from './pooling.ts';
+import { lastPool2d, spatialSqueeze } from './pooling.ts';
 
 const depthwise: WeightLayerOptions = {
   weights: truncatedNormal(0.09),
@@ -80,14 +79,14 @@ const build: Network = (images, context) => {
     }
     net = keep(`layer_${blocks + 2}`, conv2d(context, net, 'Conv_1', lastDepth, 1, convolution));
     const logits = graph.withScope('Logits', () => {
-      const pooled = keep('global_pool', avgPool2d(net, 'AvgPool', net.shape[1]!, { stride: 1 }));
+      const pooled = keep('global_pool', lastPool2d(net, 'AvgPool'));
       const dropped = dropout(context, pooled, 'Dropout', 0.8);
       const convolved = conv2d(context, dropped, 'Conv2d_1c_1x1', context.numClasses, 1, {
         weights: truncatedNormal(0.09),
         regularized: true,
         activation: 'linear',
       });
-      return reshape(convolved, [-1, context.numClasses], { name: 'output' });
+      return spatialSqueeze(convolved, 'output');
     });
     keep('Logits', logits);
     keep('Predictions', softmax(logits, 'Predictions'));

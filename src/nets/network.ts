@@ -18,7 +18,7 @@ export interface NetworkContext {
   readonly weightDecay: number;
   /** int32 [2], fed anew for each training step; what dropout draws from. */
   readonly dropoutSeed: Tensor;
-  /** Element type of convolutions and matrix products; everything else stays float32. */
+  /** Element type of convolutions, but not depthwise ones, and of matrix products; everything else stays float32. */
   readonly computeType: 'float32' | 'bfloat16';
   /** Nodes to run with each training step: updates of moving statistics. Layers add to it. */
   readonly updates: Node[];

@@ -1,4 +1,7 @@
 /** The built-in networks, as --model_name names them. */
+import { UsageError } from '../errors.ts';
+
+/** All of them. */
 export const networkNames = [
   'cifarnet',
   'efficientnet_lite0',
@@ -16,3 +19,12 @@ export const networkNames = [
 ] as const;
 /** One of them. */
 export type NetworkName = (typeof networkNames)[number];
+
+/** @throws UsageError  when there is no such network, listing those that there are */
+export function expectNetworkName(name: string): NetworkName {
+  const known = networkNames.find((candidate) => candidate === name);
+  if (known !== undefined) return known;
+  throw new UsageError(
+    `--model_name: got "${name}"; expected one of ${networkNames.join(', ')}, or a file such as ./my-net.js.`,
+  );
+}

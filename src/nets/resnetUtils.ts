@@ -1,6 +1,6 @@
 /** What the ResNets have in common (TF-Slim's nets/resnet_utils.py). */
 import type { Tensor } from '../graph/graph.ts';
-import { pad, reshape } from '../graph/ops/array.ts';
+import { cast, pad, reshape } from '../graph/ops/array.ts';
 import { mean } from '../graph/ops/math.ts';
 import { varianceScaling } from './initializers.ts';
 import { conv2d, maxPool2d, softmax, type WeightLayerOptions } from './layers.ts';
@@ -51,7 +51,7 @@ export function addHead(
   name: string,
   endPoints: Map<string, Tensor>,
 ): NetworkOutputs {
-  const pooled = mean(x, [1, 2], { keepDims: true, name: 'pool5' });
+  const pooled = mean(cast(x, 'float32'), [1, 2], { keepDims: true, name: 'pool5' });
   endPoints.set('global_pool', pooled);
   const convolved = conv2d(context, pooled, 'logits', context.numClasses, 1, {
     weights: varianceScaling(2),

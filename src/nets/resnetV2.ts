@@ -75,7 +75,7 @@ const build: Network = (images, context) => {
   });
 };
 
-/** 50 weight layers; 23,519,360 trainable parameters before the logits. */
+/** 50 weight layers; 25,568,360 trainable parameters for 1,000 classes. */
 export const resnetV2_50: NetworkDefinition = {
   build,
   defaultImageSize: 224,

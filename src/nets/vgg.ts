@@ -1,8 +1,8 @@
 /** vgg_16 as TF-Slim has it (nets/vgg.py; Simonyan & Zisserman 2014), for 224×224 images. */
 import type { Tensor } from '../graph/graph.ts';
-import { reshape } from '../graph/ops/array.ts';
 import { conv2d, dropout, maxPool2d, type WeightLayerOptions } from './layers.ts';
 import type { Network, NetworkDefinition } from './network.ts';
+import { spatialSqueeze } from './pooling.ts';
 
 const convolution: WeightLayerOptions = { regularized: true };
 
@@ -46,10 +46,7 @@ const build: Network = (images, context) => {
     net = dropout(context, net, 'dropout7', keepProbability, 1);
     const linear = { ...convolution, activation: 'linear' } as const;
     const convolved = conv2d(context, net, 'fc8', context.numClasses, 1, linear);
-    const logits = keep(
-      'fc8',
-      reshape(convolved, [-1, context.numClasses], { name: 'fc8/squeezed' }),
-    );
+    const logits = keep('fc8', spatialSqueeze(convolved, 'fc8/squeezed'));
     return { logits, endPoints };
   });
 };

@@ -23,8 +23,8 @@ import { type RestoredRun, type RunState, restoreRun } from './checkpointing.ts'
 export interface StartingPoint {
   /** Steps done before. */
   readonly step: number;
-  /** Of all variables, by name. */
-  readonly values: Record<string, HostTensor>;
+  /** Gives those of all variables, by name; new ones are drawn then. */
+  readonly values: () => Record<string, HostTensor>;
   /** undefined when no state of losslens' own goes with them. */
   readonly state: RunState | undefined;
   /** Prefix of the run's own checkpoint that it goes on from; undefined for a new run. */
@@ -49,19 +49,21 @@ const newRun = { step: 0, state: undefined, checkpoint: undefined };
 /**
  * Finds where a run begins.
  *
+ * @param record  of the run's earlier starts; undefined for none
  * @throws UserError  for a checkpoint that cannot be read or does not fit the graph
  */
 export async function findStartingPoint(
   options: StartingPointOptions,
   graph: TrainingGraph,
   dataset: Dataset,
+  record: RunRecord | undefined,
 ): Promise<StartingPoint> {
   const { variables } = graph;
   const { train_dir, checkpoint_path, seed } = options;
   const restored = await restoreRun(train_dir, variables);
   if (restored !== undefined) {
     expectSameEpochs(restored, options, dataset);
-    expectSameClasses(restored.path, await readRunRecord(train_dir), dataset);
+    expectSameClasses(restored.path, record, dataset);
     const messages = [`resuming ${restored.path}`];
     if (restored.state === undefined) {
       messages.push(
@@ -71,7 +73,8 @@ export async function findStartingPoint(
     if (checkpoint_path !== undefined) {
       messages.push(`--checkpoint_path is ignored: ${train_dir} holds a checkpoint of its own`);
     }
-    return { ...restored, checkpoint: restored.path, messages };
+    const { step, state, path, values } = restored;
+    return { step, state, values: () => values, checkpoint: path, messages };
   }
   const unlisted = (await unlistedCheckpoints(train_dir)).at(-1);
   if (unlisted !== undefined) {
@@ -79,12 +82,12 @@ export async function findStartingPoint(
       `--train_dir: "${train_dir}" holds ${unlisted}, but no file "checkpoint" that names it; expected both or neither. To go on from it, write the line model_checkpoint_path: "${unlisted}" into that file; to begin anew, name another folder.`,
     );
   }
-  const initial = initialValues(variables, seed);
   if (checkpoint_path === undefined) {
-    return { ...newRun, values: beginAverages(initial), messages: [] };
+    return { ...newRun, values: () => beginAverages(initialValues(variables, seed)), messages: [] };
   }
   const { values, messages } = await warmStart(checkpoint_path, options, graph, dataset.classNames);
-  return { ...newRun, values: beginAverages({ ...initial, ...values }), messages };
+  const withInitial = () => beginAverages({ ...initialValues(variables, seed), ...values });
+  return { ...newRun, values: withInitial, messages };
 }
 
 /** @throws UsageError  when the epochs of a run that is to go on have other steps from now on */

@@ -43,9 +43,9 @@ async function findIntact(
   folder: string,
   report: (line: string) => void,
 ): Promise<GotWeights | undefined> {
-  const record = await readWeightsRecord(folder);
-  if (record === undefined) return undefined;
   try {
+    const record = await readWeightsRecord(folder);
+    if (record === undefined) return undefined;
     await checkCheckpoint(await resolveCheckpoint(folder));
     return record;
   } catch (error) {
@@ -132,9 +132,9 @@ export async function getWeights(
 ): Promise<GotWeights & { readonly folder: string; readonly isNew: boolean }> {
   const { folder, setting, report, signal } = options;
   const target = join(folder, name);
-  await prepareFolder(folder, name, bytes, { command, setting });
   const known = await findIntact(target, report);
   if (known !== undefined) return { ...known, folder: target, isNew: false };
+  await prepareFolder(folder, name, bytes, { command, setting });
   const gathered = partialOf(target);
   try {
     await rm(gathered, { recursive: true, force: true });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type LearningRateOptions, learningRateAt } from '../../src/training/learningRate.ts';
+import { planRun } from '../../src/training/planRun.ts';
+import { someRun } from './someRun.ts';
 
 const options: LearningRateOptions = {
   learning_rate: 0.1,
@@ -50,4 +52,12 @@ test('the cosine schedule falls to its end over the run: half of the way in half
   const quarter = (0.0999 * (1 + Math.SQRT1_2)) / 2 + 0.0001;
   assert.ok(Math.abs(learningRateAt(100, cosine) - quarter) < 1e-12);
   assert.ok(Math.abs(learningRateAt(400, cosine) - 0.0001) < 1e-12);
+});
+
+test('the cosine schedule of a run without an end is refused', async () => {
+  const endless = { learning_rate_decay_type: 'cosine', max_number_of_epochs: undefined } as const;
+  await assert.rejects(
+    planRun(someRun({ ...endless, hm: [] })),
+    /--learning_rate_decay_type: cosine falls over the whole run; expected --max_number_of_epochs/,
+  );
 });

@@ -9,7 +9,7 @@ import type { CheckpointTensor } from '../../src/checkpoint/tensorBundle.ts';
 import { UserError } from '../../src/errors.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
 import { averageName } from '../../src/model/movingAverages.ts';
-import { writeRunRecord } from '../../src/runFiles/runRecord.ts';
+import { readRunRecord, writeRunRecord } from '../../src/runFiles/runRecord.ts';
 import { type RunState, stateVersion } from '../../src/training/checkpointing.ts';
 import { findStartingPoint, type StartingPointOptions } from '../../src/training/startingPoint.ts';
 import { temporaryFolder } from '../losslens.ts';
@@ -47,8 +47,12 @@ const data = {
   items: Uint32Array.of(0, 1, 3),
 };
 
-function startOf(more: Partial<StartingPointOptions>) {
-  return findStartingPoint(options(more), graph, data);
+/** What a run begins with, and its values. */
+async function startOf(more: Partial<StartingPointOptions>, { classNames } = data) {
+  const all = options(more);
+  const record = await readRunRecord(all.train_dir);
+  const start = await findStartingPoint(all, graph, { ...data, classNames }, record);
+  return { ...start, values: start.values() };
 }
 
 /** A checkpoint whose variables count from 1000·i; some may be left out or have another shape. */
@@ -138,11 +142,7 @@ test('the head of a checkpoint for other classes is left out, and said', async (
     'Tiny/logits/biases': [1000],
   });
   const tenClasses = { ...data, classNames: [...'abcdefghij'] };
-  const { values, messages } = await findStartingPoint(
-    options({ checkpoint_path }),
-    graph,
-    tenClasses,
-  );
+  const { values, messages } = await startOf({ checkpoint_path }, tenClasses);
   assert.match(messages[0]!, /starting from 7 of 9 variables/);
   assert.equal(
     messages[1],
@@ -160,10 +160,7 @@ test('a layer that differs in more than its classes is no head', async () => {
     'Tiny/logits/biases': [1000],
   });
   await assert.rejects(
-    findStartingPoint(options({ checkpoint_path }), graph, {
-      ...data,
-      classNames: [...'abcdefghij'],
-    }),
+    startOf({ checkpoint_path }, { ...data, classNames: [...'abcdefghij'] }),
     /holds Tiny\/logits\/weights of \[7, ?1000\]/,
   );
 });
@@ -265,7 +262,7 @@ test('the weights of a class are not taken for one of another name', async () =>
   const letters = (first: number) =>
     Array.from({ length: 10 }, (_, i) => String.fromCharCode(first + i));
   const startFor = (checkpoint_path: string, classNames: readonly string[], more = {}) =>
-    findStartingPoint(options({ checkpoint_path, ...more }), graph, { ...data, classNames });
+    startOf({ checkpoint_path, ...more }, { ...data, classNames: [...classNames] });
   const folder = await otherCheckpoint();
   const [trained, others] = [letters(97), letters(98)];
   await startFor(folder, others);

@@ -8,9 +8,14 @@ import { temporaryFolder } from '../losslens.ts';
 
 const { LOSSLENS_HOME } = process.env;
 const cwd = process.cwd();
+const base = temporaryFolder();
+let tests = 0;
 beforeEach(() => {
-  process.env['LOSSLENS_HOME'] = temporaryFolder();
-  process.chdir(temporaryFolder());
+  const home = join(base, `home-${++tests}`);
+  const work = join(base, `work-${tests}`);
+  for (const folder of [home, work]) mkdirSync(folder);
+  process.env['LOSSLENS_HOME'] = home;
+  process.chdir(work);
 });
 after(() => {
   process.chdir(cwd);
