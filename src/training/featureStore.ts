@@ -63,6 +63,8 @@ async function rowsInFile(path: string, rowBytes: number): Promise<Rows> {
     throw writeError(path, error);
   };
   const file: FileHandle = await open(path, 'w+').catch(failed);
+  // Where a file goes with the last that has it open, nothing stays of a process that is killed.
+  await rm(path).catch(() => {});
   return {
     write: async (slot, row) => {
       await file.write(row, 0, rowBytes, slot * rowBytes).catch(failed);
@@ -94,7 +96,7 @@ export class FeatureStore {
   /**
    * An empty store.
    *
-   * @param path       of the file, should it need one; what was there is lost, and removed in the end
+   * @param path       of the file, should it need one; what was there is lost, and nothing stays there
    * @param maxMemory  bytes beyond which it does
    * @throws UserError  when the file cannot be made, or memory is short
    */
