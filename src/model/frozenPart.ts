@@ -2,7 +2,7 @@
  * The part of a network that training leaves as it is. What it gives of an item that comes unchanged is always the
  * same: its features. Fed with them, a step costs no more than what lies behind.
  */
-import type { Signatures } from '../engines/engine.ts';
+import type { Signature, Signatures } from '../engines/engine.ts';
 import type { Graph, Tensor, Variable } from '../graph/graph.ts';
 import { gather } from '../graph/ops/array.ts';
 import { nodesBefore, nodesBehind, tensorsBefore } from '../graph/walk.ts';
@@ -24,32 +24,32 @@ function bypasses(end: Tensor, from: ReadonlySet<Tensor>, through: Tensor): bool
 
 /** What the frozen part of a network is found by. */
 export interface FrozenPartOptions {
-  /** float32 [] */
-  readonly loss: Tensor;
+  /** What all is for: the loss, or what a network gives. */
+  readonly end: Tensor;
   /** The placeholders of the items. */
   readonly items: readonly Tensor[];
   /** What is not the same in every step, beside the items: dropout's seed. */
   readonly drawn: readonly Tensor[];
-  /** Those that the optimizer moves. */
-  readonly trained: readonly Variable[];
+  /** Those that a step changes. */
+  readonly changed: readonly Variable[];
 }
 
 /**
- * The last tensor [n, …] that all goes through on the way from the items to the loss, and that no training changes:
+ * The last tensor [n, …] that all goes through on the way from the items to the end, and that no training changes:
  * behind some layer, and before all that is trained, drawn or made of the batch as a whole.
  *
  * @returns  null when there is none, as where all layers are trained
  */
-export function findFeatures({ loss, items, drawn, trained }: FrozenPartOptions): Tensor | null {
-  const { graph } = loss;
+export function findFeatures({ end, items, drawn, changed }: FrozenPartOptions): Tensor | null {
+  const { graph } = end;
   const ofItems = dependents(graph, items);
   const mixed = graph.nodes.filter(usesBatchStatistics).flatMap(({ outputs }) => outputs);
-  const changing = dependents(graph, [...drawn, ...mixed, ...trained.map(({ value }) => value)]);
+  const changing = dependents(graph, [...drawn, ...mixed, ...changed.map(({ value }) => value)]);
   const ofVariables = dependents(
     graph,
     [...graph.variables.values()].map(({ value }) => value),
   );
-  const candidates = [...tensorsBefore(loss)].filter(
+  const candidates = [...tensorsBefore(end)].filter(
     (tensor) =>
       tensor.dtype === 'float32' &&
       tensor.shape[0] === -1 &&
@@ -61,7 +61,7 @@ export function findFeatures({ loss, items, drawn, trained }: FrozenPartOptions)
   const positions = new Map(graph.nodes.map((node, position) => [node, position]));
   candidates.sort((a, b) => positions.get(b.node)! - positions.get(a.node)!);
   const from = new Set(items);
-  return candidates.find((tensor) => !bypasses(loss, from, tensor)) ?? null;
+  return candidates.find((tensor) => !bypasses(end, from, tensor)) ?? null;
 }
 
 /** What the entry points of the frozen part are made of. */
@@ -135,5 +135,30 @@ export function headSignatures(parts: HeadParts): Signatures | null {
       outputs: { ...headOutputs, ...without(parts.summaries) },
     },
     ...(before.length > 0 ? { monitor } : {}),
+  };
+}
+
+/**
+ * Adds to `predict` what it is in two: `predict_features` from items to features, `predict_head` from there on.
+ *
+ * @param signatures  with `predict`
+ * @param changed     variables that training changes
+ * @returns  also the features; null where nothing stays as it is
+ */
+export function dividedPrediction<T extends { readonly predict: Signature }>(
+  signatures: T,
+  changed: readonly Variable[],
+): { readonly features: Tensor | null; readonly signatures: T & Signatures } {
+  const { inputs, outputs } = signatures.predict;
+  const items = Object.values(inputs);
+  const features = findFeatures({ end: outputs['probabilities']!, items, drawn: [], changed });
+  if (features === null) return { features, signatures };
+  return {
+    features,
+    signatures: {
+      ...signatures,
+      predict_features: { inputs, outputs: { features } },
+      predict_head: { inputs: { features }, outputs },
+    },
   };
 }

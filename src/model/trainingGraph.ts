@@ -9,7 +9,7 @@ import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { addBatchInput, evaluatedBatch } from './batchInput.ts';
-import { findFeatures, headSignatures } from './frozenPart.ts';
+import { dividedPrediction, findFeatures, headSignatures } from './frozenPart.ts';
 import { headScopes } from './head.ts';
 import { addInSituOutputs } from './inSituOutputs.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
@@ -61,6 +61,7 @@ export interface TrainingGraphOptions {
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
  * - `features`, `train_head`, `train_head_with_summaries` and `monitor`, with features: see `headSignatures`
  * - `predict` feeds items without augmentation; outputs probabilities [n, classes]
+ * - `predict_features` and `predict_head`, with evaluated features: `predict` in two, by way of features [n, …]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
  */
 export interface TrainingGraph {
@@ -79,6 +80,8 @@ export interface TrainingGraph {
   readonly headScopes: readonly string[];
   /** What the part that stays as it is gives of an item, [n, …]; null where `train` cannot be divided there. */
   readonly features: Tensor | null;
+  /** The same of `predict`; null where all of it changes. */
+  readonly evaluatedFeatures: Tensor | null;
 }
 
 /** The name of Hs: by default the end point that holds the logits; null for an empty name. */
@@ -156,11 +159,15 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     options.trainableScopes ?? [],
     head,
   );
+  // Batch normalisation that is not frozen moves its statistics.
+  const moved =
+    context.updates.length === 0 ? [] : modelVariables.filter(({ trainable }) => !trainable);
+  const changed = [...trainable, ...moved];
   const features = findFeatures({
-    loss: loss.total,
+    end: loss.total,
     items: Object.values(batch.inputs),
     drawn: [dropoutSeed],
-    trained: trainable,
+    changed,
   });
   const taps = [...tapped.values(), ...(features === null ? [] : [features])];
   const { variableGradients, tapDerivatives } = backward(loss, trainable, taps);
@@ -223,6 +230,15 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
       summaries,
       monitoredLayers,
     });
+  const predicted = dividedPrediction(
+    predictSignatures(
+      graph.withNodePrefix('predict', () => evaluatedBatch(batch, options.input)),
+      network,
+      { ...context, isTraining: false },
+      selectionLayer,
+    ),
+    changed,
+  );
   return {
     graph,
     endPoints,
@@ -232,6 +248,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     modelVariables,
     headScopes: head,
     features: divided && features,
+    evaluatedFeatures: predicted.features,
     signatures: {
       ...variableSignatures(graph, variables),
       train: { inputs: { ...batch.inputs, ...inputs }, outputs },
@@ -240,12 +257,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
         outputs: { ...outputs, ...summaries },
       },
       ...divided,
-      ...predictSignatures(
-        graph.withNodePrefix('predict', () => evaluatedBatch(batch, options.input)),
-        network,
-        { ...context, isTraining: false },
-        selectionLayer,
-      ),
+      ...predicted.signatures,
     },
   };
 }

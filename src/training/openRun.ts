@@ -10,6 +10,7 @@ import type { Evaluation } from '../evaluation/evaluator.ts';
 import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import type { FolderLock } from '../files/folderLock.ts';
+import { FeatureStore, featuresFile } from '../model/featureStore.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { InSituRecorder } from '../recording/inSituRecorder.ts';
@@ -18,9 +19,7 @@ import { lostEvents, RunLog } from '../recording/runLog.ts';
 import { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
-import { FeatureStore } from './featureStore.ts';
 import type { RunPlan } from './planRun.ts';
-import type { RunOptions } from './runOptions.ts';
 import { TrainingClock } from './schedule.ts';
 
 /** A run under way. */
@@ -97,7 +96,8 @@ export async function openRun(
   });
   cleanup.add(() => pipeline.close());
   const features =
-    plan.keptFeatures && (await FeatureStore.open(plan.keptFeatures, featuresPath(options)));
+    plan.keptFeatures &&
+    (await FeatureStore.open(plan.keptFeatures, join(options.train_dir, featuresFile)));
   cleanup.add(() => features?.close());
   const firstLogged = start.step === 0 ? 0 : start.step + 1;
   const writer = await EventWriter.create(options.train_dir, firstLogged, lostEvents(lost));
@@ -117,6 +117,7 @@ export async function openRun(
       plan.pipeline,
       plan.evaluationSplit,
       firstLogged,
+      plan.keptEvaluationFeatures,
       lost,
       cleanup,
     ));
@@ -171,11 +172,6 @@ export async function openRun(
       await inSitu?.itemsWritten();
     },
   };
-}
-
-/** Where the features of a run lie that has too many for the memory. */
-function featuresPath({ train_dir }: RunOptions): string {
-  return join(train_dir, 'features.tmp');
 }
 
 function openRecorder(

@@ -7,6 +7,7 @@ import { selectEngine } from '../engines/select.ts';
 import { stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
+import type { Tensor } from '../graph/graph.ts';
 import { sizeOf } from '../graph/shape.ts';
 import {
   decodedSizeOf,
@@ -16,6 +17,7 @@ import {
 } from '../input/networkInput.ts';
 import type { Split } from '../input/splits.ts';
 import { loadTrainingData, type TrainingData } from '../input/trainingData.ts';
+import { canKeep, type FeatureStoreOptions, featureBytes } from '../model/featureStore.ts';
 import { epsilonOf } from '../model/optimizerOptions.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../model/trainingGraph.ts';
 import { loadNetwork } from '../nets/factory.ts';
@@ -25,7 +27,6 @@ import { checkPreprocessing, isAugmented } from '../preprocessing/factory.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { tellOfOtherModule } from '../runFiles/networkModule.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
-import { canKeep, type FeatureStoreOptions, featureBytes } from './featureStore.ts';
 import type { RunOptions } from './runOptions.ts';
 import { findStartingPoint, type StartingPoint } from './startingPoint.ts';
 
@@ -43,6 +44,8 @@ export interface RunPlan {
   readonly training: TrainingGraph;
   /** What is kept of each item's way through the frozen part of the network; null for nothing. */
   readonly keptFeatures: FeatureStoreOptions | null;
+  /** The same for the items of --eval_split_name. */
+  readonly keptEvaluationFeatures: FeatureStoreOptions | null;
   readonly start: StartingPoint;
   readonly stepsPerEpoch: number;
   /** Steps after which the training ends; Infinity for never. */
@@ -93,6 +96,15 @@ export async function planRun(
       '--learning_rate_decay_type: cosine falls over the whole run; expected --max_number_of_epochs or --max_number_of_steps.',
     );
   }
+  const { train_dir } = options;
+  const evaluationSplit =
+    options.eval_interval_epochs === 0
+      ? null
+      : await loadEvaluationSplit(
+          options,
+          decodedSizeOf(network, { ...options, imageSize: options.train_image_size }),
+          dataset,
+        );
   return {
     options,
     data,
@@ -101,32 +113,30 @@ export async function planRun(
     precision,
     pipeline,
     training,
-    keptFeatures: await keptFeaturesOf(options, training, dataset, input),
+    keptFeatures: isAugmented(input)
+      ? null
+      : await keptFeaturesOf(train_dir, training.features, dataset, input),
+    keptEvaluationFeatures:
+      evaluationSplit &&
+      (await keptFeaturesOf(train_dir, training.evaluatedFeatures, evaluationSplit.dataset, input)),
     start,
     stepsPerEpoch: perEpoch,
     lastStep,
-    evaluationSplit:
-      options.eval_interval_epochs === 0
-        ? null
-        : await loadEvaluationSplit(
-            options,
-            decodedSizeOf(network, { ...options, imageSize: options.train_image_size }),
-            dataset,
-          ),
+    evaluationSplit,
   };
 }
 
 /** Features of an item that are kept in any case; more, where the item itself has as many numbers. */
 const maxFeatures = 4096;
 
-/** The features that a run keeps: those of items that come as they are, if there is room for them. */
+/** What is kept of the features of the items of a split; null when there are none, or no room for them. */
 async function keptFeaturesOf(
-  { train_dir }: RunOptions,
-  { features }: TrainingGraph,
+  folder: string,
+  features: Tensor | null,
   { size, items }: Dataset,
   input: ItemInput,
 ): Promise<FeatureStoreOptions | null> {
-  if (features === null || isAugmented(input)) return null;
+  if (features === null) return null;
   const shape = features.shape.slice(1);
   // More take longer to read than a first layer takes to compute.
   if (sizeOf(shape) > Math.max(sizeOf(input.shape), maxFeatures)) return null;
@@ -136,7 +146,7 @@ async function keptFeaturesOf(
     items: items.length,
     precision: 'float16',
   } as const;
-  return (await canKeep(featureBytes(kept), train_dir)) ? kept : null;
+  return (await canKeep(featureBytes(kept), folder)) ? kept : null;
 }
 
 /** What the network takes of each item, as the flags ask for it. */

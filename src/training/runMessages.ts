@@ -2,10 +2,10 @@
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
+import { featureBytes, maxFeatureMemory } from '../model/featureStore.ts';
 import { isHeadAlone } from '../model/scopes.ts';
 import { isAugmented } from '../preprocessing/factory.ts';
 import type { Selection } from '../recording/selectionLog.ts';
-import { featureBytes, maxFeatureMemory } from './featureStore.ts';
 import { logdirOf } from './logdir.ts';
 import type { RunPlan } from './planRun.ts';
 import type { RunOptions } from './runOptions.ts';

@@ -1,6 +1,7 @@
 /** The steps of a run: begun one after the other, and recorded when the engine has done them. */
 import type { HostTensor } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
+import { FrozenFeatures } from '../model/frozenFeatures.ts';
 import { movingAverageDecayAt } from '../model/movingAverages.ts';
 import { decodeStep } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
@@ -53,7 +54,7 @@ export class TrainingSteps {
       run.features &&
       new HeadSteps(
         run.session,
-        run.features,
+        new FrozenFeatures(run.session, 'features', run.features),
         (itemIndex) => run.inSitu?.isMonitored(itemIndex) ?? false,
       );
     this.isNeeded = this.#head?.isNeeded;

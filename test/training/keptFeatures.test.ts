@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { latestCheckpoint, openCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import { Cleanup } from '../../src/cleanup.ts';
-import type { HostTensor } from '../../src/engines/engine.ts';
+import type { Engine } from '../../src/engines/engine.ts';
+import { readEvents } from '../../src/events/readEvents.ts';
 import { lockFolder } from '../../src/files/folderLock.ts';
 import { concludeRun } from '../../src/training/concludeRun.ts';
 import { openRun } from '../../src/training/openRun.ts';
@@ -29,6 +30,23 @@ interface Finished {
   readonly weights: Readonly<Record<string, ArrayLike<number>>>;
 }
 
+/** An engine that notes what its sessions run. */
+function watched(engine: Engine, ran: string[]): Engine {
+  const { name, bfloat16 } = engine;
+  const load: Engine['load'] = async (graph, signatures) => {
+    const session = await engine.load(graph, signatures);
+    return {
+      run: (signature, feeds) => {
+        const items = (feeds['images'] ?? feeds['features'])?.shape[0];
+        ran.push(`${signature} ${items ?? ''}`.trim());
+        return session.run(signature, feeds);
+      },
+      close: () => session.close(),
+    };
+  };
+  return { name, bfloat16, load };
+}
+
 /** Trains the head, with what is kept of the frozen part as a test wants it. */
 async function trainHead(
   change: (plan: RunPlan) => Partial<RunPlan>,
@@ -44,18 +62,10 @@ async function trainHead(
     const lock = await lockFolder(options.train_dir, '--train_dir');
     cleanup.add(() => lock.release());
     const plan = await planRun(options);
-    const run = await openRun({ ...plan, ...change(plan) }, lock, cleanup);
+    const engine = watched(plan.engine, ran);
+    const run = await openRun({ ...plan, engine, ...change(plan) }, lock, cleanup);
     await recordPlan(run);
-    const session = {
-      run: (signature: string, feeds: Readonly<Record<string, HostTensor>>) => {
-        const items = (feeds['images'] ?? feeds['features'])?.shape[0];
-        ran.push(`${signature} ${items ?? ''}`.trim());
-        return run.session.run(signature, feeds);
-      },
-      close: () => run.session.close(),
-    };
-    const watched = { ...run, session };
-    await concludeRun(watched, await train(watched));
+    await concludeRun(run, await train(run));
   });
   const checkpoint = await openCheckpoint((await latestCheckpoint(options.train_dir))!);
   const weights: Record<string, ArrayLike<number>> = {};
@@ -64,6 +74,13 @@ async function trainHead(
     weights[name] = (await checkpoint.read(name)).data as ArrayLike<number>;
   }
   return { trainDir: options.train_dir, ran, weights };
+}
+
+/** Items that runs of a signature were fed. */
+function itemsOf(ran: readonly string[], signature: string): number {
+  return ran
+    .filter((each) => each.startsWith(`${signature} `))
+    .reduce((sum, each) => sum + Number(each.split(' ')[1]), 0);
 }
 
 const notKept = () => ({ keptFeatures: null });
@@ -108,10 +125,7 @@ const selectedItems = (finished: Finished) =>
 
 test('what is frozen runs once for each item; later the head alone, and the whole for what is monitored', async () => {
   const { ran } = await trainHead(keptByDefault, { hm: ['pool1', 'Logits'] });
-  const count = (signature: string) =>
-    ran
-      .filter((each) => each.startsWith(`${signature} `))
-      .reduce((sum, each) => sum + Number(each.split(' ')[1]), 0);
+  const count = (signature: string) => itemsOf(ran, signature);
   assert.equal(count('features'), 40);
   assert.equal(count('train_head') + count('train_head_with_summaries'), 3 * 40);
   assert.equal(count('train') + count('train_with_summaries'), 0);
@@ -140,6 +154,25 @@ test('in half precision, a run selects the same items, and its weights differ by
   assert.deepEqual(selectedItems(kept), selectedItems(whole));
   const difference = largestDifference(whole, kept);
   assert.ok(difference > 0 && difference < 1e-2, `${difference}`);
+});
+
+test('evaluations in the run have the frozen layers run once for each item, and say the same', async () => {
+  const more = { eval_interval_epochs: 1, eval_split_name: 'test' };
+  const whole = await trainHead(() => ({ keptFeatures: null, keptEvaluationFeatures: null }), more);
+  const kept = await trainHead(keptByDefault, more);
+  assert.equal(itemsOf(whole.ran, 'predict'), 3 * 20);
+  assert.equal(itemsOf(kept.ran, 'predict'), 0);
+  assert.equal(itemsOf(kept.ran, 'predict_features'), 20);
+  assert.equal(itemsOf(kept.ran, 'predict_head'), 3 * 20);
+  const evaluations = ({ trainDir }: Finished) =>
+    [...readEvents(join(trainDir, 'eval'))].flatMap(({ step, values }) =>
+      values
+        .filter(({ metadata }) => metadata.plugin_data?.plugin_name === 'scalars')
+        .map(({ tag, tensor }) => ({ step, tag, values: tensor['float_val'] })),
+    );
+  const expected = evaluations(whole);
+  assert.ok(expected.length >= 6);
+  assert.deepEqual(rounded(evaluations(kept), 2), rounded(expected, 2));
 });
 
 const keptShape = async (more: Partial<RunOptions>) => {

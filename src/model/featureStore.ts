@@ -9,6 +9,8 @@ import { sizeOf } from '../graph/shape.ts';
 /** How the numbers are kept. */
 export type FeaturePrecision = 'float16' | 'float32';
 
+/** Name of the file, in the folder of a run. */
+export const featuresFile = 'features.tmp';
 /** Bytes up to which features lie in memory; of more, in a file. */
 export const maxFeatureMemory = 512 * 2 ** 20;
 /** Share of what is free on the disk that the file takes at most. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { FeatureStore, featureBytes } from '../../src/training/featureStore.ts';
+import { FeatureStore, featureBytes } from '../../src/model/featureStore.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 const folder = temporaryFolder();
