@@ -21,21 +21,21 @@ export interface StepOutcome {
     /** 0..1, [n, classes] */
     readonly probabilities: HostTensor['data'];
   } | null;
-  /** For each monitored row, in the order they were fed: its layers in network order. */
+  /** For each monitored row, in their order: its layers in network order. */
   readonly monitored: readonly (readonly MonitoredLayer[])[];
   /** Empty but for a step with summaries. */
   readonly statistics: readonly LayerStatistic[];
 }
 
 /**
- * Decodes the outputs of the entry points `train` and `train_with_summaries`.
+ * Decodes the outputs of the entry points `train`, `train_all_rows` and `train_with_summaries`.
  *
- * @param monitoredRows  rows that were fed as monitor_rows
+ * @param monitoredRows  where the monitored rows are in what was returned of rows
  */
 export function decodeStep(
   outputs: Readonly<Record<string, HostTensor>>,
   { selectionLayer, monitoredLayers }: Pick<TrainingGraph, 'selectionLayer' | 'monitoredLayers'>,
-  monitoredRows: number,
+  monitoredRows: Iterable<number>,
 ): StepOutcome {
   const data = (name: string) => outputs[name]!.data;
   return {
@@ -47,7 +47,7 @@ export function decodeStep(
       selectionLayer === null
         ? null
         : { scores: data('scores'), probabilities: data('probabilities') },
-    monitored: Array.from({ length: monitoredRows }, (_, row) =>
+    monitored: Array.from(monitoredRows, (row) =>
       monitoredLayers.map((name) => monitoredLayerOf(name, outputs, row)),
     ),
     statistics: readLayerStatistics(outputs),

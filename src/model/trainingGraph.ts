@@ -49,6 +49,7 @@ export interface TrainingGraphOptions {
  *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
  *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]
+ * - `train_all_rows`        with monitored layers, as `train` without monitor_rows: all rows of the batch
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
  * - `predict` feeds images or token_ids; outputs probabilities [n, classes]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
@@ -200,16 +201,17 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     labels,
     learning_rate: learningRate,
     dropout_seed: dropoutSeed,
-    ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
   };
-  const outputs = {
+  const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
+  const common = {
     total_loss: totalLoss,
     cross_entropy: loss.crossEntropy,
     output,
     output_probability: outputProbability,
-    ...inSitu,
+    ...inSitu.ofItems,
   };
+  const outputs = { ...common, ...inSitu.ofRows };
   const summaries = addLayerStatistics(graph, endPoints, loss.regularization);
   return {
     graph,
@@ -220,8 +222,11 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     modelVariables,
     signatures: {
       ...variableSignatures(graph, variables),
-      train: { inputs, outputs },
-      train_with_summaries: { inputs, outputs: { ...outputs, ...summaries } },
+      train: { inputs: rowInputs, outputs },
+      ...(monitoredLayers.length > 0
+        ? { train_all_rows: { inputs, outputs: { ...common, ...inSitu.ofAllRows } } }
+        : {}),
+      train_with_summaries: { inputs: rowInputs, outputs: { ...outputs, ...summaries } },
       ...predictSignatures(input, network, { ...context, isTraining: false }, selectionLayer),
     },
   };
