@@ -4,7 +4,9 @@ import { UsageError } from '../errors.ts';
 import { describeLayers } from '../inspection/layerDescriptions.ts';
 import { describedInput, inputText, layersText } from '../inspection/layersText.ts';
 import { loadNetwork } from '../nets/factory.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
+import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
@@ -41,7 +43,11 @@ const layersFlags = {
     ),
     vocabulary_size: integer(20_000, 'words that a network of texts knows', { min: 2 }),
   },
-  Output: { json: boolean(false, 'print JSON instead of a table') },
+  Output: {
+    cost: boolean(false, 'count operations and bytes of a training step at each end point'),
+    batch_size: integer(32, 'items of the step that --cost counts', { min: 1 }),
+    json: boolean(false, 'print JSON instead of a table'),
+  },
 };
 
 type LayersFlags = FlagValues<typeof layersFlags>;
@@ -49,7 +55,24 @@ type LayersFlags = FlagValues<typeof layersFlags>;
 const layersEffects: readonly FlagEffect<LayersFlags>[] = [
   ofNetworks('images', ['image_size', 'image_channels']),
   ofNetworks('texts', ['max_sequence_length', 'vocabulary_size']),
+  { flags: ['batch_size'], missing: ({ cost }) => (cost ? undefined : 'without --cost') },
 ];
+
+/** What the layers are: the data and the table. */
+function describedLayers(network: NetworkDefinition, input: GraphInput, flags: LayersFlags) {
+  const description = describeLayers(network, flags.num_classes, input);
+  return [description, layersText(description)] as const;
+}
+
+/** What a step costs at them: the data and the table. */
+async function costsOf(network: NetworkDefinition, input: GraphInput, flags: LayersFlags) {
+  const { num_classes, batch_size } = flags;
+  // The graph of a training is loaded where it is asked for.
+  const { countStep } = await import('../inspection/layerCosts.ts');
+  const { costText } = await import('../inspection/costText.ts');
+  const costs = countStep(network, num_classes, input, batch_size);
+  return [costs, costText(costs, batch_size)] as const;
+}
 
 /** @returns the command, for the program to add */
 export function layersCommand(): Command {
@@ -59,12 +82,12 @@ export function layersCommand(): Command {
   addFlags(command, layersFlags).action(async (flags: LayersFlags) => {
     const network = await loadNetwork(flags.model_name);
     const input = describedInput(network, flags);
-    const description = describeLayers(network, flags.num_classes, input);
     const title = `${networkTitle(flags.model_name)}, ${inputText(input)}, ${flags.num_classes} classes`;
+    const [described, text] = flags.cost
+      ? await costsOf(network, input, flags)
+      : describedLayers(network, input, flags);
     process.stdout.write(
-      flags.json
-        ? `${JSON.stringify(description, null, 2)}\n`
-        : `${title}\n\n${layersText(description)}\n`,
+      flags.json ? `${JSON.stringify(described, null, 2)}\n` : `${title}\n\n${text}\n`,
     );
   });
   return withEffects(command, layersEffects);
