@@ -25,7 +25,7 @@ test('operations and bytes of single nodes are as counted by hand', () => {
     flops: 2 * batchSize * 8 * 8 * 4 * (3 * 3 * 3),
     bytes: 4 * (batchSize * 8 * 8 * 3 + 3 * 3 * 3 * 4 + batchSize * 8 * 8 * 4),
   });
-  const pooled = maxPool(convolved, { kernel: 2, stride: 2, padding: 'VALID' });
+  const pooled = maxPool(convolved, { window: 2, stride: 2, padding: 'VALID' });
   assert.equal(counter.of(pooled.node).flops, 4 * batchSize * 4 * 4 * 4);
   // The rows of what was reshaped are not the items any more.
   const rows = reshape(pooled, [-1, 4]);

@@ -124,7 +124,7 @@ test('a star takes any part of a name, and what is before it begins one', () => 
     units.map((unit) => `${unit}/bottleneck_v1/conv2`),
   );
   assert.deepEqual(
-    picked(['UNIT_3/*v1'], resnet),
+    picked(['UNIT_3/*_v1'], resnet),
     units.filter((unit) => unit.endsWith('unit_3')).map((unit) => `${unit}/bottleneck_v1`),
   );
   // One convolution at the beginning, three in each unit, and a shortcut in each block.
