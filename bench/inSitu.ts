@@ -12,7 +12,8 @@
  *   any way to compute with them costs at least
  *
  * --only runs the settings whose name has TEXT in it. Each ratio is one of medians, with the 95 %
- * interval that resampling the rounds gives. The last line is one JSON object.
+ * interval that resampling the rounds gives, of the time and of the processor time. The last line is
+ * one JSON object.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -52,7 +53,7 @@ const settings: readonly Setting[] = [
     batchSize: 50,
     monitoredLayers: ['pool1', 'pool2'],
     isOfEveryItem: false,
-    rounds: 300,
+    rounds: 800,
   },
   {
     name: 'paper, cifarnet, batch 128',
@@ -61,7 +62,7 @@ const settings: readonly Setting[] = [
     batchSize: 128,
     monitoredLayers: ['pool1', 'pool2'],
     isOfEveryItem: false,
-    rounds: 100,
+    rounds: 200,
   },
   {
     name: 'paper, resnet_v1_50, batch 16',
@@ -139,10 +140,15 @@ async function bench(engine: Engine, setting: Setting): Promise<Record<string, u
     await step.session.close();
   }
   if (losses.size > 1) throw new Error(`${setting.name}: losses ${[...losses].join(' and ')}`);
-  const ratios: Record<string, Ratio> = {};
+  const base = timings['without']!;
+  const ratios: Record<string, { readonly time: Ratio; readonly processorTime: Ratio }> = {};
   for (const [name] of steps.slice(1)) {
-    ratios[name] = ratioOf(timings[name]!, timings['without']!);
-    console.log(`${setting.name}: ${name} ÷ without = ${ratioText(ratios[name])}`);
+    const { timesMs, processorTimesMs } = timings[name]!;
+    const time = ratioOf(timesMs(), base.timesMs());
+    const processorTime = ratioOf(processorTimesMs(), base.processorTimesMs());
+    ratios[name] = { time, processorTime };
+    console.log(`${setting.name}: ${name} ÷ without = ${ratioText(time)}`);
+    console.log(`  processor time of all threads: ${ratioText(processorTime)}`);
   }
   for (const [name] of steps) console.log(`  ${name}: ${timingText(timings[name]!)}`);
   return { ratios, timings };
