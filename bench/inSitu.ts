@@ -86,7 +86,7 @@ const settings: readonly Setting[] = [
     batchSize: 16,
     monitoredLayers: ['conv*', 'shortcut*'],
     isOfEveryItem: true,
-    rounds: 15,
+    rounds: 13,
   },
 ];
 
