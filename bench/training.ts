@@ -1,12 +1,10 @@
 /**
  * Speed of training, as ratios of what is measured side by side in one run.
  *
- *     node dist/bench/training.js [--data DIR] [--rounds N] [--only end-to-end|in-situ|precision|engines]
+ *     node dist/bench/training.js [--data DIR] [--rounds N] [--only end-to-end|precision|engines]
  *
  * - end to end: `losslens train` of LeNet, both views included, against the bare tf.function step of
  *   the same network and batch in Python TensorFlow ($LOSSLENS_PYTHON, or python3)
- * - in situ: one training step with the loss contributions of Logits, pool1 and pool2 against one
- *   without, of LeNet and of cifarnet
  * - precision: one training step in bfloat16 against one in float32, contributions included
  * - engines: one training step on WebAssembly against one on TensorFlow, in float32
  *
@@ -58,29 +56,6 @@ const networks = [
 ] as const;
 
 const inSitu = { selectionLayer: 'Logits', monitoredLayers: ['pool1', 'pool2'] };
-
-async function benchInSitu(engine: Engine): Promise<void> {
-  for (const { modelName, dataset, batchSize } of networks) {
-    const { input, batch } = await firstBatch(dataset, modelName, batchSize);
-    const without = await TrainingStep.create(engine, { modelName, input });
-    const withInSitu = await TrainingStep.create(engine, { modelName, input, ...inSitu });
-    const timings = await interleave(
-      { without: () => without.run(batch), with: () => withInSitu.run(batch) },
-      20 * rounds,
-    );
-    // After as many steps on the same data both must stand at the same loss, bit for bit.
-    const outputs = await Promise.all([without, withInSitu].map((step) => step.run(batch)));
-    const losses = outputs.map(({ total_loss }) => total_loss!.data[0]);
-    if (losses[0] !== losses[1]) throw new Error(`${modelName}: losses ${losses.join(' and ')}`);
-    compare(
-      `in situ, ${modelName}, batch ${batchSize}`,
-      ['with', timings.with],
-      ['without', timings.without],
-    );
-    await without.session.close();
-    await withInSitu.session.close();
-  }
-}
 
 async function benchPrecision(engine: Engine): Promise<void> {
   for (const { modelName, dataset, batchSize } of networks) {
@@ -204,7 +179,6 @@ try {
   console.log(`${report['machine']}; ${tensorflow.name}; ${wasm.name}`);
   const parts: Readonly<Record<string, () => Promise<void>>> = {
     'end-to-end': () => benchEndToEnd(flags.data),
-    'in-situ': () => benchInSitu(tensorflow),
     precision: () => benchPrecision(tensorflow),
     engines: () => benchEngines(tensorflow, wasm),
   };

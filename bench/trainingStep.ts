@@ -1,13 +1,16 @@
 /** A training step on its own, as the benchmarks time it. */
 import { loadDataset } from '../datasets/factory.ts';
-import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
+import type { Engine, HostTensor, Session, Signatures } from '../src/engines/engine.ts';
 import { networkInput } from '../src/input/networkInput.ts';
 import { initialValues } from '../src/model/initialValues.ts';
 import { optimizerDefaults } from '../src/model/optimizerOptions.ts';
-import { buildTrainingGraph } from '../src/model/trainingGraph.ts';
+import { buildTrainingGraph, type TrainingGraph } from '../src/model/trainingGraph.ts';
 import { getNetwork } from '../src/nets/factory.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import type { ItemInput } from '../src/preprocessing/itemInput.ts';
+
+/** As many rows as hold monitored items when 256 of some thousands are watched. */
+const someRows = Int32Array.of(3, 7, 11);
 
 /** What a step trains. */
 export interface StepOptions {
@@ -15,25 +18,32 @@ export interface StepOptions {
   readonly input: ItemInput;
   /** Hs; without it neither contributions nor scores are computed. */
   readonly selectionLayer?: string;
-  /** Hm; of three rows of each batch the maps are fetched. */
+  /** Hm */
   readonly monitoredLayers?: readonly string[];
+  /** Whether all items of each batch are monitored, not three. */
+  readonly monitorsAllRows?: boolean | undefined;
   readonly computeType?: 'float32' | 'bfloat16';
+  /** Entry points in place of those that the graph comes with. */
+  readonly entryPoints?: (training: TrainingGraph) => Signatures;
 }
 
 /** The training step of a network for ten classes, with sgd. */
 export class TrainingStep {
   readonly session: Session;
-  readonly #isMonitoring: boolean;
+  readonly #entryPoint: 'train' | 'train_all_rows';
+  readonly #monitorRows: Int32Array | undefined;
 
-  private constructor(session: Session, isMonitoring: boolean) {
+  private constructor(session: Session, { train }: Signatures, monitorsAllRows: boolean) {
     this.session = session;
-    this.#isMonitoring = isMonitoring;
+    this.#entryPoint = monitorsAllRows ? 'train_all_rows' : 'train';
+    const takesRows = !monitorsAllRows && 'monitor_rows' in train!.inputs;
+    this.#monitorRows = takesRows ? someRows : undefined;
   }
 
   /** Loads the step into an engine, with the weights of seed 0. */
   static async create(engine: Engine, options: StepOptions): Promise<TrainingStep> {
     const { modelName, input, selectionLayer = '', monitoredLayers = [] } = options;
-    const { graph, signatures, variables } = buildTrainingGraph({
+    const training = buildTrainingGraph({
       network: getNetwork(modelName),
       numClasses: 10,
       input,
@@ -44,22 +54,21 @@ export class TrainingStep {
       selectionLayer,
       monitoredLayers,
     });
-    const session = await engine.load(graph, signatures);
-    await session.run('assign', initialValues(variables, 0));
-    return new TrainingStep(session, monitoredLayers.length > 0);
+    const signatures = options.entryPoints?.(training) ?? training.signatures;
+    const session = await engine.load(training.graph, signatures);
+    await session.run('assign', initialValues(training.variables, 0));
+    return new TrainingStep(session, signatures, options.monitorsAllRows ?? false);
   }
 
   /** @returns all outputs of the step, of which `total_loss` tells diverging sessions */
   run({ feeds, labels }: Batch): Promise<Record<string, HostTensor>> {
-    return this.session.run('train', {
+    const rows = this.#monitorRows;
+    return this.session.run(this.#entryPoint, {
       ...feeds,
       labels: { data: labels, shape: [labels.length] },
       learning_rate: { data: Float32Array.of(0.01), shape: [] },
       dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
-      // As many rows as hold monitored items when 256 of some thousands are watched.
-      ...(this.#isMonitoring
-        ? { monitor_rows: { data: Int32Array.of(3, 7, 11), shape: [3] } }
-        : {}),
+      ...(rows ? { monitor_rows: { data: rows, shape: [rows.length] } } : {}),
     });
   }
 }

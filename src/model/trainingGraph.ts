@@ -54,6 +54,7 @@ export interface TrainingGraphOptions {
  *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]; and
  *             monitored_input, the monitored items as the network saw them
+ * - `train_all_rows`        with monitored layers, as `train` without monitor_rows: all rows of the batch
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
  * - `predict` feeds items without augmentation; outputs probabilities [n, classes]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
@@ -223,19 +224,20 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     labels,
     learning_rate: learningRate,
     dropout_seed: dropoutSeed,
-    ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
   };
-  const outputs = {
+  const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
+  const common = {
     total_loss: totalLoss,
     cross_entropy: loss.crossEntropy,
     output,
     output_probability: outputProbability,
-    ...inSitu,
-    ...(monitoredLayers.length > 0
-      ? { monitored_input: gather(batch.items, monitorRows, { name: 'monitored_input' }) }
-      : {}),
+    ...inSitu.ofItems,
   };
+  const monitoredInput = monitoredLayers.length > 0 && {
+    monitored_input: gather(batch.items, monitorRows, { name: 'monitored_input' }),
+  };
+  const outputs = { ...common, ...inSitu.ofRows, ...monitoredInput };
   const summaries = addLayerStatistics(graph, endPoints, {
     'losses/aux_loss/value': loss.auxiliary,
     regularization_loss: loss.regularization,
@@ -250,8 +252,16 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     headScopes: head,
     signatures: {
       ...variableSignatures(graph, variables),
-      train: { inputs, outputs },
-      train_with_summaries: { inputs, outputs: { ...outputs, ...summaries } },
+      train: { inputs: rowInputs, outputs },
+      ...(monitoredLayers.length > 0
+        ? {
+            train_all_rows: {
+              inputs,
+              outputs: { ...common, ...inSitu.ofAllRows, monitored_input: identity(batch.items) },
+            },
+          }
+        : {}),
+      train_with_summaries: { inputs: rowInputs, outputs: { ...outputs, ...summaries } },
       ...predictSignatures(
         graph.withNodePrefix('predict', () => evaluatedBatch(batch, options.input)),
         network,

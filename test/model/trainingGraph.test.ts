@@ -49,7 +49,38 @@ const engines: [name: string, engine: Engine | null, skip: string | false][] = [
   ['tensorflow', tensorflow, skipTensorflow],
 ];
 
+/** Relative to the largest value: single precision, summed in different orders. */
+const rounding = 2e-6;
+
 for (const [name, engine, skip] of engines) {
+  test(`all rows of a batch are what each row is, and the step is the same, on ${name}`, {
+    skip,
+  }, async () => {
+    const layers = ['conv1', 'pool1', 'conv2', 'Logits'];
+    const graph = tinyTrainingGraph({ monitoredLayers: layers });
+    const rows = Int32Array.from({ length: batchSize }, (_, row) => row);
+    const monitorRows = { data: rows, shape: [batchSize] };
+    const [session, other] = await Promise.all([0, 1].map(() => startSession(engine!, graph)));
+    for (const step of [0, 1]) {
+      const ofRows = await session!.run('train', feeds(step, { monitor_rows: monitorRows }));
+      const ofAll = await other!.run('train_all_rows', feeds(step));
+      assert.deepEqual(Object.keys(ofAll).sort(), Object.keys(ofRows).sort());
+      assert.deepEqual(ofAll['total_loss'], ofRows['total_loss']);
+      for (const key of Object.keys(ofRows)) {
+        const [expected, actual] = [ofRows[key]!, ofAll[key]!];
+        assert.deepEqual(actual.shape, expected.shape, key);
+        const scale = Math.max(...Array.from(expected.data, Math.abs));
+        assert.ok(largestDifference(actual.data, expected.data) <= rounding * scale, key);
+        if (/\/[CR]$/.test(key))
+          assert.ok(
+            actual.data.every((value) => value >= 0),
+            key,
+          );
+      }
+    }
+    await Promise.all([session!.close(), other!.close()]);
+  });
+
   test(`label smoothing changes the training but not the contributions on ${name}`, {
     skip,
   }, async () => {
