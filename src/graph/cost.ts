@@ -109,6 +109,12 @@ export class CostCounter {
         return 2 * this.elements(inputs[2]!) * product(second.shape.slice(0, 3));
       case 'Conv2DBackpropFilter':
         return 2 * this.elements(inputs[2]!) * product(outputs[0]!.shape.slice(0, 3));
+      case 'DepthwiseConv2dNative':
+        return 2 * this.elements(outputs[0]!) * product(second.shape.slice(0, 2));
+      case 'DepthwiseConv2dNativeBackpropInput':
+        return 2 * this.elements(inputs[2]!) * product(second.shape.slice(0, 2));
+      case 'DepthwiseConv2dNativeBackpropFilter':
+        return 2 * this.elements(inputs[2]!) * product(outputs[0]!.shape.slice(0, 2));
       case 'MatMul': {
         const inner = attr(node, 'transpose_a', 'b') ? 0 : 1;
         const size = first.shape[inner]!;
@@ -116,9 +122,12 @@ export class CostCounter {
         return 2 * this.elements(outputs[0]!) * depth;
       }
       case 'MaxPool':
+      case 'AvgPool':
         return product(attr(node, 'ksize', 'ints')) * this.elements(outputs[0]!);
       case 'MaxPoolGrad':
         return product(attr(node, 'ksize', 'ints')) * this.elements(inputs[2]!);
+      case 'AvgPoolGrad':
+        return product(attr(node, 'ksize', 'ints')) * this.elements(second);
       case 'AddN':
         return (inputs.length - 1) * this.elements(first);
     }
