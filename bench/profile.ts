@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../src/packageRoot.ts';
 import { exportStep } from './exportStep.ts';
-import { firstBatch } from './trainingStep.ts';
+import { builtInFor, firstBatch } from './trainingStep.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -28,8 +28,11 @@ const { values: flags } = parseArgs({
   },
 });
 const modelName = flags.model_name;
-const dataset = modelName === 'lenet' ? 'digits' : modelName === 'textcnn' ? 'phrases' : 'shapes';
-const { input, batch } = await firstBatch(dataset, modelName, Number(flags.batch_size));
+const { input, batch } = await firstBatch(
+  builtInFor(modelName),
+  modelName,
+  Number(flags.batch_size),
+);
 const folder = flags.keep ?? mkdtempSync(join(tmpdir(), 'losslens-step-'));
 try {
   await exportStep(folder, batch, {

@@ -79,6 +79,13 @@ export class TrainingStep {
   }
 }
 
+/** The built-in data set whose items a network takes. */
+export function builtInFor(modelName: string): string {
+  const network = getNetwork(modelName);
+  if (network.takes === 'texts') return 'phrases';
+  return network.defaultChannels === 1 ? 'digits' : 'shapes';
+}
+
 /** The first batch of a built-in data set, as a network takes it. */
 export async function firstBatch(
   datasetName: string,

@@ -23,11 +23,11 @@
  * R = −Σ over j ≠ y of p_j·log p_j. There S, C and R are free of label smoothing, too.
  */
 import type { Tensor } from '../graph/graph.ts';
-import { concat, oneHot } from '../graph/ops/array.ts';
+import { cast, concat, oneHot } from '../graph/ops/array.ts';
 import { add, exp, max, maximum, mul, neg, sqrt, square, sub, sum } from '../graph/ops/math.ts';
 import { logSoftmax } from '../graph/ops/nn.ts';
 import { lastLayerOf } from './lastLayer.ts';
-import { itemContribution, type TappedLayer } from './lossContribution.ts';
+import { elementContributions, itemContribution, type TappedLayer } from './lossContribution.ts';
 
 /** The scores of one presentation of an item, in the order of the packed output. */
 export const stepScores = [
@@ -110,7 +110,7 @@ function atLogits(loss: Tensor, entropy: Tensor, confidence: Tensor): SignedCont
 
 function signedContributions(layer: TappedLayer): SignedContributions {
   const contribution = itemContribution(layer);
-  const elements = maximum(mul(layer.activation, layer.gradient), 0);
+  const elements = maximum(elementContributions(layer.activation, layer.gradient), 0);
   const axes = elements.shape.slice(1).map((_, i) => i + 1);
   const positive = mul(sum(elements, axes), layer.batchSize);
   return { contribution, positive, negative: sub(positive, contribution) };
@@ -122,6 +122,6 @@ function lastLayerScale(logits: Tensor, like: Tensor): Tensor {
   if (lastLayer === null) return mul(like, 0);
   const { input, hasBias } = lastLayer;
   const axes = input.shape.slice(1).map((_, i) => i + 1);
-  const squares = sum(square(input), axes);
+  const squares = sum(square(cast(input, 'float32')), axes);
   return sqrt(hasBias ? add(squares, 1) : squares);
 }

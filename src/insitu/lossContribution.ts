@@ -1,6 +1,6 @@
 /** The loss contribution of hidden variables (Lee 2021, Equ. 4 to 7) as nodes of the training graph. */
 import type { Tensor } from '../graph/graph.ts';
-import { gather } from '../graph/ops/array.ts';
+import { cast, gather } from '../graph/ops/array.ts';
 import { maximum, minimum, mul, neg, sum } from '../graph/ops/math.ts';
 
 /** A hidden layer with what the training step computes of it anyway. */
@@ -23,6 +23,11 @@ function itemAxes(x: Tensor): number[] {
   return x.shape.slice(1).map((_, i) => i + 1);
 }
 
+/** f·b (Equ. 4 without the factor n), in float32 whatever the layer is computed in. */
+export function elementContributions(activation: Tensor, gradient: Tensor): Tensor {
+  return mul(cast(activation, 'float32'), cast(gradient, 'float32'));
+}
+
 /**
  * Loss contribution per data item: the sum of f·b over all elements of its hidden variables
  * (Lee 2021, Equ. 5).
@@ -30,7 +35,7 @@ function itemAxes(x: Tensor): number[] {
  * @returns  float32 [n], nats; positive where the layer's values raise the item's loss
  */
 export function itemContribution({ activation, gradient, batchSize }: TappedLayer): Tensor {
-  const elements = mul(activation, gradient);
+  const elements = elementContributions(activation, gradient);
   return mul(sum(elements, itemAxes(activation)), batchSize);
 }
 
@@ -57,7 +62,7 @@ export function monitoredContributions(layer: TappedLayer, rows: Tensor): Monito
   const activation = gather(layer.activation, rows);
   const gradient = gather(layer.gradient, rows);
   // Equ. 4, for the monitored rows alone
-  const elements = mul(mul(activation, gradient), layer.batchSize);
+  const elements = mul(elementContributions(activation, gradient), layer.batchSize);
   const contribution = sum(elements, itemAxes(elements));
   const channelAxis = elements.shape.length - 1;
   if (channelAxis < 2) return { contribution, channels: elements };
