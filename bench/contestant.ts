@@ -1,12 +1,7 @@
 /** Programs that train one network on one batch, and answer how long their steps took. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-
-/** Memory of a contestant in MiB, at its end and at its peak. */
-export interface Memory {
-  readonly residentMiB: number;
-  readonly peakMiB: number;
-}
+import type { Memory } from './peersTable.ts';
 
 /** A running contestant; the other side is bench/python/contestant.py or bench/ourStep.ts. */
 export class Contestant {

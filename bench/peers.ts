@@ -11,9 +11,10 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../src/packageRoot.ts';
-import { Contestant, type Memory } from './contestant.ts';
+import { Contestant } from './contestant.ts';
 import { productFlops } from './flops.ts';
 import { median } from './measure.ts';
+import type { ByPrecision, Comparison, PeersReport } from './peersTable.ts';
 import { builtInFor, firstBatch, stepGraph } from './trainingStep.ts';
 
 const { values: flags } = parseArgs({
@@ -49,19 +50,6 @@ const peers: Readonly<Record<string, readonly [command: string[], ...args: strin
   'PyTorch bfloat16 compiled': [torch, 'bfloat16', 'compile'],
 };
 
-/** What one peer took, and ours in the same turns; times in ms, rates in GFLOP/s. */
-interface Comparison {
-  readonly peer: string;
-  readonly version: string;
-  readonly peerMs: number;
-  readonly float32Ms: number;
-  readonly bfloat16Ms: number;
-  /** The peer's time over ours in float32 and in bfloat16. */
-  readonly float32Ratio: number;
-  readonly bfloat16Ratio: number;
-  readonly peerMemory: Memory | undefined;
-}
-
 async function expectStarted(command: readonly string[]): Promise<Contestant> {
   const started = await Contestant.start(command);
   if (typeof started === 'string') throw new Error(`${command.join(' ')}: ${started}`);
@@ -73,7 +61,7 @@ async function benchNetwork({ modelName, batchSize }: (typeof networks)[number])
   const float32 = await expectStarted([...ours, ...given, 'float32']);
   const bfloat16 = await expectStarted([...ours, ...given, 'bfloat16']);
   const ceiling = await Contestant.start([python, script('peers_ceiling.py')]);
-  const ceilings: { float32: number; bfloat16: number }[] = [];
+  const ceilings: ByPrecision<number>[] = [];
   const comparisons: Comparison[] = [];
   const leftOut: Record<string, string> = {};
   const all = { float32: [] as number[], bfloat16: [] as number[] };
@@ -98,7 +86,7 @@ async function benchNetwork({ modelName, batchSize }: (typeof networks)[number])
       }
     }
     if (typeof ceiling !== 'string') {
-      ceilings.push((await ceiling.ask('go')) as (typeof ceilings)[number]);
+      ceilings.push((await ceiling.ask('go')) as ByPrecision<number>);
     }
     all.float32.push(...times['float32']!);
     all.bfloat16.push(...times['bfloat16']!);
@@ -125,7 +113,7 @@ async function benchNetwork({ modelName, batchSize }: (typeof networks)[number])
   const best = (key: 'float32' | 'bfloat16') => Math.max(...ceilings.map((rates) => rates[key]));
   const ofCeiling = (key: 'float32' | 'bfloat16') =>
     Number(((1000 * gigaFlops) / median(all[key]) / best(key)).toFixed(3));
-  const report = {
+  const report: PeersReport = {
     network: modelName,
     batchSize,
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,

@@ -1,6 +1,6 @@
 /** resnet_v1 as TF-Slim has it (nets/resnet_v1.py; He et al. 2015), for 224×224 images. */
 import type { Tensor } from '../graph/graph.ts';
-import { cast, pad, reshape } from '../graph/ops/array.ts';
+import { pad, reshape } from '../graph/ops/array.ts';
 import { add, mean } from '../graph/ops/math.ts';
 import { relu } from '../graph/ops/nn.ts';
 import { varianceScaling } from './initializers.ts';
@@ -85,7 +85,7 @@ function resnetV1(name: string, units: readonly [number, number, number, number]
           endPoints.set(graph.scope, net);
         });
       });
-      const pooled = mean(cast(net, 'float32'), [1, 2], { keepDims: true, name: 'pool5' });
+      const pooled = mean(net, [1, 2], { keepDims: true, name: 'pool5' });
       endPoints.set('global_pool', pooled);
       const convolved = conv2d(context, pooled, 'logits', context.numClasses, 1, {
         weights: varianceScaling(2),

@@ -93,8 +93,13 @@ export type Reduction = (
   options?: OpOptions & { readonly keepDims?: boolean },
 ) => Tensor;
 
-function reduction(op: string): Reduction {
-  return (x, axes = x.shape.map((_, axis) => axis), { keepDims = false, ...options } = {}) => {
+function reduction(op: string, isSum = false): Reduction {
+  return (
+    given,
+    axes = given.shape.map((_, axis) => axis),
+    { keepDims = false, ...options } = {},
+  ) => {
+    const x = isSum && given.dtype === 'bfloat16' ? cast(given, 'float32') : given;
     const over = normalizeAxes(axes, x.shape.length);
     const indices = constant(x.graph, 'int32', over, undefined, { name: 'reduction_indices' });
     const attrs = {
@@ -107,10 +112,10 @@ function reduction(op: string): Reduction {
   };
 }
 
-/** Σ over axes (TF op Sum) */
-export const sum = reduction('Sum');
-/** mean over axes (TF op Mean) */
-export const mean = reduction('Mean');
+/** Σ over axes (TF op Sum); of bfloat16 in float32, as its few bits lose what is added to large sums */
+export const sum = reduction('Sum', true);
+/** mean over axes (TF op Mean); of bfloat16 in float32 */
+export const mean = reduction('Mean', true);
 /** largest element over axes (TF op Max) */
 export const max = reduction('Max');
 /** smallest element over axes (TF op Min); without a gradient */
