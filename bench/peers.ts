@@ -36,7 +36,7 @@ const torchPython = process.env['LOSSLENS_TORCH_PYTHON'] ?? python;
 const script = (name: string) => join(packageRoot, 'bench/python', name);
 const tensorflow = [python, script('peers_tensorflow.py')];
 const torch = [torchPython, script('peers_torch.py')];
-const ours = [process.execPath, join(packageRoot, 'dist/bench/ourStep.js')];
+const ourStep = [process.execPath, join(packageRoot, 'dist/bench/ourStep.js')];
 
 /** Program, and arguments behind network and batch size. */
 const peers: Readonly<Record<string, readonly [command: string[], ...args: string[]]>> = {
@@ -56,15 +56,51 @@ async function expectStarted(command: readonly string[]): Promise<Contestant> {
   return started;
 }
 
+/** Ours in both precisions, and everything they took. */
+interface Ours extends ByPrecision<Contestant> {
+  readonly times: ByPrecision<number[]>;
+}
+
+/** Has a peer and ours train in turns. */
+async function compare(name: string, peer: Contestant, ours: Ours): Promise<Comparison> {
+  const [firstMs = 0] = await peer.train(1);
+  const count = (1000 * Number(flags.seconds)) / firstMs;
+  const turns = Math.max(2, Math.min(6, Math.round(count)));
+  const steps = Math.max(1, Math.round(count / turns));
+  const times = { peer: [] as number[], float32: [] as number[], bfloat16: [] as number[] };
+  for (let turn = 0; turn < turns; turn++) {
+    const order = ['peer', 'float32', 'bfloat16'] as const;
+    for (const key of turn % 2 === 0 ? order : order.toReversed()) {
+      const contestant = key === 'peer' ? peer : ours[key];
+      times[key].push(...(await contestant.train(steps)));
+    }
+  }
+  ours.times.float32.push(...times.float32);
+  ours.times.bfloat16.push(...times.bfloat16);
+  const ms = (key: keyof typeof times) => Number(median(times[key]).toPrecision(4));
+  return {
+    peer: name,
+    version: peer.version,
+    peerMs: ms('peer'),
+    float32Ms: ms('float32'),
+    bfloat16Ms: ms('bfloat16'),
+    float32Ratio: Number((ms('peer') / ms('float32')).toFixed(2)),
+    bfloat16Ratio: Number((ms('peer') / ms('bfloat16')).toFixed(2)),
+    peerMemory: await peer.end(),
+  };
+}
+
 async function benchNetwork({ modelName, batchSize }: (typeof networks)[number]): Promise<void> {
   const given = [modelName, String(batchSize)];
-  const float32 = await expectStarted([...ours, ...given, 'float32']);
-  const bfloat16 = await expectStarted([...ours, ...given, 'bfloat16']);
-  const ceiling = await Contestant.start([python, script('peers_ceiling.py')]);
+  const ours: Ours = {
+    float32: await expectStarted([...ourStep, ...given, 'float32']),
+    bfloat16: await expectStarted([...ourStep, ...given, 'bfloat16']),
+    times: { float32: [], bfloat16: [] },
+  };
+  const ceiling = await expectStarted([python, script('peers_ceiling.py')]);
   const ceilings: ByPrecision<number>[] = [];
   const comparisons: Comparison[] = [];
   const leftOut: Record<string, string> = {};
-  const all = { float32: [] as number[], bfloat16: [] as number[] };
   for (const [name, [command, ...args]] of Object.entries(peers)) {
     if (!new RegExp(flags.peers).test(name)) continue;
     const peer = await Contestant.start([...command, ...given, ...args]);
@@ -73,38 +109,12 @@ async function benchNetwork({ modelName, batchSize }: (typeof networks)[number])
       console.log(`${modelName}, ${name}: left out, ${peer}`);
       continue;
     }
-    const contestants = { peer, float32, bfloat16 };
-    const times: Record<string, number[]> = { peer: [], float32: [], bfloat16: [] };
-    const [firstMs = 0] = await peer.train(1);
-    const count = (1000 * Number(flags.seconds)) / firstMs;
-    const turns = Math.max(2, Math.min(6, Math.round(count)));
-    const steps = Math.max(1, Math.round(count / turns));
-    for (let turn = 0; turn < turns; turn++) {
-      const order = Object.entries(contestants);
-      for (const [key, contestant] of turn % 2 === 0 ? order : order.reverse()) {
-        times[key]!.push(...(await contestant.train(steps)));
-      }
-    }
-    if (typeof ceiling !== 'string') {
-      ceilings.push((await ceiling.ask('go')) as ByPrecision<number>);
-    }
-    all.float32.push(...times['float32']!);
-    all.bfloat16.push(...times['bfloat16']!);
-    const ms = (key: string) => Number(median(times[key]!).toPrecision(4));
-    const comparison: Comparison = {
-      peer: name,
-      version: peer.version,
-      peerMs: ms('peer'),
-      float32Ms: ms('float32'),
-      bfloat16Ms: ms('bfloat16'),
-      float32Ratio: Number((ms('peer') / ms('float32')).toFixed(2)),
-      bfloat16Ratio: Number((ms('peer') / ms('bfloat16')).toFixed(2)),
-      peerMemory: await peer.end(),
-    };
-    comparisons.push(comparison);
+    const row = await compare(name, peer, ours);
+    ceilings.push((await ceiling.ask('go')) as ByPrecision<number>);
+    comparisons.push(row);
     console.log(
-      `${modelName}, ${name}: ${comparison.peerMs} ms; ours ${comparison.float32Ms} ms in float32 (${comparison.float32Ratio} ×), ` +
-        `${comparison.bfloat16Ms} ms in bfloat16 (${comparison.bfloat16Ratio} ×)`,
+      `${modelName}, ${name}: ${row.peerMs} ms; ours ${row.float32Ms} ms in float32 (${row.float32Ratio} ×), ` +
+        `${row.bfloat16Ms} ms in bfloat16 (${row.bfloat16Ratio} ×)`,
     );
   }
   const { input } = await firstBatch(builtInFor(modelName), modelName, 2);
@@ -112,20 +122,20 @@ async function benchNetwork({ modelName, batchSize }: (typeof networks)[number])
   const gigaFlops = productFlops(Object.values(signatures['train']!.outputs), batchSize) / 1e9;
   const best = (key: 'float32' | 'bfloat16') => Math.max(...ceilings.map((rates) => rates[key]));
   const ofCeiling = (key: 'float32' | 'bfloat16') =>
-    Number(((1000 * gigaFlops) / median(all[key]) / best(key)).toFixed(3));
+    Number(((1000 * gigaFlops) / median(ours.times[key]) / best(key)).toFixed(3));
   const report: PeersReport = {
     network: modelName,
     batchSize,
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
-    engine: float32.version,
+    engine: ours.float32.version,
     gigaFlops: Number(gigaFlops.toPrecision(4)),
     ceilingGigaFlopsPerSecond: { float32: best('float32'), bfloat16: best('bfloat16') },
     shareOfCeiling: { float32: ofCeiling('float32'), bfloat16: ofCeiling('bfloat16') },
-    memory: { float32: await float32.end(), bfloat16: await bfloat16.end() },
+    memory: { float32: await ours.float32.end(), bfloat16: await ours.bfloat16.end() },
     comparisons,
     leftOut,
   };
-  if (typeof ceiling !== 'string') await ceiling.end();
+  await ceiling.end();
   console.log(JSON.stringify(report));
 }
 
