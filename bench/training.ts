@@ -15,13 +15,13 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import type { Engine } from '../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { createWasmEngine } from '../src/engines/wasm/wasmEngine.ts';
 import { NoEngineError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
+import { Contestant } from './contestant.ts';
 import { interleave, median, type Timing, timingText } from './measure.ts';
 import { firstBatch, TrainingStep } from './trainingStep.ts';
 
@@ -139,15 +139,10 @@ async function trainingRate(
 
 async function benchEndToEnd(data: string | undefined): Promise<void> {
   const python = process.env['LOSSLENS_PYTHON'] ?? 'python3';
-  const script = join(packageRoot, 'bench/python/lenet_step.py');
-  const child = spawn(python, [script, '50', '600'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const ready = await lines.next();
-  if (ready.done) {
-    console.log(`end to end: left out, ${python} with TensorFlow is not installed`);
+  const script = join(packageRoot, 'bench/python/peers_tensorflow.py');
+  const peer = await Contestant.start([python, script, 'lenet', '50', 'float32']);
+  if (typeof peer === 'string') {
+    console.log(`end to end: left out, ${peer}`);
     return;
   }
   const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
@@ -155,13 +150,13 @@ async function benchEndToEnd(data: string | undefined): Promise<void> {
   const theirs: number[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      child.stdin.write('go\n');
-      theirs.push(Number((await lines.next()).value));
+      const times = await peer.train(600);
+      theirs.push((1000 * 50 * times.length) / times.reduce((sum, ms) => sum + ms, 0));
       // An epoch and a bit of MNIST: a Selection View, and Monitoring Views of its items.
       ours.push(await trainingRate(data, join(folder, String(round)), 1500));
     }
   } finally {
-    child.stdin.end();
+    await peer.end();
     rmSync(folder, { recursive: true, force: true });
   }
   const ratio = median(ours) / median(theirs);

@@ -80,7 +80,7 @@ export const engineFlags = {
   precision: choice(
     precisionChoices,
     'float32',
-    'element type of convolutions and matrix products; auto: bfloat16 where it is known to pay',
+    'element type of convolutions, matrix products and what they give; auto: bfloat16 where it is known to pay',
   ),
 };
 

@@ -23,7 +23,7 @@
  * R = −Σ over j ≠ y of p_j·log p_j. There S, C and R are free of label smoothing, too.
  */
 import type { Tensor } from '../graph/graph.ts';
-import { concat, oneHot } from '../graph/ops/array.ts';
+import { cast, concat, oneHot } from '../graph/ops/array.ts';
 import { add, exp, max, mul, neg, sqrt, square, sub, sum } from '../graph/ops/math.ts';
 import { logSoftmax } from '../graph/ops/nn.ts';
 import { lastLayerOf } from './lastLayer.ts';
@@ -99,6 +99,6 @@ function lastLayerScale(logits: Tensor, like: Tensor): Tensor {
   if (lastLayer === null) return mul(like, 0);
   const { input, hasBias } = lastLayer;
   const axes = input.shape.slice(1).map((_, i) => i + 1);
-  const squares = sum(square(input), axes);
+  const squares = sum(square(cast(input, 'float32')), axes);
   return sqrt(hasBias ? add(squares, 1) : squares);
 }

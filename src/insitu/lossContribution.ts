@@ -1,6 +1,6 @@
 /** The loss contribution of hidden variables (Lee 2021, Equ. 4 to 7) as nodes of the training graph. */
 import type { Tensor } from '../graph/graph.ts';
-import { gather } from '../graph/ops/array.ts';
+import { cast, gather } from '../graph/ops/array.ts';
 import { maximum, mul, sub, sum } from '../graph/ops/math.ts';
 import { relu } from '../graph/ops/nn.ts';
 
@@ -47,6 +47,11 @@ export interface MonitoredContributions {
   readonly channels?: Tensor;
 }
 
+/** f·b (Equ. 4 without the factor n), in float32 whatever the layer is computed in. */
+export function elementContributions(activation: Tensor, gradient: Tensor): Tensor {
+  return mul(cast(activation, 'float32'), cast(gradient, 'float32'));
+}
+
 /** Axes of a tensor but the first, the batch. */
 function itemAxes(x: Tensor): number[] {
   return x.shape.slice(1).map((_, i) => i + 1);
@@ -62,7 +67,7 @@ function itemSum(x: Tensor): Tensor {
  * sums, and between them its positive part, for which no memory is taken. Measured in docs/benchmarks.md.
  */
 function channelSums({ activation, gradient, batchSize }: TappedLayer): ChannelSums {
-  const elements = mul(activation, gradient);
+  const elements = elementContributions(activation, gradient);
   const channelAxis = elements.shape.length - 1;
   const total = sum(elements, [channelAxis]);
   // Once the first sum is done nothing else needs the product, and TensorFlow clips it in place.
@@ -86,7 +91,7 @@ function negativePart(positive: Tensor, total: Tensor): Tensor {
  * @returns  float32 [n], nats; positive where the layer's values raise the item's loss
  */
 export function itemContribution({ activation, gradient, batchSize }: TappedLayer): Tensor {
-  return mul(itemSum(mul(activation, gradient)), batchSize);
+  return mul(itemSum(elementContributions(activation, gradient)), batchSize);
 }
 
 /** Loss contribution per data item, with its positive and negative part. */
@@ -120,7 +125,8 @@ export function monitoredContributions(
 ): MonitoredContributions {
   const monitored = rows === null ? layer : rowsOf(layer, rows);
   if (monitored.activation.shape.length < 3) {
-    const channels = mul(mul(monitored.activation, monitored.gradient), layer.batchSize);
+    const { activation, gradient } = monitored;
+    const channels = mul(elementContributions(activation, gradient), layer.batchSize);
     return { contribution: itemSum(channels), channels };
   }
   const { sum: total, positive } = channelSums(monitored);
