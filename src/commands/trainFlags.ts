@@ -83,7 +83,7 @@ export const engineFlags = {
   precision: choice(
     precisionChoices,
     'float32',
-    'element type of convolutions and matrix products; auto: bfloat16 where it is known to pay',
+    'element type of convolutions, matrix products and what they give; auto: bfloat16 where it is known to pay',
   ),
 };
 
@@ -198,7 +198,9 @@ export const trainFlags = {
     ),
     ns: integer(64, 'Ns, items that are selected over an epoch', { min: 1, max: 1024 }),
     class_quota: optionalInteger('items of one label that are selected at most', { min: 1 }),
-    hm: list('Hm, layers whose contribution maps are shown for the selected items'),
+    hm: list(
+      "Hm, layers whose contribution maps are shown for the selected items: names, patterns such as 'block4*conv2', or all",
+    ),
     max_monitored_items: optionalInteger(
       'items that are monitored at most (default 4·Ns): each adds a picture to the log every epoch',
       { min: 0 },

@@ -58,6 +58,7 @@ export interface TrainingGraphOptions {
  *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]; and
  *             monitored_input, the monitored items as the network saw them
+ * - `train_all_rows`        with monitored layers, as `train` without monitor_rows: all rows of the batch
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
  * - `features`, `train_head`, `train_head_with_summaries` and `monitor`, with features: see `headSignatures`
  * - `predict` feeds items without augmentation; outputs probabilities [n, classes]
@@ -159,13 +160,14 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     options.trainableScopes ?? [],
     head,
   );
+  const items = batch.inputs;
   // Batch normalisation that is not frozen moves its statistics.
   const moved =
     context.updates.length === 0 ? [] : modelVariables.filter(({ trainable }) => !trainable);
   const changed = [...trainable, ...moved];
   const features = findFeatures({
     end: loss.total,
-    items: Object.values(batch.inputs),
+    items: Object.values(items),
     drawn: [dropoutSeed],
     changed,
   });
@@ -201,19 +203,20 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     labels,
     learning_rate: learningRate,
     dropout_seed: dropoutSeed,
-    ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
   };
-  const outputs = {
+  const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
+  const common = {
     total_loss: totalLoss,
     cross_entropy: loss.crossEntropy,
     output,
     output_probability: outputProbability,
-    ...inSitu,
-    ...(monitoredLayers.length > 0
-      ? { monitored_input: gather(batch.items, monitorRows, { name: 'monitored_input' }) }
-      : {}),
+    ...inSitu.ofItems,
   };
+  const monitoredInput = monitoredLayers.length > 0 && {
+    monitored_input: gather(batch.items, monitorRows, { name: 'monitored_input' }),
+  };
+  const outputs = { ...common, ...inSitu.ofRows, ...monitoredInput };
   const summaries = addLayerStatistics(graph, endPoints, {
     'losses/aux_loss/value': loss.auxiliary,
     regularization_loss: loss.regularization,
@@ -223,9 +226,9 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     headSignatures({
       features,
       gradient: tapDerivatives[tapped.size]!,
-      items: batch.inputs,
+      items,
       monitorRows,
-      inputs,
+      inputs: rowInputs,
       outputs,
       summaries,
       monitoredLayers,
@@ -251,9 +254,17 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     evaluatedFeatures: predicted.features,
     signatures: {
       ...variableSignatures(graph, variables),
-      train: { inputs: { ...batch.inputs, ...inputs }, outputs },
+      train: { inputs: { ...items, ...rowInputs }, outputs },
+      ...(monitoredLayers.length > 0
+        ? {
+            train_all_rows: {
+              inputs: { ...items, ...inputs },
+              outputs: { ...common, ...inSitu.ofAllRows, monitored_input: identity(batch.items) },
+            },
+          }
+        : {}),
       train_with_summaries: {
-        inputs: { ...batch.inputs, ...inputs },
+        inputs: { ...items, ...rowInputs },
         outputs: { ...outputs, ...summaries },
       },
       ...divided,

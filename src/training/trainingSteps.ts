@@ -32,6 +32,8 @@ export interface BegunStep {
   readonly batch: Batch;
   /** Rows of it to monitor. */
   readonly rows: Int32Array | undefined;
+  /** Where these rows are in what the step returns of rows. */
+  readonly returnedAt: Iterable<number>;
   readonly learningRate: number;
   /** What the step returns and, of one with summaries, all variables after it. */
   readonly results: Promise<readonly [step: Outputs, variables: Outputs | undefined]>;
@@ -71,17 +73,29 @@ export class TrainingSteps {
     const rows = inSitu?.rowsToMonitor(batch);
     // Decided before the step: summaries are of the very batch that it trains on.
     const hasSummaries = this.#summaries.isDue(stepsBefore);
-    const feeds = trainFeeds(batch, learningRate, stepsBefore, rows, options);
+    // To copy most rows of every layer costs more than to compute the others with them.
+    const takesAllRows =
+      this.#head === null &&
+      !hasSummaries &&
+      rows !== undefined &&
+      2 * rows.length > batch.labels.length;
+    const fedRows = takesAllRows ? undefined : rows;
+    const entryPoint = takesAllRows ? 'train_all_rows' : 'train';
+    const feeds = trainFeeds(batch, learningRate, stepsBefore, fedRows, options);
     const results =
       this.#head?.run(batch, rows, feeds, hasSummaries) ??
       Promise.all([
-        session.run(hasSummaries ? 'train_with_summaries' : 'train', { ...batch.feeds, ...feeds }),
+        session.run(hasSummaries ? 'train_with_summaries' : entryPoint, {
+          ...batch.feeds,
+          ...feeds,
+        }),
         // Right behind it: the next step changes them.
         hasSummaries ? session.run('read', {}) : undefined,
       ]);
     // A step that fails is heard of when it is recorded, or never: one before it has ended the run.
     results.catch(() => {});
-    return { step: stepsBefore + 1, batch, rows, learningRate, results };
+    const returnedAt = takesAllRows ? rows : (rows?.keys() ?? []);
+    return { step: stepsBefore + 1, batch, rows, returnedAt, learningRate, results };
   }
 
   /**
@@ -89,10 +103,10 @@ export class TrainingSteps {
    *
    * @throws UserError  when the loss is no number
    */
-  async record({ step, batch, rows, learningRate, results }: BegunStep): Promise<void> {
+  async record({ step, batch, rows, returnedAt, learningRate, results }: BegunStep): Promise<void> {
     const { plan, log, inSitu, progress } = this.#run;
     const [outputs, variables] = await results;
-    const outcome = decodeStep(outputs, plan.training, rows?.length ?? 0);
+    const outcome = decodeStep(outputs, plan.training, returnedAt);
     if (!Number.isFinite(outcome.loss)) throw new DivergenceError(step, outcome.loss);
     const epoch = Math.ceil(step / plan.stepsPerEpoch);
     if (inSitu) await inSitu.observe(batch, rows, outcome, epoch, step);

@@ -49,7 +49,38 @@ const engines: [name: string, engine: Engine | null, skip: string | false][] = [
   ['tensorflow', tensorflow, skipTensorflow],
 ];
 
+/** Relative to the largest value: single precision, summed in different orders. */
+const rounding = 2e-6;
+
 for (const [name, engine, skip] of engines) {
+  test(`all rows of a batch are what each row is, and the step is the same, on ${name}`, {
+    skip,
+  }, async () => {
+    const layers = ['conv1', 'pool1', 'conv2', 'Logits'];
+    const graph = tinyTrainingGraph({ monitoredLayers: layers });
+    const rows = Int32Array.from({ length: batchSize }, (_, row) => row);
+    const monitorRows = { data: rows, shape: [batchSize] };
+    const [session, other] = await Promise.all([0, 1].map(() => startSession(engine!, graph)));
+    for (const step of [0, 1]) {
+      const ofRows = await session!.run('train', feeds(step, { monitor_rows: monitorRows }));
+      const ofAll = await other!.run('train_all_rows', feeds(step));
+      assert.deepEqual(Object.keys(ofAll).sort(), Object.keys(ofRows).sort());
+      assert.deepEqual(ofAll['total_loss'], ofRows['total_loss']);
+      for (const key of Object.keys(ofRows)) {
+        const [expected, actual] = [ofRows[key]!, ofAll[key]!];
+        assert.deepEqual(actual.shape, expected.shape, key);
+        const scale = Math.max(...Array.from(expected.data, Math.abs));
+        assert.ok(largestDifference(actual.data, expected.data) <= rounding * scale, key);
+        if (/\/[CR]$/.test(key))
+          assert.ok(
+            actual.data.every((value) => value >= 0),
+            key,
+          );
+      }
+    }
+    await Promise.all([session!.close(), other!.close()]);
+  });
+
   test(`label smoothing changes the training but not the contributions on ${name}`, {
     skip,
   }, async () => {
@@ -329,9 +360,9 @@ test('bfloat16 takes a step close to float32’s', {
 }, async () => {
   const shape = [32, 32, 3] as const;
   const steps = async (computeType: 'float32' | 'bfloat16') => {
-    const graph = trainingGraph('cifarnet', shape, [], 'sgd', { computeType });
+    const graph = trainingGraph('cifarnet', shape, ['pool1', 'fc3'], 'sgd', { computeType });
     const session = await startSession(tensorflow!, graph);
-    const outputs = await session.run('train', someFeeds(shape, 16, 0, undefined));
+    const outputs = await session.run('train', someFeeds(shape, 16, 0, [0, 5, 11]));
     const weights = await session.run('read', {});
     await session.close();
     return { outputs, weights };
@@ -341,6 +372,12 @@ test('bfloat16 takes a step close to float32’s', {
   // Eight bits of mantissa: each rounding is of 2⁻⁹ at most, relative to the value.
   const loss = exact.outputs['cross_entropy']!.data[0]!;
   assert.ok(Math.abs(rounded.outputs['cross_entropy']!.data[0]! - loss) < 0.01 * loss);
+  for (const [name, expected] of Object.entries(exact.outputs)) {
+    if (!/\/(C|R|channels|contribution)$/.test(name)) continue;
+    const { data } = rounded.outputs[name]!;
+    const error = Math.hypot(...data.map((value, i) => value - expected.data[i]!));
+    assert.ok(error < 0.1 * Math.hypot(...expected.data), `${name}: ${error}`);
+  }
   const before = await startSession(tensorflow!, trainingGraph('cifarnet', shape, []));
   const initial = await before.run('read', {});
   await before.close();
