@@ -1,6 +1,5 @@
 /** The one graph of a run: forward, backward, update, loss contribution, and the entry points. */
 import type { Signatures } from '../engines/engine.ts';
-import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
 import { gather, identity, placeholder } from '../graph/ops/array.ts';
 import { argMax, max } from '../graph/ops/math.ts';
@@ -8,12 +7,13 @@ import { softmax } from '../graph/ops/nn.ts';
 import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
+import { backward } from './backward.ts';
 import { addBatchInput, evaluatedBatch } from './batchInput.ts';
 import { dividedPrediction, findFeatures, headSignatures } from './frozenPart.ts';
 import { headScopes } from './head.ts';
 import { addInSituOutputs } from './inSituOutputs.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
-import { addLoss, type Loss } from './loss.ts';
+import { addLoss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
 import { networkContext } from './networkContext.ts';
 import type { OptimizerOptions } from './optimizerOptions.ts';
@@ -90,31 +90,6 @@ function resolveSelectionLayer(name: string | undefined, layers: NamedLayers): s
   if (name !== undefined) return name === '' ? null : endPointName('--hs', name, layers);
   const { logits, endPoints } = layers;
   return [...endPoints].find(([, tensor]) => tensor === logits)?.[0] ?? null;
-}
-
-/**
- * The backward pass: derivatives of the loss with respect to variables and tapped layers. Asked for
- * once: a second call would add the whole pass again. Label smoothing and an auxiliary classifier need
- * it, for contributions of the labels as they are and the logits alone, but only from the loss to the
- * tapped layers.
- *
- * @returns  for each tap dL/dh, undefined where the loss does not depend on it; the variables that it
- *           does depend on
- */
-function backward(loss: Loss, trainable: readonly Variable[], taps: readonly Tensor[]) {
-  const hasMore = loss.labelCrossEntropy !== loss.crossEntropy || loss.auxiliary !== null;
-  const derivatives = gradients(loss.total, [
-    ...trainable.map(({ value }) => value),
-    ...(hasMore ? [] : taps),
-  ]);
-  const tapDerivatives = hasMore
-    ? gradients(loss.labelCrossEntropy, taps)
-    : derivatives.slice(trainable.length);
-  const variableGradients = trainable.flatMap((variable, i) => {
-    const gradient = derivatives[i];
-    return gradient ? [{ variable, gradient }] : [];
-  });
-  return { variableGradients, tapDerivatives };
 }
 
 /**

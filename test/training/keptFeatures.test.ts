@@ -148,6 +148,15 @@ for (const engine of ['wasm', 'tensorflow'] as const) {
   });
 }
 
+test('with smoothed labels and moving averages, too', async () => {
+  const options = { label_smoothing: 0.1, moving_average_decay: 0.9, hm: ['conv2', 'Logits'] };
+  const whole = await trainHead(notKept, options);
+  const kept = await trainHead(keptExactly, options);
+  assert.ok(largestDifference(whole, kept) < 1e-6, `${largestDifference(whole, kept)}`);
+  const monitored = rounded(linesOf(whole, 'monitoring.jsonl'), 3);
+  assert.deepEqual(rounded(linesOf(kept, 'monitoring.jsonl'), 3), monitored);
+});
+
 test('in half precision, a run selects the same items, and its weights differ by less than a hundredth', async () => {
   const whole = await trainHead(notKept);
   const kept = await trainHead(keptByDefault);
