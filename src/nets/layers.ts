@@ -259,7 +259,8 @@ function keptScaled(
 
 /**
  * Stochastic depth (Huang et al. 2016): drops a branch of whole items, each kept with probability
- * `keepProbability` and scaled by its inverse; outside of training, or without dropout, the identity.
+ * `keepProbability` and scaled by its inverse; outside of training, or without dropout or without
+ * dropped branches, the identity.
  *
  * @param x           [n, h, w, c]
  * @param layerIndex  as of `dropout`, and different from all of those
@@ -271,7 +272,8 @@ export function dropBranch(
   keepProbability: number,
   layerIndex: number,
 ): Tensor {
-  if (!context.isTraining || context.withoutDropout || keepProbability === 1) return x;
+  const { isTraining, withoutDropout, withoutDroppedBranches } = context;
+  if (!isTraining || withoutDropout || withoutDroppedBranches || keepProbability === 1) return x;
   return x.graph.withScope(name, () => {
     const onePerItem = slice(x, [0, 0, 0, 0], [-1, 1, 1, 1]);
     return mul(x, keptScaled(context, onePerItem, keepProbability, layerIndex), { name });
@@ -287,7 +289,7 @@ export function softmax(logits: Tensor, name: string): Tensor {
  * Batch normalisation with offset and, unless it is switched off, scale (slim.batch_norm).
  *
  * While training, x is normalised with the batch's statistics and the moving ones are moved by the
- * context's updates; otherwise with the moving ones.
+ * context's updates; otherwise, and where it is frozen, with the moving ones.
  *
  * @param x  [n, h, w, c]
  */
@@ -313,7 +315,7 @@ export function batchNormalization(
       ...statistics,
       initializer: one,
     });
-    const { isTraining } = context;
+    const isTraining = context.isTraining && !context.freezeBatchNorm;
     const { y, mean, variance } = fusedBatchNorm(
       x,
       gamma,

@@ -10,6 +10,10 @@ export interface NetworkContext {
   readonly isTraining: boolean;
   /** Lets dropout pass everything while training; false by default. */
   readonly withoutDropout?: boolean;
+  /** Has batch normalisation use the moving statistics, and leave them, while training, too; false by default. */
+  readonly freezeBatchNorm?: boolean;
+  /** Keeps all branches while training, as where nobody trains them; false by default. */
+  readonly withoutDroppedBranches?: boolean;
   /** Coefficient of the L2 penalty, for the weights that the network regularises. */
   readonly weightDecay: number;
   /** int32 [2], fed anew for each training step; what dropout draws from. */

@@ -2,7 +2,7 @@
 import type { Tensor } from '../graph/graph.ts';
 import { bitcastToBytes, cast, reshape, slice } from '../graph/ops/array.ts';
 import { withChannels } from './channels.ts';
-import { getPreprocessing } from './factory.ts';
+import { formOf, getPreprocessing } from './factory.ts';
 import { windowSize } from './itemFeeds.ts';
 import type { GraphInput, ImageInput } from './itemInput.ts';
 import type { PreprocessingForm } from './preprocessing.ts';
@@ -63,8 +63,7 @@ export function networkItems(
   if (input.kind === 'texts') return placeholders['token_ids']!;
   const images = placeholders['images']!;
   if (!('preprocessingName' in input)) return images;
-  const { train, evaluate } = getPreprocessing(input.preprocessingName);
-  const form = isTraining ? train : evaluate;
+  const form = formOf(input, isTraining);
   return images.graph.withScope('preprocessing', () =>
     normalized(unpack(images, input), form, input, placeholders['augmentation']),
   );

@@ -435,6 +435,58 @@ test('the scopes head and all are the layer of the classes and every one', () =>
   assert.deepEqual(trained('head', 'Tiny/conv2'), trained('Tiny/logits', 'Tiny/conv2'));
 });
 
+test('factors of the learning rate go by scopes; of several that fit, the last counts', () => {
+  /** The factor that each update's rate is multiplied by. */
+  const factors = (...learningRateScopes: string[]) => {
+    const { graph } = tinyTrainingGraph({ learningRateScopes });
+    const updates = graph.nodes.filter(({ op }) => op === 'ResourceApplyGradientDescent');
+    return Object.fromEntries(
+      updates.map(({ inputs: [handle, rate] }) => {
+        const value = rate!.node.inputs[1]?.node.attrs['value'];
+        const factor = value && 'tensor' in value ? value.tensor.data[0]! : 1;
+        return [handle!.node.name, Math.fround(factor)];
+      }),
+    );
+  };
+  const all = factors('all=0.5', 'Tiny/conv1=0.25', 'head=8');
+  assert.equal(all['Tiny/conv1/weights'], 0.25);
+  assert.equal(all['Tiny/conv2/weights'], 0.5);
+  assert.equal(all['Tiny/logits/weights'], 8);
+  assert.equal(factors('head=8')['Tiny/conv2/weights'], 1);
+});
+
+test('factors that are no numbers above 0, and scopes that nothing is in, are refused', () => {
+  const refused = (entry: string) => () => tinyTrainingGraph({ learningRateScopes: [entry] });
+  for (const entry of ['head', 'head=', 'head=0', 'head=-1', 'head=fast', '=2']) {
+    assert.throws(refused(entry), /--learning_rate_scopes: got ".*"; expected SCOPE=FACTOR/, entry);
+  }
+  assert.throws(
+    refused('Tiny/conv3=2'),
+    /--learning_rate_scopes: got "Tiny\/conv3"; .*Tiny\/conv1/,
+  );
+  assert.throws(
+    () => tinyTrainingGraph({ trainableScopes: ['head'], learningRateScopes: ['Tiny/conv1=2'] }),
+    /--learning_rate_scopes: got "Tiny\/conv1"; .*such as Tiny\/logits/,
+  );
+});
+
+test('frozen batch normalisation gives what it gives outside of training, and stays as it is', async () => {
+  const engine = await createWasmEngine();
+  const frozen = tinyTrainingGraph({ freezeBatchNorm: true, trainableScopes: ['Tiny/logits'] });
+  const session = await startSession(engine, frozen);
+  const before = await session.run('read', {});
+  const given = feeds(0);
+  const { probabilities } = await session.run('predict', { images: given['images']! });
+  const step = await session.run('train', given);
+  const after = await session.run('read', {});
+  await session.close();
+  assert.ok(largestDifference(step['probabilities']!.data, probabilities!.data) < 1e-6);
+  for (const name of ['moving_mean', 'moving_variance']) {
+    const variable = `Tiny/conv1/BatchNorm/${name}`;
+    assert.deepEqual(after[variable]!.data, before[variable]!.data, name);
+  }
+});
+
 test('a network may name its head itself', () => {
   const { headScopes } = tinyTrainingGraph({
     network: { ...tinyNetwork, headScopes: ['Tiny/conv2', 'Tiny/logits'] },
