@@ -29,6 +29,7 @@ const benches: readonly string[][] = [
   ['peers.js', '--only', 'lenet', '--seconds', '3'],
   ['peers.js', '--only', 'resnet_v1_50', '--peers', '(float32|bfloat16)$'],
   ['training.js', '--rounds', '1', '--only', 'precision'],
+  ['inSitu.js', '--only', 'paper, lenet'],
   ['scores.js', '--rounds', '30'],
   ['host.js', '--only', 'lenet'],
 ];
