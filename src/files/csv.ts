@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { stringify } from 'csv-stringify/sync';
-import { type ReadAdvice, UserError, unreadable } from '../errors.ts';
+import { excerpt, type ReadAdvice, UserError, unreadable } from '../errors.ts';
 
 /** Rows as comma-separated values; lines end in \n. */
 export function csvRows(rows: Iterable<readonly (string | number)[]>): string {
@@ -82,7 +82,7 @@ async function* recordsOf(
       if (record.length === 1 && record[0]!.trim() === '') continue;
       columns ??= record.length;
       if (record.length !== columns) {
-        const got = csvRows([record]).trimEnd();
+        const got = excerpt(csvRows([record]).trimEnd());
         throw new UserError(`${path}, line ${line}: got "${got}"; expected ${columns} fields.`);
       }
       yield { line, fields: record };

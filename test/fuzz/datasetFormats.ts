@@ -129,6 +129,7 @@ const recordIndex: Format = {
         await writeFile(index, Buffer.concat([header!, key!, input].map(encodeRecord)));
         await listTfrecords('digits', 'train', [path], null);
         await readAll(folder).catch((error: Error) => {
+          // What the index points to, within the file, need not be an image.
           if (!error.message.includes('cannot be decoded')) throw error;
         });
       },
