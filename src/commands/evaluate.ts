@@ -6,6 +6,7 @@ import {
   runEvaluation,
   waitForCheckpoint,
 } from '../evaluation/evaluationRun.ts';
+import { tell } from '../terminal.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
@@ -85,7 +86,7 @@ export function evaluateCommand(): Command {
   withEffects(command, evaluateEffects);
   return addFlags(command, evaluateFlags).action(async (flags: EvaluateFlags) => {
     const { signal, release } = interruptSignal((name) =>
-      process.stderr.write(`${name}: stopping after this step; once more ends it at once\n`),
+      tell(`${name}: stopping after this step; once more ends it at once`),
     );
     try {
       if (flags.watch) await waitForCheckpoint(flags, signal);

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { exportNetwork, servingSignature } from '../inference/exportRun.ts';
 import { servedSize } from '../preprocessing/networkItems.ts';
+import { show } from '../terminal.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, optionalText } from './flags.ts';
 import {
@@ -34,7 +35,7 @@ export function exportCommand(): Command {
     const trained = await resolveTrainedNetwork(flags);
     await exportNetwork({ ...flags, export_dir }, trained);
     const size = servedSize(trained.input).map((side) => (side < 0 ? '?' : side));
-    process.stdout.write(
+    show(
       `${trained.checkpoint} exported to ${export_dir}: signature ${servingSignature} takes images ` +
         `uint8[?,${size},${trained.input.sourceChannels}] and gives probabilities float32[?,${trained.classNames.length}]\n`,
     );

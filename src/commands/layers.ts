@@ -5,6 +5,7 @@ import { describeLayers } from '../inspection/layerDescriptions.ts';
 import { describedInput, inputText, layersText } from '../inspection/layersText.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
+import { show } from '../terminal.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
@@ -61,7 +62,7 @@ export function layersCommand(): Command {
     const input = describedInput(network, flags);
     const description = describeLayers(network, flags.num_classes, input);
     const title = `${networkTitle(flags.model_name)}, ${inputText(input)}, ${flags.num_classes} classes`;
-    process.stdout.write(
+    show(
       flags.json
         ? `${JSON.stringify(description, null, 2)}\n`
         : `${title}\n\n${layersText(description)}\n`,

@@ -6,6 +6,7 @@ import type { OwnLabels } from '../input/runData.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { labelChangesFile } from '../runFiles/labelChanges.ts';
 import { networkModuleSha256, type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
+import { tell } from '../terminal.ts';
 import { expectEffects, type FlagEffect } from './flagEffects.ts';
 import type { Flag, FlagGroups, FlagValues } from './flags.ts';
 import { dataFlagEffects } from './trainFlagEffects.ts';
@@ -139,8 +140,8 @@ export async function tellOfOtherModule(
   if (recorded === undefined || given === undefined || !existsSync(given)) return;
   const sha256 = await networkModuleSha256(given);
   if (sha256 === undefined || sha256 === recorded) return;
-  process.stderr.write(
-    `${given} is not the module that the run in ${folder} was trained with: SHA-256 ${sha256.slice(0, 12)}…, then ${recorded.slice(0, 12)}…\n`,
+  tell(
+    `${given} is not the module that the run in ${folder} was trained with: SHA-256 ${sha256.slice(0, 12)}…, then ${recorded.slice(0, 12)}…`,
   );
 }
 

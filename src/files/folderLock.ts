@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { reasonOf, UserError } from '../errors.ts';
+import { tell } from '../terminal.ts';
 import type { HeartbeatData } from './lockHeartbeat.ts';
 import { type Holder, isRunning, newHolder } from './lockHolder.ts';
 
@@ -70,7 +71,7 @@ async function isLeft(
   if (runs !== undefined) return !runs;
   const touched = await touchedAt(path);
   if (Math.abs(Date.now() - touched) < staleSeconds * 1000) return false;
-  process.stderr.write(`${path}: looks abandoned; watching it for ${watchSeconds} s\n`);
+  tell(`${path}: looks abandoned; watching it for ${watchSeconds} s`);
   const end = performance.now() + watchSeconds * 1000;
   while (performance.now() < end) {
     await setTimeout((heartbeatSeconds / 5) * 1000);

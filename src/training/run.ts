@@ -1,6 +1,7 @@
 /** One run of `losslens train`, from its flags to its exit code. */
 import { Cleanup } from '../cleanup.ts';
 import { lockFolder } from '../files/folderLock.ts';
+import { tell } from '../terminal.ts';
 import { concludeRun, isConcluded } from './concludeRun.ts';
 import { openRun } from './openRun.ts';
 import { planRun } from './planRun.ts';
@@ -21,9 +22,9 @@ export async function runTraining(options: RunOptions): Promise<number> {
     cleanup.add(() => lock.release());
     const plan = await planRun(options);
     if (isConcluded(plan)) {
-      process.stderr.write(
+      tell(
         `${options.train_dir} holds a run of ${plan.start.step} steps already: ` +
-          'raise --max_number_of_steps to go on with it, or name another --train_dir.\n',
+          'raise --max_number_of_steps to go on with it, or name another --train_dir.',
       );
       return 0;
     }
