@@ -15,7 +15,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { labelNoiseTypes } from '../datasets/labels/labelNoise.ts';
+import { labelNoiseTypes } from '../datasets/labels/labelNoiseType.ts';
 import { markdownTable } from '../src/console/textTable.ts';
 import { scores } from '../src/insitu/scores.ts';
 import { packageRoot } from '../src/packageRoot.ts';

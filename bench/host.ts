@@ -31,7 +31,7 @@ import { trainFlags } from '../src/commands/trainFlags.ts';
 import type { Engine, HostTensor, Session, Signature, Signatures } from '../src/engines/engine.ts';
 import { lockFolder } from '../src/files/folderLock.ts';
 import { sizeOf } from '../src/graph/shape.ts';
-import { stepScores } from '../src/insitu/itemScores.ts';
+import { stepScores } from '../src/insitu/stepScores.ts';
 import { random } from '../src/random.ts';
 import { openRun, type Run } from '../src/training/openRun.ts';
 import { planRun } from '../src/training/planRun.ts';

@@ -18,7 +18,7 @@ import { inMemory } from '../datasets/inMemory.ts';
 import { latestCheckpoint } from '../src/checkpoint/checkpoints.ts';
 import { CheckpointWriter } from '../src/checkpoint/checkpointWriter.ts';
 import { EventWriter } from '../src/events/eventWriter.ts';
-import { stepScores } from '../src/insitu/itemScores.ts';
+import { stepScores } from '../src/insitu/stepScores.ts';
 import type { StepOutcome } from '../src/model/stepOutcome.ts';
 import { random } from '../src/random.ts';
 import { InSituRecorder } from '../src/recording/inSituRecorder.ts';

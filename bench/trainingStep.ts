@@ -3,7 +3,7 @@ import { loadDataset } from '../datasets/factory.ts';
 import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
 import { networkInput } from '../src/input/networkInput.ts';
 import { initialValues } from '../src/model/initialValues.ts';
-import { optimizerDefaults } from '../src/model/optimizers.ts';
+import { optimizerDefaults } from '../src/model/optimizerOptions.ts';
 import { buildTrainingGraph } from '../src/model/trainingGraph.ts';
 import { getNetwork } from '../src/nets/factory.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';

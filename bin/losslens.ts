@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { expectNoMoreWords, normalizeArguments } from '../src/commands/commandLine.ts';
+import { commands } from '../src/commands/commands.ts';
 import { outliveReaders } from '../src/console/lostReaders.ts';
 import { UsageError, UserError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
@@ -19,38 +20,19 @@ const program = new Command('losslens')
       'trains, which data items and which image areas make training hard.',
   )
   .version(version)
-  .option('--debug', 'print stack traces of errors');
-/** In the order of the help text. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  train: async () => (await import('../src/commands/train.ts')).trainCommand(),
-  evaluate: async () => (await import('../src/commands/evaluate.ts')).evaluateCommand(),
-  engine: async () => (await import('../src/commands/engine.ts')).engineCommand(),
-  data: async () => (await import('../src/commands/data.ts')).dataCommand(),
-  layers: async () => (await import('../src/commands/layers.ts')).layersCommand(),
-  predict: async () => (await import('../src/commands/predict.ts')).predictCommand(),
-  export: async () => (await import('../src/commands/export.ts')).exportCommand(),
-  inspect: async () => (await import('../src/commands/inspect.ts')).inspectCommand(),
-  verify: async () => (await import('../src/commands/verify.ts')).verifyCommand(),
-  review: async () => (await import('../src/commands/review.ts')).reviewCommand(),
-};
-const args = process.argv.slice(2).filter((argument) => argument !== '--debug');
-const [name = ''] = args;
-// A command is loaded alone: to load them all takes half a second of processor time.
-for (const load of Object.hasOwn(commands, name) ? [commands[name]!] : Object.values(commands)) {
-  program.addCommand(await load());
-}
-for (const command of [
-  program,
-  ...program.commands,
-  ...program.commands.flatMap((c) => c.commands),
-]) {
+  .option('--debug', 'print stack traces of errors')
   // What is too much is named, which commander does not.
-  command
-    .exitOverride()
-    .configureOutput({ outputError: () => {} })
-    .allowExcessArguments();
+  .exitOverride()
+  .configureOutput({ outputError: () => {} })
+  .allowExcessArguments()
+  .hook('preAction', (_, command) => expectNoMoreWords(command, usageOf(command)));
+const args = process.argv.slice(2).filter((argument) => argument !== '--debug');
+const called = args.find((argument) => argument !== 'help' && !argument.startsWith('-'));
+for (const [name, { description, load }] of Object.entries(commands)) {
+  const command = program.command(name).description(description);
+  // A script for completion is made of them all.
+  if (name === called || called === 'completion') (await load())(command);
 }
-program.hook('preAction', (_, command) => expectNoMoreWords(command, usageOf(command)));
 
 /** How a command is called, such as "losslens data info". */
 function usageOf(command: Command): string {
@@ -83,7 +65,7 @@ outliveReaders();
 const command = commandOf(args);
 const debug = process.argv.includes('--debug');
 try {
-  if (name === 'help') expectKnownCommand(args.slice(1));
+  if (args[0] === 'help') expectKnownCommand(args.slice(1));
   const isGroup = command.commands.length > 0;
   const usage = isGroup ? undefined : usageOf(command);
   const normalized = normalizeArguments(args, command.options, usage);

@@ -96,11 +96,10 @@ function builtIn(name: string, make: (split: 'train' | 'test') => LoadedSplit): 
 
 /** A data set of fixed files in a folder. */
 function inFolder(name: string, splits: readonly string[], load: typeof loadMnist): Finder {
-  return async (folder) => ({
-    owner: name,
-    splits,
-    load: async (split) => load(expectFolder(name, folder), split as 'train' | 'test'),
-  });
+  return async (given) => {
+    const folder = expectFolder(name, given);
+    return { owner: name, splits, load: (split) => load(folder, split as 'train' | 'test') };
+  };
 }
 
 const finders: Readonly<Record<string, Finder>> = {

@@ -341,11 +341,13 @@ function drawLine(ink: Float32Array, [x0, y0]: Point, [x1, y1]: Point, thickness
   const lengthSquared = Math.max(1e-9, dx * dx + dy * dy);
   const first = (a: number, b: number) => Math.max(0, Math.floor(Math.min(a, b) - reach));
   const last = (a: number, b: number) => Math.min(side - 1, Math.ceil(Math.max(a, b) + reach));
-  for (let y = first(y0, y1); y <= last(y0, y1); y++) {
-    for (let x = first(x0, x1); x <= last(x0, x1); x++) {
+  const [left, right] = [first(x0, x1), last(x0, x1)];
+  const bottom = last(y0, y1);
+  for (let y = first(y0, y1); y <= bottom; y++) {
+    for (let x = left; x <= right; x++) {
       const t = Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / lengthSquared));
-      const distance = Math.hypot(x - x0 - t * dx, y - y0 - t * dy);
-      const coverage = Math.min(1, Math.max(0, reach - distance));
+      const [fromX, fromY] = [x - x0 - t * dx, y - y0 - t * dy];
+      const coverage = Math.min(1, reach - Math.sqrt(fromX * fromX + fromY * fromY));
       if (coverage > ink[y * side + x]!) ink[y * side + x] = coverage;
     }
   }
@@ -356,8 +358,8 @@ function blur(ink: Float32Array, share: number): void {
   for (const step of [1, side]) {
     const source = ink.slice();
     for (let i = 0; i < ink.length; i++) {
-      const before = source[i - step] ?? 0;
-      const after = source[i + step] ?? 0;
+      const before = i < step ? 0 : source[i - step]!;
+      const after = i + step < ink.length ? source[i + step]! : 0;
       ink[i] = source[i]! * (1 - 2 * share) + share * (before + after);
     }
   }

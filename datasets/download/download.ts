@@ -1,19 +1,24 @@
 /** Downloads the data sets that others publish. */
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { extract } from 'tar';
 import { reasonOf, UserError } from '../../src/errors.ts';
-import { downloadFile, type ExpectedFile, isComplete } from './downloadFile.ts';
+import { downloadFile, isComplete } from '../../src/files/downloadFile.ts';
+import { partialOf } from '../../src/files/replaceFolder.ts';
+import { unpackFiles } from '../../src/files/unpackFiles.ts';
+import type { DownloadName } from './downloadName.ts';
 
-/** Whose files can be downloaded. */
-export const downloadNames = ['mnist', 'cifar10'] as const;
-export type DownloadName = (typeof downloadNames)[number];
+/** A file as its makers published it. */
+interface PublishedFile {
+  readonly bytes: number;
+  /** In hexadecimal digits. */
+  readonly md5: string;
+}
 
 /** A published data set. */
 interface Publication {
   /** Folders that have the files: that of its makers, then mirrors. */
   readonly bases: readonly string[];
-  readonly files: Readonly<Record<string, ExpectedFile>>;
+  readonly files: Readonly<Record<string, PublishedFile>>;
   /** What an archive has to hold; only this is unpacked, into a folder of this name. */
   readonly unpacked?: { readonly folder: string; readonly files: readonly string[] };
 }
@@ -60,34 +65,22 @@ export interface DownloadDatasetOptions {
   /** Is told of the bytes of a file that are there. */
   readonly onProgress?: (file: string, bytes: number, ofBytes: number) => void;
   /** Replaces what files are expected; for tests. */
-  readonly files?: Readonly<Record<string, ExpectedFile>>;
+  readonly files?: Readonly<Record<string, PublishedFile>>;
 }
 
-/**
- * Unpacks the wanted files of an archive. An archive's paths are never followed: only plain files at
- * exactly the expected places are taken.
- */
+/** Unpacks the wanted files of an archive into a folder of their own, which appears as a whole. */
 async function unpack(
   archive: string,
   folder: string,
   { folder: name, files }: NonNullable<Publication['unpacked']>,
 ): Promise<void> {
-  const temporary = join(folder, `.${name}.tmp`);
-  const wanted = new Set(files.map((file) => `${name}/${file}`));
+  const temporary = partialOf(join(folder, name));
   try {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary);
-    const filter = (path: string, entry: object) =>
-      wanted.has(path) && 'type' in entry && entry.type === 'File';
-    await extract({ file: archive, cwd: temporary, strict: true, filter });
-    for (const file of files) {
-      await stat(join(temporary, name, file)).catch(() => {
-        throw new Error(`${name}/${file} is missing`);
-      });
-    }
+    const paths = files.map((file) => `${name}/${file}`);
+    await unpackFiles(archive, temporary, paths);
     await rename(join(temporary, name), join(folder, name));
-  } catch (error) {
-    throw new UserError(`${archive}: cannot be unpacked (${(error as Error).message}).`);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

@@ -2,8 +2,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { excerpt, UserError, unreadable } from '../../src/errors.ts';
+import { type Pickled, PickleError } from '../../src/files/pickle.ts';
 import { type InMemoryDataset, inMemory } from '../inMemory.ts';
-import { PickleError, readPickle } from './pickle.ts';
+import { isArray, readNumpyPickle } from './numpyPickle.ts';
 
 const classNames = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
 
@@ -62,17 +63,17 @@ function readBinary(path: string, bytes: Buffer): Batch {
 
 /** A pickled dict with the list `labels` and the array `data` of a row for each image. */
 function readPython(path: string, bytes: Buffer): Batch {
-  let content: ReturnType<typeof readPickle>;
+  let content: Pickled;
   try {
-    content = readPickle(bytes);
+    content = readNumpyPickle(bytes);
   } catch (error) {
     if (!(error instanceof PickleError)) throw error;
     throw new UserError(`${path}, byte ${error.offset}: ${error.message}.`);
   }
-  const dict = content instanceof Map ? content : new Map<string, never>();
+  const dict = content instanceof Map ? content : new Map<string, Pickled>();
   const labels = dict.get('labels');
   const data = dict.get('data');
-  if (!Array.isArray(labels) || data === null || typeof data !== 'object' || !('kind' in data)) {
+  if (!Array.isArray(labels) || !isArray(data)) {
     throw new UserError(
       `${path}: found a pickle without "labels" and "data"; expected a batch of CIFAR-10.`,
     );

@@ -5,6 +5,7 @@ import { toCsv } from '../../src/files/csv.ts';
 import { replaceFile } from '../../src/files/replaceFile.ts';
 import { permutation, random, streams } from '../../src/random.ts';
 import { type Dataset, expectImages } from '../dataset.ts';
+import type { LabelNoiseType } from './labelNoiseType.ts';
 import { nearestOtherClass } from './nearestOtherClass.ts';
 
 /** One label that was changed. */
@@ -13,16 +14,6 @@ export interface PlantedError {
   readonly label: number;
   readonly plantedLabel: number;
 }
-
-/**
- * The kinds of label noise:
- *
- * - `symmetric`  any item, each other class as likely
- * - `pairwise`   any item, always to the one class that its own is easily taken for
- * - `image`      items that look like another class are the likelier ones, and get that class
- */
-export const labelNoiseTypes = ['symmetric', 'pairwise', 'image'] as const;
-export type LabelNoiseType = (typeof labelNoiseTypes)[number];
 
 /**
  * What the classes of CIFAR-10 are easily taken for: the pairs of Patrini et al. 2017 (Making deep

@@ -102,6 +102,18 @@ export async function openCheckpoint(prefix: string): Promise<TensorBundle> {
   return !isV2(prefix) && isV1(prefix) ? openCheckpointV1(prefix) : openTensorBundle(prefix);
 }
 
+/**
+ * Reads all of a checkpoint, whose parts have checksums of their own in either format.
+ *
+ * @throws UserError  naming file and byte offset, when it is missing, cut short or altered
+ */
+export async function checkCheckpoint(prefix: string): Promise<void> {
+  const { shapes, read } = await openCheckpoint(prefix);
+  // Of format V1 all is checked when it is opened.
+  if (isV2(prefix)) for (const name of shapes.keys()) await read(name);
+  if (shapes.size === 0) throw new UserError(`${prefix}: holds no tensor; expected weights.`);
+}
+
 /** The number of steps in a checkpoint's name, or 0: `model.ckpt-100` → 100. */
 export function stepOfCheckpoint(prefix: string): number {
   return Number(/-(\d+)$/.exec(prefix)?.[1] ?? 0);
@@ -140,7 +152,7 @@ export async function resolveCheckpoint(path: string): Promise<string> {
   const expected =
     known.length > 0
       ? `one of ${known.join(', ')}`
-      : `a folder with a checkpoint, or a prefix such as ${join(path, 'model.ckpt-100')}`;
+      : `a folder with a checkpoint, a prefix such as ${join(path, 'model.ckpt-100')}, or a name of losslens weights list`;
   throw new UsageError(`--checkpoint_path: got "${path}"; expected ${expected}.`);
 }
 

@@ -1,26 +1,12 @@
 /** `losslens data`: downloads data sets, looks at them, and writes them in other forms. */
-import { Argument, Command } from 'commander';
-import { writeImageFolder, writeTfrecords } from '../../datasets/convert.ts';
-import { expectImages } from '../../datasets/dataset.ts';
-import { writePictures } from '../../datasets/datasetPictures.ts';
-import { describeDataset } from '../../datasets/describe.ts';
-import { describeTexts } from '../../datasets/describeTexts.ts';
-import { imagesText, textsText } from '../../datasets/descriptionText.ts';
-import {
-  type DownloadName,
-  downloadDataset,
-  downloadNames,
-} from '../../datasets/download/download.ts';
-import type { SkippedItem } from '../../datasets/images/encodedDataset.ts';
-import { loadSplits } from '../../datasets/loadSplits.ts';
-import { downloadBars, itemBar } from '../console/bars.ts';
-import { noteOnce } from '../console/noteOnce.ts';
+import { Argument, type Command } from 'commander';
+import { type DownloadName, downloadNames } from '../../datasets/download/downloadName.ts';
 import { UsageError } from '../errors.ts';
-import { show, tell } from '../terminal.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
   choice,
+  type Flag,
   type FlagValues,
   integer,
   list,
@@ -39,12 +25,22 @@ const splitFlags = {
   }),
 };
 
+const outputName: Flag<string | undefined> = {
+  ...optionalText('name of the TFRecords; by default that of the source'),
+  parse: (value, name) => {
+    if (value !== '' && !/[/\\\0]/.test(value)) return value;
+    throw new UsageError(
+      `--${name}: got "${value}"; expected a name without / and \\; --output_dir names the folder.`,
+    );
+  },
+};
+
 const convertFlags = {
   Source: { from: text('', 'data set that is read, as --dataset_name of train'), ...splitFlags },
   Target: {
     to: choice(['tfrecord', 'folder'] as const, 'tfrecord', 'form that is written'),
     output_dir: text('', 'folder that is written to'),
-    output_name: optionalText('name of the TFRecords; by default that of the source'),
+    output_name: outputName,
     num_shards: integer(1, 'TFRecord files of each split', { min: 1, max: 99_999 }),
   },
 };
@@ -70,9 +66,14 @@ const downloadFlags = {
   },
 };
 
-type SplitFlags = FlagValues<{ Source: typeof splitFlags }>;
-type ConvertFlags = FlagValues<typeof convertFlags>;
-type InfoFlags = FlagValues<typeof infoFlags>;
+/** Flags that name splits of a data set, in `convert` and `info` alike. */
+export type SplitFlags = FlagValues<{ Source: typeof splitFlags }>;
+/** The values of the flags of `losslens data convert`. */
+export type ConvertFlags = FlagValues<typeof convertFlags>;
+/** The values of the flags of `losslens data info`. */
+export type InfoFlags = FlagValues<typeof infoFlags>;
+/** The values of the flags of `losslens data download`. */
+export type DownloadFlags = FlagValues<typeof downloadFlags>;
 
 const convertEffects: readonly FlagEffect<ConvertFlags>[] = [
   ...sourceFlagEffects,
@@ -90,102 +91,26 @@ const infoEffects: readonly FlagEffect<InfoFlags>[] = [
   },
 ];
 
-/** The splits that the flags name. */
-function splitsOf(name: string, flags: SplitFlags) {
-  const source = {
-    name,
-    folder: flags.dataset_dir,
-    validationShare: flags.validation_split,
-    seed: flags.validation_seed,
-    maxPixels: flags.max_image_megapixels * 2 ** 20,
-    maxBytes: flags.max_data_memory_mb * 2 ** 20,
-    onBadItem: flags.on_bad_item,
-    onNote: noteOnce,
-    onSkipped: (skipped: readonly SkippedItem[]) => {
-      for (const { itemIndex, reason } of skipped) {
-        tell(`left out item ${itemIndex}: ${reason}`);
-      }
-    },
-  };
-  return loadSplits(source, flags.image_size, flags.dataset_split_name);
-}
-
-function expectText(value: string, name: string, what: string): void {
-  if (value === '') throw new UsageError(`--${name}: missing; expected ${what}.`);
-}
-
-async function convert(flags: ConvertFlags): Promise<void> {
-  expectText(flags.from, 'from', 'the name of a data set');
-  expectText(flags.output_dir, 'output_dir', 'a folder to write to');
-  const { output_dir: folder, num_shards: numShards } = flags;
-  const write = flags.to === 'tfrecord' ? writeTfrecords : writeImageFolder;
-  for await (const source of splitsOf(flags.from, flags)) {
-    const dataset = { ...expectImages(source), name: flags.output_name ?? source.name };
-    const bar = itemBar(dataset.split, dataset.items.length);
-    try {
-      await write(dataset, { folder, numShards, onProgress: bar.update });
-    } finally {
-      bar.stop();
-    }
-    show(`wrote ${dataset.items.length} items of ${dataset.split} to ${folder}\n`);
-  }
-}
-
-async function download(
-  name: DownloadName,
-  flags: FlagValues<typeof downloadFlags>,
-): Promise<void> {
-  expectText(flags.output_dir, 'output_dir', 'a folder to write to');
-  const bars = downloadBars();
-  try {
-    const added = await downloadDataset(name, {
-      folder: flags.output_dir,
-      baseUrl: flags.base_url,
-      timeoutMs: 1000 * flags.timeout_secs,
-      onProgress: bars.update,
-    });
-    show(
-      added.length === 0
-        ? `${flags.output_dir} has ${name} already\n`
-        : `downloaded ${added.join(', ')} to ${flags.output_dir}: use --dataset_name=${name} --dataset_dir=${flags.output_dir}\n`,
-    );
-  } finally {
-    bars.stop();
-  }
-}
-
-async function info(flags: InfoFlags): Promise<void> {
-  const { output_dir: folder, max_items_per_class: maxItems } = flags;
-  for await (const dataset of splitsOf(flags.dataset_name, flags)) {
-    if (dataset.kind === 'texts') {
-      show(`${textsText(dataset, describeTexts(dataset))}\n`);
-      continue;
-    }
-    const description = await describeDataset(dataset);
-    show(`${imagesText(dataset, description)}\n`);
-    if (folder !== undefined) await writePictures(dataset, description, folder, maxItems);
-  }
-}
-
-/** The command `data` with its subcommands `download`, `convert` and `info`. */
-export function dataCommand(): Command {
-  const command = new Command('data').description(
-    'downloads data sets, looks at them, and writes other forms',
+/** Declares the subcommands `download`, `convert` and `info` of `losslens data`. */
+export function declareData(command: Command): void {
+  const downloadCommand = command
+    .command('download')
+    .description('downloads a data set that others publish; what broke off before goes on')
+    .addArgument(new Argument('<name>', 'data set').choices(downloadNames));
+  addFlags(downloadCommand, downloadFlags).action(
+    async (name: DownloadName, flags: DownloadFlags) =>
+      (await import('./dataActions.ts')).download(name, flags),
   );
-  addFlags(
-    command
-      .command('download')
-      .description('downloads a data set that others publish; what broke off before goes on')
-      .addArgument(new Argument('<name>', 'data set').choices(downloadNames)),
-    downloadFlags,
-  ).action(download);
   const convertCommand = command
     .command('convert')
     .description("writes a data set as TF-Slim's TFRecords or as an image folder, without loss");
-  withEffects(addFlags(convertCommand, convertFlags), convertEffects).action(convert);
+  withEffects(addFlags(convertCommand, convertFlags), convertEffects).action(
+    async (flags: ConvertFlags) => (await import('./dataActions.ts')).convert(flags),
+  );
   const infoCommand = command
     .command('info')
     .description('says what a data set holds: items, classes, means, equal images');
-  withEffects(addFlags(infoCommand, infoFlags), infoEffects).action(info);
-  return command;
+  withEffects(addFlags(infoCommand, infoFlags), infoEffects).action(async (flags: InfoFlags) =>
+    (await import('./dataActions.ts')).info(flags),
+  );
 }

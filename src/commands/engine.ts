@@ -1,13 +1,12 @@
 /** `losslens engine`: brings libtensorflow, and says what an engine lacks. */
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { endingSignals } from '../console/interrupt.ts';
-import { diagnose } from '../engines/doctor.ts';
-import { engineFolder } from '../engines/home.ts';
-import { installEngine } from '../engines/install.ts';
 import { NoEngineError } from '../errors.ts';
 import { show, tell } from '../terminal.ts';
 
 async function install(flags: { from?: string; cuda: boolean; latest: boolean }): Promise<void> {
+  const { engineFolder } = await import('../engines/home.ts');
+  const { installEngine } = await import('../engines/install.ts');
   const abort = new AbortController();
   const interrupt = () => abort.abort();
   for (const signal of endingSignals) process.on(signal, interrupt);
@@ -25,6 +24,7 @@ async function install(flags: { from?: string; cuda: boolean; latest: boolean })
 }
 
 async function doctor(): Promise<void> {
+  const { diagnose } = await import('../engines/doctor.ts');
   const { findings, problems, isUsable } = await diagnose();
   const width = Math.max(...findings.map(({ what }) => what.length));
   for (const { what, value } of findings) {
@@ -38,11 +38,8 @@ async function doctor(): Promise<void> {
     throw new NoEngineError('engine doctor: no engine runs on this machine; see above');
 }
 
-/** The command `engine` with its subcommands `install` and `doctor`. */
-export function engineCommand(): Command {
-  const command = new Command('engine').description(
-    'installs the TensorFlow engine, or says what it lacks',
-  );
+/** Declares the subcommands `install` and `doctor` of `losslens engine`. */
+export function declareEngine(command: Command): void {
   command
     .command('install')
     .description(
@@ -66,5 +63,4 @@ export function engineCommand(): Command {
     .command('doctor')
     .description('says which engine runs here and why, and how to mend what is wrong')
     .action(doctor);
-  return command;
 }

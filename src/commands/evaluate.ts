@@ -1,12 +1,10 @@
 /** `losslens evaluate`: how good a checkpoint is on a split. */
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
-import {
-  type EvaluationOptions,
-  runEvaluation,
-  waitForCheckpoint,
-} from '../evaluation/evaluationRun.ts';
+import type { EvaluationOptions } from '../evaluation/evaluationRun.ts';
 import { tell } from '../terminal.ts';
+import { checkpointPath } from '../weights/byName.ts';
+import { trainedCheckpoint } from './checkpointFlag.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
@@ -20,9 +18,10 @@ import {
   text,
   unsupported,
 } from './flags.ts';
-import { inherited, resolveRunFlags, runFolder } from './runFlags.ts';
+import { modelFlags } from './modelFlags.ts';
+import { inherited } from './ofRunFlags.ts';
 import { engineFlagEffects } from './trainFlagEffects.ts';
-import { dataFlags, engineFlags, modelFlags } from './trainFlags.ts';
+import { dataFlags, engineFlags } from './trainFlags.ts';
 
 const evaluateFlags = {
   'Data (by default those of the run)': {
@@ -32,7 +31,7 @@ const evaluateFlags = {
   },
   'Model (by default that of the run)': inherited(modelFlags),
   Evaluation: {
-    checkpoint_path: text('runs/train', 'checkpoint, or a folder whose latest one is taken'),
+    checkpoint_path: trainedCheckpoint(true),
     batch_size: integer(100, 'items per step', { min: 1 }),
     max_num_batches: optionalInteger('steps after which it is enough; by default all items', {
       min: 1,
@@ -72,19 +71,20 @@ const evaluateEffects: readonly FlagEffect<EvaluateFlags>[] = [
 
 /** All options: what the command line leaves out comes from the run that the checkpoint is of. */
 async function resolveOptions(flags: EvaluateFlags): Promise<EvaluationOptions> {
-  const { checkpoint_path, moving_average_decay } = flags;
+  const { resolveRunFlags, runFolder } = await import('./runFlags.ts');
+  const { checkpoint_path, moving_average_decay, watch } = flags;
+  // A folder that is waited for may have any name.
+  if (!watch) checkpointPath(checkpoint_path, 'checkpoint_path');
   const run = await resolveRunFlags(runFolder(checkpoint_path), flags);
   // These mean something else to a run.
   return { ...flags, ...run, checkpoint_path, moving_average_decay };
 }
 
-/** @returns the command, for the program to add */
-export function evaluateCommand(): Command {
-  const command = new Command('evaluate').description(
-    'Classify a split with a checkpoint and say how often it is right, in all and by class.',
-  );
+/** Declares the flags and the action of `losslens evaluate`. */
+export function declareEvaluate(command: Command): void {
   withEffects(command, evaluateEffects);
-  return addFlags(command, evaluateFlags).action(async (flags: EvaluateFlags) => {
+  addFlags(command, evaluateFlags).action(async (flags: EvaluateFlags) => {
+    const { runEvaluation, waitForCheckpoint } = await import('../evaluation/evaluationRun.ts');
     const { signal, release } = interruptSignal((name) =>
       tell(`${name}: stopping after this step; once more ends it at once`),
     );

@@ -1,8 +1,6 @@
 /** `losslens export`: writes a trained network as a SavedModel for TensorFlow and its servers. */
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import { exportNetwork, servingSignature } from '../inference/exportRun.ts';
-import { servedSize } from '../preprocessing/networkItems.ts';
 import { show } from '../terminal.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, optionalText } from './flags.ts';
@@ -21,17 +19,16 @@ const exportFlags = {
   },
 };
 
-/** @returns the command, for the program to add */
-export function exportCommand(): Command {
-  const command = new Command('export').description(
-    'Write a trained network as a SavedModel: images of its size, samples 0..255, to probabilities.',
-  );
+/** Declares the flags and the action of `losslens export`. */
+export function declareExport(command: Command): void {
   withEffects(command, trainedNetworkFlagEffects);
-  return addFlags(command, exportFlags).action(async (flags: FlagValues<typeof exportFlags>) => {
+  addFlags(command, exportFlags).action(async (flags: FlagValues<typeof exportFlags>) => {
     const { export_dir } = flags;
     if (export_dir === undefined) {
       throw new UsageError('--export_dir: missing; expected a folder for the SavedModel.');
     }
+    const { exportNetwork, servingSignature } = await import('../inference/exportRun.ts');
+    const { servedSize } = await import('../preprocessing/networkItems.ts');
     const trained = await resolveTrainedNetwork(flags);
     await exportNetwork({ ...flags, export_dir }, trained);
     const size = servedSize(trained.input).map((side) => (side < 0 ? '?' : side));

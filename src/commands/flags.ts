@@ -11,6 +11,8 @@ export interface Flag<T> {
   readonly placeholder: string;
   /** One sentence with the unit of the value. */
   readonly help: string;
+  /** Values that a shell offers. */
+  readonly choices?: readonly string[];
   readonly isBoolean?: boolean;
   /** Only there because TF-Slim has it. */
   readonly isUnsupported?: boolean;
@@ -75,6 +77,7 @@ export function choice<T extends string>(
     },
     defaultValue,
     placeholder: 'NAME',
+    choices,
     help: `${help} (${choices.join(', ')})`,
   };
 }
@@ -125,7 +128,8 @@ export function boolean(defaultValue: boolean, help: string): Flag<boolean> {
     if (/^(false|f|0|no)$/i.test(value)) return false;
     throw new UsageError(`--${name}: got "${value}"; expected true or false.`);
   };
-  return { parse, defaultValue, placeholder: 'true|false', help, isBoolean: true };
+  const choices = ['true', 'false'];
+  return { parse, defaultValue, placeholder: 'true|false', choices, help, isBoolean: true };
 }
 
 /** A flag of TF-Slim's that has nothing to act on here: accepted at the values that change nothing. */
@@ -156,7 +160,10 @@ export function addFlags(command: Command, groups: FlagGroups): Command {
   for (const [heading, flags] of Object.entries(groups)) {
     for (const [name, flag] of Object.entries(flags)) {
       const value = flag.isBoolean ? `[${flag.placeholder}]` : `<${flag.placeholder}>`;
-      const option = new Option(`--${name} ${value}`, flag.help)
+      const option = new Option(`--${name} ${value}`, flag.help);
+      if (flag.choices !== undefined) option.choices(flag.choices);
+      option
+        // It decides, and not the choices.
         .argParser((given: string) => flag.parse(given, name))
         .helpGroup(`${heading}:`);
       if (flag.defaultValue !== undefined) option.default(flag.defaultValue);

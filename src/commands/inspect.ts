@@ -1,14 +1,14 @@
 /** `losslens inspect`: what a checkpoint makes of some items, as numbers and as pictures. */
-import { Command } from 'commander';
-import { runInspection } from '../inspection/inspectionRun.ts';
+import type { Command } from 'commander';
+import { trainedCheckpoint } from './checkpointFlag.ts';
 import { withEffects } from './flagEffects.ts';
-import { addFlags, boolean, type FlagValues, list, optionalText, text } from './flags.ts';
-import { ofRunFlags, resolveRunFlags, runFolder } from './runFlags.ts';
+import { addFlags, boolean, type FlagValues, list, optionalText } from './flags.ts';
+import { ofRunFlags } from './ofRunFlags.ts';
 import { engineFlagEffects, undrawnDataFlagEffects } from './trainFlagEffects.ts';
 
 const inspectFlags = {
   Inspection: {
-    checkpoint_path: text('runs/train', 'checkpoint, or a folder whose latest one is taken'),
+    checkpoint_path: trainedCheckpoint(),
     items: list('indices of the items in the order of their source'),
     layers: list('layers to look at; by default Hs and Hm of the run'),
     batch_of: list(
@@ -20,13 +20,12 @@ const inspectFlags = {
   ...ofRunFlags,
 };
 
-/** @returns the command, for the program to add */
-export function inspectCommand(): Command {
-  const command = new Command('inspect').description(
-    'Say what a checkpoint makes of some items: loss contributions and maps at any layer, without dropout and augmentation.',
-  );
-  return withEffects(addFlags(command, inspectFlags), engineFlagEffects).action(
+/** Declares the flags and the action of `losslens inspect`. */
+export function declareInspect(command: Command): void {
+  withEffects(addFlags(command, inspectFlags), engineFlagEffects).action(
     async (flags: FlagValues<typeof inspectFlags>) => {
+      const { resolveRunFlags, runFolder } = await import('./runFlags.ts');
+      const { runInspection } = await import('../inspection/inspectionRun.ts');
       const { checkpoint_path } = flags;
       const ofRun = await resolveRunFlags(
         runFolder(checkpoint_path),

@@ -1,10 +1,6 @@
 /** `losslens layers`: the end points of a network, which --hs and --hm take. */
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import { describeLayers } from '../inspection/layerDescriptions.ts';
-import { describedInput, inputText, layersText } from '../inspection/layersText.ts';
-import { loadNetwork } from '../nets/factory.ts';
-import { networkTitle } from '../nets/ownNetwork.ts';
 import { show } from '../terminal.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
@@ -15,8 +11,7 @@ import {
   integer,
   optionalInteger,
 } from './flags.ts';
-import { ofNetworks } from './trainFlagEffects.ts';
-import { modelFlags } from './trainFlags.ts';
+import { modelFlags, ofNetworks } from './modelFlags.ts';
 
 const imageChannels: Flag<number | undefined> = {
   parse: (value, name) => {
@@ -52,12 +47,13 @@ const layersEffects: readonly FlagEffect<LayersFlags>[] = [
   ofNetworks('texts', ['max_sequence_length', 'vocabulary_size']),
 ];
 
-/** @returns the command, for the program to add */
-export function layersCommand(): Command {
-  const command = new Command('layers').description(
-    "Print a network's end points: what --hs and --hm take, with shapes and parameters.",
-  );
-  addFlags(command, layersFlags).action(async (flags: LayersFlags) => {
+/** Declares the flags and the action of `losslens layers`. */
+export function declareLayers(command: Command): void {
+  withEffects(addFlags(command, layersFlags), layersEffects).action(async (flags: LayersFlags) => {
+    const { describeLayers } = await import('../inspection/layerDescriptions.ts');
+    const { describedInput, inputText, layersText } = await import('../inspection/layersText.ts');
+    const { loadNetwork } = await import('../nets/factory.ts');
+    const { networkTitle } = await import('../nets/ownNetwork.ts');
     const network = await loadNetwork(flags.model_name);
     const input = describedInput(network, flags);
     const description = describeLayers(network, flags.num_classes, input);
@@ -68,5 +64,4 @@ export function layersCommand(): Command {
         : `${title}\n\n${layersText(description)}\n`,
     );
   });
-  return withEffects(command, layersEffects);
 }

@@ -1,6 +1,5 @@
 /** `losslens predict`: classifies image files. */
-import { Command } from 'commander';
-import { predictFiles } from '../inference/predictionRun.ts';
+import type { Command } from 'commander';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, boolean, choice, type FlagValues, integer } from './flags.ts';
 import {
@@ -30,14 +29,13 @@ const predictFlags = {
   },
 };
 
-/** @returns the command, for the program to add */
-export function predictCommand(): Command {
-  const command = new Command('predict')
-    .description('Classify image files with a trained network.')
-    .argument('<files...>', 'images, or folders of images');
+/** Declares the flags and the action of `losslens predict`. */
+export function declarePredict(command: Command): void {
+  command.argument('<files...>', 'images, or folders of images');
   withEffects(withEffects(command, engineFlagEffects), trainedNetworkFlagEffects);
-  return addFlags(command, predictFlags).action(
+  addFlags(command, predictFlags).action(
     async (files: string[], flags: FlagValues<typeof predictFlags>) => {
+      const { predictFiles } = await import('../inference/predictionRun.ts');
       const failures = await predictFiles(flags, await resolveTrainedNetwork(flags), files);
       if (failures > 0) process.exitCode = 1;
     },

@@ -1,10 +1,9 @@
 /** `losslens review`: a page on which people decide about the most suspicious items of a run. */
-import { Command } from 'commander';
-import { reviewRun } from '../review/reviewRun.ts';
+import type { Command } from 'commander';
 import { show } from '../terminal.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, integer, optionalText, text } from './flags.ts';
-import { ofRunFlags, resolveRunFlags } from './runFlags.ts';
+import { ofRunFlags } from './ofRunFlags.ts';
 import { engineFlagEffects, undrawnDataFlagEffects } from './trainFlagEffects.ts';
 
 /** The score that found planted errors best over whole runs (docs/detection.md). */
@@ -26,6 +25,8 @@ const reviewFlags = {
 };
 
 async function review(given: FlagValues<typeof reviewFlags>): Promise<void> {
+  const { resolveRunFlags } = await import('./runFlags.ts');
+  const { reviewRun } = await import('../review/reviewRun.ts');
   const { train_dir, top, rank_by, num_views, output_dir, ...ofRun } = given;
   const flags = await resolveRunFlags(train_dir, ofRun, true, undrawnDataFlagEffects);
   const { page, items } = await reviewRun({
@@ -37,10 +38,7 @@ async function review(given: FlagValues<typeof reviewFlags>): Promise<void> {
   );
 }
 
-/** @returns the command, for the program to add */
-export function reviewCommand(): Command {
-  const command = new Command('review').description(
-    'Write a page on which to keep, relabel or drop the most suspicious items of a run, and the same as CSV.',
-  );
-  return withEffects(addFlags(command, reviewFlags), engineFlagEffects).action(review);
+/** Declares the flags and the action of `losslens review`. */
+export function declareReview(command: Command): void {
+  withEffects(addFlags(command, reviewFlags), engineFlagEffects).action(review);
 }

@@ -1,42 +1,18 @@
-/** The flags of a run, for commands that look at it: given ones, else its own from `run.json`. */
+/** The values of a run's flags, for commands that look at it: given ones, else its own from `run.json`. */
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
 import type { OwnLabels } from '../input/runData.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { labelChangesFile } from '../runFiles/labelChanges.ts';
-import { networkModuleSha256, type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
-import { tell } from '../terminal.ts';
+import { tellOfOtherModule } from '../runFiles/networkModule.ts';
+import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
+import { readWeightsRecord } from '../weights/record.ts';
 import { expectEffects, type FlagEffect } from './flagEffects.ts';
-import type { Flag, FlagGroups, FlagValues } from './flags.ts';
+import type { FlagValues } from './flags.ts';
+import type { ofRunFlags } from './ofRunFlags.ts';
 import { dataFlagEffects } from './trainFlagEffects.ts';
-import { engineFlags, type TrainFlags, trainFlags } from './trainFlags.ts';
-
-/** Flags with the values that may be left out. */
-type Inherited<F> = {
-  readonly [K in keyof F]: F[K] extends Flag<infer T> ? Flag<T | undefined> : never;
-};
-
-/** The same flags, each without a default: where one is left out, the run's own value holds. */
-export function inherited<F extends Readonly<Record<string, Flag<unknown>>>>(
-  flags: F,
-): Inherited<F> {
-  const entries = Object.entries(flags)
-    .filter(([, flag]) => !flag.isUnsupported)
-    .map(([name, flag]) => [name, { ...flag, defaultValue: undefined }]);
-  return Object.fromEntries(entries) as Inherited<F>;
-}
-
-const { batch_size: _, ...data } = trainFlags.Data;
-const { model_name } = trainFlags.Model;
-const { seed } = trainFlags.Optimisation;
-
-/** Flags that say what data and network a run has; left out, they are the run's own. */
-export const ofRunFlags = {
-  'Data (by default those of the run)': inherited({ ...data, seed }),
-  'Model (by default that of the run)': inherited({ model_name }),
-  Engine: { engine: engineFlags.engine, gpu: engineFlags.gpu },
-} satisfies FlagGroups;
+import { type TrainFlags, trainFlags } from './trainFlags.ts';
 
 /** The folder of the run that a checkpoint, given as itself or by its folder, is of. */
 export function runFolder(checkpointPath: string): string {
@@ -125,28 +101,8 @@ function expectNamedModule(folder: string, given: unknown, { flags }: RunRecord)
 }
 
 /**
- * Says so when the module that --model_name names is not the one that a run was trained with.
- *
- * @param given   --model_name of the command line
- * @param record  of the run; undefined for none
- */
-export async function tellOfOtherModule(
-  folder: string,
-  given: string | undefined,
-  record: RunRecord | undefined,
-): Promise<void> {
-  const recorded = record?.moduleSha256;
-  // That there is no such file is said where it is imported.
-  if (recorded === undefined || given === undefined || !existsSync(given)) return;
-  const sha256 = await networkModuleSha256(given);
-  if (sha256 === undefined || sha256 === recorded) return;
-  tell(
-    `${given} is not the module that the run in ${folder} was trained with: SHA-256 ${sha256.slice(0, 12)}…, then ${recorded.slice(0, 12)}…`,
-  );
-}
-
-/**
- * All flags of a run: the given ones, else those of its `run.json`, else the defaults of train.
+ * All flags of a run: the given ones, else those of its `run.json`, else the defaults of train. Published
+ * weights have no run, but say what network they are of.
  *
  * Label noise and corrected labels belong to the data that the run was trained on, and so does the
  * folder: for other data they are left out, and `ownLabels` holds the labels.
@@ -175,7 +131,9 @@ export async function resolveRunFlags(
   );
   const otherData = ofOtherData(named, record?.flags);
   const ownLabels = otherData === undefined ? {} : ownLabelsOf(record?.flags, named);
-  const ofRun = { ...record?.flags, ...otherData };
+  const weights = folder === undefined ? undefined : await readWeightsRecord(folder);
+  const ofWeights = weights === undefined ? {} : { model_name: weights.name };
+  const ofRun = { ...ofWeights, ...record?.flags, ...otherData };
   if (readsData && folder !== undefined) expectInPlace(folder, named, ofRun);
   const flags = { ...allDefaults, ...ofRun, ...named } as TrainFlags;
   await expectEffects(effects, flags, (name) => named[name] !== undefined);

@@ -1,23 +1,21 @@
 /** `losslens train`: trains a network and writes both in situ views while it does. */
-import { Command } from 'commander';
-import { readRunRecord } from '../runFiles/runRecord.ts';
-import { runTraining } from '../training/run.ts';
+import type { Command } from 'commander';
 import { withEffects } from './flagEffects.ts';
 import { addFlags } from './flags.ts';
-import { tellOfOtherModule } from './runFlags.ts';
 import { trainFlagEffects } from './trainFlagEffects.ts';
 import { type TrainFlags, trainFlags } from './trainFlags.ts';
 
-/** @returns the command, for the program to add */
-export function trainCommand(): Command {
-  const command = new Command('train').description(
-    'Train a network; see its difficult items and image areas in TensorBoard meanwhile.',
-  );
-  return withEffects(addFlags(command, trainFlags), trainFlagEffects).action(
-    async (flags: TrainFlags) => {
-      const { train_dir, model_name } = flags;
-      await tellOfOtherModule(train_dir, model_name, await readRunRecord(train_dir));
-      process.exitCode = await runTraining(flags);
-    },
-  );
+/** Declares the flags and the action of `losslens train`. */
+export function declareTrain(command: Command): void {
+  withEffects(addFlags(command, trainFlags), trainFlagEffects).action(async (flags: TrainFlags) => {
+    const { listSplits } = await import('../../datasets/factory.ts');
+    // That there are no such data is said at once, and not after an engine is loaded.
+    await listSplits({ name: flags.dataset_name, folder: flags.dataset_dir });
+    const { selectEngine } = await import('../engines/select.ts');
+    // TensorFlow takes longer to load than all that is loaded here, and does it in a thread of its own.
+    const selecting = selectEngine(flags);
+    selecting.catch(() => {});
+    const { runTraining } = await import('../training/run.ts');
+    process.exitCode = await runTraining(flags, selecting);
+  });
 }

@@ -1,8 +1,7 @@
 /** Which flags of `losslens train` have an effect only together with others. */
-import { defaultEpsilons } from '../model/optimizers.ts';
-import { loadNetwork } from '../nets/factory.ts';
-import { isNetworkFile } from '../nets/ownNetwork.ts';
+import { defaultEpsilons } from '../model/optimizerOptions.ts';
 import type { FlagEffect } from './flagEffects.ts';
+import { ofNetworks } from './modelFlags.ts';
 import { sourceFlagEffects } from './sourceFlags.ts';
 import type { TrainFlags } from './trainFlags.ts';
 
@@ -30,22 +29,6 @@ function ofSchedules(
       schedules.includes(type) ? undefined : `with --learning_rate_decay_type=${type}`,
     // As the optimizers' above.
     isTaken: true,
-  };
-}
-
-/** Flags of networks that take items of one kind. */
-export function ofNetworks<F extends { readonly model_name: string }>(
-  kind: 'images' | 'texts',
-  flags: (keyof F & string)[],
-): FlagEffect<F> {
-  return {
-    flags,
-    missing: async ({ model_name }, isGiven) => {
-      // The module of a run that somebody else made is not to be run for this.
-      if (isNetworkFile(model_name) && !isGiven('model_name')) return undefined;
-      const { takes = 'images' } = await loadNetwork(model_name);
-      return takes === kind ? undefined : `with --model_name=${model_name}, which takes ${takes}`;
-    },
   };
 }
 

@@ -1,15 +1,15 @@
 /** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
-import { labelNoiseTypes } from '../../datasets/labels/labelNoise.ts';
+
+import { labelNoiseTypes } from '../../datasets/labels/labelNoiseType.ts';
+import { engineChoices } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { precisionChoices } from '../engines/precision.ts';
-import { engineChoices } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
 import { defaultScore, scores } from '../insitu/scores.ts';
-import { defaultEpsilons, optimizerDefaults, optimizers } from '../model/optimizers.ts';
-import { networks } from '../nets/factory.ts';
-import { absoluteNetworkName } from '../nets/ownNetwork.ts';
-import { colorScales } from '../recording/monitoringHistory.ts';
+import { defaultEpsilons, optimizerDefaults, optimizerNames } from '../model/optimizerOptions.ts';
+import { colorScales } from '../recording/colorScale.ts';
 import { colormapNames } from '../views/draw/colormap.ts';
+import { optionalCheckpoint } from './checkpointFlag.ts';
 import {
   boolean,
   choice,
@@ -25,6 +25,7 @@ import {
   text,
   unsupported,
 } from './flags.ts';
+import { modelFlags } from './modelFlags.ts';
 import { sourceFlags } from './sourceFlags.ts';
 
 const oneProcess = 'losslens trains in one process on one device';
@@ -56,17 +57,6 @@ export const dataFlags = {
     min: 1,
     max: 64,
   }),
-};
-
-/** Flags that choose the network, shared by the commands that run one. */
-export const modelFlags = {
-  model_name: {
-    ...text(
-      'lenet',
-      `network: ${Object.keys(networks).join(', ')}, or a module such as ./my-net.js`,
-    ),
-    parse: absoluteNetworkName,
-  },
 };
 
 const gpuFlag: Flag<GpuChoice> = {
@@ -116,12 +106,14 @@ export const trainFlags = {
     ...modelFlags,
     weight_decay: real(0.00004, 'coefficient of the L2 penalty', { min: 0 }),
     label_smoothing: real(0, 'share of each target spread over all classes', { min: 0, max: 1 }),
-    trainable_scopes: list('beginnings of the names of the variables to train; by default all'),
+    trainable_scopes: list(
+      'variables to train: head, all, or beginnings of their names; by default all',
+    ),
     moving_average_decay: optionalReal(
       'decay per step of the moving averages of the variables; by default none are kept',
       { min: 0, max: 1 },
     ),
-    checkpoint_path: optionalPath(
+    checkpoint_path: optionalCheckpoint(
       'checkpoint whose weights the run begins with, or a folder whose latest one is taken',
     ),
     checkpoint_exclude_scopes: list(
@@ -133,7 +125,7 @@ export const trainFlags = {
   Optimisation: {
     max_number_of_steps: optionalInteger('stop after so many steps in all', { min: 1 }),
     max_number_of_epochs: optionalInteger('stop after so many epochs in all', { min: 1 }),
-    optimizer: choice(Object.keys(optimizers), optimizerDefaults.optimizer, 'update rule'),
+    optimizer: choice(optimizerNames, optimizerDefaults.optimizer, 'update rule'),
     learning_rate: real(0.01, 'initial learning rate', { min: 0 }),
     learning_rate_decay_type: choice(
       ['fixed', 'exponential', 'polynomial'] as const,

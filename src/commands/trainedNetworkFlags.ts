@@ -1,9 +1,11 @@
 /** Flags of the commands that use a trained network without its data: predict and export. */
-import { findTrainedNetwork, type TrainedNetwork } from '../inference/trainedNetwork.ts';
+import type { TrainedNetwork } from '../inference/trainedNetwork.ts';
+import { trainedCheckpoint } from './checkpointFlag.ts';
 import type { FlagEffect } from './flagEffects.ts';
-import { type FlagValues, optionalInteger, optionalReal, text } from './flags.ts';
-import { inherited, resolveRunFlags, runFolder } from './runFlags.ts';
-import { dataFlags, modelFlags, trainFlags } from './trainFlags.ts';
+import { type FlagValues, optionalInteger, optionalReal } from './flags.ts';
+import { modelFlags } from './modelFlags.ts';
+import { inherited } from './ofRunFlags.ts';
+import { dataFlags, trainFlags } from './trainFlags.ts';
 
 const {
   dataset_name,
@@ -28,7 +30,7 @@ export const trainedNetworkFlags = {
     labels_offset,
   }),
   Checkpoint: {
-    checkpoint_path: text('runs/train', 'checkpoint, or a folder whose latest one is taken'),
+    checkpoint_path: trainedCheckpoint(),
     eval_image_size: optionalInteger(
       'side of the preprocessed images in pixels; by default that of the run',
       { min: 1 },
@@ -57,6 +59,8 @@ export const trainedNetworkFlagEffects: readonly FlagEffect<
 export async function resolveTrainedNetwork(
   flags: FlagValues<typeof trainedNetworkFlags>,
 ): Promise<TrainedNetwork> {
+  const { findTrainedNetwork } = await import('../inference/trainedNetwork.ts');
+  const { resolveRunFlags, runFolder } = await import('./runFlags.ts');
   const { checkpoint_path, eval_image_size, dataset_name, dataset_dir } = flags;
   const namesData = dataset_name !== undefined || dataset_dir !== undefined;
   const run = await resolveRunFlags(runFolder(checkpoint_path), flags, namesData);

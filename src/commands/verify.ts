@@ -1,14 +1,14 @@
 /** `losslens verify`: whether a network's loss contributions are what theory says they are. */
-import { Command } from 'commander';
-import { runVerification } from '../inspection/verificationRun.ts';
+import type { Command } from 'commander';
+import { optionalCheckpoint } from './checkpointFlag.ts';
 import { withEffects } from './flagEffects.ts';
-import { addFlags, type FlagValues, integer, list, optionalText } from './flags.ts';
-import { ofRunFlags, resolveRunFlags, runFolder } from './runFlags.ts';
+import { addFlags, type FlagValues, integer, list } from './flags.ts';
+import { ofRunFlags } from './ofRunFlags.ts';
 import { engineFlagEffects } from './trainFlagEffects.ts';
 
 const verifyFlags = {
   Verification: {
-    checkpoint_path: optionalText(
+    checkpoint_path: optionalCheckpoint(
       'checkpoint or folder of a run, whose data and network are taken too; by default the initial weights',
     ),
     layers: list(
@@ -20,13 +20,12 @@ const verifyFlags = {
   ...ofRunFlags,
 };
 
-/** @returns the command, for the program to add */
-export function verifyCommand(): Command {
-  const command = new Command('verify').description(
-    'Check the loss contributions of a network on its data, against theory and against differences of the loss; exit code 1 when one fails.',
-  );
-  return withEffects(addFlags(command, verifyFlags), engineFlagEffects).action(
+/** Declares the flags and the action of `losslens verify`. */
+export function declareVerify(command: Command): void {
+  withEffects(addFlags(command, verifyFlags), engineFlagEffects).action(
     async (flags: FlagValues<typeof verifyFlags>) => {
+      const { resolveRunFlags, runFolder } = await import('./runFlags.ts');
+      const { runVerification } = await import('../inspection/verificationRun.ts');
       const { checkpoint_path } = flags;
       const folder = checkpoint_path === undefined ? undefined : runFolder(checkpoint_path);
       const ofRun = await resolveRunFlags(folder, flags);

@@ -19,7 +19,8 @@ export function itemBar(label: string, total: number): ItemBar {
 
 /** Shows how much of each file has come. */
 export interface DownloadBars {
-  update(file: string, bytes: number, ofBytes: number): void;
+  /** @param ofBytes  undefined where nobody says: the bar is full then */
+  update(file: string, bytes: number, ofBytes: number | undefined): void;
   stop(): void;
 }
 
@@ -31,8 +32,9 @@ export function downloadBars(): DownloadBars {
   const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
   return {
     update(file, bytes, ofBytes) {
-      const bar = barOf.get(file) ?? bars.create(megabytes(ofBytes), 0, { file });
+      const bar = barOf.get(file) ?? bars.create(megabytes(ofBytes ?? bytes), 0, { file });
       barOf.set(file, bar);
+      bar.setTotal(megabytes(ofBytes ?? bytes));
       bar.update(megabytes(bytes));
     },
     stop() {

@@ -1,13 +1,13 @@
 /** Installs libtensorflow and the package that drives it, all or nothing. */
 import { existsSync, readFileSync } from 'node:fs';
-import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { delimiter, join, resolve } from 'node:path';
+import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, delimiter, join, resolve } from 'node:path';
 import { UsageError, UserError } from '../errors.ts';
+import { partialOf, prepareFolder, replaceFolder } from '../files/replaceFolder.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { compileAddon, expectCompiler } from './addon.ts';
-import { engineFolder } from './home.ts';
+import { engineFolder, losslensHome } from './home.ts';
 import { findLibTensorFlow, type LibTensorFlow, placeLibraries } from './libtensorflow.ts';
-import { prepareHome } from './prepareHome.ts';
 import { probeEngine } from './probe.ts';
 import { fetchFromPypi, type WheelChoice } from './pypi.ts';
 import { ProgramError, runProgram } from './runProgram.ts';
@@ -60,15 +60,20 @@ export function readInstalledEngine(): InstalledEngine | undefined {
 export async function installEngine(options: InstallOptions): Promise<InstalledEngine> {
   const { from, cuda = false, latest = false, report, signal } = options;
   const sources = chooseSources(from, { cuda, latest });
-  await prepareHome(bytesWhileInstalling(sources[0]!, { cuda, latest }));
-  const folder = `${engineFolder()}.partial-${process.pid}`;
+  await prepareFolder(
+    losslensHome(),
+    basename(engineFolder()),
+    bytesWhileInstalling(sources[0]!, { cuda, latest }),
+    { command: 'engine install', setting: 'LOSSLENS_HOME' },
+  );
+  const folder = partialOf(engineFolder());
   report(`Installing into ${engineFolder()}`);
   try {
     const build = await beginBuild(folder, report, signal);
     await addPackage(build);
     const installed = await addFirstThatRuns(build, sources, { cuda, latest });
     await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
-    await putInPlace(folder, engineFolder());
+    await replaceFolder(folder, engineFolder());
     return installed;
   } catch (error) {
     if (signal?.aborted !== true) throw error;
@@ -256,19 +261,6 @@ async function runInstallScript({ folder, packageFolder, report, signal }: Build
         'Check the network, or use --from=pypi or --from=DIR',
     );
   }
-}
-
-/** Two renames, so that there is a whole engine, or none, at any time. */
-async function putInPlace(folder: string, target: string): Promise<void> {
-  const replaced = `${target}.replaced-${process.pid}`;
-  if (existsSync(target)) await rename(target, replaced);
-  try {
-    await rename(folder, target);
-  } catch (error) {
-    if (existsSync(replaced)) await rename(replaced, target);
-    throw error;
-  }
-  await rm(replaced, { recursive: true, force: true });
 }
 
 async function countBytes(folder: string): Promise<number> {

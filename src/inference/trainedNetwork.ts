@@ -4,13 +4,15 @@ import type { DecodedSize } from '../../datasets/imageStore.ts';
 import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { UsageError, UserError } from '../errors.ts';
 import { tellOfClassOrder, withKnownClasses } from '../input/knownClasses.ts';
-import { decodedSizeOf, imageSideOf, preprocessingNameOf } from '../input/networkInput.ts';
+import { decodedSizeOf, preprocessingNameOf } from '../input/networkInput.ts';
 import { type DataOptions, decodedChannels, loadSplit } from '../input/splits.ts';
 import { loadNetwork } from '../nets/factory.ts';
+import { imageSideOf } from '../nets/imageSide.ts';
 import type { ImageNetwork } from '../nets/network.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import type { ImageInput } from '../preprocessing/itemInput.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
+import { readWeightsRecord } from '../weights/record.ts';
 
 /** The flags that say so; the run's own where the command line left them out. */
 export interface TrainedNetworkOptions extends DataOptions {
@@ -59,15 +61,16 @@ export async function findTrainedNetwork(
   const side = imageSideOf(network, imageSize);
   const folder = dirname(checkpoint);
   const record = await readRunRecord(folder);
-  if (record === undefined && !namesData) {
+  const known = record?.dataset ?? (await factsOfWeights(folder));
+  if (known === undefined && !namesData) {
     throw new UserError(
       `--checkpoint_path: ${folder} holds no run.json, which names the classes; expected the folder of a run, or --model_name, --dataset_name and --dataset_dir.`,
     );
   }
   const { classNames, sourceChannels } =
-    record === undefined || namesData
+    known === undefined || namesData
       ? await readData(options, decodedSizeOf(network, { ...options, imageSize }), record)
-      : recordedData(record);
+      : recordedData(known);
   return {
     checkpoint,
     network,
@@ -99,7 +102,7 @@ async function readData(
   if (record !== undefined) {
     const advice = 'The run names the classes: leave --dataset_name and --dataset_dir out.';
     withKnownClasses(split.dataset, record.dataset.classes, advice);
-    return recordedData(record);
+    return recordedData(record.dataset);
   }
   const { dataset } = split;
   tellOfClassOrder(dataset);
@@ -109,6 +112,14 @@ async function readData(
   return { classNames: dataset.classNames, sourceChannels };
 }
 
-function recordedData({ dataset: { classes, channels } }: RunRecord): DataFacts {
+type RecordedFacts = Pick<RunRecord['dataset'], 'classes' | 'channels'>;
+
+/** What is known of the data of published weights; undefined when the folder holds none. */
+async function factsOfWeights(folder: string): Promise<RecordedFacts | undefined> {
+  const weights = await readWeightsRecord(folder);
+  return weights && { classes: Array.from({ length: weights.classes }, (_, label) => `${label}`) };
+}
+
+function recordedData({ classes, channels }: RecordedFacts): DataFacts {
   return { classNames: classes, sourceChannels: decodedChannels(channels) };
 }

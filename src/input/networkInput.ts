@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { DecodedSize } from '../../datasets/imageStore.ts';
 import { UserError } from '../errors.ts';
-import type { ImageNetwork, NetworkDefinition } from '../nets/network.ts';
+import { imageSideOf } from '../nets/imageSide.ts';
+import type { NetworkDefinition } from '../nets/network.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
 import { type ItemInput, wrongKind } from '../preprocessing/itemInput.ts';
 import {
@@ -29,17 +30,6 @@ export function preprocessingNameOf(
   { preprocessing_name }: Pick<InputOptions, 'preprocessing_name'>,
 ): string {
   return preprocessing_name ?? preprocessingName;
-}
-
-/**
- * Side in pixels of the images that a network is given; null for a network of texts.
- *
- * @param side  that a flag asks for; by default that of the network
- */
-export function imageSideOf(network: ImageNetwork, side: number | undefined): number;
-export function imageSideOf(network: NetworkDefinition, side: number | undefined): number | null;
-export function imageSideOf(network: NetworkDefinition, side: number | undefined): number | null {
-  return network.takes === 'texts' ? null : (side ?? network.defaultImageSize);
 }
 
 /** The size that compressed images are decoded to for a network; undefined for a network of texts. */

@@ -1,4 +1,5 @@
 /** The data of a run for the commands that look at it. */
+import { resolve } from 'node:path';
 import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { UserError } from '../errors.ts';
@@ -8,12 +9,24 @@ import { withKnownClasses } from './knownClasses.ts';
 import { decodedChannels } from './splits.ts';
 import { loadTrainingData, type TrainingData, type TrainingDataOptions } from './trainingData.ts';
 
+/** What --labels_file has to do with labels that are others than a run's; empty without one. */
+function labelsFileNote(now: string | undefined, then: unknown): string {
+  const path = now === undefined ? undefined : resolve(now);
+  if (path !== then) return `; --labels_file is ${path ?? 'none'}, then ${then ?? 'none'}`;
+  return path === undefined ? '' : `; has --labels_file=${path} changed?`;
+}
+
 /**
  * Says so when the split that a run was trained on has other items or labels than it had then.
  *
  * @param dataset  with the labels of the network, as they are trained on
+ * @param options  that chose the labels
  */
-export function tellOfOtherItems(dataset: Dataset, { dataset: trained }: RunRecord): void {
+export function tellOfOtherItems(
+  dataset: Dataset,
+  { dataset: trained, flags }: RunRecord,
+  { labels_file }: Pick<TrainingDataOptions, 'labels_file'>,
+): void {
   const { name, split, items } = dataset;
   if (trained.digest === undefined || split !== trained.split) return;
   if (isDigestOf(trained.digest, dataset)) return;
@@ -22,7 +35,7 @@ export function tellOfOtherItems(dataset: Dataset, { dataset: trained }: RunReco
       ? 'items or labels are others'
       : `it has ${items.length} items now, and had ${trained.items} then`;
   tell(
-    `${name} ${split} is not what the run was trained on (${difference}): numbers of items and labels may mean others`,
+    `${name} ${split} is not what the run was trained on (${difference}${labelsFileNote(labels_file, flags['labels_file'])}): numbers of items and labels may mean others`,
   );
 }
 
@@ -95,6 +108,6 @@ export async function loadRunData(
     tell(`${flags.join(', ')} of the run in ${folder} is left out: ${data}`);
   }
   const data = await loadKnown(options, record);
-  tellOfOtherItems(data.dataset, record);
+  tellOfOtherItems(data.dataset, record, options);
   return data;
 }

@@ -1,11 +1,11 @@
 /** The data that a run trains on. */
 import { join } from 'node:path';
 import {
-  type LabelNoiseType,
   type PlantedError,
   plantLabelErrors,
   writeLabelNoise,
 } from '../../datasets/labels/labelNoise.ts';
+import type { LabelNoiseType } from '../../datasets/labels/labelNoiseType.ts';
 import { applyLabelsFile, type LabelDecision } from '../../datasets/labels/labelsFile.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { loadNetwork } from '../nets/factory.ts';

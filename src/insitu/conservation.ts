@@ -25,12 +25,13 @@ interface Scaling {
 /** Ops whose output scales as their first input does, for λ > 0. */
 const keepsDegree = new Set([
   ...['Identity', 'IdentityN', 'Cast', 'Reshape', 'BroadcastTo', 'Pad', 'Slice', 'GatherV2'],
-  ...['Sum', 'Mean', 'Max', 'MaxPool', 'Relu', 'Neg', 'Abs'],
+  ...['Sum', 'Mean', 'Max', 'MaxPool', 'AvgPool', 'Relu', 'Neg', 'Abs'],
+  ...['SpaceToBatchND', 'BatchToSpaceND'],
 ]);
 /** Ops that need all inputs to scale alike. */
 const addsInputs = new Set(['AddV2', 'AddN', 'Sub', 'BiasAdd', 'Maximum', 'Minimum', 'ConcatV2']);
 /** Ops whose degree is the sum of their inputs'. */
-const multipliesInputs = new Set(['Mul', 'MatMul', 'Conv2D']);
+const multipliesInputs = new Set(['Mul', 'MatMul', 'Conv2D', 'DepthwiseConv2dNative']);
 /** Ops that a variable's value goes through unchanged. */
 const keepsValue = new Set(['Identity', 'Cast']);
 /** Ops whose outputs depend on the shape of their input alone. */

@@ -28,20 +28,7 @@ import { add, exp, max, maximum, mul, neg, sqrt, square, sub, sum } from '../gra
 import { logSoftmax } from '../graph/ops/nn.ts';
 import { lastLayerOf } from './lastLayer.ts';
 import { itemContribution, type TappedLayer } from './lossContribution.ts';
-
-/** The scores of one presentation of an item, in the order of the packed output. */
-export const stepScores = [
-  'contribution',
-  'contribution_positive',
-  'contribution_negative',
-  'loss',
-  'margin',
-  'entropy',
-  'confidence',
-  'el2n',
-  'grand',
-] as const;
-export type StepScore = (typeof stepScores)[number];
+import { type StepScore, stepScores } from './stepScores.ts';
 
 /** Further below every logit than logits are apart, and far from float32's end. */
 const excluded = 1e30;

@@ -1,6 +1,6 @@
 /** Every item's scores over a run, gathered from the training steps. */
 import { UserError } from '../errors.ts';
-import { type StepScore, stepScores } from './itemScores.ts';
+import { type StepScore, stepScores } from './stepScores.ts';
 
 /** Scores of the items of one step, as the graph gives them. */
 export interface StepScores {

@@ -1,6 +1,7 @@
 /** The scores that items can be ranked by, by name: what --rank_by takes and items.csv holds. */
-import { type StepScore, stepScores } from './itemScores.ts';
+
 import type { ScoreTable } from './scoreTable.ts';
+import { type StepScore, stepScores } from './stepScores.ts';
 
 /** One score. */
 export interface Score {

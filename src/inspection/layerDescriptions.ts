@@ -4,7 +4,6 @@ import { placeholder } from '../graph/ops/array.ts';
 import { sizeOf } from '../graph/shape.ts';
 import { tensorsBefore } from '../graph/walk.ts';
 import { type ItemSums, itemSumsOf } from '../insitu/itemSums.ts';
-import { addBatchInput } from '../model/batchInput.ts';
 import { networkContext } from '../model/networkContext.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
@@ -45,7 +44,8 @@ export function describeLayers(
   input: GraphInput,
 ): NetworkDescription {
   const graph = new Graph();
-  const { items } = addBatchInput(graph, input, true);
+  const dtype = input.kind === 'texts' ? 'int32' : 'float32';
+  const items = placeholder(graph, dtype, [-1, ...input.shape], 'items');
   const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
   const context = networkContext(input, { numClasses, isTraining: true, dropoutSeed });
   const { logits, endPoints } = network.build(items, context);

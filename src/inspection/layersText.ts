@@ -1,6 +1,6 @@
 /** A network's layers as a table for people who choose Hs and Hm. */
 import { type Column, textTable } from '../console/textTable.ts';
-import { imageSideOf } from '../input/networkInput.ts';
+import { imageSideOf } from '../nets/imageSide.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import { type GraphInput, preprocessedImages } from '../preprocessing/itemInput.ts';
 import type { NetworkDescription } from './layerDescriptions.ts';

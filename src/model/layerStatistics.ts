@@ -23,19 +23,21 @@ const scalarPrefix = 'scalar:';
 
 /**
  * Adds what TF-Slim summarises of a step: the distribution of each end point's values
- * (activations/END_POINT), the share of zeros in them (sparsity/END_POINT), and the regularisation
- * loss. Counted where the values are: the layers of a large network would take long to fetch.
+ * (activations/END_POINT), the share of zeros in them (sparsity/END_POINT), and parts of the loss.
+ * Counted where the values are: the layers of a large network would take long to fetch.
  *
- * @param regularization  float32 [], or null when nothing is regularised
+ * @param losses  float32 [] by their tags; null for parts that the loss does not have
  * @returns  outputs for a signature, which `readLayerStatistics` understands
  */
 export function addLayerStatistics(
   graph: Graph,
   endPoints: ReadonlyMap<string, Tensor>,
-  regularization: Tensor | null,
+  losses: Readonly<Record<string, Tensor | null>>,
 ): Record<string, Tensor> {
   const outputs: Record<string, Tensor> = {};
-  if (regularization !== null) outputs[`${scalarPrefix}regularization_loss`] = regularization;
+  for (const [tag, loss] of Object.entries(losses)) {
+    if (loss !== null) outputs[`${scalarPrefix}${tag}`] = loss;
+  }
   graph.withRootScope('summaries', () => {
     const zero = constant(graph, 'float32', 0);
     for (const [name, endPoint] of endPoints) {

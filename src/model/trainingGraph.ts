@@ -11,12 +11,14 @@ import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { addBatchInput, evaluatedBatch } from './batchInput.ts';
+import { headScopes, isWithin, scopeOf } from './head.ts';
 import { addInSituOutputs } from './inSituOutputs.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
 import { addLoss, type Loss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
 import { networkContext } from './networkContext.ts';
-import { addOptimizer, type OptimizerOptions } from './optimizers.ts';
+import type { OptimizerOptions } from './optimizerOptions.ts';
+import { addOptimizer } from './optimizers.ts';
 import { predictSignatures, variableSignatures } from './predictionGraph.ts';
 
 /** What the graph of a run depends on. */
@@ -28,7 +30,10 @@ export interface TrainingGraphOptions {
   readonly labelSmoothing: number;
   readonly computeType: 'float32' | 'bfloat16';
   readonly optimizer: OptimizerOptions;
-  /** Beginnings of the names of the variables to train, as regular expressions; all by default. */
+  /**
+   * Beginnings of the names of the variables to train, as regular expressions, or 'head' or 'all'; all by
+   * default.
+   */
   readonly trainableScopes?: readonly string[];
   /** Whether moving averages of the network's variables are kept; not by default. */
   readonly movingAverages?: boolean;
@@ -65,6 +70,8 @@ export interface TrainingGraph {
   readonly variables: readonly Variable[];
   /** Those of the network; the others are the optimizer's and the moving averages. */
   readonly modelVariables: readonly Variable[];
+  /** Of the layers that make the logits. */
+  readonly headScopes: readonly string[];
 }
 
 /** The name of Hs: by default the end point that holds the logits; null for an empty name. */
@@ -74,30 +81,43 @@ function resolveSelectionLayer(name: string | undefined, layers: NamedLayers): s
   return [...endPoints].find(([, tensor]) => tensor === logits)?.[0] ?? null;
 }
 
+/** What --trainable_scopes takes beside beginnings of names. */
+const namedScopes = ['all', 'head'] as const;
+
+/** Whether the name of a variable is in a scope. @throws UsageError  for one that is no regular expression */
+function matcherOf(scope: string, head: readonly string[]): (name: string) => boolean {
+  if (scope === 'all') return () => true;
+  if (scope === 'head') return (name) => head.some((each) => isWithin(name, each));
+  let pattern: RegExp;
+  try {
+    pattern = new RegExp(`^(?:${scope})`);
+  } catch (error) {
+    throw new UsageError(`--trainable_scopes: got "${scope}" (${(error as Error).message}).`);
+  }
+  return (name) => pattern.test(name);
+}
+
 /**
  * Variables whose names begin with one of the scopes (TensorFlow's get_collection with a scope).
  *
+ * @param head  what the scope 'head' stands for
  * @throws UsageError  for a scope that is no regular expression, or that no variable is in
  */
 function inScopes(
   variables: readonly Variable[],
   scopes: readonly string[] = [],
+  head: readonly string[] = [],
 ): readonly Variable[] {
   if (scopes.length === 0) return variables;
   const chosen = new Set<Variable>();
   for (const scope of scopes) {
-    let pattern: RegExp;
-    try {
-      pattern = new RegExp(`^(?:${scope})`);
-    } catch (error) {
-      throw new UsageError(`--trainable_scopes: got "${scope}" (${(error as Error).message}).`);
-    }
-    const matching = variables.filter(({ name }) => pattern.test(name));
+    const matches = matcherOf(scope, head);
+    const matching = variables.filter(({ name }) => matches(name));
     if (matching.length === 0) {
-      const known = new Set(variables.map(({ name }) => name.replace(/\/[^/]*$/, '')));
+      const known = new Set(variables.map(({ name }) => scopeOf(name)));
       const nearest = nearestNames(scope, known, 3).join(', ');
       throw new UsageError(
-        `--trainable_scopes: got "${scope}"; expected the beginning of variables' names, such as ${nearest}.`,
+        `--trainable_scopes: got "${scope}"; expected ${namedScopes.join(', ')}, or the beginning of variables' names, such as ${nearest}.`,
       );
     }
     for (const variable of matching) chosen.add(variable);
@@ -107,19 +127,20 @@ function inScopes(
 
 /**
  * The backward pass: derivatives of the loss with respect to variables and tapped layers. Asked for
- * once: a second call would add the whole pass again. Label smoothing needs it, for contributions of
- * the labels as they are, but only from the loss to the tapped layers.
+ * once: a second call would add the whole pass again. Label smoothing and an auxiliary classifier need
+ * it, for contributions of the labels as they are and the logits alone, but only from the loss to the
+ * tapped layers.
  *
  * @returns  for each tap dL/dh, undefined where the loss does not depend on it; the variables that it
  *           does depend on
  */
 function backward(loss: Loss, trainable: readonly Variable[], taps: readonly Tensor[]) {
-  const isSmoothed = loss.labelCrossEntropy !== loss.crossEntropy;
+  const hasMore = loss.labelCrossEntropy !== loss.crossEntropy || loss.auxiliary !== null;
   const derivatives = gradients(loss.total, [
     ...trainable.map(({ value }) => value),
-    ...(isSmoothed ? [] : taps),
+    ...(hasMore ? [] : taps),
   ]);
-  const tapDerivatives = isSmoothed
+  const tapDerivatives = hasMore
     ? gradients(loss.labelCrossEntropy, taps)
     : derivatives.slice(trainable.length);
   const variableGradients = trainable.flatMap((variable, i) => {
@@ -152,9 +173,9 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     dropoutSeed,
     computeType,
   });
-  const { logits, endPoints } = network.build(batch.items, context);
+  const { logits, endPoints, auxiliary } = network.build(batch.items, context);
   const modelVariables = [...graph.variables.values()];
-  const loss = addLoss(graph, logits, labels, options.labelSmoothing);
+  const loss = addLoss(graph, logits, labels, options.labelSmoothing, auxiliary);
 
   const named = { logits, endPoints, modelName: network.modelName };
   const selectionLayer = resolveSelectionLayer(options.selectionLayer, named);
@@ -163,9 +184,11 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const monitoredLayers = [...monitored.keys()];
   const tapped = new Map([...pickEndPoints('--hs', selecting, named), ...monitored]);
 
+  const head = headScopes(network, modelVariables, numClasses);
   const trainable = inScopes(
     modelVariables.filter(({ trainable }) => trainable),
     options.trainableScopes,
+    head,
   );
   const { variableGradients, tapDerivatives } = backward(loss, trainable, [...tapped.values()]);
   const changes = [
@@ -213,7 +236,10 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
       ? { monitored_input: gather(batch.items, monitorRows, { name: 'monitored_input' }) }
       : {}),
   };
-  const summaries = addLayerStatistics(graph, endPoints, loss.regularization);
+  const summaries = addLayerStatistics(graph, endPoints, {
+    'losses/aux_loss/value': loss.auxiliary,
+    regularization_loss: loss.regularization,
+  });
   return {
     graph,
     endPoints,
@@ -221,6 +247,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     monitoredLayers,
     variables,
     modelVariables,
+    headScopes: head,
     signatures: {
       ...variableSignatures(graph, variables),
       train: { inputs, outputs },

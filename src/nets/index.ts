@@ -1,5 +1,6 @@
 /** What a network of one's own imports from 'losslens' (docs/networks.md). */
 export type { Tensor } from '../graph/graph.ts';
+export { relu6, sigmoid, swish } from '../graph/ops/activations.ts';
 export { cast, concat, pad, reshape } from '../graph/ops/array.ts';
 export {
   add,
@@ -15,6 +16,25 @@ export {
   sum,
 } from '../graph/ops/math.ts';
 export { relu } from '../graph/ops/nn.ts';
+export type { Activation } from './activations.ts';
+export * from './depthwise.ts';
 export * from './initializers.ts';
-export * from './layers.ts';
+export {
+  type BatchNormParameters,
+  batchNormalization,
+  type Conv2dLayerOptions,
+  conv1d,
+  conv2d,
+  dropBranch,
+  dropout,
+  embedding,
+  flatten,
+  fullyConnected,
+  type LrnParameters,
+  localResponseNormalization,
+  maxPool2d,
+  softmax,
+  type WeightLayerOptions,
+} from './layers.ts';
 export type { Network, NetworkContext, NetworkDefinition, NetworkOutputs } from './network.ts';
+export { avgPool2d } from './pooling.ts';

@@ -16,8 +16,8 @@ export function uniform(limit: number): Initializer {
     Float32Array.from({ length: sizeOf(shape) }, () => limit * (2 * random() - 1));
 }
 
-/** Normal with mean 0, redrawn outside of two standard deviations (tf.truncated_normal_initializer). */
-export function truncatedNormal(stddev: number): Initializer {
+/** Normal with mean 0, redrawn where it is `limit` standard deviations or more from it. */
+function normalWithin(stddev: number, limit: number): Initializer {
   return (shape, random) => {
     const values = new Float32Array(sizeOf(shape));
     for (let i = 0; i < values.length; ) {
@@ -25,11 +25,16 @@ export function truncatedNormal(stddev: number): Initializer {
       const radius = Math.sqrt(-2 * Math.log(1 - random()));
       const angle = 2 * Math.PI * random();
       for (const normal of [radius * Math.cos(angle), radius * Math.sin(angle)]) {
-        if (Math.abs(normal) < 2 && i < values.length) values[i++] = stddev * normal;
+        if (Math.abs(normal) < limit && i < values.length) values[i++] = stddev * normal;
       }
     }
     return values;
   };
+}
+
+/** Normal with mean 0, redrawn outside of two standard deviations (tf.truncated_normal_initializer). */
+export function truncatedNormal(stddev: number): Initializer {
+  return normalWithin(stddev, 2);
 }
 
 /** Elements per output unit: kernel height × width × input channels, or inputs of a matrix. */
@@ -51,4 +56,10 @@ export const xavierUniform: Initializer = (shape, random) => {
 export function varianceScaling(factor: number): Initializer {
   return (shape, random) =>
     truncatedNormal(Math.sqrt((1.3 * factor) / fans(shape).fanIn))(shape, random);
+}
+
+/** Normal with stddev √(factor / fan out) (conv_kernel_initializer of EfficientNet, with factor 2). */
+export function fanOutNormal(factor: number): Initializer {
+  return (shape, random) =>
+    normalWithin(Math.sqrt(factor / fans(shape).fanOut), Number.POSITIVE_INFINITY)(shape, random);
 }

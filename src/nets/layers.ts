@@ -2,7 +2,8 @@
 import { UserError } from '../errors.ts';
 import type { Initializer, Tensor } from '../graph/graph.ts';
 import { describe } from '../graph/graph.ts';
-import { cast, constant, gather, reshape, withGradient } from '../graph/ops/array.ts';
+import { cast, constant, gather, reshape, slice, withGradient } from '../graph/ops/array.ts';
+import { dilatedConv2d } from '../graph/ops/dilation.ts';
 import { add, div, floor, matMul, mul, pow, rsqrt, sqrt, square, sub } from '../graph/ops/math.ts';
 import {
   biasAdd,
@@ -10,12 +11,12 @@ import {
   fusedBatchNorm,
   maxPool,
   type Padding,
-  relu,
   softmax as softmaxOp,
 } from '../graph/ops/nn.ts';
 import { statelessRandomUniform } from '../graph/ops/random.ts';
 import { assign, getVariable } from '../graph/ops/variables.ts';
 import { sizeOf } from '../graph/shape.ts';
+import { type Activation, activate } from './activations.ts';
 import { constantValue, xavierUniform, zeros } from './initializers.ts';
 import type { NetworkContext } from './network.ts';
 
@@ -25,67 +26,94 @@ export interface BatchNormParameters {
   readonly decay: number;
   /** Added to the variance. */
   readonly epsilon: number;
+  /** Whether the result is scaled by gamma; true by default. */
+  readonly scale?: boolean;
+  /** Scope of its variables; 'BatchNorm' by default. */
+  readonly name?: string;
 }
 
 /** What convolutions and fully connected layers have in common. */
 export interface WeightLayerOptions {
   /** 'relu' by default */
-  readonly activation?: 'relu' | 'linear';
+  readonly activation?: Activation;
   /** Xavier-uniform by default */
   readonly weights?: Initializer;
   /** zeros by default; unused with batch normalisation */
-  readonly biases?: Initializer;
+  readonly biases?: Initializer | 'none';
+  /** Names of the variables, 'weights' and 'biases' by default. */
+  readonly names?: { readonly weights: string; readonly biases: string };
   /** Whether the weights get the context's L2 penalty; false by default. */
   readonly regularized?: boolean;
   readonly batchNorm?: BatchNormParameters;
 }
 
-/** Adds what follows the weights: normalisation or bias, and activation. */
-function finish(
-  context: NetworkContext,
-  x: Tensor,
-  { activation = 'relu', biases = zeros, batchNorm }: WeightLayerOptions,
-): Tensor {
-  const normalized =
-    batchNorm === undefined
-      ? biasAdd(x, getVariable(x.graph, 'biases', [x.shape.at(-1)!], { initializer: biases }).value)
-      : batchNormalization(context, x, batchNorm);
-  return activation === 'relu' ? relu(normalized) : normalized;
+function addBiases(x: Tensor, { biases = zeros, names }: WeightLayerOptions): Tensor {
+  if (biases === 'none') return x;
+  const name = names?.biases ?? 'biases';
+  return biasAdd(x, getVariable(x.graph, name, [x.shape.at(-1)!], { initializer: biases }).value);
 }
 
-function weightsOf(
+/** Adds what follows the weights: normalisation or bias, and activation. */
+export function finish(context: NetworkContext, x: Tensor, options: WeightLayerOptions): Tensor {
+  const { activation = 'relu', batchNorm } = options;
+  const normalized =
+    batchNorm === undefined ? addBiases(x, options) : batchNormalization(context, x, batchNorm);
+  return activate(normalized, activation);
+}
+
+/** The variable of a layer's weights, in the current scope. */
+export function weightsOf(
   context: NetworkContext,
   x: Tensor,
   shape: readonly number[],
-  { weights = xavierUniform, regularized = false }: WeightLayerOptions,
+  { weights = xavierUniform, regularized = false, names }: WeightLayerOptions,
 ): Tensor {
-  return getVariable(x.graph, 'weights', shape, {
+  return getVariable(x.graph, names?.weights ?? 'weights', shape, {
     initializer: weights,
     weightDecay: regularized ? context.weightDecay : 0,
   }).value;
 }
 
+/** What a convolution takes besides. */
+export interface Conv2dLayerOptions extends WeightLayerOptions {
+  /** Pixels between windows in both directions; 1 by default. */
+  readonly stride?: number;
+  /** Pixels from one element of the kernel to the next, 1 by default; with more, the stride is 1. */
+  readonly rate?: number;
+  /** 'SAME' by default */
+  readonly padding?: Padding;
+}
+
 /**
- * Convolution with square kernels (slim.conv2d).
+ * Convolution (slim.conv2d).
  *
  * @param x        [n, h, w, channels]
  * @param filters  channels of the output
- * @param kernel   side of the kernel in pixels
+ * @param kernel   side of the kernel in pixels, or its height and width
  * @returns        [n, h', w', filters]
+ * @throws UserError  when a dilated convolution has a stride, or the kernel does not fit
  */
 export function conv2d(
   context: NetworkContext,
   x: Tensor,
   name: string,
   filters: number,
-  kernel: number,
-  options: WeightLayerOptions & { readonly stride?: number; readonly padding?: Padding } = {},
+  kernel: number | readonly [height: number, width: number],
+  options: Conv2dLayerOptions = {},
 ): Tensor {
   return x.graph.withScope(name, () => {
-    const { stride = 1, padding = 'SAME' } = options;
-    const weights = weightsOf(context, x, [kernel, kernel, x.shape[3]!, filters], options);
+    const { stride = 1, rate = 1, padding = 'SAME' } = options;
+    if (rate > 1 && stride > 1) {
+      throw new UserError(`${name}: got stride ${stride} and rate ${rate}; one of them must be 1.`);
+    }
+    const sides = typeof kernel === 'number' ? [kernel, kernel] : kernel;
+    const weights = weightsOf(context, x, [...sides, x.shape[3]!, filters], options);
     const { computeType } = context;
-    const y = conv2dOp(cast(x, computeType), cast(weights, computeType), { stride, padding });
+    const [image, filter] = [cast(x, computeType), cast(weights, computeType)];
+    const y =
+      rate > 1
+        ? dilatedConv2d(image, filter, { rate, padding })
+        : conv2dOp(image, filter, { stride, padding });
     return finish(context, cast(y, 'float32'), options);
   });
 }
@@ -199,13 +227,43 @@ export function dropout(
   layerIndex = 0,
 ): Tensor {
   if (!context.isTraining || context.withoutDropout) return x;
+  return x.graph.withScope(name, () =>
+    mul(x, keptScaled(context, x, keepProbability, layerIndex), { name: 'dropout' }),
+  );
+}
+
+/** In the shape of `like`: 1 / keepProbability with that probability, else 0. */
+function keptScaled(
+  context: NetworkContext,
+  like: Tensor,
+  keepProbability: number,
+  layerIndex: number,
+): Tensor {
+  // The seed's second word counts steps: another first word is another sequence of masks.
+  const word = Math.imul(layerIndex, 0x9e3779b1);
+  const ownSeed = add(context.dropoutSeed, constant(like.graph, 'int32', [word, 0]));
+  const mask = floor(add(statelessRandomUniform(ownSeed, like), keepProbability));
+  return mul(mask, 1 / keepProbability);
+}
+
+/**
+ * Stochastic depth (Huang et al. 2016): drops a branch of whole items, each kept with probability
+ * `keepProbability` and scaled by its inverse; outside of training, or without dropout, the identity.
+ *
+ * @param x           [n, h, w, c]
+ * @param layerIndex  as of `dropout`, and different from all of those
+ */
+export function dropBranch(
+  context: NetworkContext,
+  x: Tensor,
+  name: string,
+  keepProbability: number,
+  layerIndex: number,
+): Tensor {
+  if (!context.isTraining || context.withoutDropout || keepProbability === 1) return x;
   return x.graph.withScope(name, () => {
-    // The seed's second word counts steps: another first word is another sequence of masks.
-    const word = Math.imul(layerIndex, 0x9e3779b1);
-    const ownSeed = add(context.dropoutSeed, constant(x.graph, 'int32', [word, 0]));
-    const uniform = statelessRandomUniform(ownSeed, x);
-    const mask = floor(add(uniform, keepProbability));
-    return mul(x, mul(mask, 1 / keepProbability), { name: 'dropout' });
+    const onePerItem = slice(x, [0, 0, 0, 0], [-1, 1, 1, 1]);
+    return mul(x, keptScaled(context, onePerItem, keepProbability, layerIndex), { name });
   });
 }
 
@@ -215,7 +273,7 @@ export function softmax(logits: Tensor, name: string): Tensor {
 }
 
 /**
- * Batch normalisation with scale and offset (slim.batch_norm with scale on).
+ * Batch normalisation with offset and, unless it is switched off, scale (slim.batch_norm).
  *
  * While training, x is normalised with the batch's statistics and the moving ones are moved by the
  * context's updates; otherwise with the moving ones.
@@ -225,13 +283,15 @@ export function softmax(logits: Tensor, name: string): Tensor {
 export function batchNormalization(
   context: NetworkContext,
   x: Tensor,
-  { decay, epsilon }: BatchNormParameters,
+  { decay, epsilon, scale = true, name = 'BatchNorm' }: BatchNormParameters,
 ): Tensor {
   const { graph } = x;
-  return graph.withScope('BatchNorm', () => {
+  return graph.withScope(name, () => {
     const shape = [x.shape[3]!];
     const one = constantValue(1);
-    const gamma = getVariable(graph, 'gamma', shape, { initializer: one });
+    const gamma = scale
+      ? getVariable(graph, 'gamma', shape, { initializer: one }).value
+      : constant(graph, 'float32', new Float32Array(shape[0]!).fill(1), shape, { name: 'gamma' });
     const beta = getVariable(graph, 'beta', shape, { initializer: zeros });
     const statistics = { trainable: false };
     const movingMean = getVariable(graph, 'moving_mean', shape, {
@@ -245,7 +305,7 @@ export function batchNormalization(
     const { isTraining } = context;
     const { y, mean, variance } = fusedBatchNorm(
       x,
-      gamma.value,
+      gamma,
       beta.value,
       movingMean.value,
       movingVariance.value,

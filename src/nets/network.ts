@@ -14,7 +14,7 @@ export interface NetworkContext {
   readonly weightDecay: number;
   /** int32 [2], fed anew for each training step; what dropout draws from. */
   readonly dropoutSeed: Tensor;
-  /** Element type of convolutions and matrix products; everything else stays float32. */
+  /** Element type of convolutions, but not depthwise ones, and of matrix products; everything else stays float32. */
   readonly computeType: 'float32' | 'bfloat16';
   /** Nodes to run with each training step: updates of moving statistics. Layers add to it. */
   readonly updates: Node[];
@@ -26,6 +26,13 @@ export interface NetworkOutputs {
   readonly logits: Tensor;
   /** Named hidden layers in network order, named as TF-Slim names them. */
   readonly endPoints: ReadonlyMap<string, Tensor>;
+  /** A second classifier, of a layer on the way, whose loss training adds. */
+  readonly auxiliary?: {
+    /** [n, classes] */
+    readonly logits: Tensor;
+    /** What its cross-entropy is multiplied by. */
+    readonly weight: number;
+  };
 }
 
 /**
@@ -43,6 +50,11 @@ interface AnyNetwork {
   readonly build: Network;
   /** Preprocessing that goes with it when --preprocessing_name is not given. */
   readonly preprocessingName: string;
+  /**
+   * Scopes of the variables of its head, such as 'InceptionV3/Logits'; unless given that of the last layer with
+   * weights for each class.
+   */
+  readonly headScopes?: readonly string[];
 }
 
 /** A network of images with what the commands need to know of it. */

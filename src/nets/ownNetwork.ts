@@ -81,7 +81,7 @@ function checked(path: string, build: Network): Network {
       failure.cause = error;
       throw failure;
     }
-    const { logits, endPoints } = (outputs ?? {}) as Partial<typeof outputs>;
+    const { logits, endPoints, auxiliary } = (outputs ?? {}) as Partial<typeof outputs>;
     const fail = (what: string) => {
       throw new UserError(
         `${path}: build returned ${what}; expected { logits, endPoints } with logits float32[?,${context.numClasses}] and a Map from names to layers, the logits among them.`,
@@ -89,8 +89,15 @@ function checked(path: string, build: Network): Network {
     };
     if (!isTensor(logits))
       return fail(logits === undefined ? 'no logits' : 'logits that are no tensor');
-    const isRight = logits.shape.length === 2 && logits.shape[1] === context.numClasses;
-    if (!isRight || logits.dtype !== 'float32') return fail(`the logits ${describe(logits)}`);
+    const areLogits = ({ shape, dtype }: Tensor) =>
+      shape.length === 2 && shape[1] === context.numClasses && dtype === 'float32';
+    if (!areLogits(logits)) return fail(`the logits ${describe(logits)}`);
+    if (auxiliary !== undefined) {
+      const { logits: second, weight } = auxiliary;
+      if (!isTensor(second) || !areLogits(second) || typeof weight !== 'number') {
+        return fail('an auxiliary that is not { logits, weight } with logits of that shape');
+      }
+    }
     if (!(endPoints instanceof Map)) return fail('endPoints that are no Map');
     for (const [name, tensor] of endPoints) {
       if (typeof name !== 'string' || !isTensor(tensor)) {
@@ -166,5 +173,13 @@ export async function importNetwork(path: string): Promise<NetworkDefinition> {
     (value) => typeof value === 'string',
     "the name of a preprocessing, such as 'cifarnet'",
   );
-  return { modelName: path, build: checked(path, build), preprocessingName, ...size };
+  const headScopes = expectExport<readonly string[] | undefined>(
+    'headScopes',
+    (value) =>
+      value === undefined ||
+      (Array.isArray(value) && value.every((scope) => typeof scope === 'string')),
+    "scopes of variables, such as ['MyNet/logits']",
+  );
+  const head = headScopes === undefined ? {} : { headScopes };
+  return { modelName: path, build: checked(path, build), preprocessingName, ...head, ...size };
 }

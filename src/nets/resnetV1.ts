@@ -1,37 +1,10 @@
 /** resnet_v1 as TF-Slim has it (nets/resnet_v1.py; He et al. 2015), for 224×224 images. */
 import type { Tensor } from '../graph/graph.ts';
-import { pad, reshape } from '../graph/ops/array.ts';
-import { add, mean } from '../graph/ops/math.ts';
+import { add } from '../graph/ops/math.ts';
 import { relu } from '../graph/ops/nn.ts';
-import { varianceScaling } from './initializers.ts';
-import { conv2d, maxPool2d, softmax, type WeightLayerOptions } from './layers.ts';
+import { conv2d, maxPool2d } from './layers.ts';
 import type { Network, NetworkContext, NetworkDefinition } from './network.ts';
-
-const convolution: WeightLayerOptions = {
-  weights: varianceScaling(2),
-  regularized: true,
-  batchNorm: { decay: 0.997, epsilon: 1e-5 },
-};
-
-/**
- * A convolution whose padding does not depend on the size of the image (slim's conv2d_same): with a
- * stride, kernel − 1 pixels are padded, the odd one behind, and the convolution is VALID.
- */
-function conv2dSame(
-  context: NetworkContext,
-  x: Tensor,
-  name: string,
-  filters: number,
-  kernel: number,
-  stride: number,
-): Tensor {
-  if (stride === 1) return conv2d(context, x, name, filters, kernel, convolution);
-  const before = Math.floor((kernel - 1) / 2);
-  const border = [before, kernel - 1 - before] as const;
-  const padded = pad(x, [[0, 0], border, border, [0, 0]]);
-  const options = { ...convolution, stride, padding: 'VALID' } as const;
-  return conv2d(context, padded, name, filters, kernel, options);
-}
+import { addHead, conv2dSame, convolution, subsample } from './resnetUtils.ts';
 
 /** One residual unit: 1×1, 3×3 and 1×1 convolutions beside a shortcut. */
 function bottleneck(
@@ -53,8 +26,8 @@ function bottleneck(
     if (x.shape[3] !== depth) {
       const options = { ...linear, stride };
       shortcut = collect('shortcut', conv2d(context, x, 'shortcut', depth, 1, options));
-    } else if (stride > 1) {
-      shortcut = maxPool2d(x, 'shortcut', 1, { stride, padding: 'SAME' });
+    } else {
+      shortcut = subsample(x, stride, 'shortcut');
     }
     const conv1 = collect('conv1', conv2d(context, x, 'conv1', baseDepth, 1, convolution));
     const conv2 = collect('conv2', conv2dSame(context, conv1, 'conv2', baseDepth, 3, stride));
@@ -85,20 +58,7 @@ function resnetV1(name: string, units: readonly [number, number, number, number]
           endPoints.set(graph.scope, net);
         });
       });
-      const pooled = mean(net, [1, 2], { keepDims: true, name: 'pool5' });
-      endPoints.set('global_pool', pooled);
-      const convolved = conv2d(context, pooled, 'logits', context.numClasses, 1, {
-        weights: varianceScaling(2),
-        regularized: true,
-        activation: 'linear',
-      });
-      endPoints.set(`${name}/logits`, convolved);
-      const logits = graph.withScope('SpatialSqueeze', () =>
-        reshape(convolved, [-1, context.numClasses]),
-      );
-      endPoints.set(`${name}/spatial_squeeze`, logits);
-      endPoints.set('predictions', softmax(logits, 'predictions'));
-      return { logits, endPoints };
+      return addHead(context, net, name, endPoints);
     });
   };
 }

@@ -6,8 +6,8 @@ import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels
 import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import type { ItemsWriter, KnownOfItems } from '../runFiles/itemsWriter.ts';
+import type { ColorScale } from './colorScale.ts';
 import { ItemMonitor, type ItemMonitorState } from './itemMonitor.ts';
-import type { ColorScale } from './monitoringHistory.ts';
 import {
   type Candidate,
   logSelection,

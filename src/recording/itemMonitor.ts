@@ -8,12 +8,9 @@ import type { Sighting } from '../insitu/sighting.ts';
 import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import type { ViewRenderer } from '../views/viewRenderer.ts';
+import type { ColorScale } from './colorScale.ts';
 import type { LostWrites } from './lostWrites.ts';
-import {
-  type ColorScale,
-  MonitoringHistory,
-  type MonitoringHistoryState,
-} from './monitoringHistory.ts';
+import { MonitoringHistory, type MonitoringHistoryState } from './monitoringHistory.ts';
 import { type RunLog, reference, viewTags } from './runLog.ts';
 
 /** Name of the file of all encounters in the run's folder. */

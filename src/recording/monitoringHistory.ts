@@ -6,6 +6,7 @@ import type { ContributionSeries } from '../views/draw/linePlot.ts';
 import { roundUp } from '../views/draw/numberText.ts';
 import { averageAreas, inputImage, type Size, sizeInBox } from '../views/draw/pixels.ts';
 import type { Encounter, StoredMaps } from '../views/evolutionView.ts';
+import type { ColorScale } from './colorScale.ts';
 
 /** Encounters that are kept in full per item: the rows of an Evolution View. */
 const maxEncounters = 10;
@@ -203,8 +204,3 @@ export class MonitoringHistory {
     return scope === 'run' ? this.#scaleMaximum : this.#items.get(itemIndex)?.scaleMaximum;
   }
 }
-
-/** What shares a colour scale. */
-export type ColorScale = (typeof colorScales)[number];
-/** All of them, the default first. */
-export const colorScales = ['view', 'item', 'run'] as const;

@@ -2,8 +2,9 @@
 import { basename } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { latestCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts';
+import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
-import { type EngineChoice, selectEngine } from '../engines/select.ts';
+import { selectEngine } from '../engines/select.ts';
 import { epochAfter, stepsPerEpoch } from '../epochs.ts';
 import { Inspector, type InspectorOptions } from '../inspection/inspector.ts';
 import { loadNetwork } from '../nets/factory.ts';

@@ -1,5 +1,4 @@
 /** `run.json`: everything that is needed to say what a run was, and to run it again. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
@@ -7,8 +6,8 @@ import { join, resolve } from 'node:path';
 import type { Precision } from '../engines/precision.ts';
 import { UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
-import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { packageRoot } from '../packageRoot.ts';
+import { networkModuleSha256 } from './networkModule.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -86,23 +85,6 @@ function startsOf({ starts, started, flags, engine, precision, versions, machine
   return Array.isArray(starts)
     ? starts
     : [{ started, step: null, flags, engine, precision, versions, machine }];
-}
-
-/**
- * SHA-256 of the module that --model_name names; what it imports does not count.
- *
- * @returns  hexadecimal, or undefined for a built-in network
- * @throws UserError  when the file cannot be read
- */
-export async function networkModuleSha256(modelName: unknown): Promise<string | undefined> {
-  if (typeof modelName !== 'string' || !isNetworkFile(modelName)) return undefined;
-  try {
-    return createHash('sha256')
-      .update(await readFile(modelName))
-      .digest('hex');
-  } catch (error) {
-    throw unreadable(modelName, error, { flag: '--model_name' });
-  }
 }
 
 /**

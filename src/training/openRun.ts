@@ -79,9 +79,10 @@ export async function openRun(
   );
   cleanup.add(() => progress.close());
   const lost = new LostWrites((line) => progress.message(line));
-  const session = await plan.engine.load(training.graph, training.signatures);
-  cleanup.add(() => session.close());
-  await session.run('assign', start.values);
+  const loading = plan.engine.load(training.graph, training.signatures);
+  // Whatever fails before it is said instead.
+  loading.catch(() => {});
+  cleanup.add(async () => (await loading).close());
   const pipeline = new BatchPipeline(dataset, {
     ...plan.pipeline,
     isTraining: true,
@@ -97,6 +98,9 @@ export async function openRun(
   const plantedErrors =
     data.plantedErrors && new Set(data.plantedErrors.map(({ itemIndex }) => itemIndex));
   const inSitu = openRecorder(plan, log, lost, plantedErrors, cleanup);
+  const values = start.values();
+  const session = await loading;
+  await session.run('assign', values);
   const evaluation =
     plan.evaluationSplit &&
     (await PeriodicEvaluation.open(

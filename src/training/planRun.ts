@@ -15,14 +15,15 @@ import {
 } from '../input/networkInput.ts';
 import type { Split } from '../input/splits.ts';
 import { loadTrainingData, type TrainingData } from '../input/trainingData.ts';
-import { epsilonOf } from '../model/optimizers.ts';
+import { epsilonOf } from '../model/optimizerOptions.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../model/trainingGraph.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
 import { checkPreprocessing } from '../preprocessing/factory.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
-import { readRunRecord } from '../runFiles/runRecord.ts';
+import { tellOfOtherModule } from '../runFiles/networkModule.ts';
+import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import type { RunOptions } from './runOptions.ts';
 import { findStartingPoint, type StartingPoint } from './startingPoint.ts';
 
@@ -49,16 +50,24 @@ export interface RunPlan {
 /**
  * Reads everything that a run depends on and decides what it does. Nothing is written.
  *
+ * @param selecting   the engine, which loads while the data do
  * @throws UserError  for what the user can mend
  */
-export async function planRun(given: RunOptions): Promise<RunPlan> {
+export async function planRun(
+  given: RunOptions,
+  selecting = selectEngine(given),
+): Promise<RunPlan> {
+  // Whatever else is wrong is said first.
+  selecting.catch(() => {});
+  const record = await readRunRecord(given.train_dir);
+  await tellOfOtherModule(given.train_dir, given.model_name, record);
   const network = await loadNetwork(given.model_name);
   const preprocessingName = preprocessingNameOf(network, given);
   checkPreprocessing(preprocessingName, network.takes ?? 'images');
   const data = await loadTrainingData(given);
   const { dataset } = data;
-  const { engine, reason } = await selectEngine(given);
-  const precision = await precisionOf(given, engine);
+  const { engine, reason } = await selecting;
+  const precision = await precisionOf(given, engine, record);
   const input = await inputOf(given, network, dataset);
   const training = buildGraph(given, network, dataset, input, precision);
   const options = {
@@ -68,7 +77,7 @@ export async function planRun(given: RunOptions): Promise<RunPlan> {
     preprocessing_name: preprocessingName,
     opt_epsilon: epsilonOf(given),
   };
-  const start = await findStartingPoint(options, training, dataset);
+  const start = await findStartingPoint(options, training, dataset, record);
   const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
   const pipeline = { input, seed: options.seed };
   return {
@@ -114,10 +123,10 @@ function inputOf(
 async function precisionOf(
   { precision, train_dir }: RunOptions,
   engine: Engine,
+  record: RunRecord | undefined,
 ): Promise<Precision> {
   const goesOn = precision === 'auto' && (await latestCheckpoint(train_dir)) !== undefined;
-  const record = goesOn ? await readRunRecord(train_dir) : undefined;
-  return choosePrecision(precision, engine, record?.precision.computeType);
+  return choosePrecision(precision, engine, goesOn ? record?.precision.computeType : undefined);
 }
 
 /** The graph that the flags ask for. @throws UsageError when they do not fit together */

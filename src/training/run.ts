@@ -1,5 +1,6 @@
 /** One run of `losslens train`, from its flags to its exit code. */
 import { Cleanup } from '../cleanup.ts';
+import type { SelectedEngine } from '../engines/select.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { tell } from '../terminal.ts';
 import { concludeRun, isConcluded } from './concludeRun.ts';
@@ -12,15 +13,19 @@ import { train } from './trainer.ts';
 /**
  * Trains.
  *
+ * @param selecting  the engine, where it is loading already
  * @returns  the exit code: 0, or 128 plus the number of the signal that interrupted it
  * @throws UserError  for what the user can mend
  */
-export async function runTraining(options: RunOptions): Promise<number> {
+export async function runTraining(
+  options: RunOptions,
+  selecting?: Promise<SelectedEngine>,
+): Promise<number> {
   return await Cleanup.after(async (cleanup) => {
     // First of all: a plan is made of checkpoints that another process may be writing.
     const lock = await lockFolder(options.train_dir, '--train_dir');
     cleanup.add(() => lock.release());
-    const plan = await planRun(options);
+    const plan = await planRun(options, selecting);
     if (isConcluded(plan)) {
       tell(
         `${options.train_dir} holds a run of ${plan.start.step} steps already: ` +

@@ -2,8 +2,8 @@
 import type { PrecisionChoice } from '../engines/precision.ts';
 import type { EngineOptions } from '../engines/select.ts';
 import type { TrainingDataOptions } from '../input/trainingData.ts';
-import type { OptimizerOptions } from '../model/optimizers.ts';
-import type { ColorScale } from '../recording/monitoringHistory.ts';
+import type { OptimizerOptions } from '../model/optimizerOptions.ts';
+import type { ColorScale } from '../recording/colorScale.ts';
 import type { ColormapName } from '../views/draw/colormap.ts';
 import type { LearningRateOptions } from './learningRate.ts';
 import type { StartingPointOptions } from './startingPoint.ts';

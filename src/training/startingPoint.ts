@@ -12,6 +12,7 @@ import type { HostTensor } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { areNumbers } from '../input/knownClasses.ts';
+import { headScopes, isWithin, scopeOf } from '../model/head.ts';
 import { initialValues } from '../model/initialValues.ts';
 import { beginAverages } from '../model/movingAverages.ts';
 import type { TrainingGraph } from '../model/trainingGraph.ts';
@@ -22,8 +23,8 @@ import { type RestoredRun, type RunState, restoreRun } from './checkpointing.ts'
 export interface StartingPoint {
   /** Steps done before. */
   readonly step: number;
-  /** Of all variables, by name. */
-  readonly values: Record<string, HostTensor>;
+  /** Gives those of all variables, by name; new ones are drawn then. */
+  readonly values: () => Record<string, HostTensor>;
   /** undefined when no state of losslens' own goes with them. */
   readonly state: RunState | undefined;
   /** Prefix of the run's own checkpoint that it goes on from; undefined for a new run. */
@@ -48,18 +49,21 @@ const newRun = { step: 0, state: undefined, checkpoint: undefined };
 /**
  * Finds where a run begins.
  *
+ * @param record  of the run's earlier starts; undefined for none
  * @throws UserError  for a checkpoint that cannot be read or does not fit the graph
  */
 export async function findStartingPoint(
   options: StartingPointOptions,
-  { variables, modelVariables }: TrainingGraph,
+  graph: TrainingGraph,
   dataset: Dataset,
+  record: RunRecord | undefined,
 ): Promise<StartingPoint> {
+  const { variables } = graph;
   const { train_dir, checkpoint_path, seed } = options;
   const restored = await restoreRun(train_dir, variables);
   if (restored !== undefined) {
     expectSameEpochs(restored, options, dataset);
-    expectSameClasses(restored.path, await readRunRecord(train_dir), dataset);
+    expectSameClasses(restored.path, record, dataset);
     const messages = [`resuming ${restored.path}`];
     if (restored.state === undefined) {
       messages.push(
@@ -69,7 +73,8 @@ export async function findStartingPoint(
     if (checkpoint_path !== undefined) {
       messages.push(`--checkpoint_path is ignored: ${train_dir} holds a checkpoint of its own`);
     }
-    return { ...restored, checkpoint: restored.path, messages };
+    const { step, state, path, values } = restored;
+    return { step, state, values: () => values, checkpoint: path, messages };
   }
   const unlisted = (await unlistedCheckpoints(train_dir)).at(-1);
   if (unlisted !== undefined) {
@@ -77,17 +82,12 @@ export async function findStartingPoint(
       `--train_dir: "${train_dir}" holds ${unlisted}, but no file "checkpoint" that names it; expected both or neither. To go on from it, write the line model_checkpoint_path: "${unlisted}" into that file; to begin anew, name another folder.`,
     );
   }
-  const initial = initialValues(variables, seed);
   if (checkpoint_path === undefined) {
-    return { ...newRun, values: beginAverages(initial), messages: [] };
+    return { ...newRun, values: () => beginAverages(initialValues(variables, seed)), messages: [] };
   }
-  const { values, messages } = await warmStart(
-    checkpoint_path,
-    options,
-    modelVariables,
-    dataset.classNames,
-  );
-  return { ...newRun, values: beginAverages({ ...initial, ...values }), messages };
+  const { values, messages } = await warmStart(checkpoint_path, options, graph, dataset.classNames);
+  const withInitial = () => beginAverages({ ...initialValues(variables, seed), ...values });
+  return { ...newRun, values: withInitial, messages };
 }
 
 /** @throws UsageError  when the epochs of a run that is to go on have other steps from now on */
@@ -132,12 +132,6 @@ function expectSameClasses(
   );
 }
 
-/** Beginning of the names of the variables that make the logits: of those for each class, the last layer's. */
-function headScope(variables: readonly Variable[], numClasses: number): string | undefined {
-  const name = variables.findLast(({ shape }) => shape.at(-1) === numClasses)?.name;
-  return name?.includes('/') ? name.replace(/\/[^/]*$/, '') : name;
-}
-
 /**
  * Makes sure that the weights of each class are those of the class of its name in the run of a checkpoint.
  *
@@ -152,7 +146,7 @@ function expectSameHead(
   trained: readonly string[],
   classNames: readonly string[],
 ): readonly string[] {
-  const scope = headScope(taken, classNames.length);
+  const scope = headScopes({}, taken, classNames.length)[0];
   const label = classNames.findIndex((name, i) => name !== trained[i]);
   // Of another number of classes, the shapes differ, too.
   if (scope === undefined || label < 0 || trained.length !== classNames.length) return [];
@@ -164,11 +158,52 @@ function expectSameHead(
   );
 }
 
+/**
+ * The layers that a checkpoint has for another number of classes: there all variables differ in their last
+ * size alone, all by the same two numbers.
+ *
+ * @param shapes  of the checkpoint, by name
+ */
+function layersOfOtherClasses(
+  variables: readonly Variable[],
+  shapes: ReadonlyMap<string, readonly number[]>,
+  numClasses: number,
+): { readonly scopes: ReadonlySet<string>; readonly found: number } | undefined {
+  const differing = variables.filter(({ name, shape }) => {
+    const found = shapes.get(name);
+    return found !== undefined && String(found) !== String(shape);
+  });
+  const scopes = new Set(differing.map(({ name }) => scopeOf(name)));
+  const layers = variables.filter(({ name }) => scopes.has(scopeOf(name)) && shapes.has(name));
+  const found = shapes.get(layers[0]?.name ?? '')?.at(-1);
+  const areOfClasses = layers.every(({ name, shape }) => {
+    const other = shapes.get(name)!;
+    const isOfClasses = shape.at(-1) === numClasses && other.at(-1) === found;
+    return isOfClasses && String(other.slice(0, -1)) === String(shape.slice(0, -1));
+  });
+  return found === undefined || found === numClasses || !areOfClasses
+    ? undefined
+    : { scopes, found };
+}
+
+/** @throws UsageError  for a checkpoint that has nothing for a network: it is another's */
+function expectOfNetwork(
+  checkpoint: string,
+  wanted: readonly Variable[],
+  shapes: ReadonlyMap<string, readonly number[]>,
+): void {
+  if (wanted.some(({ name }) => shapes.has(name))) return;
+  const [first = 'nothing'] = shapes.keys();
+  throw new UsageError(
+    `--checkpoint_path: ${checkpoint} holds no variable of the network, such as ${wanted[0]!.name}, but ${first} and others; expected the weights of the network that --model_name names.`,
+  );
+}
+
 /** Values of the network's variables from a checkpoint, but for those that are excluded. */
 async function warmStart(
   path: string,
   { checkpoint_exclude_scopes, ignore_missing_vars }: StartingPointOptions,
-  modelVariables: readonly Variable[],
+  { modelVariables, headScopes: head }: TrainingGraph,
   classNames: readonly string[],
 ): Promise<{ values: Record<string, HostTensor>; messages: string[] }> {
   const checkpoint = await resolveCheckpoint(path);
@@ -181,16 +216,23 @@ async function warmStart(
     );
   }
   const { shapes } = await openCheckpoint(checkpoint);
-  const found = ignore_missing_vars ? wanted.filter(({ name }) => shapes.has(name)) : wanted;
+  expectOfNetwork(checkpoint, wanted, shapes);
+  const other = layersOfOtherClasses(wanted, shapes, classNames.length);
+  const fitting = wanted.filter(({ name }) => other?.scopes.has(scopeOf(name)) !== true);
+  const found = ignore_missing_vars ? fitting.filter(({ name }) => shapes.has(name)) : fitting;
   const messages = [
     `starting from ${found.length} of ${modelVariables.length} variables of ${checkpoint}`,
   ];
-  const missing = wanted.filter((variable) => !found.includes(variable)).map(({ name }) => name);
+  if (other !== undefined) {
+    messages.push(
+      `begun anew, because it has them for ${other.found} classes and the data for ${classNames.length}: ${[...other.scopes].join(', ')}`,
+    );
+  }
+  const missing = fitting.filter((variable) => !found.includes(variable)).map(({ name }) => name);
   if (missing.length > 0) messages.push(`not in the checkpoint, begun anew: ${missing.join(', ')}`);
   const record = await readRunRecord(dirname(checkpoint));
   const trained = record?.dataset.classes ?? classNames;
-  const head = headScope(modelVariables, classNames.length);
-  const ofHead = found.filter(({ name }) => head !== undefined && name.startsWith(head));
+  const ofHead = found.filter(({ name }) => head.some((scope) => isWithin(name, scope)));
   messages.push(...expectSameHead(checkpoint, ofHead, trained, classNames));
   const hint =
     'Leave it out with --checkpoint_exclude_scopes, or what the checkpoint lacks with --ignore_missing_vars.';

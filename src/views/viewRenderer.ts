@@ -21,7 +21,8 @@ interface Waiting {
 
 /** Turns views into PNG files. */
 export class ViewRenderer {
-  readonly #worker = new Worker(new URL('./viewWorker.js', import.meta.url));
+  /** Started by the first view: until then its canvas and fonts are in nobody's way. */
+  #worker: Worker | undefined;
   readonly #waiting: Waiting[] = [];
   readonly #options: ViewOptions;
   readonly #maxWaiting: number;
@@ -35,17 +36,6 @@ export class ViewRenderer {
   constructor(options: ViewOptions = {}, maxWaiting = defaultMaxWaiting) {
     this.#options = options;
     this.#maxWaiting = maxWaiting;
-    this.#worker.on('message', (response: ViewResponse) => {
-      const { resolve, reject } = this.#waiting.shift()!;
-      if ('png' in response) resolve(response.png);
-      else reject(response.error);
-      this.#wake();
-    });
-    this.#worker.on('error', (error: Error) => {
-      this.#failure = error;
-      for (const { reject } of this.#waiting.splice(0)) reject(error);
-      this.#wake();
-    });
   }
 
   /** Resolves when another view may be handed over without gathering too many. */
@@ -77,15 +67,32 @@ export class ViewRenderer {
 
   /** Ends the thread; views that still wait are given up. */
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    await this.#worker?.terminate();
   }
 
   #render(request: ViewRequest): Promise<Uint8Array> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
+      this.#worker ??= this.#start();
       this.#worker.postMessage(request);
     });
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./viewWorker.js', import.meta.url));
+    worker.on('message', (response: ViewResponse) => {
+      const { resolve, reject } = this.#waiting.shift()!;
+      if ('png' in response) resolve(response.png);
+      else reject(response.error);
+      this.#wake();
+    });
+    worker.on('error', (error: Error) => {
+      this.#failure = error;
+      for (const { reject } of this.#waiting.splice(0)) reject(error);
+      this.#wake();
+    });
+    return worker;
   }
 
   #wake(): void {

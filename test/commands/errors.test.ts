@@ -161,8 +161,8 @@ test('help lists all commands, and tells of one', async () => {
   assert.equal(code, 0);
   const listed = [...stdout.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name);
   assert.deepEqual(listed, [
-    ...['train', 'evaluate', 'engine', 'data', 'layers', 'predict', 'export', 'inspect'],
-    ...['verify', 'review', 'help'],
+    ...['train', 'evaluate', 'engine', 'data', 'weights', 'layers', 'predict', 'export'],
+    ...['inspect', 'verify', 'review', 'completion', 'help'],
   ]);
   for (const args of [
     ['help', 'train'],

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
 import { normalizeArguments } from '../../src/commands/commandLine.ts';
-import { exportCommand } from '../../src/commands/export.ts';
+import { declareExport } from '../../src/commands/export.ts';
 import { expectEffects, withEffects } from '../../src/commands/flagEffects.ts';
 import { addFlags } from '../../src/commands/flags.ts';
-import { layersCommand } from '../../src/commands/layers.ts';
-import { predictCommand } from '../../src/commands/predict.ts';
+import { declareLayers } from '../../src/commands/layers.ts';
+import { declarePredict } from '../../src/commands/predict.ts';
 import { resolveRunFlags } from '../../src/commands/runFlags.ts';
 import {
   dataFlagEffects,
@@ -172,7 +172,9 @@ test('a seed has no effect on a command that draws labels alone, unless it draws
 });
 
 test('predict and export refuse what chooses classes where the run names them', async () => {
-  for (const command of [predictCommand(), exportCommand()]) {
+  for (const declare of [declarePredict, declareExport]) {
+    const command = new Command();
+    declare(command);
     for (const flag of ['--labels_offset=1', '--dataset_split_name=foo']) {
       await assert.rejects(
         command.exitOverride().allowExcessArguments().parseAsync([flag, 'x.png'], { from: 'user' }),
@@ -183,8 +185,10 @@ test('predict and export refuse what chooses classes where the run names them', 
 });
 
 test('images of layers are grey or in colour', async () => {
+  const command = new Command();
+  declareLayers(command);
   await assert.rejects(
-    layersCommand().exitOverride().parseAsync(['--image_channels=2'], { from: 'user' }),
+    command.exitOverride().parseAsync(['--image_channels=2'], { from: 'user' }),
     /--image_channels: got "2"; expected 1 \(grey\) or 3 \(colour\)\./,
   );
 });

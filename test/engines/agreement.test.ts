@@ -5,13 +5,21 @@ import type { Engine, HostTensor, Signature } from '../../src/engines/engine.ts'
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { NoEngineError } from '../../src/errors.ts';
 import { Graph, type Tensor } from '../../src/graph/graph.ts';
+import { relu6, relu6Grad, sigmoid, sigmoidGrad, swish } from '../../src/graph/ops/activations.ts';
 import * as array from '../../src/graph/ops/array.ts';
+import { avgPool, avgPoolGrad } from '../../src/graph/ops/averagePool.ts';
+import {
+  depthwiseConv2d,
+  depthwiseConv2dBackpropFilter,
+  depthwiseConv2dBackpropInput,
+} from '../../src/graph/ops/depthwise.ts';
+import { batchToSpace, dilatedConv2d, spaceToBatch } from '../../src/graph/ops/dilation.ts';
 import * as math from '../../src/graph/ops/math.ts';
 import * as nn from '../../src/graph/ops/nn.ts';
 import { statelessRandomUniform } from '../../src/graph/ops/random.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
-import { optimizers } from '../../src/model/optimizers.ts';
+import { optimizerNames } from '../../src/model/optimizerOptions.ts';
 import { random } from '../../src/random.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { someFeeds, startSession, trainingGraph } from '../model/trainingSession.ts';
@@ -182,6 +190,82 @@ const ops: Record<string, [shapes: number[][], build: (...inputs: Tensor[]) => T
         const y = nn.maxPool(rounded, options);
         return [y, nn.maxPoolGrad(rounded, y, math.add(y, 1), options)];
       }),
+  ],
+  'DepthwiseConv2dNative and its derivatives': [
+    [
+      [2, 7, 6, 3],
+      [3, 3, 3, 2],
+      [5, 5, 3, 1],
+    ],
+    (x, ...filters) =>
+      filters.flatMap((filter) =>
+        (
+          [
+            [1, 'SAME'],
+            [1, 'VALID'],
+            [2, 'SAME'],
+            [2, 'VALID'],
+            [3, 'SAME'],
+          ] as const
+        ).flatMap(([stride, padding]) => {
+          const y = depthwiseConv2d(x!, filter, { stride, padding });
+          return [
+            y,
+            depthwiseConv2dBackpropInput(x!, filter, y, { stride, padding }),
+            depthwiseConv2dBackpropFilter(x!, filter.shape, y, { stride, padding }),
+          ];
+        }),
+      ),
+  ],
+  'AvgPool and its derivative': [
+    [[2, 7, 6, 3]],
+    (x) =>
+      (
+        [
+          [2, 2, 'VALID'],
+          [3, 2, 'SAME'],
+          [3, 1, 'SAME'],
+          [5, 3, 'VALID'],
+          [6, 1, 'VALID'],
+          [1, 2, 'SAME'],
+        ] as const
+      ).flatMap(([window, stride, padding]) => {
+        const options = { window, stride, padding };
+        const y = avgPool(x!, options);
+        return [y, avgPoolGrad(x!, y, options)];
+      }),
+  ],
+  'SpaceToBatchND and BatchToSpaceND': [
+    [[2, 5, 6, 3]],
+    (x) => {
+      const border = [
+        [1, 0],
+        [2, 1],
+      ] as const;
+      const phases = spaceToBatch(x!, 3, border);
+      return [phases, batchToSpace(phases, 3, border)];
+    },
+  ],
+  'dilated convolution': [
+    [
+      [2, 9, 8, 3],
+      [3, 3, 3, 4],
+    ],
+    (x, filter) =>
+      (['SAME', 'VALID'] as const).map((padding) =>
+        dilatedConv2d(x!, filter!, { rate: 2, padding }),
+      ),
+  ],
+  'Relu6, Sigmoid and their derivatives': [
+    [
+      [3, 4],
+      [3, 4],
+    ],
+    (dy, small) => {
+      const x = math.mul(small!, 10);
+      const [clipped, y] = [relu6(x), sigmoid(x)];
+      return [clipped, relu6Grad(dy!, clipped), y, sigmoidGrad(y, dy!), swish(x)];
+    },
   ],
   'BiasAdd and BiasAddGrad': [
     [[2, 3, 3, 4], [4]],
@@ -359,7 +443,7 @@ const emptyOps: typeof ops = {
       math.matMul(b!, x!, { transposeA: true, transposeB: true }),
     ],
   ],
-  // Of the convolution itself, TensorFlow's has as many channels as x.
+  // Of the convolutions themselves, TensorFlow's have as many channels as x.
   'derivatives of Conv2D': [
     [
       [batch, 7, 6, 3],
@@ -378,6 +462,47 @@ const emptyOps: typeof ops = {
   MaxPool: [
     [[batch, 7, 6, 3]],
     (x) => [nn.maxPool(x!, { window: 2, stride: 2, padding: 'VALID' })],
+  ],
+  'derivatives of DepthwiseConv2dNative': [
+    [
+      [batch, 7, 6, 3],
+      [3, 3, 3, 2],
+      [batch, 4, 3, 6],
+    ],
+    (x, filter, dy) => {
+      const options = { stride: 2, padding: 'SAME' } as const;
+      return [
+        depthwiseConv2dBackpropInput(x!, filter!, dy!, options),
+        depthwiseConv2dBackpropFilter(x!, filter!.shape, dy!, options),
+      ];
+    },
+  ],
+  'AvgPool and its derivative': [
+    [
+      [batch, 7, 6, 3],
+      [batch, 4, 3, 3],
+    ],
+    (x, dy) => {
+      const options = { window: 3, stride: 2, padding: 'SAME' } as const;
+      return [avgPool(x!, options), avgPoolGrad(x!, dy!, options)];
+    },
+  ],
+  'SpaceToBatchND and BatchToSpaceND': [
+    [[batch, 4, 6, 3]],
+    (x) => {
+      const border = [
+        [0, 0],
+        [0, 0],
+      ] as const;
+      return [spaceToBatch(x!, 2, border), batchToSpace(x!, 2, border)];
+    },
+  ],
+  'Relu6, Sigmoid and their derivatives': [
+    [
+      [batch, 4],
+      [batch, 4],
+    ],
+    ops['Relu6, Sigmoid and their derivatives']![1],
   ],
   'BiasAdd and BiasAddGrad': [[[batch, 3, 3, 4], [4]], ops['BiasAdd and BiasAddGrad']![1]],
   ReluGrad: [
@@ -463,6 +588,14 @@ test('what TensorFlow gets wrong for a batch of no items, the WebAssembly engine
     (x, filter) => [nn.conv2d(x!, filter!, { stride: 2, padding: 'SAME' })],
   ];
   assert.deepEqual((await runOp(wasm, conv2d))['y0']?.shape, [0, 4, 3, 4]);
+  const depthwise: (typeof ops)[string] = [
+    [
+      [batch, 7, 6, 3],
+      [3, 3, 3, 2],
+    ],
+    (x, filter) => [depthwiseConv2d(x!, filter!, { stride: 2, padding: 'SAME' })],
+  ];
+  assert.deepEqual((await runOp(wasm, depthwise))['y0']?.shape, [0, 4, 3, 6]);
   const [, maxPoolGrad] = ops['MaxPool and its derivative']!;
   const results = await runOp(wasm, [[[batch, 7, 6, 3]], maxPoolGrad]);
   assert.deepEqual(results['y1']?.shape, [0, 7, 6, 3]);
@@ -586,7 +719,7 @@ test('resnet_v1_50: losses and moving statistics of training steps agree', { ski
   }
 });
 
-for (const optimizer of Object.keys(optimizers)) {
+for (const optimizer of optimizerNames) {
   test(`${optimizer}: both engines take the same steps`, { skip }, () =>
     assertAgree({
       modelName: 'lenet',

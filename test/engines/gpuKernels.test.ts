@@ -8,26 +8,41 @@ import { placeholder, reshape, shapeOf } from '../../src/graph/ops/array.ts';
 import { add } from '../../src/graph/ops/math.ts';
 import { nodesBefore } from '../../src/graph/walk.ts';
 import { buildInspectionGraph } from '../../src/inspection/inspectionGraph.ts';
-import { optimizers } from '../../src/model/optimizers.ts';
+import { optimizerNames } from '../../src/model/optimizerOptions.ts';
 import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
 import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
+import type { NetworkDefinition } from '../../src/nets/network.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { type GraphInput, preprocessedImages } from '../../src/preprocessing/itemInput.ts';
+import type { GraphInput } from '../../src/preprocessing/itemInput.ts';
 import { trainingGraph } from '../model/trainingSession.ts';
+import { imagesFor } from '../preprocessing/imagesFor.ts';
 import { gpuKernels, onHost, waysBackToHost, withoutGpuKernel } from './gpuKernels.ts';
 
-const imageShape = [32, 32, 3] as const;
 const texts = { kind: 'texts', shape: [12], vocabulary: { size: 50 } } as const;
-const inputOf = (modelName: string): GraphInput =>
-  getNetwork(modelName).takes === 'texts' ? texts : preprocessedImages(imageShape);
+const imageShapeOf = (network: NetworkDefinition) => {
+  const side = network.takes === 'texts' ? 1 : network.defaultImageSize;
+  return [side, side, 3] as const;
+};
+const inputOf = (modelName: string): GraphInput => {
+  const network = getNetwork(modelName);
+  if (network.takes === 'texts') return texts;
+  return imagesFor(network.preprocessingName, imageShapeOf(network));
+};
 
 /** Of each network, layers of each kind that maps are made of. Deeper ResNets are made of the same as this one. */
 const monitoredLayers: Readonly<Record<string, readonly string[]>> = {
   cifarnet: ['conv1', 'pool2', 'fc3'],
+  efficientnet_lite0: ['block_3/expansion_output', 'features', 'head_1x1'],
+  inception_v3: ['Mixed_5d', 'Mixed_7c'],
   lenet: ['conv1', 'pool2', 'fc3'],
+  mobilenet_v1: ['Conv2d_1_depthwise', 'Conv2d_13_pointwise'],
+  mobilenet_v2: ['layer_4/output', 'layer_19'],
+  resnet_v1_20: ['resnet_v1_20/block1', 'resnet_v1_20/block3'],
   resnet_v1_50: ['resnet_v1_50/block1', 'resnet_v1_50/block4'],
+  resnet_v2_50: ['resnet_v2_50/block1', 'resnet_v2_50/block4'],
   textcnn: ['embedding'],
+  vgg_16: ['vgg_16/pool1', 'vgg_16/fc7'],
 };
 
 /** The graph of a run with all that can be in one. */
@@ -37,6 +52,7 @@ function graphOf(
   optimizer: string,
 ): TrainingGraph {
   const layers = monitoredLayers[modelName]!;
+  const imageShape = imageShapeOf(getNetwork(modelName));
   return trainingGraph(modelName, imageShape, layers, optimizer, {
     input: inputOf(modelName),
     computeType,
@@ -138,7 +154,7 @@ test('--deterministic leaves no operation in a training that has no deterministi
 });
 
 test('every optimizer updates on the GPU', () => {
-  for (const optimizer of Object.keys(optimizers)) {
+  for (const optimizer of optimizerNames) {
     for (const computeType of computeTypes) {
       const { graph } = graphOf('lenet', computeType, optimizer);
       assert.deepEqual(withoutGpuKernel(graph.nodes), [], optimizer);

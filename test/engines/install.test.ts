@@ -410,7 +410,7 @@ test('too little room is said before anything is fetched, with folder and bytes'
       assert.ok(error instanceof UserError);
       assert.match(
         error.message,
-        /^engine install: .*full has 4\.0 GB free; expected \d\.\d GB \(\d{10} bytes\) to install with\. Free some, or set LOSSLENS_HOME/,
+        /^engine install: .*full has 4\.0 GB free; expected \d\.\d GB \(\d{10} bytes\)\. Free some, or set LOSSLENS_HOME/,
       );
       assert.ok(error.message.includes(home));
       return true;

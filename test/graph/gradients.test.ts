@@ -6,6 +6,7 @@ import { findTensorFlowPackage, requireTensorFlow } from '../../src/engines/tens
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { gradients, gradientTable } from '../../src/graph/gradients.ts';
 import { Graph, type Tensor } from '../../src/graph/graph.ts';
+import { relu6, sigmoid, swish } from '../../src/graph/ops/activations.ts';
 import {
   broadcastLike,
   cast,
@@ -19,6 +20,9 @@ import {
   slice,
   withGradient,
 } from '../../src/graph/ops/array.ts';
+import { avgPool } from '../../src/graph/ops/averagePool.ts';
+import { depthwiseConv2d } from '../../src/graph/ops/depthwise.ts';
+import { batchToSpace, dilatedConv2d, spaceToBatch } from '../../src/graph/ops/dilation.ts';
 import * as math from '../../src/graph/ops/math.ts';
 import * as nn from '../../src/graph/ops/nn.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
@@ -171,6 +175,53 @@ const cases: Record<string, Case> = {
     reference: (x, bias) => tf.add(x!, bias!),
   },
   Relu: { shapes: [m], build: (x) => nn.relu(x!), reference: (x) => tf.relu(x!) },
+  Relu6: {
+    shapes: [m],
+    range: [-4, 10],
+    build: (x) => relu6(x!),
+    reference: (x) => tf.relu6(x!),
+  },
+  Sigmoid: { shapes: [m], build: (x) => sigmoid(x!), reference: (x) => tf.sigmoid(x!) },
+  swish: {
+    shapes: [m],
+    range: [-4, 4],
+    build: (x) => swish(x!),
+    reference: (x) => tf.mul(x!, tf.sigmoid(x!)),
+  },
+  SpaceToBatchND: {
+    shapes: [[2, 3, 5, 3]],
+    build: (x) =>
+      spaceToBatch(x!, 2, [
+        [1, 2],
+        [0, 1],
+      ]),
+    reference: (x) =>
+      tf.spaceToBatchND(
+        x!,
+        [2, 2],
+        [
+          [1, 2],
+          [0, 1],
+        ],
+      ),
+  },
+  BatchToSpaceND: {
+    shapes: [[9, 2, 3, 2]],
+    build: (x) =>
+      batchToSpace(x!, 3, [
+        [1, 2],
+        [0, 1],
+      ]),
+    reference: (x) =>
+      tf.batchToSpaceND(
+        x!,
+        [3, 3],
+        [
+          [1, 2],
+          [0, 1],
+        ],
+      ),
+  },
   MaxPool: {
     shapes: [image],
     build: (x) => nn.maxPool(x!, { window: 2, stride: 2, padding: 'VALID' }),
@@ -238,6 +289,62 @@ for (const [size, kernel, stride, padding] of [
       tf.maxPool(x as tf.Tensor4D, kernel, stride, padding === 'SAME' ? 'same' : 'valid'),
   };
 }
+for (const [size, kernel, stride, padding, multiplier] of [
+  [5, 3, 1, 'SAME', 1],
+  [6, 3, 2, 'SAME', 1],
+  [7, 5, 2, 'SAME', 2],
+  [7, 3, 2, 'VALID', 1],
+  [6, 2, 3, 'VALID', 3],
+  [3, 5, 1, 'SAME', 1],
+] as const) {
+  const of = `${size}×${size}, kernel ${kernel}, stride ${stride}, ${padding}`;
+  const pad = padding === 'SAME' ? 'same' : 'valid';
+  cases[`DepthwiseConv2dNative ${of}, multiplier ${multiplier}`] = {
+    shapes: [
+      [2, size, size, 3],
+      [kernel, kernel, 3, multiplier],
+    ],
+    build: (x, filter) => depthwiseConv2d(x!, filter!, { stride, padding }),
+    reference: (x, filter) =>
+      tf.depthwiseConv2d(x as tf.Tensor4D, filter as tf.Tensor4D, stride, pad),
+  };
+  if (kernel <= size) {
+    cases[`AvgPool ${of}`] = {
+      shapes: [[2, size, size, 3]],
+      build: (x) => avgPool(x!, { window: kernel, stride, padding }),
+      // tfjs' own derivative counts what windows have beyond the border.
+      reference: (x) => {
+        const ones = tf.ones([kernel, kernel, 3, 1]) as tf.Tensor4D;
+        const sumOf = (images: tf.Tensor) =>
+          tf.depthwiseConv2d(images as tf.Tensor4D, ones, stride, pad);
+        return tf.div(sumOf(x!), sumOf(tf.onesLike(x!)));
+      },
+    };
+  }
+}
+for (const [size, kernel, rate, padding] of [
+  [6, 3, 2, 'SAME'],
+  [7, 3, 3, 'SAME'],
+  [8, 2, 2, 'SAME'],
+  [9, 3, 2, 'VALID'],
+  [10, 3, 4, 'VALID'],
+] as const) {
+  cases[`dilated convolution ${size}×${size}, kernel ${kernel}, rate ${rate}, ${padding}`] = {
+    shapes: [
+      [2, size, size, 3],
+      [kernel, kernel, 3, 4],
+    ],
+    build: (x, filter) => dilatedConv2d(x!, filter!, { rate, padding }),
+    // tfjs has no derivative of a dilated convolution: the kernel with its zeros written out.
+    reference: (x, filter) =>
+      tf.conv2d(
+        x as tf.Tensor4D,
+        withZeros(filter as tf.Tensor4D, rate),
+        1,
+        padding === 'SAME' ? 'same' : 'valid',
+      ),
+  };
+}
 cases['FusedBatchNormV3 outside of training'] = {
   shapes: [image, [3], [3]],
   build: (x, scale, offset) => batchNorm(x!, scale!, offset!, false),
@@ -259,6 +366,21 @@ cases['a tensor that is used twice'] = {
 };
 
 const oneHotValues = [0, 1, 0, 0, 0.1, 0.2, 0.3, 0.4, 1, 0, 0, 0];
+
+/** A kernel with rate − 1 zeros between its elements. */
+function withZeros(filter: tf.Tensor4D, rate: number): tf.Tensor4D {
+  const [rows, columns, inner, outer] = filter.shape;
+  const rowsApart = tf.pad(tf.reshape(filter, [rows, 1, columns, 1, inner * outer]), [
+    [0, 0],
+    [0, rate - 1],
+    [0, 0],
+    [0, rate - 1],
+    [0, 0],
+  ]);
+  const whole = tf.reshape(rowsApart, [rows * rate, columns * rate, inner, outer]);
+  const [height, width] = [(rows - 1) * rate + 1, (columns - 1) * rate + 1];
+  return tf.slice(whole, [0, 0, 0, 0], [height, width, inner, outer]) as tf.Tensor4D;
+}
 
 function oneHotRows(graph: Graph): Tensor {
   return constant(graph, 'float32', oneHotValues, [3, 4]);

@@ -90,7 +90,25 @@ test('data that have another number of items are told of, with the number of the
   const others = temporaryFolder();
   writeSmallMnist(others, 21, 10);
   const { said } = await decisionsFor(run, { dataset_dir: others });
-  assert.match(said, /trained on \(it has 21 items now, and had 18 then\): numbers of items/);
+  assert.match(said, /trained on \(it has 21 items now, and had 18 then; --labels_file is none,/);
+});
+
+test('a labels file that is another one, or has changed, is named', async () => {
+  const run = await trainedRun();
+  const other = join(temporaryFolder(), 'other.csv');
+  writeFileSync(other, 'item,label\n3,1\n');
+  const { said } = await decisionsFor(run, { labels_file: other });
+  assert.match(said, /; --labels_file is .*other\.csv, then .*labels\.csv\): numbers of items/);
+  writeFileSync(other, readFileSync(labels));
+  assert.equal((await decisionsFor(run, { labels_file: other })).said, '');
+  const before = readFileSync(labels);
+  writeFileSync(labels, 'item,label,decision\n3,,drop\n4,1,relabel\n5,,drop\n');
+  const changed = await decisionsFor(run, {});
+  assert.match(
+    changed.said,
+    /items or labels are others; has --labels_file=.*labels\.csv changed\?\)/,
+  );
+  writeFileSync(labels, before);
 });
 
 test('other photos with the same labels are told of', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { HostTensor, Session } from '../../src/engines/engine.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
-import { optimizerDefaults } from '../../src/model/optimizers.ts';
+import { optimizerDefaults } from '../../src/model/optimizerOptions.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../../src/model/trainingGraph.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';

@@ -10,14 +10,19 @@ import { loadTensorFlowEngine } from '../../src/engines/tensorflow.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { gradientTable } from '../../src/graph/gradients.ts';
 import type { OpGradient } from '../../src/graph/graph.ts';
-import { mul } from '../../src/graph/ops/math.ts';
+import { concat } from '../../src/graph/ops/array.ts';
+import { mean, mul } from '../../src/graph/ops/math.ts';
 import type { Check } from '../../src/inspection/checks.ts';
 import { verify } from '../../src/inspection/verification.ts';
 import { buildVerificationGraph, type Feeds } from '../../src/inspection/verificationGraph.ts';
 import { checksText, verdict } from '../../src/inspection/verificationReport.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
 import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
+import { depthwiseConv2d } from '../../src/nets/depthwise.ts';
 import { getNetwork, loadNetwork } from '../../src/nets/factory.ts';
+import { conv2d, fullyConnected } from '../../src/nets/layers.ts';
+import type { NetworkDefinition } from '../../src/nets/network.ts';
+import { avgPool2d } from '../../src/nets/pooling.ts';
 import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { random } from '../../src/random.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
@@ -136,6 +141,71 @@ test('only what theory demands is demanded', () => {
   assert.equal(ofResnet.get(unit)!.law, null);
   assert.equal(ofResnet.get('resnet_v1_50/block4')!.law!.degree, 1);
 });
+
+/** Convolutions by channel and dilated, and averages, of which all but ReLU6 scale with their input. */
+const depthwiseNetwork = (activation: 'relu' | 'relu6'): NetworkDefinition => ({
+  defaultImageSize: 8,
+  preprocessingName: 'lenet',
+  build: (images, context) => {
+    const root = conv2d(context, images, 'root', 4, 3);
+    const depthwise = depthwiseConv2d(context, root, 'depthwise', 3, { activation, stride: 2 });
+    const dilated = conv2d(context, depthwise, 'dilated', 4, 3, { rate: 2 });
+    const pooled = avgPool2d(dilated, 'pooled', 3, { stride: 1, padding: 'SAME' });
+    const joined = mean(concat([pooled, dilated], 3), [1, 2]);
+    const logits = fullyConnected(context, joined, 'logits', context.numClasses, {
+      activation: 'linear',
+    });
+    const endPoints = { root, depthwise, dilated, pooled, joined, logits };
+    return { logits, endPoints: new Map(Object.entries(endPoints)) };
+  },
+});
+
+test('depthwise and dilated convolutions and averages scale as their input does, ReLU6 does not', () => {
+  const lawOf = (activation: 'relu' | 'relu6', layer: string) => {
+    const graph = buildVerificationGraph({
+      network: depthwiseNetwork(activation),
+      numClasses: 10,
+      input: preprocessedImages([8, 8, 1]),
+      layers: undefined,
+    });
+    return graph.layers.find(({ name }) => name === layer)!.law;
+  };
+  const { degree, biases } = lawOf('relu', 'root')!;
+  assert.equal(degree, 1);
+  assert.deepEqual(
+    [...biases.keys()].map(({ name }) => name),
+    ['depthwise/biases', 'dilated/biases', 'logits/biases'],
+  );
+  assert.equal(lawOf('relu6', 'root'), null);
+  assert.equal(lawOf('relu6', 'depthwise')!.degree, 1);
+});
+
+for (const [engine, createEngine, skipped] of [
+  ['wasm', createWasmEngine, false],
+  ['tensorflow', loadTensorFlowEngine, skip],
+] as const) {
+  test(`the identities hold in them on ${engine}`, { skip: skipped }, async () => {
+    const imageShape = [8, 8, 1] as const;
+    const graph = buildVerificationGraph({
+      network: depthwiseNetwork('relu'),
+      numClasses: 10,
+      input: preprocessedImages(imageShape),
+      layers: undefined,
+    });
+    const session = await (await createEngine()).load(graph.graph, graph.signatures);
+    const values = initialValues(graph.variables, 1);
+    for (const [name, { data }] of Object.entries(values)) {
+      if (name.endsWith('biases')) for (const i of data.keys()) data[i] = 0.1 * Math.sin(i);
+    }
+    await session.run('assign', values);
+    const { images, labels, dropout_seed } = someFeeds(imageShape, 4, 0, undefined);
+    const feeds: Feeds = { images: images!, labels: labels!, dropout_seed: dropout_seed! };
+    const { checks } = await verify(graph, session, [feeds], 1);
+    await session.close();
+    assert.ok(checks.length > 8);
+    assert.deepEqual(failures(checks), []);
+  });
+}
 
 /** Runs with an op's gradient replaced. */
 async function withGradient<T>(op: string, broken: OpGradient, run: () => Promise<T>): Promise<T> {

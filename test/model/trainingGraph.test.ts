@@ -9,11 +9,13 @@ import type { SummaryValue } from '../../src/events/summaries.ts';
 import { readLayerStatistics } from '../../src/model/layerStatistics.ts';
 import { averageName, beginAverages } from '../../src/model/movingAverages.ts';
 import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
+import { flatten, fullyConnected } from '../../src/nets/layers.ts';
+import type { NetworkDefinition } from '../../src/nets/network.ts';
 import { restoreRun, saveRun } from '../../src/training/checkpointing.ts';
 import { layerSummaries, variableSummaries } from '../../src/training/stepSummaries.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { temporaryFolder } from '../losslens.ts';
-import { tinyImageShape, tinyTrainingGraph } from './tinyNetwork.ts';
+import { tinyImageShape, tinyNetwork, tinyTrainingGraph } from './tinyNetwork.ts';
 import { plainSgd, someFeeds, startSession, trainingGraph } from './trainingSession.ts';
 
 const batchSize = 6;
@@ -71,6 +73,50 @@ for (const [name, engine, skip] of engines) {
     const expected = contributions(hard!.outputs);
     assert.ok(Math.max(...expected.map(Math.abs)) > 0.1);
     assert.ok(largestDifference(contributions(smooth!.outputs), expected) < 1e-5);
+  });
+
+  test(`an auxiliary classifier changes the training but not the contributions on ${name}`, {
+    skip,
+  }, async () => {
+    const results: Record<'outputs' | 'weights', Record<string, HostTensor>>[] = [];
+    for (const weight of [undefined, 0.4, 0.8]) {
+      const network: NetworkDefinition = {
+        ...tinyNetwork,
+        build: (images, context) => {
+          const { logits, endPoints } = tinyNetwork.build(images, context);
+          const flat = flatten(endPoints.get('pool1')!);
+          const options = { activation: 'linear' } as const;
+          const second = fullyConnected(context, flat, 'Aux', context.numClasses, options);
+          const auxiliary = weight === undefined ? {} : { auxiliary: { logits: second, weight } };
+          return { logits, endPoints, ...auxiliary };
+        },
+      };
+      const graph = tinyTrainingGraph({ network, selectionLayer: 'pool1' });
+      const session = await startSession(engine!, graph);
+      const outputs = await session.run('train_with_summaries', feeds(0));
+      const weights = await session.run('read', {});
+      results.push({ outputs, weights });
+      await session.close();
+    }
+    const [alone, both, heavier] = results;
+    const numberOf = (result: (typeof results)[number], key: string) =>
+      result.outputs[key]!.data[0]!;
+    const added = numberOf(both!, 'scalar:losses/aux_loss/value');
+    assert.ok(added > 0.1);
+    for (const [result, times] of [
+      [alone!, 0],
+      [both!, 1],
+      [heavier!, 2],
+    ] as const) {
+      const expected = numberOf(alone!, 'total_loss') + times * added;
+      assert.ok(Math.abs(numberOf(result, 'total_loss') - expected) < 1e-5);
+    }
+    assert.equal(numberOf(alone!, 'cross_entropy'), numberOf(both!, 'cross_entropy'));
+    const moved = ({ weights }: (typeof results)[number]) => weights['Tiny/conv1/weights']!.data;
+    assert.ok(largestDifference(moved(alone!), moved(both!)) > 1e-5);
+    const expected = contributions(alone!.outputs);
+    assert.ok(Math.max(...expected.map(Math.abs)) > 0.1);
+    assert.ok(largestDifference(contributions(both!.outputs), expected) < 1e-5);
   });
 
   test(`moving averages take the variables’ values after each step on ${name}`, {
@@ -336,6 +382,27 @@ test('the graph has its layers by their full names, whatever they were asked for
   assert.equal(selectionLayer, 'Logits');
   assert.deepEqual(monitoredLayers, ['conv1', 'pool1']);
   assert.ok('pool1/contribution' in signatures['train']!.outputs);
+});
+
+test('the scopes head and all are the layer of the classes and every one', () => {
+  /** What a step changes by the optimizer. */
+  const trained = (...trainableScopes: string[]) => {
+    const { graph } = tinyTrainingGraph({ trainableScopes });
+    return graph.nodes
+      .filter(({ op }) => op === 'ResourceApplyGradientDescent')
+      .map(({ inputs }) => inputs[0]!.node.name)
+      .sort();
+  };
+  assert.deepEqual(trained('head'), ['Tiny/logits/biases', 'Tiny/logits/weights']);
+  assert.deepEqual(trained('all'), trained());
+  assert.deepEqual(trained('head', 'Tiny/conv2'), trained('Tiny/logits', 'Tiny/conv2'));
+});
+
+test('a network may name its head itself', () => {
+  const { headScopes } = tinyTrainingGraph({
+    network: { ...tinyNetwork, headScopes: ['Tiny/conv2', 'Tiny/logits'] },
+  });
+  assert.deepEqual(headScopes, ['Tiny/conv2', 'Tiny/logits']);
 });
 
 test('a scope that no variable is in is refused with the nearest ones', () => {

@@ -1,7 +1,7 @@
 /** Training steps on either engine, from the same first weights. */
 import type { Engine, HostTensor, Session } from '../../src/engines/engine.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
-import { type OptimizerOptions, optimizerDefaults } from '../../src/model/optimizers.ts';
+import { type OptimizerOptions, optimizerDefaults } from '../../src/model/optimizerOptions.ts';
 import {
   buildTrainingGraph,
   type TrainingGraph,

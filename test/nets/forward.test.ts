@@ -30,8 +30,9 @@ const imagesShape = [3, 32, 32, 3];
 /** The variable of this name, as the script has it. */
 function variable(name: string, shape: readonly number[]): Float32Array {
   const values = hashed(sizeOf(shape), crc.str(name) & 0xffff);
-  const isKernel = name.endsWith('/weights');
-  const factor = isKernel ? Math.sqrt(6 / sizeOf(shape.slice(0, -1))) : 0.1;
+  const inputs = /\/depthwise_kernel$/.test(name) ? shape.slice(0, 2) : shape.slice(0, -1);
+  const isKernel = /\/(weights|kernel|depthwise_kernel)$/.test(name);
+  const factor = isKernel ? Math.sqrt(6 / sizeOf(inputs)) : 0.1;
   const isAroundOne = /\/(gamma|moving_variance)$/.test(name);
   const result = new Float32Array(values.length);
   for (let i = 0; i < result.length; i++) {
@@ -97,11 +98,13 @@ function assertAgree(outputs: Record<string, HostTensor>, { layers, logits }: Re
   });
 }
 
-test('cifarnet computes what TensorFlow’s own functions do', async () => {
-  const session = await load('cifarnet', await createWasmEngine());
-  assertAgree(await session.run('predict', { images }), references['cifarnet']!);
-  await session.close();
-});
+for (const name of ['cifarnet', 'resnet_v1_20', 'efficientnet_lite0']) {
+  test(`${name} computes what TensorFlow’s own functions do`, async () => {
+    const session = await load(name, await createWasmEngine());
+    assertAgree(await session.run('predict', { images }), references[name]!);
+    await session.close();
+  });
+}
 
 const { engine, skip } = await tensorFlowOrSkip();
 test('resnet_v1_50 does, with the moving statistics and with the batch’s', { skip }, async () => {

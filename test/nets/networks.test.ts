@@ -1,35 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Graph, type Variable } from '../../src/graph/graph.ts';
+import { Graph } from '../../src/graph/graph.ts';
 import { placeholder } from '../../src/graph/ops/array.ts';
 import { getNetwork } from '../../src/nets/factory.ts';
-
-function build(name: string, itemShape: readonly number[], numClasses = 10, vocabularySize = 1000) {
-  const graph = new Graph();
-  const network = getNetwork(name);
-  const dtype = network.takes === 'texts' ? 'int32' : 'float32';
-  const input = placeholder(graph, dtype, [-1, ...itemShape], 'input');
-  const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
-  const { logits, endPoints } = network.build(input, {
-    numClasses,
-    vocabularySize,
-    isTraining: true,
-    weightDecay: 0.004,
-    dropoutSeed,
-    computeType: 'float32',
-    updates: [],
-  });
-  const shapes = Object.fromEntries(
-    [...endPoints].map(([key, { shape }]) => [key, shape.slice(1)]),
-  );
-  return { graph, logits, endPoints, shapes, variables: [...graph.variables.values()] };
-}
-
-function countParameters(variables: readonly Variable[]): number {
-  return variables
-    .filter(({ trainable }) => trainable)
-    .reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0);
-}
+import { build, countParameters } from './builtNetwork.ts';
 
 test('lenet has these end points, shapes, variables and parameters', () => {
   const { shapes, variables } = build('lenet', [28, 28, 1]);
@@ -223,6 +197,6 @@ test('a network built again in its graph shares its variables', () => {
 test('an unknown network lists those that exist', () => {
   assert.throws(
     () => getNetwork('lenett'),
-    /--model_name: got "lenett"; .*cifarnet, lenet, resnet/,
+    /--model_name: got "lenett"; .*cifarnet, efficientnet_lite0, .*resnet_v1_20, .*vgg_16, or a file/,
   );
 });

@@ -130,6 +130,13 @@ const mistakes: Record<string, [name: string, source: string | null, message: Re
       endPoints: new Map([['images', images]]) }); ${rest}`,
     /unlisted\.mjs: build returned endPoints without the logits/,
   ],
+  'an auxiliary classifier without a weight': [
+    'auxiliary.mjs',
+    `${logits}export const build = (images, context) => {
+      const logits = fullyConnected(context, flatten(images), 'fc', context.numClasses);
+      return { logits, endPoints: new Map([['fc', logits]]), auxiliary: { logits } }; }; ${rest}`,
+    /auxiliary\.mjs: build returned an auxiliary that is not \{ logits, weight \}/,
+  ],
   'an error of its own': [
     'throws.mjs',
     `export const build = (images) => images.nonsense.more; ${rest}`,
@@ -154,6 +161,44 @@ for (const [mistake, [name, source, message]] of Object.entries(mistakes)) {
     }, message);
   });
 }
+
+test('a network of the layers of mobile networks, with an auxiliary classifier, trains', async () => {
+  const path = writeModule(
+    'mobile.mjs',
+    `
+import { add, avgPool2d, conv2d, depthwiseConv2d, dropBranch, fanOutNormal, flatten, fullyConnected } from 'losslens';
+export const defaultImageSize = 28;
+export const preprocessingName = 'lenet';
+const batchNorm = { decay: 0.9, epsilon: 1e-3 };
+const options = { weights: fanOutNormal(2), batchNorm, activation: 'relu6' };
+export function build(images, context) {
+  const stem = conv2d(context, images, 'stem', 8, [3, 5], { ...options, stride: 2 });
+  const spatial = depthwiseConv2d(context, stem, 'spatial', 3, { ...options, activation: 'swish' });
+  const wide = conv2d(context, spatial, 'wide', 8, 3, { ...options, rate: 2 });
+  const unit = add(dropBranch(context, wide, 'drop', 0.9, 1), stem);
+  const pooled = flatten(avgPool2d(unit, 'pooled', 7, { stride: 7 }));
+  const linear = { activation: 'linear' };
+  const logits = fullyConnected(context, pooled, 'logits', context.numClasses, linear);
+  const second = fullyConnected(context, flatten(stem), 'second', context.numClasses, linear);
+  const endPoints = new Map(Object.entries({ stem, spatial, wide, unit, pooled, logits }));
+  return { logits, endPoints, auxiliary: { logits: second, weight: 0.3 } };
+}`,
+  );
+  const { code, stderr } = await losslens([
+    'train',
+    '--engine=wasm',
+    ...briefly,
+    `--train_dir=${join(folder, 'mobile')}`,
+    '--dataset_name=digits',
+    `--model_name=${path}`,
+    '--batch_size=20',
+    '--max_number_of_steps=3',
+    '--ns=4',
+    '--hm=spatial,unit',
+  ]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /selected 4 items/);
+});
 
 test('the network of texts of the documentation is trained on texts', async () => {
   const page = readFileSync(join(packageRoot, 'docs/networks.md'), 'utf8');

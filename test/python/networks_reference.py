@@ -1,4 +1,4 @@
-"""Runs cifarnet and resnet_v1_50 forward with TensorFlow's own functions.
+"""Runs networks forward with TensorFlow's own functions.
 
     python test/python/networks_reference.py > test/nets/networks.golden.json
 
@@ -27,8 +27,10 @@ def variable(name, *shape):
     """The variable of this name: kernels and matrices keep the size of what they are given."""
     values = hashed(int(np.prod(shape)), zlib.crc32(name.encode()) & 0xFFFF)
     leaf = name.split('/')[-1]
-    if leaf == 'weights':
+    if leaf in ('weights', 'kernel'):
         values = values * np.sqrt(6 / np.prod(shape[:-1]))
+    elif leaf == 'depthwise_kernel':
+        values = values * np.sqrt(6 / np.prod(shape[:2]))
     elif leaf in ('gamma', 'moving_variance'):
         values = 1 + 0.3 * values
     else:
@@ -37,6 +39,13 @@ def variable(name, *shape):
 
 
 IMAGES = tf.constant(hashed(BATCH * SIDE * SIDE * 3, 7).reshape(BATCH, SIDE, SIDE, 3), tf.float32)
+
+
+def normalized(x, scope, epsilon):
+    """Batch normalisation with the moving statistics."""
+    gamma, beta, mean, variance = (variable(f'{scope}/{leaf}', x.shape[3]) for leaf in
+                                   ('gamma', 'beta', 'moving_mean', 'moving_variance'))
+    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
 
 
 def cifarnet():
@@ -108,6 +117,76 @@ def resnet_v1_50(is_training):
     return layers, logits
 
 
+def resnet_v1_20():
+    """He et al. 2015, section 4.2, with shortcuts of option A; batch normalisation as outside of training."""
+    layers = {}
+
+    def convolution(x, scope, filters, stride=1, relu=True):
+        weights = variable(f'{scope}/weights', 3, 3, x.shape[3], filters)
+        x = tf.nn.conv2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), weights, stride, 'VALID')
+        x = normalized(x, f'{scope}/BatchNorm', 1e-5)
+        return tf.nn.relu(x) if relu else x
+
+    root = 'resnet_v1_20'
+    layers[f'{root}/conv1'] = net = convolution(IMAGES, f'{root}/conv1', 16)
+    for block, depth in enumerate((16, 32, 64), 1):
+        for unit in (1, 2, 3):
+            scope = f'{root}/block{block}/unit_{unit}/basic_v1'
+            stride = 2 if unit == 1 and block > 1 else 1
+            shortcut = net[:, ::stride, ::stride]
+            shortcut = tf.pad(shortcut, [[0, 0]] * 3 + [[0, depth - shortcut.shape[3]]])
+            inner = convolution(net, f'{scope}/conv1', depth, stride)
+            net = tf.nn.relu(shortcut + convolution(inner, f'{scope}/conv2', depth, relu=False))
+        layers[f'{root}/block{block}'] = net
+    layers['global_pool'] = net = tf.reduce_mean(net, [1, 2])
+    weights = variable(f'{root}/logits/weights', 1, 1, net.shape[1], CLASSES)
+    return layers, net @ weights[0, 0] + variable(f'{root}/logits/biases', CLASSES)
+
+
+def efficientnet_lite0():
+    """The blocks of tensorflow/tpu, models/official/efficientnet/lite, outside of training."""
+    layers = {}
+    root = 'efficientnet-lite0'
+
+    def finished(x, scope, count, relu6):
+        number = f'_{count}' if count > 0 else ''
+        x = normalized(x, f'{scope}/tpu_batch_normalization{number}', 1e-3)
+        return tf.nn.relu6(x) if relu6 else x
+
+    def convolution(x, scope, name, filters, count, kernel=1, stride=1, relu6=True):
+        weights = variable(f'{scope}/{name}/kernel', kernel, kernel, x.shape[3], filters)
+        return finished(tf.nn.conv2d(x, weights, stride, 'SAME'), scope, count, relu6)
+
+    net = convolution(IMAGES, f'{root}/stem', 'conv2d', 32, 0, kernel=3, stride=2)
+    layers['stem'] = net
+    index = 0
+    for repeats, kernel, first_stride, expansion, filters in (
+            (1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80),
+            (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)):
+        for repeat in range(repeats):
+            scope = f'{root}/blocks_{index}'
+            stride = first_stride if repeat == 0 else 1
+            block, expands = net, expansion > 1
+            if expands:
+                net = convolution(net, scope, 'conv2d', net.shape[3] * expansion, 0)
+            weights = variable(f'{scope}/depthwise_conv2d/depthwise_kernel', kernel, kernel,
+                               net.shape[3], 1)
+            net = tf.nn.depthwise_conv2d(net, weights, [1, stride, stride, 1], 'SAME')
+            net = finished(net, scope, int(expands), True)
+            layers[f'block_{index}/expansion_output'] = net
+            name = 'conv2d_1' if expands else 'conv2d'
+            net = convolution(net, scope, name, filters, 1 + expands, relu6=False)
+            if stride == 1 and block.shape[3] == filters:
+                net += block
+            layers[f'block_{index}'] = net
+            index += 1
+    layers['features'] = net
+    layers['head_1x1'] = net = convolution(net, f'{root}/head', 'conv2d', 1280, 0)
+    layers['global_pool'] = net = tf.reduce_mean(net, [1, 2])
+    weights = variable(f'{root}/head/dense/kernel', 1280, CLASSES)
+    return layers, net @ weights + variable(f'{root}/head/dense/bias', CLASSES)
+
+
 def summary(layers, logits):
     sums = {}
     for name, layer in layers.items():
@@ -125,4 +204,6 @@ print(json.dumps({
     'resnet_v1_50 in training': summary(first_layers, tf.zeros([0])),
     'cifarnet': summary(*cifarnet()),
     'resnet_v1_50': summary(*resnet_v1_50(is_training=False)),
+    'resnet_v1_20': summary(*resnet_v1_20()),
+    'efficientnet_lite0': summary(*efficientnet_lite0()),
 }))

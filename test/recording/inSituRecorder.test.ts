@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inMemory } from '../../datasets/inMemory.ts';
-import { stepScores } from '../../src/insitu/itemScores.ts';
+import { stepScores } from '../../src/insitu/stepScores.ts';
 import type { StepOutcome } from '../../src/model/stepOutcome.ts';
 import { InSituRecorder, type InSituState } from '../../src/recording/inSituRecorder.ts';
 import { LostWrites } from '../../src/recording/lostWrites.ts';

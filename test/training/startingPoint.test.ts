@@ -9,7 +9,7 @@ import type { CheckpointTensor } from '../../src/checkpoint/tensorBundle.ts';
 import { UserError } from '../../src/errors.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
 import { averageName } from '../../src/model/movingAverages.ts';
-import { writeRunRecord } from '../../src/runFiles/runRecord.ts';
+import { readRunRecord, writeRunRecord } from '../../src/runFiles/runRecord.ts';
 import { type RunState, stateVersion } from '../../src/training/checkpointing.ts';
 import { findStartingPoint, type StartingPointOptions } from '../../src/training/startingPoint.ts';
 import { temporaryFolder } from '../losslens.ts';
@@ -47,8 +47,12 @@ const data = {
   items: Uint32Array.of(0, 1, 3),
 };
 
-function startOf(more: Partial<StartingPointOptions>) {
-  return findStartingPoint(options(more), graph, data);
+/** What a run begins with, and its values. */
+async function startOf(more: Partial<StartingPointOptions>, { classNames } = data) {
+  const all = options(more);
+  const record = await readRunRecord(all.train_dir);
+  const start = await findStartingPoint(all, graph, { ...data, classNames }, record);
+  return { ...start, values: start.values() };
 }
 
 /** A checkpoint whose variables count from 1000·i; some may be left out or have another shape. */
@@ -129,6 +133,47 @@ test('another shape is an error even so, and says which flag leaves the variable
     startOf({ checkpoint_path, ignore_missing_vars: true }),
     /holds Tiny\/logits\/biases of \[1000\]; this network has \[10\].*--checkpoint_exclude_scopes/,
   );
+});
+
+test('the head of a checkpoint for other classes is left out, and said', async () => {
+  const { shape } = graph.modelVariables.find(({ name }) => name === 'Tiny/logits/weights')!;
+  const checkpoint_path = await otherCheckpoint(() => true, {
+    'Tiny/logits/weights': [shape[0]!, 1000],
+    'Tiny/logits/biases': [1000],
+  });
+  const tenClasses = { ...data, classNames: [...'abcdefghij'] };
+  const { values, messages } = await startOf({ checkpoint_path }, tenClasses);
+  assert.match(messages[0]!, /starting from 7 of 9 variables/);
+  assert.equal(
+    messages[1],
+    'begun anew, because it has them for 1000 classes and the data for 10: Tiny/logits',
+  );
+  for (const name of ['Tiny/logits/weights', 'Tiny/logits/biases']) {
+    assert.deepEqual(values[name], initial[name]);
+  }
+  assert.equal(values['Tiny/conv2/biases']!.data[1]! % 1000, 1);
+});
+
+test('a layer that differs in more than its classes is no head', async () => {
+  const checkpoint_path = await otherCheckpoint(() => true, {
+    'Tiny/logits/weights': [7, 1000],
+    'Tiny/logits/biases': [1000],
+  });
+  await assert.rejects(
+    startOf({ checkpoint_path }, { ...data, classNames: [...'abcdefghij'] }),
+    /holds Tiny\/logits\/weights of \[7, ?1000\]/,
+  );
+});
+
+test('a checkpoint of another network is said to be one', async () => {
+  const folder = temporaryFolder();
+  const weights = { shape: [1], data: Float32Array.of(1) };
+  await saveCheckpoint(folder, 0, new Map([['Other/conv1/weights', weights]]), 1);
+  await assert.rejects(startOf({ checkpoint_path: folder }), {
+    name: 'UsageError',
+    message:
+      /^--checkpoint_path: .*model\.ckpt-0 holds no variable of the network, such as Tiny\/conv1\/weights, but Other\/conv1\/weights and others; expected the weights of the network that --model_name names\.$/,
+  });
 });
 
 test('nothing left to restore is an error', async () => {
@@ -217,7 +262,7 @@ test('the weights of a class are not taken for one of another name', async () =>
   const letters = (first: number) =>
     Array.from({ length: 10 }, (_, i) => String.fromCharCode(first + i));
   const startFor = (checkpoint_path: string, classNames: readonly string[], more = {}) =>
-    findStartingPoint(options({ checkpoint_path, ...more }), graph, { ...data, classNames });
+    startOf({ checkpoint_path, ...more }, { ...data, classNames: [...classNames] });
   const folder = await otherCheckpoint();
   const [trained, others] = [letters(97), letters(98)];
   await startFor(folder, others);

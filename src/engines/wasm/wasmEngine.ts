@@ -7,14 +7,22 @@ import type { Graph, Node, Tensor } from '../../graph/graph.ts';
 import { nodesBefore } from '../../graph/walk.ts';
 import type { Engine, HostTensor, Session, Signature, Signatures } from '../engine.ts';
 import { checkFeeds } from '../feeds.ts';
+import { activationKernels } from './activationKernels.ts';
 import { arrayKernels } from './arrayKernels.ts';
 import type { KernelTable } from './kernel.ts';
 import { mathKernels } from './mathKernels.ts';
 import { nnKernels } from './nnKernels.ts';
 import { updates } from './updates.ts';
+import { windowKernels } from './windowKernels.ts';
 
 /** Kernels by op; the session handles Placeholder, Const and the ops of variables itself. */
-const kernels: KernelTable = { ...arrayKernels, ...mathKernels, ...nnKernels };
+const kernels: KernelTable = {
+  ...arrayKernels,
+  ...mathKernels,
+  ...nnKernels,
+  ...activationKernels,
+  ...windowKernels,
+};
 const ownOps = new Set(['Placeholder', 'Const', 'VarHandleOp', 'ReadVariableOp']);
 
 /**

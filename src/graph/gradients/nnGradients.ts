@@ -15,7 +15,8 @@ import {
 } from '../ops/nn.ts';
 import { type GradientTable, ofSingleOutput } from './registry.ts';
 
-function windowOptions(node: Node): Conv2dOptions {
+/** Stride and padding of a convolution or pooling. */
+export function windowOptions(node: Node): Conv2dOptions {
   return {
     stride: attr(node, 'strides', 'ints')[1]!,
     padding: attr(node, 'padding', 's') as Padding,

@@ -25,7 +25,8 @@ export interface PoolOptions extends OpOptions {
   readonly padding: Padding;
 }
 
-function conv2dAttrs(x: Tensor, { stride, padding }: Conv2dOptions): Record<string, Attr> {
+/** What the ops of a convolution and its derivatives have in common. */
+export function conv2dAttrs(x: Tensor, { stride, padding }: Conv2dOptions): Record<string, Attr> {
   return {
     T: { type: x.dtype },
     strides: { ints: [1, stride, stride, 1] },
@@ -34,7 +35,11 @@ function conv2dAttrs(x: Tensor, { stride, padding }: Conv2dOptions): Record<stri
   };
 }
 
-function poolAttrs(x: Tensor, { window, stride, padding }: PoolOptions): Record<string, Attr> {
+/** What the ops of a pooling and its derivative have in common. */
+export function poolAttrs(
+  x: Tensor,
+  { window, stride, padding }: PoolOptions,
+): Record<string, Attr> {
   return {
     T: { type: x.dtype },
     ksize: { ints: [1, window, window, 1] },

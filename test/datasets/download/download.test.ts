@@ -1,55 +1,21 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { create } from 'tar';
 import { downloadDataset } from '../../../datasets/download/download.ts';
-import { downloadFile, type ExpectedFile } from '../../../datasets/download/downloadFile.ts';
 import { UserError } from '../../../src/errors.ts';
+import { downloadFile } from '../../../src/files/downloadFile.ts';
 import { losslens } from '../../losslens.ts';
+import { type Handler, sendPart, serve } from '../../server.ts';
 import { temporaryFolder } from '../temporaryFolder.ts';
 
 const content = randomBytes(300_000);
 const timeoutMs = 300;
 
-function expected(bytes: Buffer): ExpectedFile {
+function expected(bytes: Buffer) {
   return { bytes: bytes.length, md5: createHash('md5').update(bytes).digest('hex') };
-}
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
-
-/** A server on this machine; its requests by path are counted. */
-async function serve(
-  t: TestContext,
-  handlers: Readonly<Record<string, Handler>>,
-): Promise<{ base: string; requests: string[] }> {
-  const requests: string[] = [];
-  const server = createServer((request, response) => {
-    requests.push(`${request.url} ${request.headers.range ?? ''}`);
-    const handler = handlers[request.url ?? ''];
-    if (handler === undefined) response.writeHead(404).end();
-    else handler(request, response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
-}
-
-/** Gives the part that is asked for, as servers do. */
-function sendPart(bytes: Buffer, request: IncomingMessage, response: ServerResponse, end?: number) {
-  const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
-  response.writeHead(206, {
-    'content-length': bytes.length - start,
-    'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}`,
-  });
-  if (end === undefined) response.end(bytes.subarray(start));
-  else response.write(bytes.subarray(start, end), () => response.destroy());
 }
 
 const good: Handler = (request, response) => sendPart(content, request, response);
@@ -183,8 +149,12 @@ test('an address that nobody listens at is said', async (t) => {
   );
 });
 
-/** An archive like that of CIFAR-10, with a file of another's and a link beside. */
-async function cifarArchive(t: TestContext, leaveOut?: string): Promise<Buffer> {
+/** An archive like that of CIFAR-10, with a file that is not wanted and what `more` adds. */
+async function cifarArchive(
+  t: TestContext,
+  more: (folder: string) => Promise<readonly string[]> = async () => [],
+  leaveOut?: string,
+): Promise<Buffer> {
   const folder = await temporaryFolder(t);
   const name = 'cifar-10-batches-bin';
   await mkdir(join(folder, name));
@@ -193,49 +163,62 @@ async function cifarArchive(t: TestContext, leaveOut?: string): Promise<Buffer> 
     if (file !== leaveOut) await writeFile(join(folder, name, file), file);
   }
   await writeFile(join(folder, 'outside'), 'not wanted');
-  await symlink('/etc/passwd', join(folder, name, 'link'));
   await create(
     { file: join(folder, 'made.tar.gz'), gzip: true, cwd: folder, preservePaths: true },
-    [`${name}/../outside`, join(folder, 'outside'), name],
+    [...(await more(folder)), name],
   );
   return readFile(join(folder, 'made.tar.gz'));
 }
 
-test('unpacks what is wanted of an archive, and nothing where its paths lead', async (t) => {
-  const archive = await cifarArchive(t);
+/** Downloads such an archive into an empty folder. */
+async function downloadCifar(t: TestContext, archive: Buffer, folder: string) {
   const file = 'cifar-10-binary.tar.gz';
   const { base } = await serve(t, {
     [`/${file}`]: (request, response) => sendPart(archive, request, response),
   });
+  const files = { [file]: expected(archive) };
+  return downloadDataset('cifar10', { folder, baseUrl: base, timeoutMs, files });
+}
+
+test('unpacks what is wanted of an archive, once', async (t) => {
   const folder = join(await temporaryFolder(t), 'made/here');
-  const options = {
-    folder,
-    baseUrl: base,
-    timeoutMs,
-    files: { [file]: expected(archive) },
-  };
-  assert.deepEqual(await downloadDataset('cifar10', options), ['cifar-10-batches-bin']);
+  const archive = await cifarArchive(t);
+  assert.deepEqual(await downloadCifar(t, archive, folder), ['cifar-10-batches-bin']);
   assert.deepEqual(await readdir(folder), ['cifar-10-batches-bin']);
   const unpacked = await readdir(join(folder, 'cifar-10-batches-bin'));
   assert.equal(unpacked.length, 7);
-  assert.ok(!unpacked.includes('link') && !unpacked.includes('readme.html'));
-  assert.deepEqual(await downloadDataset('cifar10', options), []);
+  assert.ok(!unpacked.includes('readme.html'));
+  assert.deepEqual(await downloadCifar(t, archive, folder), []);
+});
 
-  const incomplete = await cifarArchive(t, 'data_batch_3.bin');
-  const { base: other } = await serve(t, {
-    [`/${file}`]: (request, response) => sendPart(incomplete, request, response),
+const evil: Readonly<Record<string, (folder: string) => Promise<string[]>>> = {
+  'a path that goes up': async (folder) => [`../${basename(folder)}/outside`],
+  'a path from the root': async (folder) => [join(folder, 'outside')],
+  'a link': async (folder) => {
+    await symlink('/etc/passwd', join(folder, 'link'));
+    return ['link'];
+  },
+};
+for (const [what, more] of Object.entries(evil)) {
+  test(`an archive with ${what} is refused`, async (t) => {
+    const folder = await temporaryFolder(t);
+    const archive = await cifarArchive(t, more);
+    await assert.rejects(
+      downloadCifar(t, archive, folder),
+      /cannot be unpacked \(it holds .*(outside|link), a link or a path that leads out of it\)\.$/,
+    );
+    assert.deepEqual(await readdir(folder), ['cifar-10-binary.tar.gz']);
   });
-  const empty = await temporaryFolder(t);
+}
+
+test('a file that an archive lacks is said', async (t) => {
+  const folder = await temporaryFolder(t);
+  const archive = await cifarArchive(t, undefined, 'data_batch_3.bin');
   await assert.rejects(
-    downloadDataset('cifar10', {
-      ...options,
-      folder: empty,
-      baseUrl: other,
-      files: { [file]: expected(incomplete) },
-    }),
+    downloadCifar(t, archive, folder),
     /cannot be unpacked \(cifar-10-batches-bin\/data_batch_3\.bin is missing\)/,
   );
-  assert.deepEqual(await readdir(empty), [file]);
+  assert.deepEqual(await readdir(folder), ['cifar-10-binary.tar.gz']);
 });
 
 test('a folder that cannot be written to is said', async (t) => {

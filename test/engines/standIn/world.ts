@@ -96,7 +96,8 @@ function layOutTensorFlow(folder: string, version: string, build: 'CPU' | 'GPU')
   ]);
 }
 
-function packWheel(
+/** Makes a wheel of the files in a folder. */
+export function packWheel(
   wheels: string,
   folder: string,
   name: string,

@@ -1,29 +1,42 @@
 /**
- * Reads Python pickles that hold plain data and numpy arrays. A pickle is a program: here only
- * instructions that build data are known, and of the functions that it may name only those that
- * numpy's arrays need, each as a fixed piece of this file. Nothing of the pickle is executed.
+ * Reads Python pickles. A pickle is a program: here only instructions that build data are known, and of the
+ * functions that it may name only those of the caller's vocabulary, each a fixed piece of our own. Nothing of
+ * the pickle is executed.
  */
 
-/** A numpy array. */
-interface NumpyArray {
-  readonly kind: 'array';
-  readonly shape: readonly number[];
-  /** As numpy spells it, such as 'u1' for bytes. */
-  readonly dtype: string;
-  readonly fortranOrder: boolean;
-  readonly data: Buffer;
+/** What a vocabulary makes, such as an array. */
+export interface PickledObject {
+  readonly kind: string;
 }
 
-/** What can be read: None, bool, int, float, str, bytes, list or tuple, dict with keys as text. */
+/** What can be read: None, bool, int, float, str, bytes, list or tuple, dict with keys as text, objects. */
 export type Pickled =
   | null
   | boolean
   | number
   | string
   | Buffer
-  | NumpyArray
+  | PickledObject
   | Pickled[]
   | Map<string, Pickled>;
+
+/** What a function of a vocabulary does; undefined for arguments that it does not know. */
+export type PickledFunction = (args: readonly (Pickled | undefined)[]) => Pickled | undefined;
+
+/** What a pickle may hold beside plain data. */
+export interface Vocabulary {
+  /** In words, for messages, such as 'data and numpy arrays'. */
+  readonly contents: string;
+  /**
+   * The function of a name; null for a name that may stand as an argument, and undefined for one that must
+   * not stand at all.
+   */
+  readonly functionOf: (module: string, name: string) => PickledFunction | null | undefined;
+  /** Gives an object its state. @returns whether it was one that has such a state */
+  readonly setState?: (object: Pickled, state: Pickled) => boolean;
+  /** What an id stands for that names something outside of the pickle; undefined for an unknown one. */
+  readonly ofId?: (id: Pickled) => Pickled | undefined;
+}
 
 /** A pickle that is damaged or holds something else than data; the command's byte is known. */
 export class PickleError extends Error {
@@ -36,66 +49,47 @@ export class PickleError extends Error {
   }
 }
 
-/** Something that only exists while a pickle is read. */
-type Part =
-  | { readonly kind: 'mark' }
-  | { readonly kind: 'function'; readonly name: string }
-  | { readonly kind: 'dtype'; readonly dtype: string }
-  | { readonly kind: 'emptyArray'; array: NumpyArray | null };
-type Value = Pickled | Part;
-
-function isPart<K extends Part['kind']>(
-  value: Value,
-  kind: K,
-): value is Extract<Part, { kind: K }> {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
+/** Marks where the items of a list begin. */
+class Mark implements PickledObject {
+  readonly kind = 'mark';
 }
 
-/** Modules of numpy by the names that its versions gave them. */
-const numpyModule = /^numpy\.(_core|core)\.(multiarray|numeric)$/;
+/** A name that a pickle has named. */
+export class NamedFunction implements PickledObject {
+  readonly kind = 'function';
+  /** With its module, such as 'numpy.dtype'. */
+  readonly name: string;
+  readonly call: PickledFunction | null;
+  constructor(name: string, call: PickledFunction | null) {
+    this.name = name;
+    this.call = call;
+  }
+}
 
-/** Functions that a pickle may call, by a name that leaves out numpy's versions. */
-const functions: Readonly<Record<string, (args: readonly Value[]) => Value | undefined>> = {
-  'numpy _reconstruct': () => ({ kind: 'emptyArray', array: null }),
-  'numpy dtype': ([dtype]) =>
-    typeof dtype === 'string' || Buffer.isBuffer(dtype)
-      ? { kind: 'dtype', dtype: text(dtype) }
-      : undefined,
-  'numpy _frombuffer': ([data, dtype, shape, order]) =>
-    dtype === undefined || !isPart(dtype, 'dtype')
-      ? undefined
-      : array(shape, dtype.dtype, order === 'F', data),
-  // Python 3 writes bytes this way in the protocols of Python 2.
-  '_codecs encode': ([value, encoding]) =>
-    typeof value === 'string' && encoding === 'latin1' ? Buffer.from(value, 'latin1') : undefined,
-  bytes: (args) => (args.length === 0 ? Buffer.alloc(0) : undefined),
-};
-
-function text(value: string | Buffer): string {
+/** Text that Python 2 may have written as bytes. */
+export function text(value: string | Buffer): string {
   return typeof value === 'string' ? value : value.toString('latin1');
-}
-
-function array(
-  shape: Value | undefined,
-  dtype: string,
-  fortranOrder: boolean,
-  data: Value | undefined,
-): NumpyArray | undefined {
-  if (!Array.isArray(shape) || !shape.every((n) => typeof n === 'number')) return undefined;
-  return Buffer.isBuffer(data) ? { kind: 'array', shape, dtype, fortranOrder, data } : undefined;
 }
 
 /** Follows the instructions of one pickle. */
 class Reader {
   readonly #bytes: Buffer;
-  readonly #stack: Value[] = [];
-  readonly #memo = new Map<number, Value>();
-  #position = 0;
+  readonly #vocabulary: Vocabulary;
+  readonly #stack: Pickled[] = [];
+  readonly #memo = new Map<number, Pickled>();
+  #position: number;
   /** Byte of the instruction that is followed. */
   #offset = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, start: number, vocabulary: Vocabulary) {
     this.#bytes = bytes;
+    this.#position = start;
+    this.#vocabulary = vocabulary;
+  }
+
+  /** The byte behind what was read. */
+  get position(): number {
+    return this.#position;
   }
 
   read(): Pickled {
@@ -138,39 +132,36 @@ class Reader {
     return line;
   }
 
-  #pop(): Value {
+  #pop(): Pickled {
     const value = this.#stack.pop();
     return value === undefined ? this.#fail('the stack is empty') : value;
   }
 
-  #data(value: Value): Pickled {
-    if (isPart(value, 'emptyArray')) {
-      return value.array ?? this.#fail('a numpy array has no content');
-    }
-    if (isPart(value, 'mark') || isPart(value, 'function') || isPart(value, 'dtype')) {
+  #data(value: Pickled): Pickled {
+    if (value instanceof Mark || value instanceof NamedFunction) {
       this.#fail(`found a ${value.kind}; expected data`);
     }
     return value;
   }
 
-  #popToMark(): Value[] {
-    const mark = this.#stack.findLastIndex((value) => isPart(value, 'mark'));
+  #popToMark(): Pickled[] {
+    const mark = this.#stack.findLastIndex((value) => value instanceof Mark);
     if (mark < 0) this.#fail('there is no mark');
     return this.#stack.splice(mark).slice(1);
   }
 
   #tuple(length: number): void {
     if (this.#stack.length < length) this.#fail('the stack is empty');
-    this.#stack.push(this.#stack.splice(this.#stack.length - length) as Pickled[]);
+    this.#stack.push(this.#stack.splice(this.#stack.length - length));
   }
 
-  #append(values: readonly Value[]): void {
+  #append(values: readonly Pickled[]): void {
     const list = this.#stack.at(-1);
     if (!Array.isArray(list)) this.#fail('found no list to append to');
     for (const value of values) list.push(this.#data(value));
   }
 
-  #setItems(values: readonly Value[]): void {
+  #setItems(values: readonly Pickled[]): void {
     const dict = this.#stack.at(-1);
     if (!(dict instanceof Map)) this.#fail('found no dict to set items of');
     for (let i = 0; i < values.length; i += 2) {
@@ -184,40 +175,28 @@ class Reader {
   }
 
   #function(module: string, name: string): void {
-    const known =
-      module === 'numpy' || numpyModule.test(module)
-        ? `numpy ${name}`
-        : module === '__builtin__' || module === 'builtins'
-          ? name
-          : `${module} ${name}`;
-    // numpy names the class of the array when it makes an empty one.
-    if (known !== 'numpy ndarray' && !Object.hasOwn(functions, known)) {
-      this.#fail(`found the function ${module}.${name}; expected only data and numpy arrays`);
-    }
-    this.#stack.push({ kind: 'function', name: known });
+    const { functionOf, contents } = this.#vocabulary;
+    const call = functionOf(module, name);
+    const full = `${module}.${name}`;
+    if (call === undefined) this.#fail(`found the function ${full}; expected only ${contents}`);
+    this.#stack.push(new NamedFunction(full, call));
   }
 
   #call(): void {
     const args = this.#pop();
     const called = this.#pop();
-    const call = isPart(called, 'function') ? functions[called.name] : undefined;
-    if (call === undefined || !Array.isArray(args)) this.#fail('found a call of no known function');
-    this.#stack.push(call(args) ?? this.#fail('found unknown arguments of a function'));
+    if (!(called instanceof NamedFunction) || called.call === null || !Array.isArray(args)) {
+      this.#fail('found a call of no known function');
+    }
+    this.#stack.push(called.call(args) ?? this.#fail(`found unknown arguments of ${called.name}`));
   }
 
-  /** Gives what was called its state: an array's is (version, shape, dtype, order, bytes). */
   #build(): void {
     const state = this.#pop();
     const built = this.#stack.at(-1);
-    if (built !== undefined && isPart(built, 'dtype')) return;
-    if (built === undefined || !isPart(built, 'emptyArray') || !Array.isArray(state)) {
+    if (built === undefined || this.#vocabulary.setState?.(built, state) !== true) {
       this.#fail('found a state of no known object');
     }
-    const [, shape, dtype, fortranOrder, data] = state as readonly Value[];
-    built.array =
-      (dtype !== undefined && isPart(dtype, 'dtype')
-        ? array(shape, dtype.dtype, fortranOrder === true, data)
-        : undefined) ?? this.#fail('found an unknown state of a numpy array');
   }
 
   #remember(index: number): void {
@@ -245,7 +224,7 @@ class Reader {
         this.#take(8);
         return;
       case 0x28: // MARK
-        stack.push({ kind: 'mark' });
+        stack.push(new Mark());
         return;
       case 0x30: // POP
         this.#pop();
@@ -306,7 +285,7 @@ class Reader {
         this.#tuple(opcode - 0x84);
         return;
       case 0x74: // TUPLE
-        stack.push(this.#popToMark() as Pickled[]);
+        stack.push(this.#popToMark());
         return;
       case 0x7d: // EMPTY_DICT
         stack.push(new Map());
@@ -342,6 +321,11 @@ class Reader {
       case 0x62: // BUILD
         this.#build();
         return;
+      case 0x51: // BINPERSID
+        stack.push(
+          this.#vocabulary.ofId?.(this.#pop()) ?? this.#fail('found an id of nothing known'),
+        );
+        return;
       case 0x71: // BINPUT
         this.#remember(this.#uint(1));
         return;
@@ -364,11 +348,18 @@ class Reader {
 }
 
 /**
- * Reads a pickle (protocols 2 to 5, as files of data sets have them).
+ * Reads a pickle (protocols 2 to 5).
  *
- * @returns  its content; bytes and arrays are views of `bytes`
- * @throws PickleError  when it is damaged, or names a function beside those of numpy's arrays
+ * @param start  its first byte in `bytes`
+ * @returns      its content, where bytes and arrays are views of `bytes`, and the byte behind it
+ * @throws PickleError  when it is damaged, or names a function beside those of the vocabulary
  */
-export function readPickle(bytes: Buffer): Pickled {
-  return new Reader(bytes).read();
+export function readPickleAt(
+  bytes: Buffer,
+  start: number,
+  vocabulary: Vocabulary,
+): { readonly value: Pickled; readonly end: number } {
+  const reader = new Reader(bytes, start, vocabulary);
+  const value = reader.read();
+  return { value, end: reader.position };
 }

