@@ -1,4 +1,5 @@
 /** All that losslens reads. */
+import { archiveFormats } from './archiveFormats.ts';
 import { checkpointFormats } from './checkpointFormats.ts';
 import { datasetFormats } from './datasetFormats.ts';
 import { eventFormats } from './eventFormats.ts';
@@ -13,4 +14,5 @@ export const formats: readonly Format[] = [
   ...checkpointFormats,
   ...eventFormats,
   ...runFileFormats,
+  ...archiveFormats,
 ];
