@@ -27,12 +27,18 @@ export function textTable(
     .join('\n');
 }
 
+/** What Markdown's own marks are written as where a backslash before them would be shown. */
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '|': '&#124;',
+};
+
 /** Text as Markdown shows it, on one line: without what Markdown takes for marks of its own. */
 export function markdownText(text: string): string {
   const line = printable(text.replace(/\s+/g, ' '));
-  return line.replace(/[\\`*_{}[\]<>()#+\-.!|~&]/g, (mark) =>
-    mark === '&' ? '&amp;' : `\\${mark}`,
-  );
+  return line.replace(/[\\`*_{}[\]()#+\-.!&<>|]/g, (mark) => entities[mark] ?? `\\${mark}`);
 }
 
 /** The same as Markdown, whatever the text of the cells. */

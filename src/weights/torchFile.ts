@@ -168,7 +168,8 @@ function readTensors(bytes: Buffer): Map<string, TorchTensor> {
   const pickleAt = (start: number) => readPickleAt(bytes, start, vocabulary);
   const protocol = pickleAt(magic.length);
   if (protocol.value !== version) {
-    const found = typeof protocol.value === 'number' ? `the version ${protocol.value}` : 'no version';
+    const found =
+      typeof protocol.value === 'number' ? `the version ${protocol.value}` : 'no version';
     throw new PickleError(`found ${found}; expected ${version}`, magic.length);
   }
   const system = pickleAt(protocol.end);

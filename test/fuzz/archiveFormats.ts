@@ -44,15 +44,15 @@ function tar(name: string, pack: (bytes: Buffer) => Buffer, isRepaired: boolean)
           await mkdir(target);
           const starts = isRepaired ? [0, 2 * headerBytes] : [];
           await writeFile(archive, pack(withChecksums(input, starts)));
-          try {
-            await unpackFiles(archive, target, ['a/one.bin', 'a/two.bin']);
-          } finally {
-            const found = [
-              ...(await readdir(folder)),
-              ...(await readdir(target, { recursive: true })),
-            ].filter((file) => !['a', join('a', 'one.bin'), join('a', 'two.bin')].includes(file));
-            if (found.sort().join() !== before) throw new Error(`unpacked ${found}`);
-          }
+          const unpacked = await unpackFiles(archive, target, ['a/one.bin', 'a/two.bin']).catch(
+            (error: Error) => error,
+          );
+          const found = [
+            ...(await readdir(folder)),
+            ...(await readdir(target, { recursive: true })),
+          ].filter((file) => !['a', join('a', 'one.bin'), join('a', 'two.bin')].includes(file));
+          if (found.sort().join() !== before) throw new Error(`unpacked ${found}`);
+          if (unpacked instanceof Error) throw unpacked;
         },
       };
     },

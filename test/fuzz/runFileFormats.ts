@@ -13,6 +13,7 @@ import { appendLabelChanges } from '../../src/runFiles/labelChanges.ts';
 import { readRunRecord, writeRunRecord } from '../../src/runFiles/runRecord.ts';
 import { itemHeader, itemRow, readRankedItems } from '../../src/runFiles/scoredItems.ts';
 import { restoreSelection, writeSelection } from '../../src/runFiles/selectionFiles.ts';
+import { readWeightsRecord } from '../../src/weights/record.ts';
 import type { Format } from './hostile.ts';
 
 function oneFile(
@@ -154,6 +155,14 @@ export const runFileFormats: readonly Format[] = [
     'label_changes.csv',
     ['item,label_before,label,decision\n3,one,two,relabel\n'],
     (folder) => appendLabelChanges(folder, 'labels.csv', []),
+  ),
+  oneFile(
+    'weights.json',
+    'weights.json',
+    [
+      '{"name":"vgg_16","classes":1000,"license":"Apache-2.0","sha256":"00","isPublishedHash":true}\n',
+    ],
+    (folder) => readWeightsRecord(folder),
   ),
   oneFile('vocabulary.txt', 'vocabulary.txt', ['<padding>\n<unknown>\nthe\nfilm\n'], (_, path) =>
     readVocabulary(path),
