@@ -70,7 +70,10 @@ test('no cell is a formula to a spreadsheet, and all come back as they were', as
       assert.deepEqual(rows, [fields, fields]);
     }),
   );
-  assert.equal(toCsv(['a'], [['=1+1'], ['-0.5'], ['-'], ["'=x"], ["it's"]]), "a\n'=1+1\n-0.5\n'-\n''=x\nit's\n");
+  assert.equal(
+    toCsv(['a'], [['=1+1'], ['-0.5'], ['-'], ["'=x"], ["it's"]]),
+    "a\n'=1+1\n-0.5\n'-\n''=x\nit's\n",
+  );
 });
 
 test('what is put into the review page stays data', async () => {
@@ -94,7 +97,7 @@ test('what is put into the review page stays data', async () => {
       )) {
         html += part;
       }
-      const [, data] = /<script type="application\/json" id="data">([^]*?)<\/script/.exec(html)!;
+      const [, data] = /<script type="application\/json" id="data">([\s\S]*?)<\/script/.exec(html)!;
       assert.deepEqual(JSON.parse(data!), JSON.parse(JSON.stringify({ ...page, items: [item] })));
       assert.doesNotMatch(data!, /</);
     }),
