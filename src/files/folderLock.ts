@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { reasonOf, UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
 import type { HeartbeatData } from './lockHeartbeat.ts';
-import { type Holder, isRunning, newHolder } from './lockHolder.ts';
+import { type Holder, isHolder, isRunning, newHolder } from './lockHolder.ts';
 
 const lockName = 'losslens.lock';
 
@@ -43,7 +43,8 @@ const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 /** Reads who holds a lock. @returns undefined when it is gone or says nothing */
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
-    return (JSON.parse(await readFile(path, 'utf8')) as Holder | null) ?? undefined;
+    const holder = JSON.parse(await readFile(path, 'utf8')) as unknown;
+    return isHolder(holder) ? holder : undefined;
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'csv-parse/sync';
@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { encodePng } from '../../datasets/images/encodePng.ts';
 import { markdownText, textTable } from '../../src/console/textTable.ts';
 import { readCsv, toCsv } from '../../src/files/csv.ts';
+import { packageRoot } from '../../src/packageRoot.ts';
 import { type PageItem, type ReviewPage, renderReviewPage } from '../../src/review/reviewPage.ts';
 import { printable } from '../../src/terminal.ts';
 import { losslens, temporaryFolder } from '../losslens.ts';
@@ -120,6 +121,21 @@ test("TensorBoard's Markdown shows names as they are", {
   for (const [i, name] of names.entries()) {
     assert.equal(shown(texts[i]!), shown(`a ${printable(name.replace(/\s+/g, ' '))} z`));
   }
+});
+
+test('all that is printed goes the way that shows it', () => {
+  const sources = ['src', 'datasets', 'bin'].flatMap((folder) =>
+    readdirSync(join(packageRoot, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.c?ts$/.test(file))
+      .map((file) => join(folder, file)),
+  );
+  const writing = sources.filter((file) =>
+    /process\.std(out|err)\.write|console\.(log|warn|info)\(/.test(
+      readFileSync(join(packageRoot, file), 'utf8'),
+    ),
+  );
+  // The other one says that stdout is closed, in the words of the system.
+  assert.deepEqual(writing.sort(), ['src/console/lostReaders.ts', 'src/terminal.ts']);
 });
 
 test('class names and paths of data do nothing to the terminal', async () => {
