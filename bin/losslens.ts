@@ -8,6 +8,7 @@ import { commands } from '../src/commands/commands.ts';
 import { outliveReaders } from '../src/console/lostReaders.ts';
 import { UsageError, UserError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
+import { tell } from '../src/terminal.ts';
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
   version: string;
@@ -78,10 +79,10 @@ function reportError(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    if (error.code !== 'commander.help') process.stderr.write(`losslens: ${message}\n`);
+    if (error.code !== 'commander.help') tell(`losslens: ${message}`);
     return 2;
   }
   if (debug || !(error instanceof Error)) console.error(error);
-  else process.stderr.write(`losslens: ${error.message}\n`);
+  else tell(`losslens: ${error.message}`);
   return error instanceof UserError ? error.exitCode : 1;
 }

@@ -1,4 +1,5 @@
 /** What a data set holds, in lines for people. */
+import { printable } from '../src/terminal.ts';
 import type { Dataset, ImageDataset, TextDataset } from './dataset.ts';
 import type { Description } from './describe.ts';
 import type { TextDescription } from './describeTexts.ts';
@@ -7,7 +8,8 @@ import type { TextDescription } from './describeTexts.ts';
 const maxGroups = 10;
 
 /** Lines that say how many items each class has. */
-function classLines({ classNames }: Dataset, classCounts: readonly number[]): string[] {
+function classLines(dataset: Dataset, classCounts: readonly number[]): string[] {
+  const classNames = dataset.classNames.map(printable);
   const width = classNames.reduce((most, { length }) => Math.max(most, length), 0);
   return [
     'items of each class:',

@@ -256,7 +256,9 @@ function undo() {
 /** One record of comma-separated values (RFC 4180). */
 function csvRecord(fields) {
   const field = (value) => {
-    const text = String(value ?? '');
+    let text = String(value ?? '');
+    // What a spreadsheet would run as a formula gets an apostrophe, which --labels_file takes away.
+    if (/^'*[=+\-@\t\r＝＋－＠]/.test(text) && Number.isNaN(Number(text))) text = `'${text}`;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return `${fields.map(field).join(',')}\n`;

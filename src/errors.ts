@@ -41,6 +41,15 @@ export function reasonOf(error: unknown): string {
   return reasons[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
 }
 
+/** What of a file's content a message shows at most, in characters. */
+const maxExcerpt = 200;
+
+/** A piece of a file's content for a message: its beginning, and how much more there is. */
+export function excerpt(content: string): string {
+  const more = content.length - maxExcerpt;
+  return more > 0 ? `${content.slice(0, maxExcerpt)}… (${more} more characters)` : content;
+}
+
 /** What a user is told when a file cannot be written. */
 export function writeError(path: string, error: unknown): UserError {
   if (error instanceof UserError) return error;

@@ -1,7 +1,7 @@
 /** CIFAR-10 (Krizhevsky 2009) in its binary form and in its form for Python. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError, unreadable } from '../../src/errors.ts';
+import { excerpt, UserError, unreadable } from '../../src/errors.ts';
 import { type Pickled, PickleError } from '../../src/files/pickle.ts';
 import { type InMemoryDataset, inMemory } from '../inMemory.ts';
 import { isArray, readNumpyPickle } from './numpyPickle.ts';
@@ -82,7 +82,7 @@ function readPython(path: string, bytes: Buffer): Batch {
   const isOfShape = data.shape.join() === expected.join() && !data.fortranOrder;
   if (!isOfShape || data.dtype !== 'u1' || data.data.length !== labels.length * imageBytes) {
     throw new UserError(
-      `${path}: found data of shape [${data.shape}] and type ${data.dtype} in ${data.data.length} bytes; expected [${expected}] of u1, row by row.`,
+      `${path}: found data of shape [${excerpt(String(data.shape))}] and type ${excerpt(data.dtype)} in ${data.data.length} bytes; expected [${expected}] of u1, row by row.`,
     );
   }
   return {

@@ -27,6 +27,9 @@ const dataType = (dtype: string): DataType => ({ kind: 'dtype', dtype });
 
 type Argument = Pickled | undefined;
 
+/** Of numpy's arrays. */
+const maxRank = 64;
+
 function isDataType(value: Argument): value is DataType {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'dtype';
 }
@@ -42,7 +45,8 @@ function array(
   fortranOrder: boolean,
   data: Argument,
 ): NumpyArray | undefined {
-  if (!Array.isArray(shape) || !shape.every((n) => typeof n === 'number')) return undefined;
+  if (!Array.isArray(shape) || shape.length > maxRank) return undefined;
+  if (!shape.every((n) => typeof n === 'number')) return undefined;
   if (!isDataType(dtype) || !Buffer.isBuffer(data)) return undefined;
   return { kind: 'array', shape, dtype: dtype.dtype, fortranOrder, data };
 }

@@ -65,16 +65,29 @@ function encodeRecords(records: FileRecords): Buffer {
   );
 }
 
-function decodeRecords(payload: Buffer): FileRecords {
+/** @throws Error  when it is none, as of an index that others wrote, or an image lies outside of the file */
+function decodeRecords(payload: Buffer, fileBytes: number): FileRecords {
   const count = payload.length / recordBytes;
   // A copy, as a payload may lie at any byte.
   const { buffer } = Uint8Array.from(payload);
-  return {
-    payloadOffsets: new Float64Array(buffer, 0, count),
-    labels: new Int32Array(buffer, 8 * count, count),
-    imageStarts: new Uint32Array(buffer, 12 * count, count),
-    imageBytes: new Uint32Array(buffer, 16 * count, count),
-  };
+  const payloadOffsets = new Float64Array(buffer, 0, count);
+  const labels = new Int32Array(buffer, 8 * count, count);
+  const imageStarts = new Uint32Array(buffer, 12 * count, count);
+  const imageBytes = new Uint32Array(buffer, 16 * count, count);
+  const areInFile = payloadOffsets.every(
+    (offset, i) =>
+      Number.isSafeInteger(offset) &&
+      offset >= 0 &&
+      imageBytes[i]! > 0 &&
+      offset + imageStarts[i]! + imageBytes[i]! <= fileBytes,
+  );
+  if (!areInFile) throw new Error('an image lies outside of its file');
+  return { payloadOffsets, labels, imageStarts, imageBytes };
+}
+
+/** The size that the key of a file's state has. */
+function fileBytesOf(key: string): number {
+  return Number(key.split(' ').at(-2));
 }
 
 /**
@@ -93,7 +106,8 @@ export function readRecordIndex(
       const [first, ...rest] = Array.from(readRecords(path), ({ payload }) => payload);
       if (first?.toString() !== header) continue;
       for (let i = 0; i < rest.length; i += 2) {
-        index.set(rest[i]!.toString(), decodeRecords(rest[i + 1]!));
+        const key = rest[i]!.toString();
+        index.set(key, decodeRecords(rest[i + 1]!, fileBytesOf(key)));
       }
     } catch {
       // Missing or damaged: the data files themselves say all that it does.

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError, unreadable } from '../../src/errors.ts';
+import { excerpt, UserError, unreadable } from '../../src/errors.ts';
 import type { TextDataset } from '../dataset.ts';
 import { classNamesFile, comparable, labelsByName, readClassNames } from '../labels/classNames.ts';
 import { inMemoryTexts } from '../texts.ts';
@@ -177,9 +177,9 @@ export async function loadTextTsv(
   const byName = labelsByName(join(folder, classNamesFile), classNames);
   for (const { name, firstLine } of rows.labels.values()) {
     if (byName.has(comparable(name))) continue;
-    const some = classNames.slice(0, 20).join(', ');
+    const some = classNames.slice(0, 20).map(excerpt).join(', ');
     throw new UserError(
-      `${rows.path}, line ${firstLine}: got label "${name}"; expected one of ${some}${classNames.length > 20 ? ', …' : ''} (the classes of ${named ? classNamesFile : `${classSplit}${extension}`}).`,
+      `${rows.path}, line ${firstLine}: got label "${excerpt(name)}"; expected one of ${some}${classNames.length > 20 ? ', …' : ''} (the classes of ${named ? classNamesFile : `${classSplit}${extension}`}).`,
     );
   }
   return inMemoryTexts({

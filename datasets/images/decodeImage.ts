@@ -16,6 +16,13 @@ const background = '#ffffff';
 // Images are read once: libvips need not remember them. Several are decoded at a time, each on one thread.
 sharp.cache(false);
 sharp.concurrency(1);
+// Of all that libvips knows only what data sets have: a drawing (SVG) is a program that may never end.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: ['Png', 'Jpeg', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map(
+    (form) => `VipsForeignLoad${form}`,
+  ),
+});
 
 type Canvas = typeof import('@napi-rs/canvas');
 
@@ -31,6 +38,31 @@ function tooLarge(where: string, width: number, height: number, maxPixels: numbe
   );
 }
 
+/** What the header of a BMP says. */
+interface BmpHeader {
+  readonly width: number;
+  readonly height: number;
+  /** That its samples take at least; 0 where they are compressed. */
+  readonly sampleBytes: number;
+  /** First byte of the samples. */
+  readonly start: number;
+}
+
+/** @returns  undefined where the header ends too early */
+function readBmpHeader(bytes: Buffer): BmpHeader | undefined {
+  if (bytes.length < 34) return undefined;
+  // The oldest header, of 12 bytes, has 16 bits for each; a negative height means rows from the top.
+  const isOldest = bytes.readUInt32LE(14) === 12;
+  const width = isOldest ? bytes.readUInt16LE(18) : Math.abs(bytes.readInt32LE(18));
+  const height = isOldest ? bytes.readUInt16LE(20) : Math.abs(bytes.readInt32LE(22));
+  const bits = bytes.readUInt16LE(isOldest ? 24 : 28);
+  const compression = isOldest ? 0 : bytes.readUInt32LE(30);
+  // 0 is none, 3 and 6 are none with a place for each colour in a pixel.
+  const isPlain = [0, 3, 6].includes(compression);
+  const sampleBytes = isPlain ? Math.ceil((width * bits) / 32) * 4 * height : 0;
+  return { width, height, sampleBytes, start: bytes.readUInt32LE(10) };
+}
+
 /** Rewrites a BMP, which libvips does not read, as PNG. */
 async function bmpToPng(
   bytes: Buffer,
@@ -38,8 +70,15 @@ async function bmpToPng(
   maxPixels: number,
   { createCanvas, loadImage }: Canvas,
 ): Promise<Buffer> {
+  const header = readBmpHeader(bytes);
+  if (header === undefined) throw new Error('the header ends');
+  const { width, height, sampleBytes, start } = header;
+  if (width * height > maxPixels) throw tooLarge(where, width, height, maxPixels);
+  // Skia makes the whole picture first, however little of it there is.
+  if (start + sampleBytes > bytes.length) {
+    throw new Error(`it ends after ${bytes.length} bytes of ${start + sampleBytes}`);
+  }
   const bmp = await loadImage(bytes);
-  if (bmp.width * bmp.height > maxPixels) throw tooLarge(where, bmp.width, bmp.height, maxPixels);
   const canvas = createCanvas(bmp.width, bmp.height);
   canvas.getContext('2d').drawImage(bmp, 0, 0);
   return canvas.encode('png');

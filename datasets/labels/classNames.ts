@@ -1,7 +1,7 @@
 /** Class names in `labels.txt`, as TF-Slim has them: a line `label:name` for each class. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError, unreadable } from '../../src/errors.ts';
+import { excerpt, UserError, unreadable } from '../../src/errors.ts';
 import { utf8Line } from '../utf8.ts';
 
 /** Beside the data of a data set. */
@@ -53,10 +53,11 @@ export async function readClassNames(folder: string): Promise<readonly string[] 
   for (const [i, bytes] of lines.entries()) {
     const line = utf8Line(path, i + 1, Buffer.from(bytes, 'latin1'));
     if (line.trim() === '') continue;
-    const [, label, name] = /^\s*(\d+)\s*:\s*(.*\S)\s*$/.exec(line) ?? [];
+    // Trimmed first: no text makes this take longer than its length.
+    const [, label, name] = /^(\d+)\s*:\s*(.+)$/s.exec(line.trim()) ?? [];
     if (label === undefined || name === undefined || names.has(Number(label))) {
       throw new UserError(
-        `${path}, line ${i + 1}: got "${line}"; expected label:name with each label once.`,
+        `${path}, line ${i + 1}: got "${excerpt(line)}"; expected label:name with each label once.`,
       );
     }
     names.set(Number(label), name);
@@ -85,7 +86,7 @@ export function labelsByName(
     const other = labels.get(comparable(name));
     if (other !== undefined) {
       throw new UserError(
-        `${source}: labels ${other} and ${label} are both named ${name}; expected another name for each.`,
+        `${source}: labels ${other} and ${label} are both named ${excerpt(name)}; expected another name for each.`,
       );
     }
     labels.set(comparable(name), label);

@@ -1,5 +1,5 @@
 /** Replaces labels by those of a CSV file, such as a review gives them, and says which items it drops. */
-import { UserError } from '../../src/errors.ts';
+import { excerpt, UserError } from '../../src/errors.ts';
 import { type CsvRecord, readCsv } from '../../src/files/csv.ts';
 import type { Dataset } from '../dataset.ts';
 import { placeOf } from '../itemPlaces.ts';
@@ -54,13 +54,13 @@ function expectSameItem(
   // Of an image its class's folder too: numbered ones may have the same name in each.
   const names = hasOwnFile ? 2 : 1;
   if (file !== '' && lastNames(file, names) !== lastNames(place, names)) {
-    refuse('file', file, place);
+    refuse('file', excerpt(file), place);
   }
   // It is the image, whatever its label was.
   if (hasOwnFile && file !== '') return;
   const before = row['old_label']?.trim() ?? '';
   if (before !== '' && label !== labelBefore && comparable(before) !== comparable(labelBefore)) {
-    refuse('old_label', before, labelBefore);
+    refuse('old_label', excerpt(before), labelBefore);
   }
 }
 
@@ -77,7 +77,7 @@ async function readRows(path: string): Promise<Row[]> {
     const names = header.map((name) => name.trim());
     if (requiredColumns.some((name) => !names.includes(name))) {
       throw new UserError(
-        `${path}, line 1: got "${header}"; expected the columns item and label, separated by commas.`,
+        `${path}, line 1: got "${excerpt(String(header))}"; expected the columns item and label, separated by commas.`,
       );
     }
     const rows: Row[] = [];
@@ -118,7 +118,9 @@ export async function applyLabelsFile<D extends Dataset>(
     const item = row['item']!.trim();
     const itemIndex = /^\d+$/.test(item) ? Number(item) : Number.NaN;
     if (!(itemIndex < dataset.size)) {
-      throw new UserError(`${where}: got item "${item}"; expected 0 to ${dataset.size - 1}.`);
+      throw new UserError(
+        `${where}: got item "${excerpt(item)}"; expected 0 to ${dataset.size - 1}.`,
+      );
     }
     const before = lineOfItem.get(itemIndex);
     if (before !== undefined) {
@@ -128,7 +130,7 @@ export async function applyLabelsFile<D extends Dataset>(
     const decision = row['decision']?.trim() ?? '';
     if (!knownDecisions.some((known) => known === decision)) {
       throw new UserError(
-        `${where}: got decision "${decision}"; expected keep, relabel, drop or nothing.`,
+        `${where}: got decision "${excerpt(decision)}"; expected keep, relabel, drop or nothing.`,
       );
     }
     const labelBefore = dataset.classNames[labels[itemIndex]!]!;
@@ -148,9 +150,9 @@ export async function applyLabelsFile<D extends Dataset>(
     const place = isNumber && !numbersAreNames ? Number(given) : Number.NaN;
     const label = byName.get(given) ?? place;
     if (!(label < dataset.classNames.length)) {
-      const known = dataset.classNames.slice(0, 20).join(', ');
+      const known = dataset.classNames.slice(0, 20).map(excerpt).join(', ');
       throw new UserError(
-        `${where}: got label "${given}"; expected one of ${known}${dataset.classNames.length > 20 ? ', …' : ''}${numbersAreNames ? '' : ', or its number'}.`,
+        `${where}: got label "${excerpt(given)}"; expected one of ${known}${dataset.classNames.length > 20 ? ', …' : ''}${numbersAreNames ? '' : ', or its number'}.`,
       );
     }
     const isAmbiguous =

@@ -52,10 +52,19 @@ export async function openCheckpointV1(path: string): Promise<TensorBundle> {
       );
     }
     const shape = shapeOf(name);
+    const total = shape.reduce((a, b) => a * b, 1);
+    let elements = 0;
     const parts = (tensor.slice ?? []).map((slice) => {
       const extents = extentsOf(slice, shape.length);
       const latin1Name = Buffer.from(name).toString('latin1');
       const values = decode(encodeSliceKey(latin1Name, extents)).data?.data?.float_val ?? [];
+      elements += values.length;
+      // Slices that are named again and again would take far more memory than the file.
+      if (elements > total) {
+        throw new UserError(
+          `${path}: the slices of "${name}" hold more than the ${total} elements of [${shape}].`,
+        );
+      }
       const partShape = shape.map((size, axis) => extents[axis]!.length ?? size);
       return { extents, part: { shape: partShape, data: Float32Array.from(values) } };
     });

@@ -1,7 +1,7 @@
 /** The checkpoints of a run: which there are, which is the latest, and how a new one takes its place. */
 import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { reasonOf, UsageError, UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import type { CheckpointState } from '../messages.ts';
@@ -22,7 +22,18 @@ const stateType = messageType('checkpoint_state.proto', 'CheckpointState');
 const temporarySuffix = '.tmp';
 
 /**
- * Paths of the checkpoints that a folder's state file lists, the latest last.
+ * Where a checkpoint lies that a folder's state file names: in the folder, whatever the name says. An
+ * absolute path is most often that of the folder before it was moved or copied.
+ */
+function placeOf(folder: string, name: string): string {
+  const path = resolve(folder, name);
+  const below = relative(resolve(folder), path);
+  const leadsOut = isAbsolute(below) || below.split(sep)[0] === '..';
+  return join(folder, leadsOut ? basename(path) : below);
+}
+
+/**
+ * Paths of the checkpoints that a folder's state file lists, the latest last; all of them in the folder.
  *
  * @throws UserError  when the file cannot be read or understood
  */
@@ -45,8 +56,12 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
   if (!latest) {
     throw new UserError(`${path}: names no checkpoint; expected model_checkpoint_path: "…".`);
   }
-  const others = (state.all_model_checkpoint_paths ?? []).filter((other) => other !== latest);
-  return [...others, latest].map((name) => (isAbsolute(name) ? name : join(folder, name)));
+  // No name of a file has one; the system's calls refuse it each in a way of its own.
+  if (latest.includes('\0')) throw new UserError(`${path}: names a checkpoint with a zero byte.`);
+  const others = (state.all_model_checkpoint_paths ?? []).filter(
+    (other) => other !== latest && !other.includes('\0'),
+  );
+  return [...others, latest].map((name) => placeOf(folder, name));
 }
 
 /**

@@ -10,6 +10,11 @@ const footerBytes = 48;
 const trailerBytes = 5;
 /** Keys between two that are stored in full. */
 const restartInterval = 16;
+/**
+ * Bytes of all keys at most, for each byte of the file: as many keys repeat a prefix that is stored once.
+ * In a table of TensorFlow's, whose interval is the same, they cannot take more.
+ */
+const maxKeyExpansion = restartInterval;
 
 type Entry = readonly [key: Buffer, value: Uint8Array];
 
@@ -130,6 +135,7 @@ export function decodeTable(path: string, bytes: Buffer): Map<string, Buffer> {
     );
   };
   const fail = failAt(0);
+  let keyBytes = 0;
   if (bytes.length < footerBytes) fail(bytes.length, 'the end of the file');
   const footerOffset = bytes.length - footerBytes;
   if (bytes.readBigUInt64LE(bytes.length - 8) !== magic) {
@@ -158,6 +164,10 @@ export function decodeTable(path: string, bytes: Buffer): Map<string, Buffer> {
       const unshared = reader.varint();
       const valueLength = reader.varint();
       if (shared > key.length) fail(offset + reader.offset, 'a prefix longer than the last key');
+      keyBytes += shared + unshared;
+      if (keyBytes > maxKeyExpansion * bytes.length) {
+        fail(offset + reader.offset, 'keys that take far more room than the file');
+      }
       key = Buffer.concat([key.subarray(0, shared), reader.bytes(unshared)]);
       entries.push([key, reader.bytes(valueLength)]);
     }
@@ -168,8 +178,14 @@ export function decodeTable(path: string, bytes: Buffer): Map<string, Buffer> {
   footer.varint();
   footer.varint();
   const table = new Map<string, Buffer>();
+  let previous: Buffer | undefined;
   for (const [, handle] of readBlock(footer)) {
     for (const [key, value] of readBlock(new Reader(Buffer.from(handle), 0, fail))) {
+      // A block that is named again and again would be read as often.
+      if (previous !== undefined && Buffer.compare(previous, key) >= 0) {
+        fail(footerOffset, 'keys that do not ascend');
+      }
+      previous = key;
       table.set(key.toString('latin1'), Buffer.from(value));
     }
   }

@@ -134,6 +134,24 @@ async function readIndex(path: string): Promise<Buffer> {
   }
 }
 
+/**
+ * Makes sure that no two tensors share bytes, as none that TensorFlow writes do: then all of them take no
+ * more memory than the files that hold them.
+ */
+function expectOwnBytes(path: string, entries: readonly BundleEntryProto[]): void {
+  const placed = entries
+    .map(({ shard_id: shard = 0, offset = 0, size = 0 }) => ({ shard, offset, size }))
+    .filter(({ size }) => size !== 0)
+    .sort((a, b) => a.shard - b.shard || a.offset - b.offset);
+  for (const [i, { shard, offset }] of placed.entries()) {
+    const before = placed[i - 1];
+    if (before?.shard !== shard || before.offset + before.size <= offset) continue;
+    throw new UserError(
+      `${path}: two of its tensors share byte ${offset} of shard ${shard}; expected an intact checkpoint.`,
+    );
+  }
+}
+
 /** The sizes that a TensorShapeProto gives. */
 export function dimensionsOf(shape: TensorShapeProto | undefined): number[] {
   return (shape?.dim ?? []).map(({ size = 0 }) => size);
@@ -198,12 +216,13 @@ export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
     return assembleSlices(path, name, shape, parts);
   };
 
-  const names = [...table.keys()].filter((key) => key !== '' && !key.startsWith('\0'));
+  const keys = [...table.keys()].filter((key) => key !== '');
+  const entries = new Map(keys.map((key) => [key, decode(key, entryType)]));
+  expectOwnBytes(path, [...entries.values()]);
   const shapes = new Map(
-    names.map((key) => [
-      Buffer.from(key, 'latin1').toString(),
-      dimensionsOf(decode(key, entryType).shape),
-    ]),
+    [...entries]
+      .filter(([key]) => !key.startsWith('\0'))
+      .map(([key, { shape }]) => [Buffer.from(key, 'latin1').toString(), dimensionsOf(shape)]),
   );
   return {
     shapes,
@@ -269,8 +288,16 @@ export function assembleSlices(
 ): CheckpointTensor {
   const total = shape.reduce((a, b) => a * b, 1);
   const covered = parts.reduce((sum, { part }) => sum + part.data.length, 0);
-  const fits = parts.every(({ extents, part }) =>
-    extents.every(({ start }, axis) => start + part.shape[axis]! <= shape[axis]!),
+  const fits = parts.every(
+    ({ extents, part }) =>
+      part.shape.reduce((a, b) => a * b, 1) === part.data.length &&
+      extents.every(
+        ({ start }, axis) =>
+          Number.isSafeInteger(start) &&
+          start >= 0 &&
+          part.shape[axis]! >= 0 &&
+          start + part.shape[axis]! <= shape[axis]!,
+      ),
   );
   if (!fits || covered !== total) {
     throw new UserError(

@@ -12,6 +12,7 @@ import { loadSplits } from '../../datasets/loadSplits.ts';
 import { downloadBars, itemBar } from '../console/bars.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { UsageError } from '../errors.ts';
+import { show, tell } from '../terminal.ts';
 import type { ConvertFlags, DownloadFlags, InfoFlags, SplitFlags } from './data.ts';
 
 /** The splits that the flags name. */
@@ -27,7 +28,7 @@ function splitsOf(name: string, flags: SplitFlags) {
     onNote: noteOnce,
     onSkipped: (skipped: readonly SkippedItem[]) => {
       for (const { itemIndex, reason } of skipped) {
-        process.stderr.write(`left out item ${itemIndex}: ${reason}\n`);
+        tell(`left out item ${itemIndex}: ${reason}`);
       }
     },
   };
@@ -52,7 +53,7 @@ export async function convert(flags: ConvertFlags): Promise<void> {
     } finally {
       bar.stop();
     }
-    process.stdout.write(`wrote ${dataset.items.length} items of ${dataset.split} to ${folder}\n`);
+    show(`wrote ${dataset.items.length} items of ${dataset.split} to ${folder}\n`);
   }
 }
 
@@ -67,7 +68,7 @@ export async function download(name: DownloadName, flags: DownloadFlags): Promis
       timeoutMs: 1000 * flags.timeout_secs,
       onProgress: bars.update,
     });
-    process.stdout.write(
+    show(
       added.length === 0
         ? `${flags.output_dir} has ${name} already\n`
         : `downloaded ${added.join(', ')} to ${flags.output_dir}: use --dataset_name=${name} --dataset_dir=${flags.output_dir}\n`,
@@ -82,11 +83,11 @@ export async function info(flags: InfoFlags): Promise<void> {
   const { output_dir: folder, max_items_per_class: maxItems } = flags;
   for await (const dataset of splitsOf(flags.dataset_name, flags)) {
     if (dataset.kind === 'texts') {
-      process.stdout.write(`${textsText(dataset, describeTexts(dataset))}\n`);
+      show(`${textsText(dataset, describeTexts(dataset))}\n`);
       continue;
     }
     const description = await describeDataset(dataset);
-    process.stdout.write(`${imagesText(dataset, description)}\n`);
+    show(`${imagesText(dataset, description)}\n`);
     if (folder !== undefined) await writePictures(dataset, description, folder, maxItems);
   }
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { endingSignals } from '../console/interrupt.ts';
 import { NoEngineError } from '../errors.ts';
+import { show, tell } from '../terminal.ts';
 
 async function install(flags: { from?: string; cuda: boolean; latest: boolean }): Promise<void> {
   const { engineFolder } = await import('../engines/home.ts');
@@ -10,11 +11,11 @@ async function install(flags: { from?: string; cuda: boolean; latest: boolean })
   const interrupt = () => abort.abort();
   for (const signal of endingSignals) process.on(signal, interrupt);
   try {
-    const report = (line: string) => process.stderr.write(`${line}\n`);
+    const report = (line: string) => tell(`${line}`);
     const { name } = await installEngine({ ...flags, report, signal: abort.signal });
-    process.stdout.write(`Installed ${name} in ${engineFolder()}\n`);
+    show(`Installed ${name} in ${engineFolder()}\n`);
     if (flags.cuda) {
-      process.stdout.write('\n');
+      show('\n');
       await doctor();
     }
   } finally {
@@ -27,12 +28,12 @@ async function doctor(): Promise<void> {
   const { findings, problems, isUsable } = await diagnose();
   const width = Math.max(...findings.map(({ what }) => what.length));
   for (const { what, value } of findings) {
-    process.stdout.write(`${what.padEnd(width)}  ${value}\n`);
+    show(`${what.padEnd(width)}  ${value}\n`);
   }
   for (const { problem, fix } of problems) {
-    process.stdout.write(`\nProblem: ${problem}\n    Fix: ${fix}\n`);
+    show(`\nProblem: ${problem}\n    Fix: ${fix}\n`);
   }
-  if (problems.length === 0) process.stdout.write('\nNo problem found.\n');
+  if (problems.length === 0) show('\nNo problem found.\n');
   if (!isUsable)
     throw new NoEngineError('engine doctor: no engine runs on this machine; see above');
 }

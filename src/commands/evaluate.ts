@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
 import type { EvaluationOptions } from '../evaluation/evaluationRun.ts';
+import { tell } from '../terminal.ts';
 import { checkpointPath } from '../weights/byName.ts';
 import { trainedCheckpoint } from './checkpointFlag.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
@@ -85,7 +86,7 @@ export function declareEvaluate(command: Command): void {
   addFlags(command, evaluateFlags).action(async (flags: EvaluateFlags) => {
     const { runEvaluation, waitForCheckpoint } = await import('../evaluation/evaluationRun.ts');
     const { signal, release } = interruptSignal((name) =>
-      process.stderr.write(`${name}: stopping after this step; once more ends it at once\n`),
+      tell(`${name}: stopping after this step; once more ends it at once`),
     );
     try {
       if (flags.watch) await waitForCheckpoint(flags, signal);

@@ -1,6 +1,7 @@
 /** `losslens export`: writes a trained network as a SavedModel for TensorFlow and its servers. */
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
+import { show } from '../terminal.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, optionalText } from './flags.ts';
 import {
@@ -31,7 +32,7 @@ export function declareExport(command: Command): void {
     const trained = await resolveTrainedNetwork(flags);
     await exportNetwork({ ...flags, export_dir }, trained);
     const size = servedSize(trained.input).map((side) => (side < 0 ? '?' : side));
-    process.stdout.write(
+    show(
       `${trained.checkpoint} exported to ${export_dir}: signature ${servingSignature} takes images ` +
         `uint8[?,${size},${trained.input.sourceChannels}] and gives probabilities float32[?,${trained.classNames.length}]\n`,
     );

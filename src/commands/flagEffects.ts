@@ -1,6 +1,7 @@
 /** Flags that are given in vain: refused, since whoever gives a flag expects something of it. */
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
+import { tell } from '../terminal.ts';
 
 /** When some flags have an effect. */
 export interface FlagEffect<F> {
@@ -44,7 +45,7 @@ export async function expectEffects<F>(
     const inVain = given.map((name) => `--${name}`).join(', ');
     const verb = given.length === 1 ? 'has' : 'have';
     if (!isTaken) throw new UsageError(`${inVain}: ${verb} no effect ${reason}.`);
-    process.stderr.write(`losslens: ${inVain}: ${verb} no effect ${reason}\n`);
+    tell(`losslens: ${inVain}: ${verb} no effect ${reason}`);
   }
 }
 

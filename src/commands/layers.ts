@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
+import { show } from '../terminal.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import {
   addFlags,
@@ -80,8 +81,6 @@ export function declareLayers(command: Command): void {
     const input = describedInput(network, flags);
     const title = `${networkTitle(flags.model_name)}, ${inputText(input)}, ${flags.num_classes} classes`;
     const [described, text] = await (flags.cost ? costsOf : describedLayers)(network, input, flags);
-    process.stdout.write(
-      flags.json ? `${JSON.stringify(described, null, 2)}\n` : `${title}\n\n${text}\n`,
-    );
+    show(flags.json ? `${JSON.stringify(described, null, 2)}\n` : `${title}\n\n${text}\n`);
   });
 }

@@ -1,5 +1,6 @@
 /** `losslens review`: a page on which people decide about the most suspicious items of a run. */
 import type { Command } from 'commander';
+import { show } from '../terminal.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, integer, optionalText, text } from './flags.ts';
 import { ofRunFlags } from './ofRunFlags.ts';
@@ -32,7 +33,7 @@ async function review(given: FlagValues<typeof reviewFlags>): Promise<void> {
     ...flags,
     ...{ train_dir, top, rank_by, num_views, output_dir },
   });
-  process.stdout.write(
+  show(
     `${page}: ${items} items; open it in a browser, save labels.csv, and train again with --labels_file=labels.csv\n`,
   );
 }

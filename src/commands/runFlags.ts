@@ -1,7 +1,7 @@
 /** The values of a run's flags, for commands that look at it: given ones, else its own from `run.json`. */
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { UsageError, UserError } from '../errors.ts';
+import { excerpt, UsageError, UserError } from '../errors.ts';
 import type { OwnLabels } from '../input/runData.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { labelChangesFile } from '../runFiles/labelChanges.ts';
@@ -9,7 +9,7 @@ import { tellOfOtherModule } from '../runFiles/networkModule.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { readWeightsRecord } from '../weights/record.ts';
 import { expectEffects, type FlagEffect } from './flagEffects.ts';
-import type { FlagValues } from './flags.ts';
+import type { Flag, FlagValues } from './flags.ts';
 import type { ofRunFlags } from './ofRunFlags.ts';
 import { dataFlagEffects } from './trainFlagEffects.ts';
 import { type TrainFlags, trainFlags } from './trainFlags.ts';
@@ -23,11 +23,36 @@ export function runFolder(checkpointPath: string): string {
 /** The flags of a run, and of its labels what they leave out, because other data are named. */
 export type RunFlags = TrainFlags & { readonly ownLabels: OwnLabels };
 
-const allDefaults: Readonly<Record<string, unknown>> = Object.fromEntries(
-  Object.values(trainFlags).flatMap((group) =>
-    Object.entries(group).map(([name, { defaultValue }]) => [name, defaultValue]),
-  ),
+const allFlags: ReadonlyMap<string, Flag<unknown>> = new Map(
+  Object.values(trainFlags).flatMap((group) => Object.entries<Flag<unknown>>(group)),
 );
+const allDefaults: Readonly<Record<string, unknown>> = Object.fromEntries(
+  Array.from(allFlags, ([name, { defaultValue }]) => [name, defaultValue]),
+);
+
+/**
+ * Flags of a record as the command line would have them: a file that was copied from elsewhere may say
+ * anything.
+ *
+ * @throws UserError  naming one that has a value which it cannot have
+ */
+function checkedFlags(folder: string, { flags }: RunRecord): RunRecord['flags'] {
+  const checked = Object.entries(flags).map(([name, value]) => {
+    const flag = allFlags.get(name);
+    const isDefault = JSON.stringify(value) === JSON.stringify(flag?.defaultValue);
+    // null stands for what JSON has no number for, such as no end.
+    if (flag === undefined || isDefault || value === null) return [name, value];
+    const isNested = value instanceof Object && !Array.isArray(value);
+    try {
+      if (isNested) throw new UserError(`--${name}: got an object; expected a value.`);
+      return [name, flag.parse(String(value), name)];
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      throw new UserError(`${join(folder, 'run.json')}: ${excerpt(error.message)}`);
+    }
+  });
+  return Object.fromEntries(checked);
+}
 
 /** Where a path leads to, whatever way it is written; undefined for none. */
 function place(path: unknown): string | undefined {
@@ -121,7 +146,8 @@ export async function resolveRunFlags(
   readsData = true,
   effects: readonly FlagEffect<TrainFlags>[] = dataFlagEffects,
 ): Promise<RunFlags> {
-  const record = folder === undefined ? undefined : await readRunRecord(folder);
+  const read = folder === undefined ? undefined : await readRunRecord(folder);
+  const record = read && { ...read, flags: checkedFlags(folder!, read) };
   if (folder !== undefined && record !== undefined) {
     expectNamedModule(folder, given.model_name, record);
     await tellOfOtherModule(folder, given.model_name, record);

@@ -3,6 +3,7 @@ import { downloadBars } from '../console/bars.ts';
 import { interruptSignal } from '../console/interrupt.ts';
 import { textTable } from '../console/textTable.ts';
 import { UsageError } from '../errors.ts';
+import { show, tell } from '../terminal.ts';
 import { findWeights, nearestWeights, weightsFolder } from '../weights/byName.ts';
 import { type PublishedWeights, publishedWeights, sourceOf } from '../weights/catalogue.ts';
 import { getWeights } from '../weights/getWeights.ts';
@@ -17,7 +18,7 @@ export function list(): void {
     sourceOf(weights),
   ]);
   const columns = ['Name', 'Here', 'Licence', 'Source'].map((heading) => ({ heading }));
-  process.stdout.write(
+  show(
     `${textTable(columns, rows)}\n\nGet them with: losslens weights get NAME\nThen use: --model_name=NAME --checkpoint_path=NAME\n`,
   );
 }
@@ -42,14 +43,14 @@ export async function get(name: string, { to, base_url, timeout_secs }: GetFlags
     );
   }
   const bars = downloadBars();
-  const { signal, release } = interruptSignal(() => process.stderr.write('stopping\n'));
+  const { signal, release } = interruptSignal(() => tell('stopping'));
   try {
     const got = await getWeights(weights, {
       folder: to ?? weightsFolder(),
       setting: to === undefined ? 'LOSSLENS_HOME' : '--to',
       baseUrl: base_url,
       timeoutMs: 1000 * timeout_secs,
-      report: (line) => process.stderr.write(`${line}\n`),
+      report: (line) => tell(`${line}`),
       onProgress: bars.update,
       signal,
     });
@@ -64,7 +65,7 @@ export async function get(name: string, { to, base_url, timeout_secs }: GetFlags
       `SHA-256    ${got.sha256} (${hash})`,
       `Use it with --model_name=${name} --checkpoint_path=${to === undefined ? name : got.folder}`,
     ];
-    process.stdout.write(`${lines.join('\n')}\n`);
+    show(`${lines.join('\n')}\n`);
   } finally {
     release();
     bars.stop();

@@ -1,5 +1,6 @@
 /** Bars of work whose extent is known, on standard error. */
 import cliProgress from 'cli-progress';
+import { printable } from '../terminal.ts';
 
 const preset = cliProgress.Presets.shades_classic;
 
@@ -11,7 +12,7 @@ export interface ItemBar {
 
 /** A bar of items, with a label before it. */
 export function itemBar(label: string, total: number): ItemBar {
-  const format = `${label} {bar} {value}/{total} items`;
+  const format = `${printable(label)} {bar} {value}/{total} items`;
   const bar = new cliProgress.SingleBar({ format, stream: process.stderr }, preset);
   bar.start(total, 0);
   return { update: (items) => bar.update(items), stop: () => bar.stop() };

@@ -1,4 +1,5 @@
 /** Lines for people that are worth saying, but not twice. */
+import { tell } from '../terminal.ts';
 
 const said = new Set<string>();
 
@@ -6,5 +7,5 @@ const said = new Set<string>();
 export function noteOnce(line: string): void {
   if (said.has(line)) return;
   said.add(line);
-  process.stderr.write(`${line}\n`);
+  tell(line);
 }

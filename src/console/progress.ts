@@ -1,5 +1,6 @@
 /** Shows how far the training is: a bar on a terminal, plain lines elsewhere. */
 import cliProgress from 'cli-progress';
+import { printable } from '../terminal.ts';
 
 /** What is shown after a step. */
 interface ProgressState {
@@ -96,7 +97,7 @@ export function createProgress(
           `step ${state.step}${total}  epoch ${epoch}  loss ${loss}  ${rate} items/s  ${left} left\n`,
         );
       },
-      message: (line) => void stream.write(`${line}\n`),
+      message: (line) => void stream.write(`${printable(line)}\n`),
       close() {},
     };
   }
@@ -118,7 +119,7 @@ export function createProgress(
       bar.update(state.step, describe(state));
     },
     message(line) {
-      stream.write(`\r\u001b[K${line}\n`);
+      stream.write(`\r\u001b[K${printable(line)}\n`);
       bar.render();
     },
     close: () => bar.stop(),

@@ -42,7 +42,8 @@ export class EvaluationLog {
     await dropLinesAfter(path, Number.POSITIVE_INFINITY);
     const done = new Set<string>();
     for await (const record of readJsonLines(path)) {
-      done.add(EvaluationLog.#key(record as SavedCheckpoint));
+      const saved = record as SavedCheckpoint;
+      if (typeof saved.checkpoint === 'string') done.add(EvaluationLog.#key(saved));
     }
     return new EvaluationLog(path, done);
   }

@@ -1,6 +1,6 @@
 /** An evaluation as summaries for TensorBoard and as text for the terminal. */
 
-import { type Column, markdownTable, textTable } from '../console/textTable.ts';
+import { type Column, markdownTable, markdownText, textTable } from '../console/textTable.ts';
 import {
   imageSummary,
   prCurveSummary,
@@ -87,7 +87,7 @@ export async function evaluationSummaries(
     summaries.push(imageSummary('eval/Confusion_matrix', [toPng(drawing)]));
   }
   prCurves.forEach((curve, label) => {
-    const description = `${classNames[label]} against all other classes`;
+    const description = `${markdownText(classNames[label]!)} against all other classes`;
     summaries.push(prCurveSummary(`eval/PR/${classNames[label]}`, curve, { description }));
   });
   return summaries;

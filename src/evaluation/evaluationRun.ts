@@ -27,6 +27,7 @@ import { type DataOptions, decodedChannels, loadSplit, recordSkipped } from '../
 import { loadNetwork } from '../nets/factory.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { readRunRecord } from '../runFiles/runRecord.ts';
+import { show, tell } from '../terminal.ts';
 import { EvaluationLog, savedCheckpoint } from './evaluationLog.ts';
 import {
   evaluationLine,
@@ -95,7 +96,7 @@ export async function waitForCheckpoint(
   }
   let isToldOf = false;
   while (!signal.aborted && (await latestCheckpoint(checkpoint_path)) === undefined) {
-    if (!isToldOf) process.stderr.write(`waiting for a checkpoint in ${checkpoint_path}\n`);
+    if (!isToldOf) tell(`waiting for a checkpoint in ${checkpoint_path}`);
     isToldOf = true;
     await pause(watch_interval_secs, signal);
   }
@@ -200,7 +201,7 @@ async function watchFolder(evaluator: Evaluator): Promise<void> {
         if (signal.aborted) return;
         // The run keeps its last checkpoints only: this one went while it was read.
         if (savedCheckpoint(checkpoint) !== null) throw error;
-        process.stderr.write(`${checkpoint} was deleted before it was evaluated\n`);
+        tell(`${checkpoint} was deleted before it was evaluated`);
       }
     }
     await pause(options.watch_interval_secs, signal);
@@ -220,7 +221,7 @@ async function evaluateCheckpoint(evaluator: Evaluator, checkpoint: string): Pro
   const { name, split } = dataset;
   const record = { step, dataset: name, split, ...evaluationRecord(evaluation) };
   await log.add(saved, record);
-  process.stdout.write(
+  show(
     options.json
       ? `${JSON.stringify({ checkpoint, ...record })}\n`
       : evaluationText(checkpoint, evaluation, dataset, options.watch),

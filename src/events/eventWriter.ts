@@ -53,27 +53,23 @@ async function createFile(folder: string): Promise<{ path: string; file: FileHan
 }
 
 /**
- * Refuses what TensorBoard would drop without a word, or would let destroy another series.
- *
- * @throws Error  naming the tag
+ * Why a value cannot be logged: TensorBoard would drop it without a word, or it would destroy another
+ * series; undefined when it can.
  */
-function checkValue(step: number, value: SummaryValue, series: SeriesOfTags): void {
+function faultOf(step: number, value: SummaryValue, series: SeriesOfTags): string | undefined {
   const { tag, tensor } = value;
-  const fail = (what: string) => {
-    throw new Error(`event of tag "${tag}": ${what}`);
-  };
-  if (!Number.isSafeInteger(step) || step < 0) fail(`got step ${step}; expected a whole number`);
+  if (!Number.isSafeInteger(step) || step < 0) return `got step ${step}; expected a whole number`;
   const plugin = pluginOf(value);
-  if (plugin === '') fail('got no plugin; expected one in its metadata');
+  if (plugin === '') return 'got no plugin; expected one in its metadata';
   // Tags are one namespace over all plugins of a run.
   const other = series.plugin(tag) ?? plugin;
-  if (other !== plugin) fail(`got a value of ${plugin} after one of ${other}`);
+  if (other !== plugin) return `got a value of ${plugin} after one of ${other}`;
   const last = series.lastStep(tag);
-  if (last !== undefined && step <= last) fail(`got step ${step} after step ${last}`);
-  if (tensor.tensor_shape === undefined) fail('got a tensor without shape');
-  if (plugin === 'scalars' && tensor.dtype !== 'DT_FLOAT') {
-    fail(`got a scalar of ${String(tensor.dtype)}; expected DT_FLOAT`);
-  }
+  if (last !== undefined && step <= last) return `got step ${step} after step ${last}`;
+  if (tensor.tensor_shape === undefined) return 'got a tensor without shape';
+  return plugin === 'scalars' && tensor.dtype !== 'DT_FLOAT'
+    ? `got a scalar of ${String(tensor.dtype)}; expected DT_FLOAT`
+    : undefined;
 }
 
 /**
@@ -162,6 +158,11 @@ export class EventWriter {
     return this.#series.lastStep(tag);
   }
 
+  /** Whether a value can be logged: one of another program's need not be one that TensorBoard shows. */
+  takes(step: number, value: SummaryValue): boolean {
+    return faultOf(step, value, this.#series) === undefined;
+  }
+
   /**
    * Appends summaries.
    *
@@ -172,7 +173,8 @@ export class EventWriter {
   async write({ step, values, wallTime }: SummaryEvent): Promise<void> {
     this.#throwFailure();
     for (const value of values) {
-      checkValue(step, value, this.#series);
+      const fault = faultOf(step, value, this.#series);
+      if (fault !== undefined) throw new Error(`event of tag "${value.tag}": ${fault}`);
       this.#series.add(step, value);
     }
     this.#append({

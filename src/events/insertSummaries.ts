@@ -30,7 +30,7 @@ export async function insertSummaries(
   try {
     await writer.write({ step, values });
     for (const event of [...later.values()].flat().sort((a, b) => a.step - b.step)) {
-      await writer.write(event);
+      if (event.values.every((value) => writer.takes(event.step, value))) await writer.write(event);
     }
   } finally {
     await writer.close();

@@ -2,7 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { readRecords } from '../files/recordReader.ts';
+import { readRecords, type TfRecord } from '../files/recordReader.ts';
+import type { Event } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import type { SummaryValue } from './summaries.ts';
 
@@ -25,13 +26,17 @@ export function eventFiles(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-function decodeEvent(payload: Uint8Array): LoggedEvent {
-  const {
-    wall_time: wallTime = 0,
-    step = 0,
-    summary,
-    graph_def: graphDef,
-  } = eventType.decode(payload);
+/** @throws UserError  when a record holds something else */
+function decodeEvent(path: string, { payload, payloadOffset }: TfRecord): LoggedEvent {
+  let event: Event;
+  try {
+    event = eventType.decode(payload);
+  } catch (error) {
+    throw new UserError(
+      `${path}, byte ${payloadOffset}: is no event (${(error as Error).message}).`,
+    );
+  }
+  const { wall_time: wallTime = 0, step = 0, summary, graph_def: graphDef } = event;
   const values: SummaryValue[] = [];
   for (const { tag, tensor, metadata } of summary?.value ?? []) {
     // What other programs log need not have them.
@@ -49,7 +54,7 @@ function decodeEvent(payload: Uint8Array): LoggedEvent {
 export function* readEvents(folder: string): Generator<LoggedEvent, void, undefined> {
   for (const path of eventFiles(folder)) {
     try {
-      for (const { payload } of readRecords(path)) yield decodeEvent(payload);
+      for (const record of readRecords(path)) yield decodeEvent(path, record);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
     }

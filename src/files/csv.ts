@@ -3,11 +3,28 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { stringify } from 'csv-stringify/sync';
-import { type ReadAdvice, UserError, unreadable } from '../errors.ts';
+import { excerpt, type ReadAdvice, UserError, unreadable } from '../errors.ts';
 
-/** Rows as comma-separated values; lines end in \n. */
+/** What a spreadsheet takes for the beginning of a formula, behind marks that it is none. */
+const formula = /^'*[=+\-@\t\r＝＋－＠]/;
+
+/** A field that no spreadsheet runs: with a mark before what it would take for a formula. */
+function inert(field: string | number): string | number {
+  if (typeof field === 'number' || !formula.test(field)) return field;
+  return Number.isNaN(Number(field)) ? `'${field}` : field;
+}
+
+/** The field that was made inert. */
+function meant(field: string): string {
+  return field.startsWith("'") && formula.test(field) ? field.slice(1) : field;
+}
+
+/**
+ * Rows as comma-separated values; lines end in \n. Text that a spreadsheet would run as a formula gets an
+ * apostrophe before it, which `readCsv` takes away.
+ */
 export function csvRows(rows: Iterable<readonly (string | number)[]>): string {
-  return stringify([...rows]);
+  return stringify(Array.from(rows, (row) => row.map(inert)));
 }
 
 /**
@@ -26,7 +43,7 @@ export function toCsv(
 export interface CsvRecord {
   /** Where it begins, from 1. */
   readonly line: number;
-  /** As many as the first record has; outer spaces belong to them. */
+  /** As many as the first record has; outer spaces belong to them, marks that they are no formula do not. */
   readonly fields: readonly string[];
 }
 
@@ -82,10 +99,10 @@ async function* recordsOf(
       if (record.length === 1 && record[0]!.trim() === '') continue;
       columns ??= record.length;
       if (record.length !== columns) {
-        const got = csvRows([record]).trimEnd();
+        const got = excerpt(csvRows([record]).trimEnd());
         throw new UserError(`${path}, line ${line}: got "${got}"; expected ${columns} fields.`);
       }
-      yield { line, fields: record };
+      yield { line, fields: record.map(meant) };
     }
   } catch (error) {
     const fault = faultOf(error);

@@ -4,8 +4,9 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { reasonOf, UserError } from '../errors.ts';
+import { tell } from '../terminal.ts';
 import type { HeartbeatData } from './lockHeartbeat.ts';
-import { type Holder, isRunning, newHolder } from './lockHolder.ts';
+import { type Holder, isHolder, isRunning, newHolder } from './lockHolder.ts';
 
 const lockName = 'losslens.lock';
 
@@ -42,7 +43,8 @@ const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 /** Reads who holds a lock. @returns undefined when it is gone or says nothing */
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
-    return (JSON.parse(await readFile(path, 'utf8')) as Holder | null) ?? undefined;
+    const holder = JSON.parse(await readFile(path, 'utf8')) as unknown;
+    return isHolder(holder) ? holder : undefined;
   } catch {
     return undefined;
   }
@@ -70,7 +72,7 @@ async function isLeft(
   if (runs !== undefined) return !runs;
   const touched = await touchedAt(path);
   if (Math.abs(Date.now() - touched) < staleSeconds * 1000) return false;
-  process.stderr.write(`${path}: looks abandoned; watching it for ${watchSeconds} s\n`);
+  tell(`${path}: looks abandoned; watching it for ${watchSeconds} s`);
   const end = performance.now() + watchSeconds * 1000;
   while (performance.now() < end) {
     await setTimeout((heartbeatSeconds / 5) * 1000);

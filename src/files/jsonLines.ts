@@ -1,10 +1,12 @@
 /** Files of JSON lines that grow with a run, and shrink to where a resumed run goes on. */
 import { createReadStream, existsSync } from 'node:fs';
 import { appendFile, open, truncate } from 'node:fs/promises';
-import { unreadable, writeError } from '../errors.ts';
+import { UserError, unreadable, writeError } from '../errors.ts';
 import { replaceFileByParts } from './replaceFile.ts';
 
 const lineEnd = 0x0a;
+/** Longer lines are none of ours: what is read takes no more memory than a few of them. */
+const maxLineBytes = 2 ** 26;
 /** Records that are made into text at once. */
 const recordsPerPart = 1024;
 
@@ -50,6 +52,16 @@ async function* linesOf(path: string): AsyncGenerator<Line, void, undefined> {
   /** What the chunks so far hold of the line that begins at `start`. */
   let parts: Buffer[] = [];
   let start = 0;
+  let heldBytes = 0;
+  const hold = (part: Buffer) => {
+    heldBytes += part.length;
+    if (heldBytes > maxLineBytes) {
+      throw new UserError(
+        `${path}, byte ${start}: begins a line of more than ${maxLineBytes} bytes; expected JSON lines.`,
+      );
+    }
+    parts.push(part);
+  };
   const line = (isEnded: boolean): Line => {
     const bytes = Buffer.concat(parts);
     const end = start + bytes.length + (isEnded ? 1 : 0);
@@ -59,14 +71,15 @@ async function* linesOf(path: string): AsyncGenerator<Line, void, undefined> {
     for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
       let from = 0;
       for (let to = chunk.indexOf(lineEnd); to >= 0; to = chunk.indexOf(lineEnd, from)) {
-        parts.push(chunk.subarray(from, to));
+        hold(chunk.subarray(from, to));
         const ended = line(true);
         yield ended;
         parts = [];
+        heldBytes = 0;
         start = ended.end;
         from = to + 1;
       }
-      if (from < chunk.length) parts.push(chunk.subarray(from));
+      if (from < chunk.length) hold(chunk.subarray(from));
     }
   } catch (error) {
     throw unreadable(path, error);

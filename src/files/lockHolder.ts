@@ -18,6 +18,13 @@ export interface Holder {
   readonly token: string;
 }
 
+/** Whether a lock file says who holds it; the token, which becomes a part of a file's name, leads nowhere. */
+export function isHolder(value: unknown): value is Holder {
+  const { pid, host, token } = (value ?? {}) as Partial<Holder>;
+  const isPid = Number.isSafeInteger(pid) && Number(pid) > 0;
+  return isPid && typeof host === 'string' && typeof token === 'string' && /^\w+$/.test(token);
+}
+
 /** What the kernel says of a process, or null. */
 function statusOf(pid: number): { readonly state: string; readonly started: string } | null {
   try {

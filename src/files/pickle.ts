@@ -4,6 +4,8 @@
  * the pickle is executed.
  */
 
+import { excerpt } from '../errors.ts';
+
 /** What a vocabulary makes, such as an array. */
 export interface PickledObject {
   readonly kind: string;
@@ -66,6 +68,12 @@ export class NamedFunction implements PickledObject {
   }
 }
 
+/**
+ * What functions make and keys are turned into at most, in bytes for each byte of the pickle: it can name one
+ * value again and again.
+ */
+const maxExpansion = 64;
+
 /** Text that Python 2 may have written as bytes. */
 export function text(value: string | Buffer): string {
   return typeof value === 'string' ? value : value.toString('latin1');
@@ -78,12 +86,15 @@ class Reader {
   readonly #stack: Pickled[] = [];
   readonly #memo = new Map<number, Pickled>();
   #position: number;
+  /** Bytes that may still be made. */
+  #left: number;
   /** Byte of the instruction that is followed. */
   #offset = 0;
 
   constructor(bytes: Buffer, start: number, vocabulary: Vocabulary) {
     this.#bytes = bytes;
     this.#position = start;
+    this.#left = maxExpansion * bytes.length;
     this.#vocabulary = vocabulary;
   }
 
@@ -103,6 +114,12 @@ class Reader {
 
   #fail(message: string): never {
     throw new PickleError(message, this.#offset);
+  }
+
+  /** To be called before bytes are made that are not the pickle's own. */
+  #spend(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) this.#fail('the pickle takes far more memory than its bytes');
   }
 
   #take(length: number): Buffer {
@@ -170,6 +187,7 @@ class Reader {
         this.#fail('found a key that is no text');
       }
       if (i + 1 === values.length) this.#fail('found a key without a value');
+      this.#spend(key.length);
       dict.set(text(key), this.#data(values[i + 1]!));
     }
   }
@@ -177,7 +195,7 @@ class Reader {
   #function(module: string, name: string): void {
     const { functionOf, contents } = this.#vocabulary;
     const call = functionOf(module, name);
-    const full = `${module}.${name}`;
+    const full = excerpt(`${module}.${name}`);
     if (call === undefined) this.#fail(`found the function ${full}; expected only ${contents}`);
     this.#stack.push(new NamedFunction(full, call));
   }
@@ -188,6 +206,7 @@ class Reader {
     if (!(called instanceof NamedFunction) || called.call === null || !Array.isArray(args)) {
       this.#fail('found a call of no known function');
     }
+    for (const arg of args) if (typeof arg === 'string') this.#spend(arg.length);
     this.#stack.push(called.call(args) ?? this.#fail(`found unknown arguments of ${called.name}`));
   }
 

@@ -2,10 +2,13 @@
 import { stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { extract } from 'tar';
-import { UserError } from '../errors.ts';
+import { excerpt, UserError } from '../errors.ts';
 
 /** Kinds of entries that lead elsewhere. */
 const linkTypes: readonly string[] = ['Link', 'SymbolicLink'];
+
+/** What is unpacked at most, in bytes: a small archive can stand for a file that fills the disk. */
+const maxUnpackedBytes = 2 ** 32;
 
 /** An entry's path, relative to the archive: './a' and 'a' are the same. */
 function placeOf(path: string): string {
@@ -34,15 +37,21 @@ export async function unpackFiles(
 ): Promise<void> {
   const wanted = new Set(files);
   let refused: string | undefined;
+  let unpackedBytes = 0;
   const filter = (path: string, entry: object) => {
     const type = 'type' in entry ? String(entry.type) : '';
     if (leadsOut(path) || linkTypes.includes(type)) refused ??= path;
-    return refused === undefined && wanted.has(placeOf(path)) && type === 'File';
+    if (refused !== undefined || !wanted.has(placeOf(path)) || type !== 'File') return false;
+    unpackedBytes += 'size' in entry ? Number(entry.size) : 0;
+    return unpackedBytes <= maxUnpackedBytes;
   };
   try {
     await extract({ file: archive, cwd: folder, strict: true, preserveOwner: false, filter });
     if (refused !== undefined) {
-      throw new Error(`it holds ${refused}, a link or a path that leads out of it`);
+      throw new Error(`it holds ${excerpt(refused)}, a link or a path that leads out of it`);
+    }
+    if (unpackedBytes > maxUnpackedBytes) {
+      throw new Error(`it holds ${unpackedBytes} bytes; expected at most ${maxUnpackedBytes}`);
     }
     for (const file of files) {
       await stat(join(folder, file)).catch(() => {

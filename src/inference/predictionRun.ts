@@ -13,6 +13,7 @@ import { decodedChannels } from '../input/splits.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
 import { ItemMemory } from '../preprocessing/itemFeeds.ts';
 import { imagePreparation, noRandom } from '../preprocessing/prepareImage.ts';
+import { printable, show, tell } from '../terminal.ts';
 import { Classifier } from './classifier.ts';
 import type { TrainedNetwork } from './trainedNetwork.ts';
 
@@ -96,7 +97,7 @@ function mostProbable(
 function predictionLine(file: string, predictions: readonly Prediction[], json: boolean): string {
   if (json) return JSON.stringify({ file, predictions });
   const classes = predictions.map((each) => `${each.class} ${each.probability.toFixed(4)}`);
-  return `${file}: ${classes.join(', ')}`;
+  return printable(`${file}: ${classes.join(', ')}`);
 }
 
 /** A file with its image. */
@@ -121,7 +122,7 @@ async function classify(
   for (const [row, { file }] of read.entries()) {
     const own = probabilities.subarray(row * classNames.length, (row + 1) * classNames.length);
     const predictions = mostProbable(own, classNames, top_k);
-    process.stdout.write(`${predictionLine(file, predictions, json)}\n`);
+    show(`${predictionLine(file, predictions, json)}\n`);
   }
 }
 
@@ -132,7 +133,7 @@ class Failures {
   /** @throws the error  when it is none that the user can mend */
   add(error: unknown): void {
     if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`losslens: ${error.message}\n`);
+    tell(`losslens: ${error.message}`);
     this.count++;
   }
 }
@@ -205,8 +206,8 @@ export async function predictFiles(
   }
   if (failures.count === 0) return 0;
   const isLeftOut = options.on_bad_item === 'skip' && classified > 0;
-  process.stderr.write(
-    `${isLeftOut ? 'left out' : 'could not classify'} ${failures.count} of ${classified + failures.count} files\n`,
+  tell(
+    `${isLeftOut ? 'left out' : 'could not classify'} ${failures.count} of ${classified + failures.count} files`,
   );
   return isLeftOut ? 0 : failures.count;
 }

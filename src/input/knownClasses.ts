@@ -2,6 +2,7 @@
 import type { Dataset } from '../../datasets/dataset.ts';
 import { comparable } from '../../datasets/labels/classNames.ts';
 import { UsageError } from '../errors.ts';
+import { tell } from '../terminal.ts';
 
 /** Names that are listed in an error at most. */
 const maxListed = 20;
@@ -31,23 +32,21 @@ function positions(
     // Names hold, but a number that is another class's place could have meant that one.
     const isAmbiguous = found.some((place, label) => place !== undefined && place !== label);
     if (isAmbiguous) {
-      process.stderr.write(
-        `the classes of ${lackNames} have no names but numbers: labels of ${name} ${split} are taken for the classes that have these for names, not by their places\n`,
+      tell(
+        `the classes of ${lackNames} have no names but numbers: labels of ${name} ${split} are taken for the classes that have these for names, not by their places`,
       );
     }
     return found;
   }
-  process.stderr.write(
-    `the classes of ${lackNames} have no names: labels of ${name} ${split} are taken by number\n`,
-  );
+  tell(`the classes of ${lackNames} have no names: labels of ${name} ${split} are taken by number`);
   return classNames.map((_, label) => (label < known.length ? label : undefined));
 }
 
 /** Says in which order classes are taken for those of a network of which no `run.json` has the names. */
 export function tellOfClassOrder({ classNames }: Pick<Dataset, 'classNames'>): void {
   if (areNumbers(classNames)) return;
-  process.stderr.write(
-    `no run.json beside the checkpoint names its classes; they are taken in this order: ${listed(classNames)}\n`,
+  tell(
+    `no run.json beside the checkpoint names its classes; they are taken in this order: ${listed(classNames)}`,
   );
 }
 

@@ -4,6 +4,7 @@ import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { UserError } from '../errors.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
+import { tell } from '../terminal.ts';
 import { withKnownClasses } from './knownClasses.ts';
 import { decodedChannels } from './splits.ts';
 import { loadTrainingData, type TrainingData, type TrainingDataOptions } from './trainingData.ts';
@@ -33,8 +34,8 @@ export function tellOfOtherItems(
     items.length === trained.items
       ? 'items or labels are others'
       : `it has ${items.length} items now, and had ${trained.items} then`;
-  process.stderr.write(
-    `${name} ${split} is not what the run was trained on (${difference}${labelsFileNote(labels_file, flags['labels_file'])}): numbers of items and labels may mean others\n`,
+  tell(
+    `${name} ${split} is not what the run was trained on (${difference}${labelsFileNote(labels_file, flags['labels_file'])}): numbers of items and labels may mean others`,
   );
 }
 
@@ -104,7 +105,7 @@ export async function loadRunData(
     const data = await loadAsTrained(options, record);
     if (typeof data !== 'string') return data;
     const flags = Object.entries(ownLabels).map(([name, value]) => `--${name}=${value}`);
-    process.stderr.write(`${flags.join(', ')} of the run in ${folder} is left out: ${data}\n`);
+    tell(`${flags.join(', ')} of the run in ${folder} is left out: ${data}`);
   }
   const data = await loadKnown(options, record);
   tellOfOtherItems(data.dataset, record, options);

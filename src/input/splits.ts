@@ -8,6 +8,7 @@ import { withLabelsOffset } from '../../datasets/labels/labelsOffset.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { toCsv } from '../files/csv.ts';
 import { replaceFile } from '../files/replaceFile.ts';
+import { tell } from '../terminal.ts';
 
 /** The flags that choose the data. */
 export interface DataOptions {
@@ -72,7 +73,7 @@ export async function recordSkipped(folder: string, { dataset, skipped }: Split)
   const path = join(folder, 'skipped.csv');
   const rows = skipped.map(({ itemIndex, source, reason }) => [itemIndex, source, reason]);
   await replaceFile(path, toCsv(['item', 'file', 'reason'], rows));
-  process.stderr.write(
-    `left out ${skipped.length} of ${dataset.size} items of ${dataset.split} that cannot be decoded: ${path}\n`,
+  tell(
+    `left out ${skipped.length} of ${dataset.size} items of ${dataset.split} that cannot be decoded: ${path}`,
   );
 }

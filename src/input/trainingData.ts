@@ -10,6 +10,7 @@ import { applyLabelsFile, type LabelDecision } from '../../datasets/labels/label
 import { noteOnce } from '../console/noteOnce.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { appendLabelChanges } from '../runFiles/labelChanges.ts';
+import { tell } from '../terminal.ts';
 import { decodedSizeOf } from './networkInput.ts';
 import { type DataOptions, loadSplit, recordSkipped, type Split } from './splits.ts';
 
@@ -89,8 +90,8 @@ export async function recordTrainingData(
   if (labelsFile !== undefined) {
     await appendLabelChanges(trainDir, labelsFile, labelChanges);
     const dropped = labelChanges.filter(({ label }) => label === null).length;
-    process.stderr.write(
-      `${labelsFile}: changes ${labelChanges.length - dropped} labels, drops ${dropped} of ${dataset.size} items\n`,
+    tell(
+      `${labelsFile}: changes ${labelChanges.length - dropped} labels, drops ${dropped} of ${dataset.size} items`,
     );
   }
   if (plantedErrors !== undefined) {

@@ -14,6 +14,7 @@ import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import type { MonitoredLayer } from '../insitu/monitoredLayer.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { readRunRecord } from '../runFiles/runRecord.ts';
+import { printable, show } from '../terminal.ts';
 import { valueText } from '../views/draw/numberText.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { type Inspected, Inspector } from './inspector.ts';
@@ -75,7 +76,9 @@ function itemText(inspected: Inspected): string {
   const { itemIndex, label, output, outputProbability, layers } = inspected;
   const width = Math.max(...layers.map(({ name }) => name.length));
   return [
-    `item ${itemIndex}: label ${label}, output ${output} (${outputProbability.toFixed(4)})`,
+    printable(
+      `item ${itemIndex}: label ${label}, output ${output} (${outputProbability.toFixed(4)})`,
+    ),
     ...layers.map(
       ({ name, contribution }) => `  ${name.padEnd(width)} ${valueText(contribution)} nats`,
     ),
@@ -125,14 +128,14 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
       others.length === 0
         ? 'moving statistics'
         : 'statistics of the batch of --items and --batch_of';
-    process.stdout.write(
+    show(
       `${checkpoint}, without dropout and augmentation; batch normalisation, if any, with the ${statistics}\n`,
     );
   }
   try {
     for await (const inspected of inspector.inspect(items)) {
       if (json) records.push(itemJson(inspected));
-      else process.stdout.write(itemText(inspected));
+      else show(itemText(inspected));
       if (folder === undefined) continue;
       const png = await renderer!.renderMonitoringView({ ...inspected, epoch, step });
       await writeFile(join(folder, viewFileName(inspected)), png);
@@ -141,5 +144,5 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
     await renderer?.close();
     await inspector.close();
   }
-  if (json) process.stdout.write(`${JSON.stringify({ items: records })}\n`);
+  if (json) show(`${JSON.stringify({ items: records })}\n`);
 }

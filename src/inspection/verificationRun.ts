@@ -14,6 +14,7 @@ import { networkTitle } from '../nets/ownNetwork.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { prepareItems } from '../preprocessing/prepareItems.ts';
 import { permutation, random } from '../random.ts';
+import { show } from '../terminal.ts';
 import { layersOfRun } from './layersOfRun.ts';
 import { verify } from './verification.ts';
 import { buildVerificationGraph, type Feeds } from './verificationGraph.ts';
@@ -86,16 +87,14 @@ export async function runVerification(options: VerificationOptions): Promise<boo
         ? initialValues(graph.variables, options.seed)
         : await readVariables(checkpoint, graph.variables);
     await session.run('assign', values);
-    process.stdout.write(
+    show(
       `${networkTitle(options.model_name)} ${checkpoint === undefined ? 'with its initial weights' : `of ${checkpoint}`}, ` +
         `${numBatches} × ${batchSize} items of ${dataset.name} ${dataset.split}, as in the training; ${engine.name}\n\n`,
     );
     const batches = batchesOf(dataset, input, options);
     const verification = await verify(graph, session, batches, numBatches);
     const { checks } = verification;
-    process.stdout.write(
-      `${checksText(checks)}\n${mixedText(graph.layers)}\n${verdict(verification)}\n`,
-    );
+    show(`${checksText(checks)}\n${mixedText(graph.layers)}\n${verdict(verification)}\n`);
     return checks.every(({ outcome }) => outcome !== 'failed');
   } finally {
     await session.close();

@@ -1,7 +1,7 @@
 /** The words that a network knows, by number. */
 import { readFile } from 'node:fs/promises';
 import { tokenize, unknownId } from '../../datasets/tokens.ts';
-import { UserError, unreadable } from '../errors.ts';
+import { excerpt, UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 
 const reserved = ['<padding>', '<unknown>'] as const;
@@ -75,12 +75,12 @@ export async function readVocabulary(path: string): Promise<Vocabulary | null> {
     const where = `${path}, line ${i + 1}`;
     const expected = reserved[i];
     if (expected !== undefined && word !== expected) {
-      throw new UserError(`${where}: got "${word}"; expected ${expected}.`);
+      throw new UserError(`${where}: got "${excerpt(word)}"; expected ${expected}.`);
     }
     if (word === '') throw new UserError(`${where}: is empty; expected one word a line.`);
     const before = seen.get(word);
     if (before !== undefined) {
-      throw new UserError(`${where}: got "${word}", which is in line ${before} already.`);
+      throw new UserError(`${where}: got "${excerpt(word)}", which is in line ${before} already.`);
     }
     seen.set(word, i + 1);
   }

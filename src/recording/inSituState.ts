@@ -2,6 +2,7 @@
 import type { Image } from '../../datasets/dataset.ts';
 import type { Encounter, StoredMaps } from '../views/evolutionView.ts';
 import type { InSituState } from './inSituRecorder.ts';
+import { expectStateHeader } from './inSituStateCheck.ts';
 import type { ItemHistory, MonitoringHistoryState } from './monitoringHistory.ts';
 
 /** Arrays by name. */
@@ -83,21 +84,34 @@ function withoutData({ data, ...size }: Image, pixels: Uint8Array[]): Omit<Image
   return size;
 }
 
-/** Hands out an array part by part. */
-function reader<T extends Float32Array | Int32Array | Uint8Array>(array: T): (n: number) => T {
+/** Hands out an array part by part. @throws Error  when it ends before */
+function reader<T extends Float32Array | Int32Array | Uint8Array>(
+  arrays: StateArrays,
+  name: string,
+  type: new (length: number) => T,
+): (n: number) => T {
+  const array = arrays[name];
+  if (!(array instanceof type)) throw new Error(`${name} is missing`);
   let next = 0;
   return (n) => {
     next += n;
+    if (next > array.length) throw new Error(`${name} is too short`);
     return array.slice(next - n, next) as T;
   };
 }
 
-/** The state that was put into arrays and a header. */
-export function decodeInSituState({ header, arrays }: EncodedState): InSituState {
+/**
+ * The state that was put into arrays and a header.
+ *
+ * @param size  items of the data set
+ * @throws Error  saying what is wrong in it
+ */
+export function decodeInSituState({ header, arrays }: EncodedState, size: number): InSituState {
+  expectStateHeader(header, size);
   const { history, monitor, ...selection } = header as Header;
-  const nextSteps = reader(arrays['history/steps'] as Int32Array);
-  const nextContributions = reader(arrays['history/contributions'] as Float32Array);
-  const nextBytes = reader(arrays['history/bytes'] as Uint8Array);
+  const nextSteps = reader(arrays, 'history/steps', Int32Array);
+  const nextContributions = reader(arrays, 'history/contributions', Float32Array);
+  const nextBytes = reader(arrays, 'history/bytes', Uint8Array);
   const encounterOf = ({ maps, input, ...rest }: EncounterHeader): Encounter => ({
     ...rest,
     // JSON has no NaN.

@@ -1,6 +1,7 @@
 /** Watches selected items: records each encounter, writes Monitoring and Evolution Views. */
 import { join } from 'node:path';
 import { type Dataset, itemOf } from '../../datasets/dataset.ts';
+import { markdownText } from '../console/textTable.ts';
 import { appendJsonLines } from '../files/jsonLines.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
 import type { Sighting } from '../insitu/sighting.ts';
@@ -188,7 +189,7 @@ export class ItemMonitor {
       history: this.#history.seriesOf(itemIndex),
       original: await itemOf(dataset, itemIndex),
     });
-    const description = `Item ${itemIndex}, labelled ${label}: where it adds to the loss (C) and where it reduces it (R) at ${layers.join(', ')}, and its loss contribution S over the steps, in nats. ${reference}.`;
+    const description = `Item ${itemIndex}, labelled ${markdownText(label)}: where it adds to the loss (C) and where it reduces it (R) at ${layers.join(', ')}, and its loss contribution S over the steps, in nats. ${reference}.`;
     log.writeView(step, `${viewTags.monitoring}/${this.#nameOf(itemIndex)}`, description, view);
   }
 
@@ -211,7 +212,7 @@ export class ItemMonitor {
         history: this.#history.seriesOf(itemIndex),
         isScaleShared: colorScale !== 'view',
       });
-      const description = `Item ${itemIndex}, labelled ${label}: C and R at ${layers.join(', ')} over the whole training, a row for each of at most ten encounters. ${reference}.`;
+      const description = `Item ${itemIndex}, labelled ${markdownText(label)}: C and R at ${layers.join(', ')} over the whole training, a row for each of at most ten encounters. ${reference}.`;
       log.writeView(step, `${viewTags.evolution}/${this.#nameOf(itemIndex)}`, description, view);
     }
   }

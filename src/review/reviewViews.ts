@@ -8,6 +8,7 @@ import { selectEngine } from '../engines/select.ts';
 import { epochAfter, stepsPerEpoch } from '../epochs.ts';
 import { Inspector, type InspectorOptions } from '../inspection/inspector.ts';
 import { loadNetwork } from '../nets/factory.ts';
+import { tell } from '../terminal.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 
 /** How the network was trained, and what draws. */
@@ -37,7 +38,7 @@ export async function drawViews(
 ): Promise<ReviewViews> {
   if (items.length === 0) return noViews;
   const without = (reason: string) => {
-    process.stderr.write(`no Monitoring Views: ${reason}\n`);
+    tell(`no Monitoring Views: ${reason}`);
     return noViews;
   };
   const checkpoint = await latestCheckpoint(options.train_dir);

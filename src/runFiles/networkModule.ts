@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { unreadable } from '../errors.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
+import { tell } from '../terminal.ts';
 import type { RunRecord } from './runRecord.ts';
 
 /**
@@ -39,7 +40,7 @@ export async function tellOfOtherModule(
   if (recorded === undefined || given === undefined || !existsSync(given)) return;
   const sha256 = await networkModuleSha256(given);
   if (sha256 === undefined || sha256 === recorded) return;
-  process.stderr.write(
-    `${given} is not the module that the run in ${folder} was trained with: SHA-256 ${sha256.slice(0, 12)}…, then ${recorded.slice(0, 12)}…\n`,
+  tell(
+    `${given} is not the module that the run in ${folder} was trained with: SHA-256 ${sha256.slice(0, 12)}…, then ${recorded.slice(0, 12)}…`,
   );
 }

@@ -157,6 +157,12 @@ export async function readRunRecord(folder: string): Promise<RunRecord | undefin
   for (const part of ['flags', 'precision', 'dataset'] as const) {
     if (!(record?.[part] instanceof Object)) throw damage(`it has no "${part}"`);
   }
-  if (!Array.isArray(record!.dataset.classes)) throw damage('it has no "dataset.classes"');
+  const { classes, digest } = record!.dataset as Readonly<Record<string, unknown>>;
+  if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
+    throw damage('it has no "dataset.classes"');
+  }
+  if (digest !== undefined && typeof digest !== 'string') {
+    throw damage('its "dataset.digest" is no text');
+  }
   return record!;
 }

@@ -1,5 +1,5 @@
 /** The rows of `items.csv`: every item with every score, as a training run leaves it. */
-import { UserError } from '../errors.ts';
+import { excerpt, UserError } from '../errors.ts';
 import { readCsv } from '../files/csv.ts';
 import { type Ranked, SelectionQueue } from '../insitu/selectionQueue.ts';
 
@@ -126,7 +126,9 @@ export async function readRankedItems(
       if (expected.some((name, i) => header[i] !== name)) {
         const isCut = `${expected},`.startsWith(`${header}`);
         const cause = isCut ? ' It ends too early: the file was cut.' : '';
-        throw new UserError(`${path}, line 1: got "${header}"; expected ${expected},….${cause}`);
+        throw new UserError(
+          `${path}, line 1: got "${excerpt(String(header))}"; expected ${expected},….${cause}`,
+        );
       }
       const scoreNames = header.slice(expected.length);
       const ranking = rankingOf(scoreNames);
@@ -140,7 +142,7 @@ export async function readRankedItems(
         const score = fields[scoreColumn]!;
         if (!/^\d+$/.test(item!) || Number.isNaN(Number(score))) {
           throw new UserError(
-            `${path}, line ${line}: got item "${item}" with "${score}" as ${ranking.name}; expected numbers.`,
+            `${path}, line ${line}: got item "${excerpt(item!)}" with "${excerpt(score)}" as ${ranking.name}; expected numbers.`,
           );
         }
         if (score !== '') {

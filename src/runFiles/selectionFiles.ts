@@ -95,12 +95,19 @@ export async function restoreSelection(
   const csv = join(folder, selectionCsv);
   if (!((await stepOfCsv(csv)) > step)) return;
   let records: SelectionRecord[] = [];
-  for await (const record of readJsonLines(path) as AsyncIterable<SelectionRecord>) {
+  for await (const record of readJsonLines(path)) {
+    if (!isSelection(record, selectionLayer)) continue;
     if (records[0]?.epoch !== record.epoch) records = [];
     records.push(record);
   }
   if (records.length > 0) await writeSelectionCsv(folder, selectionLayer, records);
   else await rm(csv);
+}
+
+/** Whether a line of the file is a record of a layer's selection, and not what others wrote into it. */
+function isSelection(record: unknown, selectionLayer: string): record is SelectionRecord {
+  const { epoch, contributions } = (record ?? {}) as Partial<SelectionRecord>;
+  return typeof epoch === 'number' && contributions?.[selectionLayer] !== undefined;
 }
 
 /** The step of the selection in a file; NaN where there is none. */

@@ -1,9 +1,10 @@
 /** What of a run is in its checkpoints: variables, the number of steps, and losslens' own state. */
 import { latestCheckpoint, openCheckpoint } from '../checkpoint/checkpoints.ts';
 import type { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
-import type { CheckpointTensor } from '../checkpoint/tensorBundle.ts';
+import type { CheckpointTensor, TensorBundle } from '../checkpoint/tensorBundle.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
+import { UserError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import type { InSituState } from '../recording/inSituRecorder.ts';
 import {
@@ -100,17 +101,39 @@ export async function restoreRun(
   const values = await readVariables(path, variables, hint);
   const bundle = await openCheckpoint(path);
   const step = Number((await bundle.read(stepName)).data[0]);
+  if (!Number.isSafeInteger(step) || step < 0) {
+    throw new UserError(`${path}: holds ${step} as ${stepName}; expected a number of steps.`);
+  }
   if (!bundle.shapes.has(stateName)) return { path, step, values, state: undefined };
+  try {
+    return { path, step, values, state: await readState(bundle) };
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(
+      `${path}: its ${stateName} is damaged (${(error as Error).message}). Name another --train_dir, and this checkpoint as --checkpoint_path for its weights.`,
+    );
+  }
+}
+
+/**
+ * The state in a checkpoint that has one.
+ *
+ * @returns  undefined for one of another version
+ * @throws Error  when it is damaged
+ */
+async function readState(bundle: TensorBundle): Promise<RunState | undefined> {
   const { data } = await bundle.read(stateName);
   const { version, inSitu, ...facts } = JSON.parse(
     Buffer.from(data as Uint8Array).toString(),
   ) as StateHeader;
-  if (version !== stateVersion) return { path, step, values, state: undefined };
+  if (version !== stateVersion) return undefined;
+  if (typeof facts.dataDigest !== 'string') throw new Error('it does not say of which data it is');
   const arrays: Record<string, StateArrays[string]> = {};
   for (const name of bundle.shapes.keys()) {
     if (!name.startsWith(arraysPrefix)) continue;
     arrays[name.slice(arraysPrefix.length)] = (await bundle.read(name)).data as StateArrays[string];
   }
-  const state = inSitu === null ? null : decodeInSituState({ header: inSitu, arrays });
-  return { path, step, values, state: { ...facts, inSitu: state } };
+  const state =
+    inSitu === null ? null : decodeInSituState({ header: inSitu, arrays }, facts.sourceSize);
+  return { ...facts, inSitu: state };
 }

@@ -2,6 +2,7 @@
 import { Cleanup } from '../cleanup.ts';
 import type { SelectedEngine } from '../engines/select.ts';
 import { lockFolder } from '../files/folderLock.ts';
+import { tell } from '../terminal.ts';
 import { concludeRun, isConcluded } from './concludeRun.ts';
 import { openRun } from './openRun.ts';
 import { planRun } from './planRun.ts';
@@ -26,9 +27,9 @@ export async function runTraining(
     cleanup.add(() => lock.release());
     const plan = await planRun(options, selecting);
     if (isConcluded(plan)) {
-      process.stderr.write(
+      tell(
         `${options.train_dir} holds a run of ${plan.start.step} steps already: ` +
-          'raise --max_number_of_steps to go on with it, or name another --train_dir.\n',
+          'raise --max_number_of_steps to go on with it, or name another --train_dir.',
       );
       return 0;
     }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { durationText } from '../console/progress.ts';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
 import type { TrainingGraph } from '../model/trainingGraph.ts';
+import { tell } from '../terminal.ts';
 import { logdirOf } from './logdir.ts';
 import type { RunOptions } from './runOptions.ts';
 import type { TrainingResult } from './trainer.ts';
@@ -24,17 +25,19 @@ export function printReport(
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
   const views = selectionLayer === null ? 'summaries' : `Selection Views${monitoring}`;
   const command = tensorboardCommand(logdirOf(train_dir), longestSeries);
-  process.stderr.write(
-    `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * batch_size, seconds)}\n` +
-      (lost === undefined ? '' : `${lost}\n`) +
-      (expectation === undefined
-        ? ''
-        : `${expectation}\nall scores: ${join(train_dir, 'detection.csv')}\n`) +
-      (selectionLayer === null
-        ? ''
-        : `selected items: ${join(train_dir, 'selection.csv')}; every item: ${join(train_dir, 'items.csv')}\n`) +
-      `${views}: ${command}\n`,
+  tell(
+    `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * batch_size, seconds)}`,
   );
+  if (lost !== undefined) tell(lost);
+  if (expectation !== undefined) {
+    tell(expectation);
+    tell(`all scores: ${join(train_dir, 'detection.csv')}`);
+  }
+  if (selectionLayer !== null) {
+    const [selected, every] = ['selection.csv', 'items.csv'].map((file) => join(train_dir, file));
+    tell(`selected items: ${selected}; every item: ${every}`);
+  }
+  tell(`${views}: ${command}`);
 }
 
 /** Nothing where no step was done: the run had only to be concluded. */

@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unreadable } from '../errors.ts';
+import { UserError, unreadable } from '../errors.ts';
 import { recordFile } from './byName.ts';
+import { publishedWeights } from './catalogue.ts';
 
 /** What was got, kept beside the checkpoint in weights.json. */
 export interface GotWeights {
@@ -21,13 +22,32 @@ export interface GotWeights {
   readonly isPublishedHash: boolean;
 }
 
-/** Reads what a folder of weights says of them. @returns undefined when it holds none */
+/** More classes has no network of those that are published. */
+const maxClasses = 2 ** 18;
+
+/**
+ * Reads what a folder of weights says of them. Its name is that of a network which is built in, so that no
+ * folder that was copied from elsewhere makes its own code run.
+ *
+ * @returns  undefined when it holds none
+ * @throws UserError  when weights.json cannot be read or says something else
+ */
 export async function readWeightsRecord(folder: string): Promise<GotWeights | undefined> {
   const path = join(folder, recordFile);
   if (!existsSync(path)) return undefined;
+  let record: GotWeights | null;
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as GotWeights;
+    record = JSON.parse(await readFile(path, 'utf8')) as GotWeights | null;
   } catch (error) {
     throw unreadable(path, error);
   }
+  const { name, classes } = record ?? {};
+  if (name !== undefined && publishedWeights.has(name) && isClasses(classes)) return record!;
+  throw new UserError(
+    `${path}: does not say which published weights these are; expected what losslens weights get writes.`,
+  );
+}
+
+function isClasses(classes: unknown): boolean {
+  return Number.isInteger(classes) && Number(classes) > 0 && Number(classes) <= maxClasses;
 }

@@ -59,12 +59,20 @@ const areCounts = (value: unknown): value is number[] =>
 const isOfKind = <T extends PickledObject>(value: unknown, kind: T['kind']): value is T =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
 
+/** More axes has no tensor of PyTorch's. */
+const maxRank = 64;
+/** Tensors that share values, as tied weights do, take at most so many times the memory of these. */
+const maxSharing = 8;
+
 /** torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks) */
 const rebuildTensor: PickledFunction = ([storage, offset, shape, strides]) => {
   if (!isOfKind<Storage>(storage, 'storage') || !isCount(offset)) return undefined;
+  if (!Array.isArray(shape) || shape.length > maxRank) return undefined;
   if (!areCounts(shape) || !areCounts(strides) || shape.length !== strides.length) return undefined;
   const last = shape.reduce((sum, n, axis) => sum + (n - 1) * strides[axis]!, offset);
   if (!shape.includes(0) && last >= storage.size) return undefined;
+  // One value for many places, as strides of 0 have it: no file of weights does, and it may be any size.
+  if (sizeOf(shape) > storage.size) return undefined;
   return { kind: 'tensor', storage, offset, shape, strides } as Tensor;
 };
 
@@ -98,12 +106,16 @@ const vocabulary: Vocabulary = {
   },
 };
 
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
 /** The values of a tensor, row by row. */
 function valuesOf(
   { storage, offset, shape, strides }: Tensor,
   values: TorchTensor['data'],
 ): TorchTensor {
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   const rowMajor = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
   const isContiguous = shape.every((n, axis) => n === 1 || strides[axis] === rowMajor[axis]);
   const data = new storageTypes[storage.type](size);
@@ -156,7 +168,9 @@ function readTensors(bytes: Buffer): Map<string, TorchTensor> {
   const pickleAt = (start: number) => readPickleAt(bytes, start, vocabulary);
   const protocol = pickleAt(magic.length);
   if (protocol.value !== version) {
-    throw new PickleError(`found the version ${protocol.value}; expected ${version}`, magic.length);
+    const found =
+      typeof protocol.value === 'number' ? `the version ${protocol.value}` : 'no version';
+    throw new PickleError(`found ${found}; expected ${version}`, magic.length);
   }
   const system = pickleAt(protocol.end);
   if (!(system.value instanceof Map) || system.value.get('little_endian') !== true) {
@@ -173,6 +187,10 @@ function readTensors(bytes: Buffer): Map<string, TorchTensor> {
   const keys = pickleAt(content.end);
   if (!Array.isArray(keys.value)) throw new PickleError('found no list of keys', content.end);
   const ofNames = tensors.map(([, tensor]) => tensor);
+  const values = ofNames.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  if (values * Float32Array.BYTES_PER_ELEMENT > maxSharing * bytes.length) {
+    throw new PickleError(`found tensors of ${values} values that share far fewer`, system.end);
+  }
   const { storages, end } = readStorages(bytes, keys.end, keys.value, ofNames);
   if (end !== bytes.length) {
     throw new PickleError(`found ${bytes.length - end} bytes behind the last value`, end);

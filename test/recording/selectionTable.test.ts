@@ -26,7 +26,7 @@ test('selected items are a Markdown table whose cells keep the marks in class na
   assert.deepEqual(lines, [
     '| rank | item | label | output | probability | S (nats) | new | planted error |',
     '| ---: | ---: | --- | --- | ---: | ---: | --- | --- |',
-    '| 1 | 101 | a\\|b | cat | 0.99 | +12.3 |  | yes |',
+    '| 1 | 101 | a&#124;b | cat | 0.99 | +12.3 |  | yes |',
     '| 2 | 102 | \\*star\\* | cat | 0.99 | +12.3 | new |  |',
   ]);
 });

@@ -1,0 +1,4 @@
+import { archiveFormats } from './archiveFormats.ts';
+import { testFormats } from './hostile.ts';
+
+testFormats(archiveFormats);

@@ -1,0 +1,4 @@
+import { checkpointFormats } from './checkpointFormats.ts';
+import { testFormats } from './hostile.ts';
+
+testFormats(checkpointFormats);

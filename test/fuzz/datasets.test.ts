@@ -1,0 +1,4 @@
+import { datasetFormats } from './datasetFormats.ts';
+import { testFormats } from './hostile.ts';
+
+testFormats(datasetFormats);

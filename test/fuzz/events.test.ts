@@ -1,0 +1,4 @@
+import { eventFormats } from './eventFormats.ts';
+import { testFormats } from './hostile.ts';
+
+testFormats(eventFormats);

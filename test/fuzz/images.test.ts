@@ -1,0 +1,4 @@
+import { testFormats } from './hostile.ts';
+import { imageFormats } from './imageFormats.ts';
+
+testFormats(imageFormats);

@@ -1,0 +1,4 @@
+import { testFormats } from './hostile.ts';
+import { runFileFormats } from './runFileFormats.ts';
+
+testFormats(runFileFormats);
