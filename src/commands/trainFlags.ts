@@ -9,7 +9,6 @@ import { defaultScore, scores } from '../insitu/scores.ts';
 import { defaultEpsilons, optimizerDefaults, optimizerNames } from '../model/optimizerOptions.ts';
 import { augmentationChoices } from '../preprocessing/itemInput.ts';
 import { colorScales } from '../recording/colorScale.ts';
-import { learningRateDecays } from '../training/learningRate.ts';
 import { colormapNames } from '../views/draw/colormap.ts';
 import { optionalCheckpoint } from './checkpointFlag.ts';
 import {
@@ -139,7 +138,7 @@ export const trainFlags = {
     optimizer: choice(optimizerNames, optimizerDefaults.optimizer, 'update rule'),
     learning_rate: real(0.01, 'initial learning rate', { min: 0 }),
     learning_rate_decay_type: choice(
-      learningRateDecays,
+      ['fixed', 'exponential', 'polynomial', 'cosine'] as const,
       'exponential',
       'schedule of the learning rate',
     ),

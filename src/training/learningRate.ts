@@ -1,14 +1,9 @@
 /** Learning-rate schedules, as TF-Slim's train_image_classifier configures them. */
 
-/** Schedules as --learning_rate_decay_type names them. */
-export const learningRateDecays = ['fixed', 'exponential', 'polynomial', 'cosine'] as const;
-/** One of them. */
-type LearningRateDecay = (typeof learningRateDecays)[number];
-
 /** What the schedule depends on; the names are those of the flags. */
 export interface LearningRateOptions {
   readonly learning_rate: number;
-  readonly learning_rate_decay_type: LearningRateDecay;
+  readonly learning_rate_decay_type: 'fixed' | 'exponential' | 'polynomial' | 'cosine';
   readonly learning_rate_decay_factor: number;
   readonly num_epochs_per_decay: number;
   readonly end_learning_rate: number;
