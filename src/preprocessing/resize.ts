@@ -1,14 +1,18 @@
 /** Resizing of images, as TensorFlow 1 has it. */
 import type { Image } from '../../datasets/dataset.ts';
 
-/** Where resized positions come from along one direction: two neighbours and the share of the second. */
+/**
+ * Where resized positions come from along one direction: the first samples of two neighbours, and the
+ * share of the second.
+ */
 interface Taps {
   readonly low: Int32Array;
   readonly high: Int32Array;
   readonly share: Float32Array;
 }
 
-function tapsOf(size: number, resized: number, first: number, count: number): Taps {
+/** @param stride  samples from one position of the image to the next */
+function tapsOf(size: number, resized: number, first: number, count: number, stride: number): Taps {
   // In float32, as TensorFlow has it: between noisy pixels the difference can be seen.
   const scale = Math.fround(size / resized);
   const taps = {
@@ -19,8 +23,8 @@ function tapsOf(size: number, resized: number, first: number, count: number): Ta
   for (let i = 0; i < count; i++) {
     const position = Math.fround((first + i) * scale);
     const low = Math.floor(position);
-    taps.low[i] = low;
-    taps.high[i] = Math.min(low + 1, size - 1);
+    taps.low[i] = low * stride;
+    taps.high[i] = Math.min(low + 1, size - 1) * stride;
     taps.share[i] = position - low;
   }
   return taps;
@@ -47,23 +51,38 @@ export function resizeBilinear(
   mirrored = false,
 ): void {
   const { data, channels } = image;
-  const rows = tapsOf(image.height, resized[0], top, height);
-  const columns = tapsOf(image.width, resized[1], left, width);
+  const rows = tapsOf(image.height, resized[0], top, height, image.width * channels);
+  const columns = tapsOf(image.width, resized[1], left, width, channels);
+  const step = mirrored ? -channels : channels;
   for (let y = 0; y < height; y++) {
-    const upper = rows.low[y]! * image.width;
-    const lower = rows.high[y]! * image.width;
+    const upper = rows.low[y]!;
+    const lower = rows.high[y]!;
     const down = rows.share[y]!;
-    for (let x = 0; x < width; x++) {
+    let to = (y * width + (mirrored ? width - 1 : 0)) * channels;
+    for (let x = 0; x < width; x++, to += step) {
       const near = columns.low[x]!;
       const far = columns.high[x]!;
       const right = columns.share[x]!;
-      const to = (y * width + (mirrored ? width - 1 - x : x)) * channels;
-      for (let c = 0; c < channels; c++) {
-        const topLeft = data[(upper + near) * channels + c]!;
-        const bottomLeft = data[(lower + near) * channels + c]!;
-        const above = topLeft + (data[(upper + far) * channels + c]! - topLeft) * right;
-        const below = bottomLeft + (data[(lower + far) * channels + c]! - bottomLeft) * right;
-        out[to + c] = above + (below - above) * down + 0.5;
+      const a = upper + near;
+      const b = upper + far;
+      const c = lower + near;
+      const d = lower + far;
+      const ofD = right * down;
+      const ofC = down - ofD;
+      const ofB = right - ofD;
+      const ofA = 1 - right - ofC;
+      // Written out, as the loop over the channels takes longer.
+      if (channels === 3) {
+        out[to] = data[a]! * ofA + data[b]! * ofB + data[c]! * ofC + data[d]! * ofD + 0.5;
+        out[to + 1] =
+          data[a + 1]! * ofA + data[b + 1]! * ofB + data[c + 1]! * ofC + data[d + 1]! * ofD + 0.5;
+        out[to + 2] =
+          data[a + 2]! * ofA + data[b + 2]! * ofB + data[c + 2]! * ofC + data[d + 2]! * ofD + 0.5;
+      } else {
+        for (let i = 0; i < channels; i++) {
+          out[to + i] =
+            data[a + i]! * ofA + data[b + i]! * ofB + data[c + i]! * ofC + data[d + i]! * ofD + 0.5;
+        }
       }
     }
   }
