@@ -11,6 +11,7 @@ import { concludeRun } from '../../src/training/concludeRun.ts';
 import { openRun } from '../../src/training/openRun.ts';
 import { planRun, type RunPlan } from '../../src/training/planRun.ts';
 import { recordPlan } from '../../src/training/recordPlan.ts';
+import { featuresLine } from '../../src/training/runMessages.ts';
 import type { RunOptions } from '../../src/training/runOptions.ts';
 import { train } from '../../src/training/trainer.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
@@ -217,6 +218,21 @@ test('nothing is kept of augmented images, where Hs lies before the head, or whe
   assert.equal(await keptShape({ ...head, hs: 'pool2' }), undefined);
   assert.deepEqual(await keptShape({ ...head, hs: 'fc3' }), [32]);
   assert.equal(await keptShape({}), undefined);
+});
+
+test('a run says what it keeps, or how it could', async () => {
+  const lineOf = async (more: Partial<RunOptions>) =>
+    featuresLine(await planRun(someRun({ dataset_name: 'mnist', dataset_dir: data, ...more })));
+  const head = { trainable_scopes: ['head'] };
+  assert.match(
+    (await lineOf(head))!,
+    /run once for each item; .*Small\/fc3\/Relu \[32\].* in memory/,
+  );
+  assert.match(
+    (await lineOf({ ...head, preprocessing_name: 'crop_and_mirror' }))!,
+    /run in each step, since images are augmented; with --augmentation=none/,
+  );
+  assert.equal(await lineOf({}), undefined);
 });
 
 test('nothing is kept that is larger than the images and many numbers', async () => {
