@@ -1,12 +1,10 @@
 /**
  * Speed of training, as ratios of what is measured side by side in one run.
  *
- *     node dist/bench/training.js [--data DIR] [--rounds N] [--only end-to-end|in-situ|precision|engines]
+ *     node dist/bench/training.js [--data DIR] [--rounds N] [--only end-to-end|precision|engines]
  *
  * - end to end: `losslens train` of LeNet, both views included, against the bare tf.function step of
  *   the same network and batch in Python TensorFlow ($LOSSLENS_PYTHON, or python3)
- * - in situ: one training step with the loss contributions of Logits, pool1 and pool2 against one
- *   without, of LeNet and of cifarnet
  * - precision: one training step in bfloat16 against one in float32, contributions included
  * - engines: one training step on WebAssembly against one on TensorFlow, in float32
  *
@@ -17,13 +15,13 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import type { Engine } from '../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { createWasmEngine } from '../src/engines/wasm/wasmEngine.ts';
 import { NoEngineError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
+import { Contestant } from './contestant.ts';
 import { interleave, median, type Timing, timingText } from './measure.ts';
 import { firstBatch, TrainingStep } from './trainingStep.ts';
 
@@ -58,29 +56,6 @@ const networks = [
 ] as const;
 
 const inSitu = { selectionLayer: 'Logits', monitoredLayers: ['pool1', 'pool2'] };
-
-async function benchInSitu(engine: Engine): Promise<void> {
-  for (const { modelName, dataset, batchSize } of networks) {
-    const { input, batch } = await firstBatch(dataset, modelName, batchSize);
-    const without = await TrainingStep.create(engine, { modelName, input });
-    const withInSitu = await TrainingStep.create(engine, { modelName, input, ...inSitu });
-    const timings = await interleave(
-      { without: () => without.run(batch), with: () => withInSitu.run(batch) },
-      20 * rounds,
-    );
-    // After as many steps on the same data both must stand at the same loss, bit for bit.
-    const outputs = await Promise.all([without, withInSitu].map((step) => step.run(batch)));
-    const losses = outputs.map(({ total_loss }) => total_loss!.data[0]);
-    if (losses[0] !== losses[1]) throw new Error(`${modelName}: losses ${losses.join(' and ')}`);
-    compare(
-      `in situ, ${modelName}, batch ${batchSize}`,
-      ['with', timings.with],
-      ['without', timings.without],
-    );
-    await without.session.close();
-    await withInSitu.session.close();
-  }
-}
 
 async function benchPrecision(engine: Engine): Promise<void> {
   for (const { modelName, dataset, batchSize } of networks) {
@@ -164,15 +139,10 @@ async function trainingRate(
 
 async function benchEndToEnd(data: string | undefined): Promise<void> {
   const python = process.env['LOSSLENS_PYTHON'] ?? 'python3';
-  const script = join(packageRoot, 'bench/python/lenet_step.py');
-  const child = spawn(python, [script, '50', '600'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const ready = await lines.next();
-  if (ready.done) {
-    console.log(`end to end: left out, ${python} with TensorFlow is not installed`);
+  const script = join(packageRoot, 'bench/python/peers_tensorflow.py');
+  const peer = await Contestant.start([python, script, 'lenet', '50', 'float32']);
+  if (typeof peer === 'string') {
+    console.log(`end to end: left out, ${peer}`);
     return;
   }
   const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
@@ -180,13 +150,13 @@ async function benchEndToEnd(data: string | undefined): Promise<void> {
   const theirs: number[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      child.stdin.write('go\n');
-      theirs.push(Number((await lines.next()).value));
+      const times = await peer.train(600);
+      theirs.push((1000 * 50 * times.length) / times.reduce((sum, ms) => sum + ms, 0));
       // An epoch and a bit of MNIST: a Selection View, and Monitoring Views of its items.
       ours.push(await trainingRate(data, join(folder, String(round)), 1500));
     }
   } finally {
-    child.stdin.end();
+    await peer.end();
     rmSync(folder, { recursive: true, force: true });
   }
   const ratio = median(ours) / median(theirs);
@@ -204,7 +174,6 @@ try {
   console.log(`${report['machine']}; ${tensorflow.name}; ${wasm.name}`);
   const parts: Readonly<Record<string, () => Promise<void>>> = {
     'end-to-end': () => benchEndToEnd(flags.data),
-    'in-situ': () => benchInSitu(tensorflow),
     precision: () => benchPrecision(tensorflow),
     engines: () => benchEngines(tensorflow, wasm),
   };

@@ -1,13 +1,16 @@
 /** A training step on its own, as the benchmarks time it. */
 import { loadDataset } from '../datasets/factory.ts';
-import type { Engine, HostTensor, Session } from '../src/engines/engine.ts';
+import type { Engine, HostTensor, Session, Signature, Signatures } from '../src/engines/engine.ts';
 import { networkInput } from '../src/input/networkInput.ts';
 import { initialValues } from '../src/model/initialValues.ts';
 import { optimizerDefaults } from '../src/model/optimizerOptions.ts';
-import { buildTrainingGraph } from '../src/model/trainingGraph.ts';
+import { buildTrainingGraph, type TrainingGraph } from '../src/model/trainingGraph.ts';
 import { getNetwork } from '../src/nets/factory.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import type { ItemInput } from '../src/preprocessing/itemInput.ts';
+
+/** Rows of each batch that are monitored: as many as there are when 256 of some thousands are watched. */
+const someRows = Int32Array.of(3, 7, 11);
 
 /** What a step trains. */
 export interface StepOptions {
@@ -15,53 +18,81 @@ export interface StepOptions {
   readonly input: ItemInput;
   /** Hs; without it neither contributions nor scores are computed. */
   readonly selectionLayer?: string;
-  /** Hm; of three rows of each batch the maps are fetched. */
+  /** Hm */
   readonly monitoredLayers?: readonly string[];
+  /** Whether all items of each batch are monitored, not three. */
+  readonly monitorsAllRows?: boolean | undefined;
   readonly computeType?: 'float32' | 'bfloat16';
+  /** Coefficient of the L2 penalty; 0 unless given. */
+  readonly weightDecay?: number;
+  /** Entry points in place of those that the graph comes with. */
+  readonly entryPoints?: (training: TrainingGraph) => Signatures;
 }
 
-/** The training step of a network for ten classes, with sgd. */
+/** The graph of a step: a network for ten classes, trained with sgd. */
+export function stepGraph(options: StepOptions): TrainingGraph {
+  const { modelName, input, selectionLayer = '', monitoredLayers = [] } = options;
+  return buildTrainingGraph({
+    network: getNetwork(modelName),
+    numClasses: 10,
+    input,
+    weightDecay: options.weightDecay ?? 0,
+    labelSmoothing: 0,
+    computeType: options.computeType ?? 'float32',
+    optimizer: { ...optimizerDefaults, optimizer: 'sgd' },
+    selectionLayer,
+    monitoredLayers,
+  });
+}
+
+/** What an entry point that trains is fed. */
+export function stepFeeds(
+  { feeds, labels }: Batch,
+  { inputs }: Signature,
+): Record<string, HostTensor> {
+  return {
+    ...feeds,
+    labels: { data: labels, shape: [labels.length] },
+    learning_rate: { data: Float32Array.of(0.01), shape: [] },
+    dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
+    ...('monitor_rows' in inputs
+      ? { monitor_rows: { data: someRows, shape: [someRows.length] } }
+      : {}),
+  };
+}
+
+/** The training step of `stepGraph` in an engine. */
 export class TrainingStep {
   readonly session: Session;
-  readonly #isMonitoring: boolean;
+  readonly #entryPoint: 'train' | 'train_all_rows';
+  readonly #signature: Signature;
 
-  private constructor(session: Session, isMonitoring: boolean) {
+  private constructor(session: Session, signatures: Signatures, monitorsAllRows: boolean) {
     this.session = session;
-    this.#isMonitoring = isMonitoring;
+    this.#entryPoint = monitorsAllRows ? 'train_all_rows' : 'train';
+    this.#signature = signatures[this.#entryPoint]!;
   }
 
   /** Loads the step into an engine, with the weights of seed 0. */
   static async create(engine: Engine, options: StepOptions): Promise<TrainingStep> {
-    const { modelName, input, selectionLayer = '', monitoredLayers = [] } = options;
-    const { graph, signatures, variables } = buildTrainingGraph({
-      network: getNetwork(modelName),
-      numClasses: 10,
-      input,
-      weightDecay: 0,
-      labelSmoothing: 0,
-      computeType: options.computeType ?? 'float32',
-      optimizer: { ...optimizerDefaults, optimizer: 'sgd' },
-      selectionLayer,
-      monitoredLayers,
-    });
-    const session = await engine.load(graph, signatures);
-    await session.run('assign', initialValues(variables, 0));
-    return new TrainingStep(session, monitoredLayers.length > 0);
+    const training = stepGraph(options);
+    const signatures = options.entryPoints?.(training) ?? training.signatures;
+    const session = await engine.load(training.graph, signatures);
+    await session.run('assign', initialValues(training.variables, 0));
+    return new TrainingStep(session, signatures, options.monitorsAllRows ?? false);
   }
 
   /** @returns all outputs of the step, of which `total_loss` tells diverging sessions */
-  run({ feeds, labels }: Batch): Promise<Record<string, HostTensor>> {
-    return this.session.run('train', {
-      ...feeds,
-      labels: { data: labels, shape: [labels.length] },
-      learning_rate: { data: Float32Array.of(0.01), shape: [] },
-      dropout_seed: { data: Int32Array.of(0, 0), shape: [2] },
-      // As many rows as hold monitored items when 256 of some thousands are watched.
-      ...(this.#isMonitoring
-        ? { monitor_rows: { data: Int32Array.of(3, 7, 11), shape: [3] } }
-        : {}),
-    });
+  run(batch: Batch): Promise<Record<string, HostTensor>> {
+    return this.session.run(this.#entryPoint, stepFeeds(batch, this.#signature));
   }
+}
+
+/** The built-in data set whose items a network takes. */
+export function builtInFor(modelName: string): string {
+  const network = getNetwork(modelName);
+  if (network.takes === 'texts') return 'phrases';
+  return network.defaultChannels === 1 ? 'digits' : 'shapes';
 }
 
 /** The first batch of a built-in data set, as a network takes it. */

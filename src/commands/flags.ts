@@ -132,6 +132,11 @@ export function boolean(defaultValue: boolean, help: string): Flag<boolean> {
   return { parse, defaultValue, placeholder: 'true|false', choices, help, isBoolean: true };
 }
 
+/** The same, that may be left out. */
+export function optionalBoolean(help: string): Flag<boolean | undefined> {
+  return { ...boolean(false, help), defaultValue: undefined };
+}
+
 /** A flag of TF-Slim's that has nothing to act on here: accepted at the values that change nothing. */
 export function unsupported<T>(flag: Flag<T>, why: string): Flag<T> {
   const possible = flag.defaultValue === '' ? '""' : flag.defaultValue;

@@ -10,7 +10,7 @@ const inspectFlags = {
   Inspection: {
     checkpoint_path: trainedCheckpoint(),
     items: list('indices of the items in the order of their source'),
-    layers: list('layers to look at; by default Hs and Hm of the run'),
+    layers: list('layers to look at, as --hm takes them; by default Hs and Hm of the run'),
     batch_of: list(
       "items that make a batch with --items: batch normalisation then uses the batch's statistics, as in the training, in place of the moving ones",
     ),

@@ -85,7 +85,7 @@ export const engineFlagEffects: readonly FlagEffect<
 export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
   ...dataFlagEffects,
   ...engineFlagEffects,
-  ofNetworks('images', ['monitor_overlay', 'colormap']),
+  ofNetworks('images', ['augmentation', 'monitor_overlay', 'colormap']),
   {
     // TF-Slim ignores them, too, but whoever gives them believes that the run is fine-tuned.
     flags: ['checkpoint_exclude_scopes', 'ignore_missing_vars'],
@@ -94,7 +94,7 @@ export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
   },
   ofSchedules(['exponential'], ['learning_rate_decay_factor']),
   ofSchedules(['exponential', 'polynomial'], ['num_epochs_per_decay']),
-  ofSchedules(['polynomial'], ['end_learning_rate']),
+  ofSchedules(['polynomial', 'cosine'], ['end_learning_rate']),
   ofOptimizers(Object.keys(defaultEpsilons), ['opt_epsilon']),
   ofOptimizers(['adadelta'], ['adadelta_rho']),
   ofOptimizers(['adagrad'], ['adagrad_initial_accumulator_value']),

@@ -7,7 +7,9 @@ import { precisionChoices } from '../engines/precision.ts';
 import { UsageError } from '../errors.ts';
 import { defaultScore, scores } from '../insitu/scores.ts';
 import { defaultEpsilons, optimizerDefaults, optimizerNames } from '../model/optimizerOptions.ts';
+import { augmentationChoices } from '../preprocessing/itemInput.ts';
 import { colorScales } from '../recording/colorScale.ts';
+import { learningRateDecays } from '../training/learningRate.ts';
 import { colormapNames } from '../views/draw/colormap.ts';
 import { optionalCheckpoint } from './checkpointFlag.ts';
 import {
@@ -17,6 +19,7 @@ import {
   type FlagValues,
   integer,
   list,
+  optionalBoolean,
   optionalInteger,
   optionalPath,
   optionalReal,
@@ -80,7 +83,7 @@ export const engineFlags = {
   precision: choice(
     precisionChoices,
     'float32',
-    'element type of convolutions and matrix products; auto: bfloat16 where it is known to pay',
+    'element type of convolutions, matrix products and what they give; auto: bfloat16 where it is known to pay',
   ),
 };
 
@@ -91,6 +94,11 @@ export const trainFlags = {
     dataset_split_name: text('train', 'split that is trained on'),
     train_image_size: optionalInteger('side of the preprocessed images in pixels', { min: 1 }),
     vocabulary_size: integer(20_000, 'words at most that a network of texts knows', { min: 2 }),
+    augmentation: choice(
+      augmentationChoices,
+      'full',
+      'how the preprocessing changes images by chance; none: as for an evaluation',
+    ),
     batch_size: integer(32, 'items per step', { min: 1 }),
     label_noise: real(0, 'share of training labels that are changed on purpose, 0..1', {
       min: 0,
@@ -108,6 +116,9 @@ export const trainFlags = {
     label_smoothing: real(0, 'share of each target spread over all classes', { min: 0, max: 1 }),
     trainable_scopes: list(
       'variables to train: head, all, or beginnings of their names; by default all',
+    ),
+    freeze_batch_norm: optionalBoolean(
+      'have batch normalisation use its moving statistics and leave them; by default where the head alone is trained',
     ),
     moving_average_decay: optionalReal(
       'decay per step of the moving averages of the variables; by default none are kept',
@@ -128,13 +139,16 @@ export const trainFlags = {
     optimizer: choice(optimizerNames, optimizerDefaults.optimizer, 'update rule'),
     learning_rate: real(0.01, 'initial learning rate', { min: 0 }),
     learning_rate_decay_type: choice(
-      ['fixed', 'exponential', 'polynomial'] as const,
+      learningRateDecays,
       'exponential',
       'schedule of the learning rate',
     ),
     learning_rate_decay_factor: real(0.94, 'factor of the exponential schedule', { min: 0 }),
     num_epochs_per_decay: real(2, 'epochs per decay period', { min: 0 }),
-    end_learning_rate: real(0.0001, 'end of the polynomial schedule', { min: 0 }),
+    end_learning_rate: real(0.0001, 'end of the polynomial and the cosine schedule', { min: 0 }),
+    learning_rate_scopes: list(
+      'factors of the learning rate, such as head=10,resnet_v1_50/block1=0.1; of several that fit, the last',
+    ),
     warmup_epochs: real(0, 'epochs of linear warm-up from 0', { min: 0 }),
     momentum: real(optimizerDefaults.momentum, 'momentum of --optimizer=momentum', { min: 0 }),
     opt_epsilon: optionalReal(
@@ -184,7 +198,9 @@ export const trainFlags = {
     ),
     ns: integer(64, 'Ns, items that are selected over an epoch', { min: 1, max: 1024 }),
     class_quota: optionalInteger('items of one label that are selected at most', { min: 1 }),
-    hm: list('Hm, layers whose contribution maps are shown for the selected items'),
+    hm: list(
+      "Hm, layers whose contribution maps are shown for the selected items: names, patterns such as 'block4*conv2', or all",
+    ),
     max_monitored_items: optionalInteger(
       'items that are monitored at most (default 4·Ns): each adds a picture to the log every epoch',
       { min: 0 },

@@ -12,7 +12,7 @@ const verifyFlags = {
       'checkpoint or folder of a run, whose data and network are taken too; by default the initial weights',
     ),
     layers: list(
-      'layers whose gradients are compared with differences; by default Hs and Hm of the run, or some of all',
+      'layers whose gradients are compared with differences, as --hm takes them; by default Hs and Hm of the run, or some',
     ),
     batch_size: integer(8, 'items per batch', { min: 2 }),
     num_batches: integer(2, 'batches that are checked', { min: 1 }),

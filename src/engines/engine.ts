@@ -9,7 +9,10 @@ export interface HostTensor<Memory extends ArrayBufferLike = ArrayBufferLike> {
 
 /** One entry point of a graph. Outputs that must follow an update carry it as a control input. */
 export interface Signature {
-  /** Placeholders by the name that `Session.run` feeds them under. */
+  /**
+   * What `Session.run` feeds, by the name that it feeds it under: placeholders, or any other float32 or int32 tensors,
+   * of which then nothing is computed.
+   */
   readonly inputs: Readonly<Record<string, Tensor>>;
   /** Fetched tensors (float32 or int32) by the name under which `Session.run` returns them. */
   readonly outputs: Readonly<Record<string, Tensor>>;

@@ -3,6 +3,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { argMax } from '../argMax.ts';
 import type { Session } from '../engines/engine.ts';
 import type { PrCurve } from '../events/summaries.ts';
+import type { FrozenFeatures } from '../model/frozenFeatures.ts';
 import type { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { Confusion } from './confusion.ts';
 
@@ -34,6 +35,8 @@ const smallestProbability = 1e-37;
 export interface EvaluateOptions {
   /** Batches after which it is enough; all by default. */
   readonly maxBatches?: number | undefined;
+  /** Of the frozen part of the network, where it is not to run every time: the session has `predict_head` then. */
+  readonly features?: FrozenFeatures | undefined;
   /** Ends the evaluation after the current batch. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -49,7 +52,7 @@ export async function evaluate(
   session: Session,
   { classNames }: Dataset,
   pipeline: BatchPipeline,
-  { maxBatches = Number.POSITIVE_INFINITY, signal }: EvaluateOptions = {},
+  { maxBatches = Number.POSITIVE_INFINITY, features, signal }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const classes = classNames.length;
   const confusion = new Confusion(classes);
@@ -62,9 +65,14 @@ export async function evaluate(
   let amongFive = 0;
   let lossSum = 0;
   let done = 0;
-  for await (const { feeds, labels } of pipeline.epoch(0)) {
+  const isNeeded = features && ((itemIndex: number) => !features.has(itemIndex));
+  for await (const batch of pipeline.epoch(0, 0, isNeeded)) {
     signal?.throwIfAborted();
-    const { data } = (await session.run('predict', feeds))['probabilities']!;
+    const { labels } = batch;
+    const outputs = features
+      ? await session.run('predict_head', { features: await features.of(batch) })
+      : await session.run('predict', batch.feeds);
+    const { data } = outputs['probabilities']!;
     labels.forEach((label, row) => {
       const probabilities = data.subarray(row * classes, (row + 1) * classes);
       const rank = rankOf(probabilities, label);

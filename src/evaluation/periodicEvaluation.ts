@@ -15,6 +15,8 @@ import {
   recordSkipped,
   type Split,
 } from '../input/splits.ts';
+import { FeatureStore, type FeatureStoreOptions, featuresFile } from '../model/featureStore.ts';
+import { FrozenFeatures } from '../model/frozenFeatures.ts';
 import { averagedValues } from '../model/movingAverages.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
 import type { LostWrites } from '../recording/lostWrites.ts';
@@ -67,6 +69,7 @@ export class PeriodicEvaluation {
   readonly #pipeline: BatchPipeline;
   readonly #log: RunLog;
   readonly #ofAverages: boolean;
+  readonly #features: FrozenFeatures | undefined;
 
   private constructor(
     session: Session,
@@ -74,12 +77,14 @@ export class PeriodicEvaluation {
     pipeline: BatchPipeline,
     log: RunLog,
     ofAverages: boolean,
+    features: FrozenFeatures | undefined,
   ) {
     this.#session = session;
     this.#dataset = dataset;
     this.#pipeline = pipeline;
     this.#log = log;
     this.#ofAverages = ofAverages;
+    this.#features = features;
   }
 
   /**
@@ -87,6 +92,7 @@ export class PeriodicEvaluation {
    *
    * @param split      from `loadEvaluationSplit`
    * @param firstStep  first step that may be logged
+   * @param kept       what is kept of the frozen part of the network; null for nothing
    * @param lost       gets what cannot be written later
    * @param cleanup    gets what closes what was opened
    * @throws UserError  when the folder cannot be written to, or another process writes to it
@@ -97,6 +103,7 @@ export class PeriodicEvaluation {
     pipelineOptions: Pick<BatchPipelineOptions, 'input' | 'seed'>,
     split: Split,
     firstStep: number,
+    kept: FeatureStoreOptions | null,
     lost: LostWrites,
     cleanup: Cleanup,
   ): Promise<PeriodicEvaluation> {
@@ -116,7 +123,17 @@ export class PeriodicEvaluation {
     });
     cleanup.add(() => pipeline.close());
     const ofAverages = options.moving_average_decay !== undefined;
-    return new PeriodicEvaluation(session, dataset, pipeline, new RunLog(writer), ofAverages);
+    const store = kept && (await FeatureStore.open(kept, join(folder, featuresFile)));
+    cleanup.add(() => store?.close());
+    const features = store ? new FrozenFeatures(session, 'predict_features', store) : undefined;
+    return new PeriodicEvaluation(
+      session,
+      dataset,
+      pipeline,
+      new RunLog(writer),
+      ofAverages,
+      features,
+    );
   }
 
   /** Values of the tag that has most, by plugin. */
@@ -147,7 +164,10 @@ export class PeriodicEvaluation {
   }
 
   #evaluate(signal: AbortSignal): Promise<Evaluation> {
-    return evaluate(this.#session, this.#dataset, this.#pipeline, { signal });
+    return evaluate(this.#session, this.#dataset, this.#pipeline, {
+      signal,
+      features: this.#features,
+    });
   }
 
   /** Has the moving averages stand in for the variables meanwhile. */

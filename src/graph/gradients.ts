@@ -7,7 +7,7 @@ import { nnGradients } from './gradients/nnGradients.ts';
 import type { GradientTable } from './gradients/registry.ts';
 import { windowGradients } from './gradients/windowGradients.ts';
 import { describe, type Graph, type Node, type Tensor } from './graph.ts';
-import { constant } from './ops/array.ts';
+import { cast, constant } from './ops/array.ts';
 import { addN } from './ops/math.ts';
 import { nodesBehind } from './walk.ts';
 
@@ -78,9 +78,11 @@ export function gradients(loss: Tensor, xs: readonly Tensor[]): (Tensor | null)[
           const addGradient = inputGradients[i];
           if (addGradient === null || addGradient === undefined) return;
           if (!sources.has(input) && !depending.has(input.node)) return;
+          // A derivative that was summed comes in float32.
+          const part = cast(addGradient(), input.dtype);
           const own = parts.get(input);
-          if (own === undefined) parts.set(input, [addGradient()]);
-          else own.push(addGradient());
+          if (own === undefined) parts.set(input, [part]);
+          else own.push(part);
         });
       });
     }

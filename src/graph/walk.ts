@@ -21,11 +21,19 @@ export function tensorsBefore(
   return reachable([end], ({ node }) => (passes(node) ? node.inputs : []));
 }
 
-/** The nodes that must run for some tensors: those that these depend on, by value or by control input. */
-export function nodesBefore(ends: Iterable<Tensor>): ReadonlySet<Node> {
-  const nodes = Array.from(ends, ({ node }) => node);
-  return reachable(nodes, ({ inputs, controlInputs }) => [
-    ...inputs.map(({ node }) => node),
+/**
+ * The nodes that must run for some tensors: those that these depend on, by value or by control input.
+ *
+ * @param given  tensors whose values are known, so that nothing runs for them
+ */
+export function nodesBefore(
+  ends: Iterable<Tensor>,
+  given: ReadonlySet<Tensor> = new Set(),
+): ReadonlySet<Node> {
+  const nodesOf = (tensors: Iterable<Tensor>) =>
+    [...tensors].filter((tensor) => !given.has(tensor)).map(({ node }) => node);
+  return reachable(nodesOf(ends), ({ inputs, controlInputs }) => [
+    ...nodesOf(inputs),
     ...controlInputs,
   ]);
 }

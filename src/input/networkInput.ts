@@ -6,7 +6,7 @@ import { UserError } from '../errors.ts';
 import { imageSideOf } from '../nets/imageSide.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
-import { type ItemInput, wrongKind } from '../preprocessing/itemInput.ts';
+import { type AugmentationChoice, type ItemInput, wrongKind } from '../preprocessing/itemInput.ts';
 import {
   buildVocabulary,
   readVocabulary,
@@ -20,6 +20,8 @@ export interface InputOptions {
   readonly imageSize?: number | undefined;
   readonly use_grayscale?: boolean;
   readonly preprocessing_name?: string | undefined;
+  /** Of images that are trained on; full by default. */
+  readonly augmentation?: AugmentationChoice;
   /** Tokens of a text at most; by default those of the network. */
   readonly max_sequence_length?: number | undefined;
 }
@@ -68,6 +70,7 @@ export async function networkInput(
       shape: [side, side, options.use_grayscale ? 1 : sourceChannels],
       sourceChannels,
       preprocessingName: preprocessingNameOf(network, options),
+      augmentation: options.augmentation ?? 'full',
     };
   }
   throw wrongKind(dataset, { kind: network.takes ?? 'images' });

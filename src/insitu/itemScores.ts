@@ -23,11 +23,15 @@
  * R = −Σ over j ≠ y of p_j·log p_j. There S, C and R are free of label smoothing, too.
  */
 import type { Tensor } from '../graph/graph.ts';
-import { concat, oneHot } from '../graph/ops/array.ts';
-import { add, exp, max, maximum, mul, neg, sqrt, square, sub, sum } from '../graph/ops/math.ts';
+import { cast, concat, oneHot } from '../graph/ops/array.ts';
+import { add, exp, max, mul, neg, sqrt, square, sub, sum } from '../graph/ops/math.ts';
 import { logSoftmax } from '../graph/ops/nn.ts';
 import { lastLayerOf } from './lastLayer.ts';
-import { itemContribution, type TappedLayer } from './lossContribution.ts';
+import {
+  type SignedContributions,
+  signedContributions,
+  type TappedLayer,
+} from './lossContribution.ts';
 import { type StepScore, stepScores } from './stepScores.ts';
 
 /** Further below every logit than logits are apart, and far from float32's end. */
@@ -79,12 +83,6 @@ export function itemScores(
   );
 }
 
-interface SignedContributions {
-  readonly contribution: Tensor;
-  readonly positive: Tensor;
-  readonly negative: Tensor;
-}
-
 /** S, C and R at log p. */
 function atLogits(loss: Tensor, entropy: Tensor, confidence: Tensor): SignedContributions {
   const ofLabel = mul(confidence, loss);
@@ -95,20 +93,12 @@ function atLogits(loss: Tensor, entropy: Tensor, confidence: Tensor): SignedCont
   };
 }
 
-function signedContributions(layer: TappedLayer): SignedContributions {
-  const contribution = itemContribution(layer);
-  const elements = maximum(mul(layer.activation, layer.gradient), 0);
-  const axes = elements.shape.slice(1).map((_, i) => i + 1);
-  const positive = mul(sum(elements, axes), layer.batchSize);
-  return { contribution, positive, negative: sub(positive, contribution) };
-}
-
 /** √(‖h‖² + 1), without the 1 where no bias is added, [n]; zeros where there is no such layer. */
 function lastLayerScale(logits: Tensor, like: Tensor): Tensor {
   const lastLayer = lastLayerOf(logits);
   if (lastLayer === null) return mul(like, 0);
   const { input, hasBias } = lastLayer;
   const axes = input.shape.slice(1).map((_, i) => i + 1);
-  const squares = sum(square(input), axes);
+  const squares = sum(square(cast(input, 'float32')), axes);
   return sqrt(hasBias ? add(squares, 1) : squares);
 }

@@ -14,8 +14,8 @@ import { tensorsBefore } from '../graph/walk.ts';
  */
 export type ItemSums = 'own' | 'mixed' | 'none';
 
-/** Whether a node normalises with the statistics of the batch that it is given. */
-function usesBatchStatistics({ op, attrs }: Node): boolean {
+/** Whether a node normalises with the statistics of the batch that it is given: there an item depends on the others. */
+export function usesBatchStatistics({ op, attrs }: Node): boolean {
   const isTraining = attrs['is_training'];
   return (
     op.startsWith('FusedBatchNorm') && isTraining !== undefined && 'b' in isTraining && isTraining.b

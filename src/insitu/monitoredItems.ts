@@ -22,6 +22,11 @@ export class MonitoredItems {
     }
   }
 
+  /** Whether an item is monitored. */
+  has(itemIndex: number): boolean {
+    return this.#items.has(itemIndex);
+  }
+
   /**
    * The rows of a batch that hold monitored items.
    *

@@ -13,8 +13,8 @@ import {
   slice,
 } from '../graph/ops/array.ts';
 import { softmax } from '../graph/ops/nn.ts';
-import { monitoredContributions } from '../insitu/lossContribution.ts';
 import { addBatchInput } from '../model/batchInput.ts';
+import { monitoredOutputs } from '../model/inSituOutputs.ts';
 import { addLoss } from '../model/loss.ts';
 import { networkContext } from '../model/networkContext.ts';
 import { variableSignatures } from '../model/predictionGraph.ts';
@@ -81,22 +81,16 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
   };
   graph.withRootScope('in_situ', () => {
     const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32');
-    [...layers].forEach(([name, activation], i) => {
+    const tapped = [...layers].map(([name, activation], i) => {
       const gradient = derivatives[i];
       if (!gradient) {
         throw new UsageError(
           `--layers: the loss does not depend on "${name}"; expected a layer on the way from the image to the logits.`,
         );
       }
-      const layer = { name, activation, gradient, batchSize };
-      const monitored = graph.withScope(name, () => monitoredContributions(layer, rows));
-      outputs[`${name}/contribution`] = monitored.contribution;
-      if (monitored.maps !== undefined) {
-        outputs[`${name}/C`] = monitored.maps.contributionMap;
-        outputs[`${name}/R`] = monitored.maps.reductionMap;
-      }
-      if (monitored.channels !== undefined) outputs[`${name}/channels`] = monitored.channels;
+      return { name, activation, gradient, batchSize };
     });
+    Object.assign(outputs, monitoredOutputs(tapped, rows));
   });
   const variables = [...graph.variables.values()];
   return {

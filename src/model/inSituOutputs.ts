@@ -24,37 +24,71 @@ export interface InSituParts {
   readonly monitorRows: Tensor;
 }
 
+/** The outputs that the in situ part adds to a step. */
+export interface InSituOutputs {
+  /** With a selection layer: of every item of the batch. */
+  readonly ofItems: Readonly<Record<string, Tensor>>;
+  /** For each monitored layer: of the rows that are fed. */
+  readonly ofRows: Readonly<Record<string, Tensor>>;
+  /** The same of all rows of the batch. */
+  readonly ofAllRows: Readonly<Record<string, Tensor>>;
+}
+
 /**
  * Adds the scores of all items and the contributions of the monitored rows to the graph.
  *
- * @returns  outputs of the entry point `train`, as `buildTrainingGraph` names them
+ * @returns  outputs of the entry points, as `buildTrainingGraph` names them
  * @throws UsageError  for a layer that the loss does not depend on
  */
-export function addInSituOutputs(parts: InSituParts): Record<string, Tensor> {
-  const { logits, probabilities, labels, selectionLayer } = parts;
-  const { graph } = logits;
-  const outputs: Record<string, Tensor> = {};
-  graph.withRootScope('in_situ', () => {
+export function addInSituOutputs(parts: InSituParts): InSituOutputs {
+  const { graph } = parts.logits;
+  return graph.withRootScope('in_situ', () => {
     const layers = tappedLayers(parts);
-    if (selectionLayer !== null) {
-      const layer = layers.get(selectionLayer)!;
-      outputs['probabilities'] = probabilities;
-      outputs['scores'] = graph.withScope('scores', () =>
-        itemScores(logits, probabilities, labels, layer.activation === logits ? null : layer),
-      );
-    }
-    for (const name of parts.monitoredLayers) {
-      graph.withScope(name, () => {
-        const monitored = monitoredContributions(layers.get(name)!, parts.monitorRows);
-        outputs[`${name}/contribution`] = monitored.contribution;
-        if (monitored.maps !== undefined) {
-          outputs[`${name}/C`] = monitored.maps.contributionMap;
-          outputs[`${name}/R`] = monitored.maps.reductionMap;
-        }
-        if (monitored.channels !== undefined) outputs[`${name}/channels`] = monitored.channels;
-      });
-    }
+    const monitored = parts.monitoredLayers.map((name) => layers.get(name)!);
+    return {
+      ofItems: scoresOfItems(parts, layers),
+      ofRows: monitoredOutputs(monitored, parts.monitorRows),
+      ofAllRows: graph.withScope('all_rows', () => monitoredOutputs(monitored, null)),
+    };
   });
+}
+
+function scoresOfItems(
+  { logits, probabilities, labels, selectionLayer }: InSituParts,
+  layers: ReadonlyMap<string, TappedLayer>,
+): Record<string, Tensor> {
+  if (selectionLayer === null) return {};
+  const layer = layers.get(selectionLayer)!;
+  const scores = logits.graph.withScope('scores', () =>
+    itemScores(logits, probabilities, labels, layer.activation === logits ? null : layer),
+  );
+  return { probabilities, scores };
+}
+
+/**
+ * Adds the contributions of some rows at some layers to the graph.
+ *
+ * @param rows  int32 [m], or null for all rows of the batch
+ * @returns     for each layer LAYER/contribution [m] and either LAYER/C and LAYER/R [m, h, w] or
+ *              [m, time], or LAYER/channels [m, units]; in nats
+ */
+export function monitoredOutputs(
+  layers: readonly TappedLayer[],
+  rows: Tensor | null,
+): Record<string, Tensor> {
+  const outputs: Record<string, Tensor> = {};
+  for (const layer of layers) {
+    const { name } = layer;
+    const { contribution, maps, channels } = layer.activation.graph.withScope(name, () =>
+      monitoredContributions(layer, rows),
+    );
+    outputs[`${name}/contribution`] = contribution;
+    if (maps !== undefined) {
+      outputs[`${name}/C`] = maps.contributionMap;
+      outputs[`${name}/R`] = maps.reductionMap;
+    }
+    if (channels !== undefined) outputs[`${name}/channels`] = channels;
+  }
   return outputs;
 }
 

@@ -40,9 +40,10 @@ export function addLayerStatistics(
   }
   graph.withRootScope('summaries', () => {
     const zero = constant(graph, 'float32', 0);
-    for (const [name, endPoint] of endPoints) {
+    for (const [name, layer] of endPoints) {
       graph.withScope(name, () => {
         const key = `${histogramPrefix}activations/${name}`;
+        const endPoint = cast(layer, 'float32');
         // The op refuses what is no number; a training that diverges is to be reported by its loss.
         const values = where(isFiniteNumber(endPoint), endPoint, zero);
         const low = min(values);

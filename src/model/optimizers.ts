@@ -26,12 +26,19 @@ import {
 export interface VariableGradient {
   readonly variable: Variable;
   readonly gradient: Tensor;
+  /** What the learning rate is multiplied by for it; 1 by default. */
+  readonly factor?: number | undefined;
+}
+
+interface RatedGradient extends VariableGradient {
+  /** Its learning rate, float32 [] */
+  readonly rate: Tensor;
 }
 
 /** Adds the update of all variables; its nodes are to run with each training step. */
 type Optimizer = (
-  gradients: readonly VariableGradient[],
-  rate: Tensor,
+  gradients: readonly RatedGradient[],
+  graph: Graph,
   options: OptimizerOptions,
 ) => Node[];
 
@@ -47,25 +54,25 @@ function numbers(graph: Graph, ...values: number[]): Tensor[] {
   return values.map((value) => constant(graph, 'float32', value));
 }
 
-const sgd: Optimizer = (gradients, rate) =>
-  gradients.map(({ variable, gradient }) => applyGradientDescent(variable, rate, gradient));
+const sgd: Optimizer = (gradients) =>
+  gradients.map(({ variable, gradient, rate }) => applyGradientDescent(variable, rate, gradient));
 
-const momentum: Optimizer = (gradients, rate, options) => {
-  const [momentum] = numbers(rate.graph, options.momentum);
-  return gradients.map(({ variable, gradient }) =>
+const momentum: Optimizer = (gradients, graph, options) => {
+  const [momentum] = numbers(graph, options.momentum);
+  return gradients.map(({ variable, gradient, rate }) =>
     applyMomentum(variable, slot(variable, 'Momentum'), rate, gradient, momentum!),
   );
 };
 
-const rmsprop: Optimizer = (gradients, rate, options) => {
+const rmsprop: Optimizer = (gradients, graph, options) => {
   const { rmsprop_decay, rmsprop_momentum } = options;
   const [decay, momentum, epsilon] = numbers(
-    rate.graph,
+    graph,
     rmsprop_decay,
     rmsprop_momentum,
     epsilonOf(options)!,
   );
-  return gradients.map(({ variable, gradient }) => {
+  return gradients.map(({ variable, gradient, rate }) => {
     // TensorFlow starts the mean square at one.
     const meanSquare = slot(variable, 'RMSProp', constantValue(1));
     const momentumSlot = slot(variable, 'RMSProp_1');
@@ -82,8 +89,7 @@ const rmsprop: Optimizer = (gradients, rate, options) => {
   });
 };
 
-const adam: Optimizer = (gradients, rate, options) => {
-  const { graph } = rate;
+const adam: Optimizer = (gradients, graph, options) => {
   const { adam_beta1, adam_beta2 } = options;
   const [beta1, beta2, epsilon] = numbers(graph, adam_beta1, adam_beta2, epsilonOf(options)!);
   const power = (name: string, start: number) =>
@@ -92,7 +98,7 @@ const adam: Optimizer = (gradients, rate, options) => {
     );
   const beta1Power = power('beta1_power', adam_beta1);
   const beta2Power = power('beta2_power', adam_beta2);
-  const updates = gradients.map(({ variable, gradient }) =>
+  const updates = gradients.map(({ variable, gradient, rate }) =>
     applyAdam(
       variable,
       slot(variable, 'Adam'),
@@ -114,15 +120,15 @@ const adam: Optimizer = (gradients, rate, options) => {
   ];
 };
 
-const adagrad: Optimizer = (gradients, rate, options) =>
-  gradients.map(({ variable, gradient }) => {
+const adagrad: Optimizer = (gradients, _graph, options) =>
+  gradients.map(({ variable, gradient, rate }) => {
     const start = constantValue(options.adagrad_initial_accumulator_value);
     return applyAdagrad(variable, slot(variable, 'Adagrad', start), rate, gradient);
   });
 
-const adadelta: Optimizer = (gradients, rate, options) => {
-  const [rho, epsilon] = numbers(rate.graph, options.adadelta_rho, epsilonOf(options)!);
-  return gradients.map(({ variable, gradient }) =>
+const adadelta: Optimizer = (gradients, graph, options) => {
+  const [rho, epsilon] = numbers(graph, options.adadelta_rho, epsilonOf(options)!);
+  return gradients.map(({ variable, gradient, rate }) =>
     applyAdadelta(
       variable,
       slot(variable, 'Adadelta'),
@@ -135,10 +141,10 @@ const adadelta: Optimizer = (gradients, rate, options) => {
   );
 };
 
-const ftrl: Optimizer = (gradients, rate, options) => {
+const ftrl: Optimizer = (gradients, graph, options) => {
   const { ftrl_l1, ftrl_l2, ftrl_learning_rate_power } = options;
-  const [l1, l2, power] = numbers(rate.graph, ftrl_l1, ftrl_l2, ftrl_learning_rate_power);
-  return gradients.map(({ variable, gradient }) => {
+  const [l1, l2, power] = numbers(graph, ftrl_l1, ftrl_l2, ftrl_learning_rate_power);
+  return gradients.map(({ variable, gradient, rate }) => {
     const start = constantValue(options.ftrl_initial_accumulator_value);
     return applyFtrl(
       variable,
@@ -180,5 +186,15 @@ export function addOptimizer(
     const known = optimizerNames.join(', ');
     throw new UsageError(`--optimizer: got "${options.optimizer}"; expected one of ${known}.`);
   }
-  return rate.graph.withRootScope('optimizer', () => optimizers[name](gradients, rate, options));
+  const { graph } = rate;
+  return graph.withRootScope('optimizer', () => {
+    const rates = new Map([[1, rate]]);
+    const rateOf = (factor: number) => {
+      const known = rates.get(factor) ?? mul(rate, factor);
+      rates.set(factor, known);
+      return known;
+    };
+    const rated = gradients.map((each) => ({ ...each, rate: rateOf(each.factor ?? 1) }));
+    return optimizers[name](rated, graph, options);
+  });
 }

@@ -1,7 +1,7 @@
 /** The graph that classifies, and the entry points that every graph has. */
 import type { Signature, Signatures } from '../engines/engine.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
-import { constant, identity, placeholder } from '../graph/ops/array.ts';
+import { cast, constant, identity, placeholder } from '../graph/ops/array.ts';
 import { softmax } from '../graph/ops/nn.ts';
 import { assign } from '../graph/ops/variables.ts';
 import type { NetworkContext, NetworkDefinition } from '../nets/network.ts';
@@ -102,8 +102,9 @@ export function predictSignatures(
     const { logits, endPoints } = network.build(items, context);
     const probabilities = softmax(logits);
     const predict = { inputs, outputs: { probabilities } };
-    const embedding = layer === null ? undefined : endPoints.get(layer);
-    if (embedding === undefined) return { predict };
+    const endPoint = layer === null ? undefined : endPoints.get(layer);
+    if (endPoint === undefined) return { predict };
+    const embedding = cast(endPoint, 'float32');
     return { predict, embed: { inputs, outputs: { probabilities, embedding } } };
   });
 }

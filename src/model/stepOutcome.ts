@@ -29,21 +29,21 @@ export interface StepOutcome {
     /** 0..1, [n, classes] */
     readonly probabilities: HostTensor['data'];
   } | null;
-  /** For each monitored row, in the order they were fed: what the network saw, and made of it. */
+  /** For each monitored row, in their order: what the network saw, and made of it. */
   readonly monitored: readonly MonitoredRow[];
   /** Empty but for a step with summaries. */
   readonly statistics: readonly LayerStatistic[];
 }
 
 /**
- * Decodes the outputs of the entry points `train` and `train_with_summaries`.
+ * Decodes the outputs of the entry points `train`, `train_all_rows` and `train_with_summaries`.
  *
- * @param monitoredRows  rows that were fed as monitor_rows
+ * @param monitoredRows  where the monitored rows are in what was returned of rows
  */
 export function decodeStep(
   outputs: Readonly<Record<string, HostTensor>>,
   { selectionLayer, monitoredLayers }: Pick<TrainingGraph, 'selectionLayer' | 'monitoredLayers'>,
-  monitoredRows: number,
+  monitoredRows: Iterable<number>,
 ): StepOutcome {
   const data = (name: string) => outputs[name]!.data;
   return {
@@ -55,7 +55,7 @@ export function decodeStep(
       selectionLayer === null
         ? null
         : { scores: data('scores'), probabilities: data('probabilities') },
-    monitored: Array.from({ length: monitoredRows }, (_, row) => ({
+    monitored: Array.from(monitoredRows, (row) => ({
       input: rowOf(outputs['monitored_input']!, row),
       layers: monitoredLayers.map((name) => monitoredLayerOf(name, outputs, row)),
     })),

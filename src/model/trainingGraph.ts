@@ -1,17 +1,16 @@
 /** The one graph of a run: forward, backward, update, loss contribution, and the entry points. */
 import type { Signatures } from '../engines/engine.ts';
-import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
 import { gather, identity, placeholder } from '../graph/ops/array.ts';
 import { argMax, max } from '../graph/ops/math.ts';
 import { softmax } from '../graph/ops/nn.ts';
-import { nearestNames } from '../nearestNames.ts';
 import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { addBatchInput, evaluatedBatch } from './batchInput.ts';
-import { headScopes, isWithin, scopeOf } from './head.ts';
+import { dividedPrediction, findFeatures, headSignatures } from './frozenPart.ts';
+import { headScopes } from './head.ts';
 import { addInSituOutputs } from './inSituOutputs.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
 import { addLoss, type Loss } from './loss.ts';
@@ -20,6 +19,7 @@ import { networkContext } from './networkContext.ts';
 import type { OptimizerOptions } from './optimizerOptions.ts';
 import { addOptimizer } from './optimizers.ts';
 import { predictSignatures, variableSignatures } from './predictionGraph.ts';
+import { inScopes, isHeadAlone, learningRateFactors } from './scopes.ts';
 
 /** What the graph of a run depends on. */
 export interface TrainingGraphOptions {
@@ -35,6 +35,10 @@ export interface TrainingGraphOptions {
    * default.
    */
   readonly trainableScopes?: readonly string[];
+  /** SCOPE=FACTOR of the learning rate; none by default. */
+  readonly learningRateScopes?: readonly string[];
+  /** Whether batch normalisation keeps to its moving statistics; by default where the head alone is trained. */
+  readonly freezeBatchNorm?: boolean | undefined;
   /** Whether moving averages of the network's variables are kept; not by default. */
   readonly movingAverages?: boolean;
   /** Hs; undefined for the logits, empty to select nothing. */
@@ -54,8 +58,11 @@ export interface TrainingGraphOptions {
  *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]; and
  *             monitored_input, the monitored items as the network saw them
+ * - `train_all_rows`        with monitored layers, as `train` without monitor_rows: all rows of the batch
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
+ * - `features`, `train_head`, `train_head_with_summaries` and `monitor`, with features: see `headSignatures`
  * - `predict` feeds items without augmentation; outputs probabilities [n, classes]
+ * - `predict_features` and `predict_head`, with evaluated features: `predict` in two, by way of features [n, …]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
  */
 export interface TrainingGraph {
@@ -72,6 +79,10 @@ export interface TrainingGraph {
   readonly modelVariables: readonly Variable[];
   /** Of the layers that make the logits. */
   readonly headScopes: readonly string[];
+  /** What the part that stays as it is gives of an item, [n, …]; null where `train` cannot be divided there. */
+  readonly features: Tensor | null;
+  /** The same of `predict`; null where all of it changes. */
+  readonly evaluatedFeatures: Tensor | null;
 }
 
 /** The name of Hs: by default the end point that holds the logits; null for an empty name. */
@@ -79,50 +90,6 @@ function resolveSelectionLayer(name: string | undefined, layers: NamedLayers): s
   if (name !== undefined) return name === '' ? null : endPointName('--hs', name, layers);
   const { logits, endPoints } = layers;
   return [...endPoints].find(([, tensor]) => tensor === logits)?.[0] ?? null;
-}
-
-/** What --trainable_scopes takes beside beginnings of names. */
-const namedScopes = ['all', 'head'] as const;
-
-/** Whether the name of a variable is in a scope. @throws UsageError  for one that is no regular expression */
-function matcherOf(scope: string, head: readonly string[]): (name: string) => boolean {
-  if (scope === 'all') return () => true;
-  if (scope === 'head') return (name) => head.some((each) => isWithin(name, each));
-  let pattern: RegExp;
-  try {
-    pattern = new RegExp(`^(?:${scope})`);
-  } catch (error) {
-    throw new UsageError(`--trainable_scopes: got "${scope}" (${(error as Error).message}).`);
-  }
-  return (name) => pattern.test(name);
-}
-
-/**
- * Variables whose names begin with one of the scopes (TensorFlow's get_collection with a scope).
- *
- * @param head  what the scope 'head' stands for
- * @throws UsageError  for a scope that is no regular expression, or that no variable is in
- */
-function inScopes(
-  variables: readonly Variable[],
-  scopes: readonly string[] = [],
-  head: readonly string[] = [],
-): readonly Variable[] {
-  if (scopes.length === 0) return variables;
-  const chosen = new Set<Variable>();
-  for (const scope of scopes) {
-    const matches = matcherOf(scope, head);
-    const matching = variables.filter(({ name }) => matches(name));
-    if (matching.length === 0) {
-      const known = new Set(variables.map(({ name }) => scopeOf(name)));
-      const nearest = nearestNames(scope, known, 3).join(', ');
-      throw new UsageError(
-        `--trainable_scopes: got "${scope}"; expected ${namedScopes.join(', ')}, or the beginning of variables' names, such as ${nearest}.`,
-      );
-    }
-    for (const variable of matching) chosen.add(variable);
-  }
-  return variables.filter((variable) => chosen.has(variable));
 }
 
 /**
@@ -166,12 +133,15 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const monitorRows = placeholder(graph, 'int32', [-1], 'monitor_rows');
   const averageDecay = placeholder(graph, 'float32', [], 'moving_average_decay');
 
+  const trainsHead = isHeadAlone(options.trainableScopes);
   const context = networkContext(options.input, {
     numClasses,
     isTraining: true,
     weightDecay,
     dropoutSeed,
     computeType,
+    freezeBatchNorm: options.freezeBatchNorm ?? trainsHead,
+    withoutDroppedBranches: trainsHead,
   });
   const { logits, endPoints, auxiliary } = network.build(batch.items, context);
   const modelVariables = [...graph.variables.values()];
@@ -187,14 +157,25 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const head = headScopes(network, modelVariables, numClasses);
   const trainable = inScopes(
     modelVariables.filter(({ trainable }) => trainable),
-    options.trainableScopes,
+    options.trainableScopes ?? [],
     head,
   );
-  const { variableGradients, tapDerivatives } = backward(loss, trainable, [...tapped.values()]);
-  const changes = [
-    ...addOptimizer(variableGradients, learningRate, options.optimizer),
-    ...context.updates,
-  ];
+  const items = batch.inputs;
+  // Batch normalisation that is not frozen moves its statistics.
+  const moved =
+    context.updates.length === 0 ? [] : modelVariables.filter(({ trainable }) => !trainable);
+  const changed = [...trainable, ...moved];
+  const features = findFeatures({
+    end: loss.total,
+    items: Object.values(items),
+    drawn: [dropoutSeed],
+    changed,
+  });
+  const taps = [...tapped.values(), ...(features === null ? [] : [features])];
+  const { variableGradients, tapDerivatives } = backward(loss, trainable, taps);
+  const factors = learningRateFactors(trainable, options.learningRateScopes ?? [], head);
+  const rated = variableGradients.map((each) => ({ ...each, factor: factors.get(each.variable) }));
+  const changes = [...addOptimizer(rated, learningRate, options.optimizer), ...context.updates];
   const updates = options.movingAverages
     ? [...changes, ...addMovingAverages(modelVariables, averageDecay, changes)]
     : changes;
@@ -219,27 +200,48 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
 
   const variables = [...graph.variables.values()];
   const inputs = {
-    ...batch.inputs,
     labels,
     learning_rate: learningRate,
     dropout_seed: dropoutSeed,
-    ...(monitoredLayers.length > 0 ? { monitor_rows: monitorRows } : {}),
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
   };
-  const outputs = {
+  const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
+  const common = {
     total_loss: totalLoss,
     cross_entropy: loss.crossEntropy,
     output,
     output_probability: outputProbability,
-    ...inSitu,
-    ...(monitoredLayers.length > 0
-      ? { monitored_input: gather(batch.items, monitorRows, { name: 'monitored_input' }) }
-      : {}),
+    ...inSitu.ofItems,
   };
+  const monitoredInput = monitoredLayers.length > 0 && {
+    monitored_input: gather(batch.items, monitorRows, { name: 'monitored_input' }),
+  };
+  const outputs = { ...common, ...inSitu.ofRows, ...monitoredInput };
   const summaries = addLayerStatistics(graph, endPoints, {
     'losses/aux_loss/value': loss.auxiliary,
     regularization_loss: loss.regularization,
   });
+  const divided =
+    features &&
+    headSignatures({
+      features,
+      gradient: tapDerivatives[tapped.size]!,
+      items,
+      monitorRows,
+      inputs: rowInputs,
+      outputs,
+      summaries,
+      monitoredLayers,
+    });
+  const predicted = dividedPrediction(
+    predictSignatures(
+      graph.withNodePrefix('predict', () => evaluatedBatch(batch, options.input)),
+      network,
+      { ...context, isTraining: false },
+      selectionLayer,
+    ),
+    changed,
+  );
   return {
     graph,
     endPoints,
@@ -248,16 +250,25 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     variables,
     modelVariables,
     headScopes: head,
+    features: divided && features,
+    evaluatedFeatures: predicted.features,
     signatures: {
       ...variableSignatures(graph, variables),
-      train: { inputs, outputs },
-      train_with_summaries: { inputs, outputs: { ...outputs, ...summaries } },
-      ...predictSignatures(
-        graph.withNodePrefix('predict', () => evaluatedBatch(batch, options.input)),
-        network,
-        { ...context, isTraining: false },
-        selectionLayer,
-      ),
+      train: { inputs: { ...items, ...rowInputs }, outputs },
+      ...(monitoredLayers.length > 0
+        ? {
+            train_all_rows: {
+              inputs: { ...items, ...inputs },
+              outputs: { ...common, ...inSitu.ofAllRows, monitored_input: identity(batch.items) },
+            },
+          }
+        : {}),
+      train_with_summaries: {
+        inputs: { ...items, ...rowInputs },
+        outputs: { ...outputs, ...summaries },
+      },
+      ...divided,
+      ...predicted.signatures,
     },
   };
 }

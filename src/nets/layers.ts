@@ -50,15 +50,26 @@ export interface WeightLayerOptions {
 function addBiases(x: Tensor, { biases = zeros, names }: WeightLayerOptions): Tensor {
   if (biases === 'none') return x;
   const name = names?.biases ?? 'biases';
-  return biasAdd(x, getVariable(x.graph, name, [x.shape.at(-1)!], { initializer: biases }).value);
+  const { value } = getVariable(x.graph, name, [x.shape.at(-1)!], { initializer: biases });
+  return biasAdd(x, cast(value, x.dtype));
 }
 
-/** Adds what follows the weights: normalisation or bias, and activation. */
-export function finish(context: NetworkContext, x: Tensor, options: WeightLayerOptions): Tensor {
+/**
+ * Adds what follows the weights: normalisation or bias, and activation. It stays in the type of the
+ * product, which TensorFlow then computes in one operation with it; but what is neither normalised nor
+ * activated, as logits are, is float32 from there on.
+ */
+export function finish(
+  context: NetworkContext,
+  product: Tensor,
+  options: WeightLayerOptions,
+): Tensor {
   const { activation = 'relu', batchNorm } = options;
-  const normalized =
-    batchNorm === undefined ? addBiases(x, options) : batchNormalization(context, x, batchNorm);
-  return activate(normalized, activation);
+  if (batchNorm !== undefined) {
+    return activate(batchNormalization(context, product, batchNorm), activation);
+  }
+  const x = activation === 'linear' ? cast(product, 'float32') : product;
+  return activate(addBiases(x, options), activation);
 }
 
 /** The variable of a layer's weights, in the current scope. */
@@ -114,7 +125,7 @@ export function conv2d(
       rate > 1
         ? dilatedConv2d(image, filter, { rate, padding })
         : conv2dOp(image, filter, { stride, padding });
-    return finish(context, cast(y, 'float32'), options);
+    return finish(context, y, options);
   });
 }
 
@@ -136,7 +147,7 @@ export function fullyConnected(
     const weights = weightsOf(context, x, [x.shape[1]!, units], options);
     const { computeType } = context;
     const y = matMul(cast(x, computeType), cast(weights, computeType));
-    return finish(context, cast(y, 'float32'), options);
+    return finish(context, y, options);
   });
 }
 
@@ -204,7 +215,7 @@ export function conv1d(
       cast(reshape(weights, [1, kernel, channels, filters]), computeType),
       { stride: 1, padding: 'SAME' },
     );
-    return finish(context, cast(reshape(y, [-1, time, filters]), 'float32'), options);
+    return finish(context, reshape(y, [-1, time, filters]), options);
   });
 }
 
@@ -243,12 +254,13 @@ function keptScaled(
   const word = Math.imul(layerIndex, 0x9e3779b1);
   const ownSeed = add(context.dropoutSeed, constant(like.graph, 'int32', [word, 0]));
   const mask = floor(add(statelessRandomUniform(ownSeed, like), keepProbability));
-  return mul(mask, 1 / keepProbability);
+  return cast(mul(mask, 1 / keepProbability), like.dtype);
 }
 
 /**
  * Stochastic depth (Huang et al. 2016): drops a branch of whole items, each kept with probability
- * `keepProbability` and scaled by its inverse; outside of training, or without dropout, the identity.
+ * `keepProbability` and scaled by its inverse; outside of training, or without dropout or without
+ * dropped branches, the identity.
  *
  * @param x           [n, h, w, c]
  * @param layerIndex  as of `dropout`, and different from all of those
@@ -260,7 +272,8 @@ export function dropBranch(
   keepProbability: number,
   layerIndex: number,
 ): Tensor {
-  if (!context.isTraining || context.withoutDropout || keepProbability === 1) return x;
+  const { isTraining, withoutDropout, withoutDroppedBranches } = context;
+  if (!isTraining || withoutDropout || withoutDroppedBranches || keepProbability === 1) return x;
   return x.graph.withScope(name, () => {
     const onePerItem = slice(x, [0, 0, 0, 0], [-1, 1, 1, 1]);
     return mul(x, keptScaled(context, onePerItem, keepProbability, layerIndex), { name });
@@ -276,7 +289,7 @@ export function softmax(logits: Tensor, name: string): Tensor {
  * Batch normalisation with offset and, unless it is switched off, scale (slim.batch_norm).
  *
  * While training, x is normalised with the batch's statistics and the moving ones are moved by the
- * context's updates; otherwise with the moving ones.
+ * context's updates; otherwise, and where it is frozen, with the moving ones.
  *
  * @param x  [n, h, w, c]
  */
@@ -302,7 +315,7 @@ export function batchNormalization(
       ...statistics,
       initializer: one,
     });
-    const { isTraining } = context;
+    const isTraining = context.isTraining && !context.freezeBatchNorm;
     const { y, mean, variance } = fusedBatchNorm(
       x,
       gamma,
@@ -338,8 +351,9 @@ export interface LrnParameters {
  * Local response normalisation over channels (TF op LRN; Krizhevsky 2012):
  * y = x / (bias + alpha·Σ x²)^beta, the sum over the channels within the depth radius.
  *
- * The window sum is a product with a banded matrix of ones, which TensorFlow runs three times as
- * fast as its LRN and LRNGrad ops (docs/benchmarks.md).
+ * The window sum is a product with a banded matrix, which TensorFlow runs three times as fast as its
+ * LRN and LRNGrad ops (docs/benchmarks.md). Its elements are alpha, and the bias is added as that of a
+ * layer is, in the same operation: what is left are the fewest passes over x that its ops allow.
  *
  * @param x  [n, h, w, c]
  */
@@ -348,28 +362,29 @@ export function localResponseNormalization(
   name: string,
   { depthRadius, bias, alpha, beta }: LrnParameters,
 ): Tensor {
-  const { graph } = x;
+  const { graph, dtype } = x;
   const channels = x.shape.at(-1)!;
   if (channels < 0) throw new Error(`${name}: unknown number of channels in ${describe(x)}`);
   return graph.withScope(name, () => {
-    const band = constant(
-      graph,
-      'float32',
-      Array.from({ length: channels * channels }, (_, i) =>
-        Math.abs((i % channels) - Math.floor(i / channels)) <= depthRadius ? 1 : 0,
-      ),
-      [channels, channels],
-      { name: 'band' },
-    );
-    const windowSum = (t: Tensor) =>
-      reshape(matMul(reshape(t, [-1, channels]), band), [-1, ...x.shape.slice(1)]);
-    const d = add(mul(windowSum(square(x)), alpha), bias);
+    /** factor·Σ t over the window, [n·h·w, c] */
+    const windowSum = (t: Tensor, factor: number) => {
+      const elements = Array.from({ length: channels * channels }, (_, i) =>
+        Math.abs((i % channels) - Math.floor(i / channels)) <= depthRadius ? factor : 0,
+      );
+      const band = constant(graph, 'float32', elements, [channels, channels], { name: 'band' });
+      return matMul(reshape(t, [-1, channels]), cast(band, dtype));
+    };
+    const inShapeOfX = (rows: Tensor) => reshape(rows, [-1, ...x.shape.slice(1)]);
+    const biases = constant(graph, 'float32', new Float32Array(channels).fill(bias));
+    const d = inShapeOfX(biasAdd(windowSum(square(x), alpha), cast(biases, dtype)));
     const r = rsqrt(d);
     // d^−¾ by two square roots: several times as fast as the general power.
-    const p = beta === 0.75 ? mul(r, sqrt(r)) : pow(d, constant(graph, 'float32', -beta));
+    const p =
+      beta === 0.75 ? mul(r, sqrt(r)) : pow(d, cast(constant(graph, 'float32', -beta), dtype));
     const y = mul(x, p);
-    return withGradient(y, x, (dy) =>
-      sub(mul(dy, p), mul(mul(x, 2 * alpha * beta), windowSum(div(mul(dy, y), d)))),
-    );
+    return withGradient(y, x, (dy) => {
+      const sums = windowSum(div(mul(dy, y), d), 2 * alpha * beta);
+      return sub(mul(dy, p), mul(x, inShapeOfX(sums)));
+    });
   });
 }

@@ -10,11 +10,18 @@ export interface NetworkContext {
   readonly isTraining: boolean;
   /** Lets dropout pass everything while training; false by default. */
   readonly withoutDropout?: boolean;
+  /** Has batch normalisation use the moving statistics, and leave them, while training, too; false by default. */
+  readonly freezeBatchNorm?: boolean;
+  /** Keeps all branches while training, as where nobody trains them; false by default. */
+  readonly withoutDroppedBranches?: boolean;
   /** Coefficient of the L2 penalty, for the weights that the network regularises. */
   readonly weightDecay: number;
   /** int32 [2], fed anew for each training step; what dropout draws from. */
   readonly dropoutSeed: Tensor;
-  /** Element type of convolutions, but not depthwise ones, and of matrix products; everything else stays float32. */
+  /**
+   * Element type of convolutions, but not depthwise ones, and of matrix products, and of what flows from one to the next; weights,
+   * statistics, logits and loss are float32.
+   */
   readonly computeType: 'float32' | 'bfloat16';
   /** Nodes to run with each training step: updates of moving statistics. Layers add to it. */
   readonly updates: Node[];
@@ -22,9 +29,9 @@ export interface NetworkContext {
 
 /** What a network returns. */
 export interface NetworkOutputs {
-  /** [n, classes], before the softmax */
+  /** float32 [n, classes], before the softmax */
   readonly logits: Tensor;
-  /** Named hidden layers in network order, named as TF-Slim names them. */
+  /** Named hidden layers in network order, named as TF-Slim names them, float32 or of the compute type. */
   readonly endPoints: ReadonlyMap<string, Tensor>;
   /** A second classifier, of a layer on the way, whose loss training adds. */
   readonly auxiliary?: {

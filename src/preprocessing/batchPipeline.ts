@@ -21,6 +21,8 @@ export interface Batch {
    * batch but one is asked for, so that a step can be recorded while the next one is done.
    */
   readonly feeds: Readonly<Record<string, HostTensor>>;
+  /** The rows that `feeds` is of, ascending; all where it is not given. */
+  readonly preparedRows?: Int32Array;
 }
 
 /** How batches are made. */
@@ -34,6 +36,21 @@ export interface BatchPipelineOptions {
   readonly numThreads: number;
   /** Images that each thread reads and decodes at a time, where they are not in memory; 4 by default. */
   readonly numReaders?: number;
+}
+
+/** A batch under way. */
+interface PendingBatch {
+  readonly itemIndices: Uint32Array;
+  /** Those that are prepared; undefined for all. */
+  readonly rows: Int32Array | undefined;
+  readonly prepared: Promise<SharedArrayBuffer>;
+}
+
+function neededRows(
+  itemIndices: Uint32Array,
+  isNeeded: (itemIndex: number) => boolean,
+): Int32Array {
+  return Int32Array.from(itemIndices.keys()).filter((row) => isNeeded(itemIndices[row]!));
 }
 
 /** Whoever waits for a batch. */
@@ -108,8 +125,13 @@ export class BatchPipeline {
    *
    * @param epoch       from 0
    * @param firstBatch  batches of the epoch that are left out, as a resumed run has done them
+   * @param isNeeded    whether an item is to be prepared, asked ahead of its batch; all by default
    */
-  async *epoch(epoch: number, firstBatch = 0): AsyncGenerator<Batch, void, undefined> {
+  async *epoch(
+    epoch: number,
+    firstBatch = 0,
+    isNeeded?: (itemIndex: number) => boolean,
+  ): AsyncGenerator<Batch, void, undefined> {
     const { isTraining, batchSize, seed, numThreads } = this.#options;
     const { items } = this.#dataset;
     const order = isTraining
@@ -117,18 +139,20 @@ export class BatchPipeline {
       : items;
     const ahead = numThreads * batchesAheadPerThread;
     let before: SharedArrayBuffer | undefined;
-    const pending: { itemIndices: Uint32Array; prepared: Promise<SharedArrayBuffer> }[] = [];
+    const pending: PendingBatch[] = [];
     try {
       for (let batch = firstBatch; batch < this.batchesPerEpoch || pending.length > 0; ) {
         if (batch < this.batchesPerEpoch && pending.length < ahead) {
           const itemIndices = order.slice(batch * batchSize, (batch + 1) * batchSize);
-          pending.push({ itemIndices, prepared: this.#prepare(epoch, itemIndices) });
+          const rows = isNeeded && neededRows(itemIndices, isNeeded);
+          const needed = rows ? Uint32Array.from(rows, (row) => itemIndices[row]!) : itemIndices;
+          pending.push({ itemIndices, rows, prepared: this.#prepare(epoch, needed) });
           batch++;
           continue;
         }
-        const { itemIndices, prepared } = pending.shift()!;
+        const { itemIndices, rows, prepared } = pending.shift()!;
         const buffer = await prepared;
-        yield this.#batch(itemIndices, buffer);
+        yield this.#batch(itemIndices, rows, buffer);
         if (before !== undefined) this.#buffers.push(before);
         before = buffer;
       }
@@ -153,11 +177,16 @@ export class BatchPipeline {
     this.#waiting.clear();
   }
 
-  #batch(itemIndices: Uint32Array, buffer: SharedArrayBuffer): Batch {
+  #batch(
+    itemIndices: Uint32Array,
+    preparedRows: Int32Array | undefined,
+    buffer: SharedArrayBuffer,
+  ): Batch {
     const count = itemIndices.length;
     const labels = new Int32Array(count);
     for (let row = 0; row < count; row++) labels[row] = this.#dataset.labels[itemIndices[row]!]!;
-    return { itemIndices, labels, feeds: this.#memory.feedsIn(buffer, count) };
+    const feeds = this.#memory.feedsIn(buffer, preparedRows?.length ?? count);
+    return { itemIndices, labels, feeds, ...(preparedRows ? { preparedRows } : {}) };
   }
 
   #prepare(epoch: number, itemIndices: Uint32Array): Promise<SharedArrayBuffer> {

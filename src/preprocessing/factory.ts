@@ -3,9 +3,9 @@ import { UsageError } from '../errors.ts';
 import { cifarnet, cropAndMirror } from './cifarnet.ts';
 import { efficientnet } from './efficientnet.ts';
 import { inception } from './inception.ts';
-import type { ItemInput } from './itemInput.ts';
+import type { ImageInput, ItemInput } from './itemInput.ts';
 import { lenet } from './lenet.ts';
-import type { Preprocessing } from './preprocessing.ts';
+import type { Preprocessing, PreprocessingForm } from './preprocessing.ts';
 import { vgg } from './vgg.ts';
 
 const preprocessings: Readonly<Record<string, Preprocessing>> = {
@@ -57,4 +57,18 @@ export function getPreprocessing(name: string): Preprocessing {
     throw new UsageError(`--preprocessing_name: got "${name}"; expected one of ${known}.`);
   }
   return preprocessing;
+}
+
+/** The form that images are preprocessed in: a training without augmentation has that of an evaluation. */
+export function formOf(
+  { preprocessingName, augmentation }: Pick<ImageInput, 'preprocessingName' | 'augmentation'>,
+  isTraining: boolean,
+): PreprocessingForm {
+  const { train, evaluate } = getPreprocessing(preprocessingName);
+  return isTraining && augmentation !== 'none' ? train : evaluate;
+}
+
+/** Whether an item of a training is never the same twice. */
+export function isAugmented(input: ItemInput): boolean {
+  return input.kind === 'images' && formOf(input, true) !== formOf(input, false);
 }

@@ -2,7 +2,7 @@
 import { allocate } from '../allocation.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { sizeOf } from '../graph/shape.ts';
-import { getPreprocessing } from './factory.ts';
+import { formOf } from './factory.ts';
 import type { GraphInput, ImageInput } from './itemInput.ts';
 
 /** What of each item one placeholder of the graph takes. */
@@ -35,8 +35,7 @@ export function itemFeeds(input: GraphInput, isTraining: boolean): readonly Item
     return [{ name: 'images', dtype: 'float32', shape: input.shape }];
   }
   const words = Math.ceil(windowSize(input) / samplesPerWord);
-  const { train } = getPreprocessing(input.preprocessingName);
-  const size = isTraining ? train.augmentation?.size : undefined;
+  const size = formOf(input, isTraining).augmentation?.size;
   return [
     { name: 'images', dtype: 'int32', shape: [words] },
     ...(size ? [{ name: 'augmentation', dtype: 'float32', shape: [size] } as const] : []),

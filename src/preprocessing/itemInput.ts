@@ -4,6 +4,11 @@ import { UsageError } from '../errors.ts';
 import type { ImageShape } from './preprocessing.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
+/** How images of a training are augmented, as --augmentation has it. */
+export const augmentationChoices = ['full', 'none'] as const;
+/** One of them. */
+export type AugmentationChoice = (typeof augmentationChoices)[number];
+
 /** Images as the network takes them, with no preprocessing before it. */
 interface PreprocessedImages {
   readonly kind: 'images';
@@ -17,6 +22,8 @@ export interface ImageInput extends PreprocessedImages {
   readonly sourceChannels: number;
   /** As --preprocessing_name has it. */
   readonly preprocessingName: string;
+  /** Whether images of a training are augmented; they are unless it says no. */
+  readonly augmentation?: AugmentationChoice;
 }
 
 /** Texts as the numbers of their tokens. */

@@ -2,17 +2,19 @@
 import type { Tensor } from '../graph/graph.ts';
 import { bitcastToBytes, cast, reshape, slice } from '../graph/ops/array.ts';
 import { withChannels } from './channels.ts';
-import { getPreprocessing } from './factory.ts';
+import { formOf, getPreprocessing } from './factory.ts';
 import { windowSize } from './itemFeeds.ts';
 import type { GraphInput, ImageInput } from './itemInput.ts';
 import type { PreprocessingForm } from './preprocessing.ts';
 
-/** Windows as they were packed into int32 [n, words], as uint8 [n, height, width, source channels]. */
+/** Windows as they were packed into int32 [n, words], as float32 [n, height, width, source channels]. */
 function unpack(packed: Tensor, input: ImageInput): Tensor {
   const [height, width] = input.shape;
   const samples = windowSize(input);
   const bytes = reshape(bitcastToBytes(packed), [-1, 4 * packed.shape[1]!]);
-  const used = samples === bytes.shape[1] ? bytes : slice(bytes, [0, 0], [-1, samples]);
+  // As numbers first: GPUs do not slice bytes.
+  const values = cast(bytes, 'float32');
+  const used = samples === values.shape[1] ? values : slice(values, [0, 0], [-1, samples]);
   return reshape(used, [-1, height, width, input.sourceChannels]);
 }
 
@@ -61,8 +63,7 @@ export function networkItems(
   if (input.kind === 'texts') return placeholders['token_ids']!;
   const images = placeholders['images']!;
   if (!('preprocessingName' in input)) return images;
-  const { train, evaluate } = getPreprocessing(input.preprocessingName);
-  const form = isTraining ? train : evaluate;
+  const form = formOf(input, isTraining);
   return images.graph.withScope('preprocessing', () =>
     normalized(unpack(images, input), form, input, placeholders['augmentation']),
   );

@@ -1,7 +1,7 @@
 /** Prepares an image for the graph: its window as bytes, and the numbers of its augmentation. */
 import type { Image } from '../../datasets/dataset.ts';
 import type { HostTensor } from '../engines/engine.ts';
-import { getPreprocessing } from './factory.ts';
+import { formOf } from './factory.ts';
 import { windowSize } from './itemFeeds.ts';
 import type { ImageInput } from './itemInput.ts';
 
@@ -24,8 +24,7 @@ export type PrepareImage = (
  * @throws UsageError  when there is no such preprocessing
  */
 export function imagePreparation(input: ImageInput, isTraining: boolean): PrepareImage {
-  const preprocessing = getPreprocessing(input.preprocessingName);
-  const { takeWindow, augmentation } = isTraining ? preprocessing.train : preprocessing.evaluate;
+  const { takeWindow, augmentation } = formOf(input, isTraining);
   const { sourceChannels } = input;
   const [height, width] = input.shape;
   const size = [height, width] as const;

@@ -141,6 +141,11 @@ export class InSituRecorder {
     await this.#options.itemsWriter.finish();
   }
 
+  /** Whether an item is monitored when it comes by. */
+  isMonitored(itemIndex: number): boolean {
+    return this.#monitor.watches(itemIndex);
+  }
+
   /**
    * Rows of a batch to monitor: what 'train' is fed as monitor_rows, int32 [m]; undefined when no
    * layers are monitored.

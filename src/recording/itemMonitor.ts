@@ -90,6 +90,11 @@ export class ItemMonitor {
     return this.#contributions.get(itemIndex);
   }
 
+  /** Whether the layers of an item are looked at when it comes by. */
+  watches(itemIndex: number): boolean {
+    return this.#options.layers.length > 0 && this.#items.has(itemIndex);
+  }
+
   /**
    * Rows of a batch to monitor: what 'train' is fed as monitor_rows, int32 [m]; undefined when no
    * layers are monitored.

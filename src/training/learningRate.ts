@@ -1,9 +1,14 @@
 /** Learning-rate schedules, as TF-Slim's train_image_classifier configures them. */
 
+/** Schedules as --learning_rate_decay_type names them. */
+export const learningRateDecays = ['fixed', 'exponential', 'polynomial', 'cosine'] as const;
+/** One of them. */
+type LearningRateDecay = (typeof learningRateDecays)[number];
+
 /** What the schedule depends on; the names are those of the flags. */
 export interface LearningRateOptions {
   readonly learning_rate: number;
-  readonly learning_rate_decay_type: 'fixed' | 'exponential' | 'polynomial';
+  readonly learning_rate_decay_type: LearningRateDecay;
   readonly learning_rate_decay_factor: number;
   readonly num_epochs_per_decay: number;
   readonly end_learning_rate: number;
@@ -11,6 +16,8 @@ export interface LearningRateOptions {
   readonly warmup_epochs: number;
   /** Items in the training split ÷ batch size; not rounded. */
   readonly stepsPerEpoch: number;
+  /** Steps of the whole run; Infinity when it has no end. */
+  readonly lastStep: number;
 }
 
 /**
@@ -19,8 +26,9 @@ export interface LearningRateOptions {
  *   fixed        rate
  *   exponential  rate·factor^⌊t/d⌋                       (staircase)
  *   polynomial   (rate − end)·(1 − min(t, d)/d) + end     (linear)
+ *   cosine       (rate − end)·(1 + cos(π·t/l))/2 + end    (Loshchilov & Hutter 2017, without restarts)
  *
- * with d = ⌊stepsPerEpoch·num_epochs_per_decay⌋ steps; while warming up at most
+ * with d = ⌊stepsPerEpoch·num_epochs_per_decay⌋ steps and l the steps of the run; while warming up at most
  * rate·t/(stepsPerEpoch·warmup_epochs).
  *
  * @param step  t, the number of steps done before this one
@@ -33,6 +41,9 @@ export function learningRateAt(step: number, options: LearningRateOptions): numb
     scheduled = rate * options.learning_rate_decay_factor ** Math.floor(step / decaySteps);
   } else if (options.learning_rate_decay_type === 'polynomial') {
     scheduled = (rate - end) * (1 - Math.min(step, decaySteps) / decaySteps) + end;
+  } else if (options.learning_rate_decay_type === 'cosine') {
+    const share = Math.min(step, options.lastStep) / options.lastStep;
+    scheduled = ((rate - end) * (1 + Math.cos(Math.PI * share))) / 2 + end;
   }
   const warmupSteps = stepsPerEpoch * options.warmup_epochs;
   return warmupSteps > 0 ? Math.min(scheduled, (rate * step) / warmupSteps) : scheduled;

@@ -1,4 +1,5 @@
 /** Opens what a run works with; whoever opens it closes it, whatever happens. */
+import { join } from 'node:path';
 import { digestOf } from '../../datasets/dataDigest.ts';
 import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import type { Cleanup } from '../cleanup.ts';
@@ -9,6 +10,7 @@ import type { Evaluation } from '../evaluation/evaluator.ts';
 import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import type { FolderLock } from '../files/folderLock.ts';
+import { FeatureStore, featuresFile } from '../model/featureStore.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { InSituRecorder } from '../recording/inSituRecorder.ts';
@@ -26,6 +28,8 @@ export interface Run {
   /** With the first values of all variables. */
   readonly session: Session;
   readonly pipeline: BatchPipeline;
+  /** What the frozen part of the network gives of each item; null where it is computed in every step. */
+  readonly features: FeatureStore | null;
   readonly log: RunLog;
   /** null when no layer guides a selection. */
   readonly inSitu: InSituRecorder | null;
@@ -91,6 +95,10 @@ export async function openRun(
     numReaders: options.num_readers,
   });
   cleanup.add(() => pipeline.close());
+  const features =
+    plan.keptFeatures &&
+    (await FeatureStore.open(plan.keptFeatures, join(options.train_dir, featuresFile)));
+  cleanup.add(() => features?.close());
   const firstLogged = start.step === 0 ? 0 : start.step + 1;
   const writer = await EventWriter.create(options.train_dir, firstLogged, lostEvents(lost));
   cleanup.add(() => writer.close());
@@ -109,6 +117,7 @@ export async function openRun(
       plan.pipeline,
       plan.evaluationSplit,
       firstLogged,
+      plan.keptEvaluationFeatures,
       lost,
       cleanup,
     ));
@@ -130,6 +139,7 @@ export async function openRun(
     plan,
     session,
     pipeline,
+    features,
     log,
     inSitu,
     plantedErrors,

@@ -7,6 +7,8 @@ import { selectEngine } from '../engines/select.ts';
 import { stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
+import type { Tensor } from '../graph/graph.ts';
+import { sizeOf } from '../graph/shape.ts';
 import {
   decodedSizeOf,
   networkInput,
@@ -15,12 +17,13 @@ import {
 } from '../input/networkInput.ts';
 import type { Split } from '../input/splits.ts';
 import { loadTrainingData, type TrainingData } from '../input/trainingData.ts';
+import { canKeep, type FeatureStoreOptions, featureBytes } from '../model/featureStore.ts';
 import { epsilonOf } from '../model/optimizerOptions.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../model/trainingGraph.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
 import type { BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
-import { checkPreprocessing } from '../preprocessing/factory.ts';
+import { checkPreprocessing, isAugmented } from '../preprocessing/factory.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { tellOfOtherModule } from '../runFiles/networkModule.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
@@ -39,6 +42,10 @@ export interface RunPlan {
   /** How items become what the network takes, for training and evaluations alike. */
   readonly pipeline: Pick<BatchPipelineOptions, 'input' | 'seed'>;
   readonly training: TrainingGraph;
+  /** What is kept of each item's way through the frozen part of the network; null for nothing. */
+  readonly keptFeatures: FeatureStoreOptions | null;
+  /** The same for the items of --eval_split_name. */
+  readonly keptEvaluationFeatures: FeatureStoreOptions | null;
   readonly start: StartingPoint;
   readonly stepsPerEpoch: number;
   /** Steps after which the training ends; Infinity for never. */
@@ -80,6 +87,24 @@ export async function planRun(
   const start = await findStartingPoint(options, training, dataset, record);
   const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
   const pipeline = { input, seed: options.seed };
+  const lastStep = Math.min(
+    options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
+    (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
+  );
+  if (options.learning_rate_decay_type === 'cosine' && lastStep === Number.POSITIVE_INFINITY) {
+    throw new UsageError(
+      '--learning_rate_decay_type: cosine falls over the whole run; expected --max_number_of_epochs or --max_number_of_steps.',
+    );
+  }
+  const { train_dir } = options;
+  const evaluationSplit =
+    options.eval_interval_epochs === 0
+      ? null
+      : await loadEvaluationSplit(
+          options,
+          decodedSizeOf(network, { ...options, imageSize: options.train_image_size }),
+          dataset,
+        );
   return {
     options,
     data,
@@ -88,21 +113,40 @@ export async function planRun(
     precision,
     pipeline,
     training,
+    keptFeatures: isAugmented(input)
+      ? null
+      : await keptFeaturesOf(train_dir, training.features, dataset, input),
+    keptEvaluationFeatures:
+      evaluationSplit &&
+      (await keptFeaturesOf(train_dir, training.evaluatedFeatures, evaluationSplit.dataset, input)),
     start,
     stepsPerEpoch: perEpoch,
-    lastStep: Math.min(
-      options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
-      (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
-    ),
-    evaluationSplit:
-      options.eval_interval_epochs === 0
-        ? null
-        : await loadEvaluationSplit(
-            options,
-            decodedSizeOf(network, { ...options, imageSize: options.train_image_size }),
-            dataset,
-          ),
+    lastStep,
+    evaluationSplit,
   };
+}
+
+/** Features of an item that are kept in any case; more, where the item itself has as many numbers. */
+const maxFeatures = 4096;
+
+/** What is kept of the features of the items of a split; null when there are none, or no room for them. */
+async function keptFeaturesOf(
+  folder: string,
+  features: Tensor | null,
+  { size, items }: Dataset,
+  input: ItemInput,
+): Promise<FeatureStoreOptions | null> {
+  if (features === null) return null;
+  const shape = features.shape.slice(1);
+  // More take longer to read than a first layer takes to compute.
+  if (sizeOf(shape) > Math.max(sizeOf(input.shape), maxFeatures)) return null;
+  const kept = {
+    shape,
+    sourceSize: size,
+    items: items.length,
+    precision: 'float16',
+  } as const;
+  return (await canKeep(featureBytes(kept), folder)) ? kept : null;
 }
 
 /** What the network takes of each item, as the flags ask for it. */
@@ -146,6 +190,8 @@ function buildGraph(
     computeType,
     optimizer: options,
     trainableScopes: options.trainable_scopes,
+    learningRateScopes: options.learning_rate_scopes,
+    freezeBatchNorm: options.freeze_batch_norm,
     movingAverages: options.moving_average_decay !== undefined,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,

@@ -11,7 +11,7 @@ import { writeRunRecord } from '../runFiles/runRecord.ts';
 import { restoreSelection } from '../runFiles/selectionFiles.ts';
 import { hyperparametersOf } from './hyperparameters.ts';
 import type { Run } from './openRun.ts';
-import { dataLine, followLine } from './runMessages.ts';
+import { dataLine, featuresLine, followLine } from './runMessages.ts';
 
 /**
  * Records what the run is going to do: run.json, what its data are, graph and hyperparameters. The
@@ -31,6 +31,8 @@ export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<
   progress.message(`engine: ${engine.name} (${engineReason})`);
   progress.message(`precision: ${precision.computeType} (${precision.reason})`);
   for (const message of start.messages) progress.message(message);
+  const ofFeatures = featuresLine(plan);
+  if (ofFeatures !== undefined) progress.message(ofFeatures);
   progress.message(followLine(options, plan.lastStep, plan.stepsPerEpoch));
   await writeRunRecord(options.train_dir, {
     step: start.step,

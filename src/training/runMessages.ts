@@ -2,8 +2,12 @@
 import type { Dataset } from '../../datasets/dataset.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
+import { featureBytes, maxFeatureMemory } from '../model/featureStore.ts';
+import { isHeadAlone } from '../model/scopes.ts';
+import { isAugmented } from '../preprocessing/factory.ts';
 import type { Selection } from '../recording/selectionLog.ts';
 import { logdirOf } from './logdir.ts';
+import type { RunPlan } from './planRun.ts';
 import type { RunOptions } from './runOptions.ts';
 
 /** One line about what a run trains on. */
@@ -11,6 +15,25 @@ export function dataLine({ name, split, items, classNames, kind }: Dataset): str
   const classes = `${classNames.length} ${classNames.length === 1 ? 'class' : 'classes'}`;
   const what = kind === 'texts' ? 'texts' : 'images';
   return `data: ${name} ${split}, ${items.length} ${what} of ${classes}`;
+}
+
+/** One line about the part of the network that stays as it is; undefined where there is nothing to say. */
+export function featuresLine({
+  options,
+  training,
+  keptFeatures,
+  pipeline,
+}: Pick<RunPlan, 'options' | 'training' | 'keptFeatures' | 'pipeline'>): string | undefined {
+  const { features } = training;
+  if (features === null) return undefined;
+  if (keptFeatures !== null) {
+    const bytes = featureBytes(keptFeatures);
+    const where = bytes > maxFeatureMemory ? 'in a file' : 'in memory';
+    const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+    return `features: the frozen layers run once for each item; what they give, ${features.node.name} [${keptFeatures.shape}], is kept ${where} (${size})`;
+  }
+  if (!isHeadAlone(options.trainable_scopes) || !isAugmented(pipeline.input)) return undefined;
+  return 'features: the frozen layers run in each step, since images are augmented; with --augmentation=none they run once for each item';
 }
 
 /** One line about what an epoch brought. */

@@ -3,6 +3,7 @@ import type { PrecisionChoice } from '../engines/precision.ts';
 import type { EngineOptions } from '../engines/select.ts';
 import type { TrainingDataOptions } from '../input/trainingData.ts';
 import type { OptimizerOptions } from '../model/optimizerOptions.ts';
+import type { AugmentationChoice } from '../preprocessing/itemInput.ts';
 import type { ColorScale } from '../recording/colorScale.ts';
 import type { ColormapName } from '../views/draw/colormap.ts';
 import type { LearningRateOptions } from './learningRate.ts';
@@ -14,8 +15,9 @@ export interface RunOptions
     OptimizerOptions,
     EngineOptions,
     StartingPointOptions,
-    Omit<LearningRateOptions, 'stepsPerEpoch'> {
+    Omit<LearningRateOptions, 'stepsPerEpoch' | 'lastStep'> {
   readonly use_grayscale: boolean;
+  readonly augmentation: AugmentationChoice;
   readonly num_readers: number;
   readonly num_preprocessing_threads: number;
   readonly max_sequence_length: number | undefined;
@@ -23,6 +25,8 @@ export interface RunOptions
   readonly weight_decay: number;
   readonly label_smoothing: number;
   readonly trainable_scopes: readonly string[];
+  readonly freeze_batch_norm: boolean | undefined;
+  readonly learning_rate_scopes: readonly string[];
   readonly moving_average_decay: number | undefined;
   readonly eval_interval_epochs: number;
   readonly eval_split_name: string;

@@ -67,10 +67,11 @@ async function trainEpoch(
   isSaveDue: (step: number) => boolean,
 ): Promise<number> {
   const perEpoch = plan.stepsPerEpoch;
+  const epoch = Math.floor(step / perEpoch);
   let done = step;
   let last: BegunStep | undefined;
   try {
-    for await (const batch of pipeline.epoch(Math.floor(step / perEpoch), step % perEpoch)) {
+    for await (const batch of pipeline.epoch(epoch, step % perEpoch, steps.isNeeded)) {
       const before = last;
       // Nothing more is recorded once something before it could not be.
       last = undefined;

@@ -1,9 +1,11 @@
 /** The steps of a run: begun one after the other, and recorded when the engine has done them. */
 import type { HostTensor } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
+import { FrozenFeatures } from '../model/frozenFeatures.ts';
 import { movingAverageDecayAt } from '../model/movingAverages.ts';
 import { decodeStep } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
+import { HeadSteps } from './headSteps.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { Run } from './openRun.ts';
 import type { RunOptions } from './runOptions.ts';
@@ -30,6 +32,8 @@ export interface BegunStep {
   readonly batch: Batch;
   /** Rows of it to monitor. */
   readonly rows: Int32Array | undefined;
+  /** Where these rows are in what the step returns of rows. */
+  readonly returnedAt: Iterable<number>;
   readonly learningRate: number;
   /** What the step returns and, of one with summaries, all variables after it. */
   readonly results: Promise<readonly [step: Outputs, variables: Outputs | undefined]>;
@@ -40,10 +44,22 @@ export class TrainingSteps {
   readonly #run: Run;
   readonly #summaries: SummarySchedule;
   readonly #rate: StepRate;
+  /** null where each step runs the whole network. */
+  readonly #head: HeadSteps | null;
+  /** Whether an item is to be prepared for its next step; undefined for all. */
+  readonly isNeeded: ((itemIndex: number) => boolean) | undefined;
 
   constructor(run: Run) {
     const { start, stepsPerEpoch, options } = run.plan;
     this.#run = run;
+    this.#head =
+      run.features &&
+      new HeadSteps(
+        run.session,
+        new FrozenFeatures(run.session, 'features', run.features),
+        (itemIndex) => run.inSitu?.isMonitored(itemIndex) ?? false,
+      );
+    this.isNeeded = this.#head?.isNeeded;
     this.#summaries = new SummarySchedule(start.step, stepsPerEpoch, options.save_summaries_secs);
     this.#rate = new StepRate(start.step, run.clock.now);
   }
@@ -51,23 +67,35 @@ export class TrainingSteps {
   /** Has the engine do a step; the batch stays as it is until it is recorded. @param stepsBefore  begun so far */
   begin(batch: Batch, stepsBefore: number): BegunStep {
     const { session, inSitu, plan } = this.#run;
-    const { options, data } = plan;
+    const { options, data, lastStep } = plan;
     const stepsPerEpoch = data.dataset.items.length / options.batch_size;
-    const learningRate = learningRateAt(stepsBefore, { ...options, stepsPerEpoch });
+    const learningRate = learningRateAt(stepsBefore, { ...options, stepsPerEpoch, lastStep });
     const rows = inSitu?.rowsToMonitor(batch);
     // Decided before the step: summaries are of the very batch that it trains on.
     const hasSummaries = this.#summaries.isDue(stepsBefore);
-    const results = Promise.all([
-      session.run(
-        hasSummaries ? 'train_with_summaries' : 'train',
-        trainFeeds(batch, learningRate, stepsBefore, rows, options),
-      ),
-      // Right behind it: the next step changes them.
-      hasSummaries ? session.run('read', {}) : undefined,
-    ]);
+    // To copy most rows of every layer costs more than to compute the others with them.
+    const takesAllRows =
+      this.#head === null &&
+      !hasSummaries &&
+      rows !== undefined &&
+      2 * rows.length > batch.labels.length;
+    const fedRows = takesAllRows ? undefined : rows;
+    const entryPoint = takesAllRows ? 'train_all_rows' : 'train';
+    const feeds = trainFeeds(batch, learningRate, stepsBefore, fedRows, options);
+    const results =
+      this.#head?.run(batch, rows, feeds, hasSummaries) ??
+      Promise.all([
+        session.run(hasSummaries ? 'train_with_summaries' : entryPoint, {
+          ...batch.feeds,
+          ...feeds,
+        }),
+        // Right behind it: the next step changes them.
+        hasSummaries ? session.run('read', {}) : undefined,
+      ]);
     // A step that fails is heard of when it is recorded, or never: one before it has ended the run.
     results.catch(() => {});
-    return { step: stepsBefore + 1, batch, rows, learningRate, results };
+    const returnedAt = takesAllRows ? rows : (rows?.keys() ?? []);
+    return { step: stepsBefore + 1, batch, rows, returnedAt, learningRate, results };
   }
 
   /**
@@ -75,10 +103,10 @@ export class TrainingSteps {
    *
    * @throws UserError  when the loss is no number
    */
-  async record({ step, batch, rows, learningRate, results }: BegunStep): Promise<void> {
+  async record({ step, batch, rows, returnedAt, learningRate, results }: BegunStep): Promise<void> {
     const { plan, log, inSitu, progress } = this.#run;
     const [outputs, variables] = await results;
-    const outcome = decodeStep(outputs, plan.training, rows?.length ?? 0);
+    const outcome = decodeStep(outputs, plan.training, returnedAt);
     if (!Number.isFinite(outcome.loss)) throw new DivergenceError(step, outcome.loss);
     const epoch = Math.ceil(step / plan.stepsPerEpoch);
     if (inSitu) await inSitu.observe(batch, rows, outcome, epoch, step);
@@ -99,15 +127,15 @@ function scalar(value: number): HostTensor {
   return { data: Float32Array.of(value), shape: [] };
 }
 
+/** What a step is fed beside the items. */
 function trainFeeds(
-  { feeds, labels }: Batch,
+  { labels }: Batch,
   rate: number,
   step: number,
   rows: Int32Array | undefined,
   { seed, moving_average_decay }: RunOptions,
 ): Record<string, HostTensor> {
   return {
-    ...feeds,
     labels: { data: labels, shape: [labels.length] },
     learning_rate: scalar(rate),
     dropout_seed: { data: Int32Array.of(seed, step), shape: [2] },

@@ -41,36 +41,56 @@ export interface ViewOptions {
 
 /** Measures in pixels at scale 1. Two layers and the input are 350 × 220 pixels. */
 const layout = {
-  width: 350,
+  footerWidth: 350,
   margin: 4,
   rowLabel: 12,
   tile: 84,
   gap: 4,
   columnGap: 7,
-  header: 14,
   footer: 34,
   bar: 8,
-  barLeft: 198,
   tickWidth: 50,
 } as const;
-const bandHeight = layout.header + 2 * layout.tile + layout.gap;
+const mapsHeight = 2 * layout.tile + layout.gap;
 const mapsLeft = layout.margin + layout.rowLabel;
-const inputLeft = layout.width - layout.margin - layout.tile;
-/** Layers in the first row, which holds colour scale and input too, and in each row below. */
-const layersInFirstRow = 2;
-const layersPerRow = 3;
+const columnWidth = layout.tile + layout.columnGap;
+
+/** How the layers are spread. */
+interface Grid {
+  /** Of the view. */
+  readonly width: number;
+  /** Height of what is written above the maps. */
+  readonly header: number;
+  /** Layers in the first row, which holds colour scale and input too. */
+  readonly inFirstRow: number;
+  /** Layers in each row below. */
+  readonly perRow: number;
+}
+/** A card of TensorBoard, as it is. */
+const card: Grid = { width: 350, header: 14, inFirstRow: 2, perRow: 3 };
+/** Three cards, for the picture alone; a line more tells what the layers are in. */
+const sheet: Grid = { width: 1050, header: 25, inFirstRow: 9, perRow: 11 };
+/** Layers that a card shows at most. */
+const maxLayersOfCard = 11;
+
+function rowsOf({ inFirstRow, perRow }: Grid, layers: number): number {
+  return 1 + Math.max(0, Math.ceil((layers - inFirstRow) / perRow));
+}
 
 const caption = { size: 10 } as const;
 const small = { size: 9, color: ink.faint } as const;
 
 /** Where the column of a layer is: its left side and that of its maps' top. */
-function placeOf(layer: number): { x: number; top: number; isFirstInRow: boolean } {
-  const below = layer - layersInFirstRow;
-  const row = below < 0 ? 0 : 1 + Math.floor(below / layersPerRow);
-  const column = below < 0 ? layer : below % layersPerRow;
+function placeOf(
+  { inFirstRow, perRow, header }: Grid,
+  layer: number,
+): { x: number; top: number; isFirstInRow: boolean } {
+  const below = layer - inFirstRow;
+  const row = below < 0 ? 0 : 1 + Math.floor(below / perRow);
+  const column = below < 0 ? layer : below % perRow;
   return {
-    x: mapsLeft + column * (layout.tile + layout.columnGap),
-    top: row * bandHeight + layout.header,
+    x: mapsLeft + column * columnWidth,
+    top: row * (header + mapsHeight) + header,
     isFirstInRow: column === 0,
   };
 }
@@ -83,6 +103,17 @@ function drawColumnHeader(drawing: Drawing, layer: MonitoredLayer, x: number, to
   const right = x + layout.tile;
   drawText(drawing, size, right, top - 4, sizeWidth, { ...small, align: 'right' });
   drawText(drawing, name, x, top - 4, layout.tile - sizeWidth, { ...caption, keep: 'end' });
+}
+
+/**
+ * What layers are in: the parts of their names before the last `/`, without those that are the same
+ * in all names that have any there.
+ */
+export function parentsOf(names: readonly string[]): string[] {
+  const parts = names.map((name) => name.split('/').slice(0, -1));
+  const isTelling = (depth: number) =>
+    new Set(parts.flatMap((ofName) => ofName[depth] ?? [])).size > 1;
+  return parts.map((ofName) => ofName.filter((_, depth) => isTelling(depth)).join('/'));
 }
 
 /** S of this step at every layer, for a view without a history. */
@@ -110,7 +141,7 @@ export function drawFooter(
   series: readonly ContributionSeries[],
   top: number,
 ): void {
-  const { margin, width } = layout;
+  const { margin, footerWidth: width } = layout;
   const answer = `O: ${view.output} (${probabilityText(view.outputProbability)})`;
   const color = view.output === view.label ? ink.text : ink.wrong;
   const textWidth = 152;
@@ -135,25 +166,32 @@ export function drawFooter(
  * Draws a Monitoring View: for each layer its contribution map C above its reduction map R, on one
  * colour scale; at the right the input as the network saw it above the original; below output and
  * label, and the contribution S at each layer. Two layers take 350 × 220 pixels, which TensorBoard's
- * cards show as they are; further layers follow in rows of three.
+ * cards show as they are; further layers follow in rows of three, and more than 11 are spread over three
+ * times the width, with what they are in above their names.
  *
  * @returns  the drawing
  */
 export function drawMonitoringView(view: MonitoringView, options: ViewOptions = {}): Drawing {
-  const { colormap: name = colormapNames[0]!, scale = 1, overlay: isOverlay = false } = options;
+  const { colormap = colormapNames[0]!, scale = 1, overlay: isOverlay = false } = options;
   const { layers } = view;
-  const { width, margin, rowLabel, tile, gap, header } = layout;
-  const rows = 1 + Math.max(0, Math.ceil((layers.length - layersInFirstRow) / layersPerRow));
+  const { margin, rowLabel, tile, gap } = layout;
+  const grid = layers.length > maxLayersOfCard ? sheet : card;
+  const { width, header } = grid;
+  const parents = grid === sheet ? parentsOf(layers.map((layer) => layer.name)) : [];
+  const inputLeft = width - margin - tile;
   const series = view.history ?? seriesOf(view);
-  const footerTop = rows * bandHeight;
+  const footerTop = rowsOf(grid, layers.length) * (header + mapsHeight);
   const height = footerTop + footerHeight(series);
   const drawing = createDrawing(width, height, scale);
   const maximum = view.colorScaleMaximum ?? largestMapValue(layers);
   const input = toPixels(inputImage(view.input.data, view.input.shape));
 
   layers.forEach((layer, i) => {
-    const { x, top, isFirstInRow } = placeOf(i);
-    drawColumnHeader(drawing, layer, x, top);
+    const { x, top, isFirstInRow } = placeOf(grid, i);
+    const parent = parents[i];
+    const name = parent === undefined ? layer.name : layer.name.split('/').at(-1)!;
+    drawText(drawing, parent ?? '', x, top - 15, tile, { ...small, keep: 'end' });
+    drawColumnHeader(drawing, { ...layer, name }, x, top);
     if (isFirstInRow) {
       const style = { ...caption, bold: true };
       drawText(drawing, 'C', margin, top + tile / 2 + 4, rowLabel, style);
@@ -164,18 +202,19 @@ export function drawMonitoringView(view: MonitoringView, options: ViewOptions = 
       [maps.contributionMap, maps.reductionMap].forEach((values, row) => {
         const size = sizeInBox(input, { width: tile * scale, height: tile * scale });
         const pixels = isOverlay
-          ? overlay(values, maps, maximum, name, input, size)
-          : mapPixels(values, maps, maximum, name);
+          ? overlay(values, maps, maximum, colormap, input, size)
+          : mapPixels(values, maps, maximum, colormap);
         drawTile(drawing, pixels, x, top + row * (tile + gap), tile);
       });
     } else if (channels !== undefined) {
-      const box = { x, y: top, width: tile, height: 2 * tile + gap };
+      const box = { x, y: top, width: tile, height: mapsHeight };
       drawChannelBars(drawing, channels, box);
     }
   });
   if (layers.some(({ maps }) => maps !== undefined)) {
-    const bar = { x: layout.barLeft, y: header, width: layout.bar, height: 2 * tile + gap };
-    drawColorBar(drawing, bar, layout.tickWidth, maximum, name);
+    const x = mapsLeft + grid.inFirstRow * columnWidth;
+    const bar = { x, y: header, width: layout.bar, height: mapsHeight };
+    drawColorBar(drawing, bar, layout.tickWidth, maximum, colormap);
   }
   drawText(drawing, 'input, original', inputLeft, header - 4, tile, caption);
   drawTile(drawing, input, inputLeft, header, tile);

@@ -103,7 +103,10 @@ test('a folder stands for its latest checkpoint, a prefix for itself', async () 
   rmSync(join(folder, 'checkpoint'));
   await assert.rejects(resolveCheckpoint(folder), /expected one of .*model\.ckpt-1, /);
   await assert.rejects(resolveCheckpoint(join(folder, 'none')), /expected one of/);
-  await assert.rejects(resolveCheckpoint('/nowhere/x'), /expected a folder with a checkpoint, or/);
+  await assert.rejects(
+    resolveCheckpoint('/nowhere/x'),
+    /expected a folder with a checkpoint, a prefix such as .*, or a name of losslens weights list/,
+  );
 });
 
 test('a state file that names nothing is an error, not a new run', async () => {

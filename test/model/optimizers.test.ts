@@ -31,7 +31,12 @@ const golden = JSON.parse(
 ) as { rate: number; x: number[]; y: number[]; w0: number[]; cases: Record<string, Case> };
 
 /** The problem of the golden numbers, taken as many steps as they have. */
-async function takeSteps(engine: Engine, settings: Partial<OptimizerOptions>, steps: number) {
+async function takeSteps(
+  engine: Engine,
+  settings: Partial<OptimizerOptions>,
+  steps: number,
+  { factor, rate: given = golden.rate }: { factor?: number; rate?: number } = {},
+) {
   const graph = new Graph();
   const w = getVariable(graph, 'w', [3, 2], { initializer: () => Float32Array.from(golden.w0) });
   const error = sub(
@@ -41,7 +46,7 @@ async function takeSteps(engine: Engine, settings: Partial<OptimizerOptions>, st
   const loss = sum(square(error));
   const [gradient] = gradients(loss, [w.value]);
   const rate = placeholder(graph, 'float32', [], 'learning_rate');
-  const after = addOptimizer([{ variable: w, gradient: gradient! }], rate, {
+  const after = addOptimizer([{ variable: w, gradient: gradient!, factor }], rate, {
     ...plainSgd,
     ...settings,
   });
@@ -51,7 +56,7 @@ async function takeSteps(engine: Engine, settings: Partial<OptimizerOptions>, st
     train: { inputs: { learning_rate: rate }, outputs: { loss: identity(loss, { after }) } },
   });
   await session.run('assign', initialValues(variables, 0));
-  const feeds = { learning_rate: { data: Float32Array.of(golden.rate), shape: [] } };
+  const feeds = { learning_rate: { data: Float32Array.of(given), shape: [] } };
   const weights: number[][] = [];
   for (let step = 0; step < steps; step++) {
     await session.run('train', feeds);
@@ -102,4 +107,15 @@ test('epsilon is 1 for rmsprop, as TF-Slim has it, and small for adam and adadel
   assert.equal(epsilon('adadelta'), 1e-8);
   assert.equal(epsilon('adam', 1), 1);
   assert.equal(epsilon('sgd'), undefined);
+});
+
+test('a variable with a factor of 10 moves as at ten times the learning rate, with every optimizer', async () => {
+  const engine = await createWasmEngine();
+  for (const [name, { settings }] of Object.entries(golden.cases)) {
+    const scaled = await takeSteps(engine, settings, 2, { factor: 10, rate: golden.rate / 10 });
+    const plain = await takeSteps(engine, settings, 2);
+    scaled.weights.forEach((weights, step) => {
+      assertClose(weights, plain.weights[step]!, `${name}, step ${step}`);
+    });
+  }
 });

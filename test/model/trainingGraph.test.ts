@@ -49,7 +49,38 @@ const engines: [name: string, engine: Engine | null, skip: string | false][] = [
   ['tensorflow', tensorflow, skipTensorflow],
 ];
 
+/** Relative to the largest value: single precision, summed in different orders. */
+const rounding = 2e-6;
+
 for (const [name, engine, skip] of engines) {
+  test(`all rows of a batch are what each row is, and the step is the same, on ${name}`, {
+    skip,
+  }, async () => {
+    const layers = ['conv1', 'pool1', 'conv2', 'Logits'];
+    const graph = tinyTrainingGraph({ monitoredLayers: layers });
+    const rows = Int32Array.from({ length: batchSize }, (_, row) => row);
+    const monitorRows = { data: rows, shape: [batchSize] };
+    const [session, other] = await Promise.all([0, 1].map(() => startSession(engine!, graph)));
+    for (const step of [0, 1]) {
+      const ofRows = await session!.run('train', feeds(step, { monitor_rows: monitorRows }));
+      const ofAll = await other!.run('train_all_rows', feeds(step));
+      assert.deepEqual(Object.keys(ofAll).sort(), Object.keys(ofRows).sort());
+      assert.deepEqual(ofAll['total_loss'], ofRows['total_loss']);
+      for (const key of Object.keys(ofRows)) {
+        const [expected, actual] = [ofRows[key]!, ofAll[key]!];
+        assert.deepEqual(actual.shape, expected.shape, key);
+        const scale = Math.max(...Array.from(expected.data, Math.abs));
+        assert.ok(largestDifference(actual.data, expected.data) <= rounding * scale, key);
+        if (/\/[CR]$/.test(key))
+          assert.ok(
+            actual.data.every((value) => value >= 0),
+            key,
+          );
+      }
+    }
+    await Promise.all([session!.close(), other!.close()]);
+  });
+
   test(`label smoothing changes the training but not the contributions on ${name}`, {
     skip,
   }, async () => {
@@ -329,9 +360,9 @@ test('bfloat16 takes a step close to float32’s', {
 }, async () => {
   const shape = [32, 32, 3] as const;
   const steps = async (computeType: 'float32' | 'bfloat16') => {
-    const graph = trainingGraph('cifarnet', shape, [], 'sgd', { computeType });
+    const graph = trainingGraph('cifarnet', shape, ['pool1', 'fc3'], 'sgd', { computeType });
     const session = await startSession(tensorflow!, graph);
-    const outputs = await session.run('train', someFeeds(shape, 16, 0, undefined));
+    const outputs = await session.run('train', someFeeds(shape, 16, 0, [0, 5, 11]));
     const weights = await session.run('read', {});
     await session.close();
     return { outputs, weights };
@@ -341,6 +372,12 @@ test('bfloat16 takes a step close to float32’s', {
   // Eight bits of mantissa: each rounding is of 2⁻⁹ at most, relative to the value.
   const loss = exact.outputs['cross_entropy']!.data[0]!;
   assert.ok(Math.abs(rounded.outputs['cross_entropy']!.data[0]! - loss) < 0.01 * loss);
+  for (const [name, expected] of Object.entries(exact.outputs)) {
+    if (!/\/(C|R|channels|contribution)$/.test(name)) continue;
+    const { data } = rounded.outputs[name]!;
+    const error = Math.hypot(...data.map((value, i) => value - expected.data[i]!));
+    assert.ok(error < 0.1 * Math.hypot(...expected.data), `${name}: ${error}`);
+  }
   const before = await startSession(tensorflow!, trainingGraph('cifarnet', shape, []));
   const initial = await before.run('read', {});
   await before.close();
@@ -396,6 +433,58 @@ test('the scopes head and all are the layer of the classes and every one', () =>
   assert.deepEqual(trained('head'), ['Tiny/logits/biases', 'Tiny/logits/weights']);
   assert.deepEqual(trained('all'), trained());
   assert.deepEqual(trained('head', 'Tiny/conv2'), trained('Tiny/logits', 'Tiny/conv2'));
+});
+
+test('factors of the learning rate go by scopes; of several that fit, the last counts', () => {
+  /** The factor that each update's rate is multiplied by. */
+  const factors = (...learningRateScopes: string[]) => {
+    const { graph } = tinyTrainingGraph({ learningRateScopes });
+    const updates = graph.nodes.filter(({ op }) => op === 'ResourceApplyGradientDescent');
+    return Object.fromEntries(
+      updates.map(({ inputs: [handle, rate] }) => {
+        const value = rate!.node.inputs[1]?.node.attrs['value'];
+        const factor = value && 'tensor' in value ? value.tensor.data[0]! : 1;
+        return [handle!.node.name, Math.fround(factor)];
+      }),
+    );
+  };
+  const all = factors('all=0.5', 'Tiny/conv1=0.25', 'head=8');
+  assert.equal(all['Tiny/conv1/weights'], 0.25);
+  assert.equal(all['Tiny/conv2/weights'], 0.5);
+  assert.equal(all['Tiny/logits/weights'], 8);
+  assert.equal(factors('head=8')['Tiny/conv2/weights'], 1);
+});
+
+test('factors that are no numbers above 0, and scopes that nothing is in, are refused', () => {
+  const refused = (entry: string) => () => tinyTrainingGraph({ learningRateScopes: [entry] });
+  for (const entry of ['head', 'head=', 'head=0', 'head=-1', 'head=fast', '=2']) {
+    assert.throws(refused(entry), /--learning_rate_scopes: got ".*"; expected SCOPE=FACTOR/, entry);
+  }
+  assert.throws(
+    refused('Tiny/conv3=2'),
+    /--learning_rate_scopes: got "Tiny\/conv3"; .*Tiny\/conv1/,
+  );
+  assert.throws(
+    () => tinyTrainingGraph({ trainableScopes: ['head'], learningRateScopes: ['Tiny/conv1=2'] }),
+    /--learning_rate_scopes: got "Tiny\/conv1"; .*such as Tiny\/logits/,
+  );
+});
+
+test('frozen batch normalisation gives what it gives outside of training, and stays as it is', async () => {
+  const engine = await createWasmEngine();
+  const frozen = tinyTrainingGraph({ freezeBatchNorm: true, trainableScopes: ['Tiny/logits'] });
+  const session = await startSession(engine, frozen);
+  const before = await session.run('read', {});
+  const given = feeds(0);
+  const { probabilities } = await session.run('predict', { images: given['images']! });
+  const step = await session.run('train', given);
+  const after = await session.run('read', {});
+  await session.close();
+  assert.ok(largestDifference(step['probabilities']!.data, probabilities!.data) < 1e-6);
+  for (const name of ['moving_mean', 'moving_variance']) {
+    const variable = `Tiny/conv1/BatchNorm/${name}`;
+    assert.deepEqual(after[variable]!.data, before[variable]!.data, name);
+  }
 });
 
 test('a network may name its head itself', () => {

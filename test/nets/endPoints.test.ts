@@ -103,3 +103,60 @@ test('layers are picked by their full names, each once, in network order', () =>
   const picked = pickEndPoints('--hm', ['logits', 'block4', 'resnet_v1_50/block4'], resnet);
   assert.deepEqual([...picked.keys()], ['resnet_v1_50/block4', 'resnet_v1_50/spatial_squeeze']);
 });
+
+/** The layers that names and patterns stand for. */
+function picked(names: readonly string[], network: typeof resnet): string[] {
+  return [...pickEndPoints('--hm', names, network).keys()];
+}
+
+test('all are the layers on the way to the logits, of any network', () => {
+  const onTheWay = [...lenet.endPoints.keys()].filter((name) => name !== 'Predictions');
+  for (const all of ['all', 'ALL', '*']) assert.deepEqual(picked([all], lenet), onTheWay);
+  assert.equal(picked(['all'], resnet).length, resnet.endPoints.size - 1);
+});
+
+test('a star takes any part of a name, and what is before it begins one', () => {
+  const units = [3, 4, 6, 3].flatMap((count, block) =>
+    Array.from({ length: count }, (_, unit) => `resnet_v1_50/block${block + 1}/unit_${unit + 1}`),
+  );
+  assert.deepEqual(
+    picked(['block*/conv2'], resnet),
+    units.map((unit) => `${unit}/bottleneck_v1/conv2`),
+  );
+  assert.deepEqual(
+    picked(['UNIT_3/*_v1'], resnet),
+    units.filter((unit) => unit.endsWith('unit_3')).map((unit) => `${unit}/bottleneck_v1`),
+  );
+  // One convolution at the beginning, three in each unit, and a shortcut in each block.
+  assert.equal(picked(['conv*', 'shortcut*'], resnet).length, 1 + 3 * 16 + 4);
+  assert.deepEqual(picked(['pool*', 'fc3', 'Pool1'], lenet), ['pool1', 'pool2', 'fc3']);
+});
+
+test('a pattern that fits no layer is refused with the nearest names', () => {
+  for (const [pattern, nearest] of [
+    ['ool*', 'pool1, pool2'],
+    ['pol*', 'pool1, pool2'],
+    ['conv*3', 'conv1, conv2'],
+    // A dot is no wild card, and no layer that the loss does not depend on is looked for.
+    ['p..l*', 'pool1, pool2'],
+    ['Pred*', ''],
+  ] as const) {
+    assert.throws(
+      () => pickEndPoints('--hm', [pattern], lenet),
+      (error: Error) => {
+        const start = `--hm: got "${pattern}", which no layer's name fits; expected names such as ${nearest}`;
+        assert.ok(error instanceof UsageError && error.message.startsWith(start), error.message);
+        return error.message.endsWith('. All: losslens layers --model_name=lenet');
+      },
+    );
+  }
+});
+
+test('a layer that is called all is that layer', () => {
+  const { logits, endPoints } = lenet;
+  const named = new Map([['all', endPoints.get('pool1')!], ...endPoints]);
+  assert.deepEqual(
+    [...pickEndPoints('--hm', ['all'], { logits, endPoints: named }).keys()],
+    ['all'],
+  );
+});

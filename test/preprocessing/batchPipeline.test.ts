@@ -60,6 +60,37 @@ async function epochOf(
 const itemsOf = (batches: readonly SeenBatch[]) => batches.flatMap((batch) => batch.itemIndices);
 const inOrder = Array.from({ length: size }, (_, i) => i);
 
+test('of items that are not needed, a batch has index and label alone', async () => {
+  const pipeline = new BatchPipeline(makeDataset(), {
+    isTraining: true,
+    input: imagesFor('lenet', [6, 6, 1]),
+    ...{ batchSize, seed: 1, numThreads: 2 },
+  });
+  const whole = await epochOf({});
+  const isNeeded = (itemIndex: number) => itemIndex % 4 === 0;
+  let batch = 0;
+  try {
+    for await (const { itemIndices, labels, feeds, preparedRows } of pipeline.epoch(
+      0,
+      0,
+      isNeeded,
+    )) {
+      const { samples, ...all } = whole[batch++]!;
+      assert.deepEqual([...itemIndices], all.itemIndices);
+      assert.deepEqual([...labels], all.labels);
+      const rows = [...itemIndices.keys()].filter((row) => isNeeded(itemIndices[row]!));
+      assert.deepEqual([...preparedRows!], rows);
+      assert.deepEqual(
+        [...samplesIn(feeds)],
+        rows.flatMap((row) => samples.slice(row * 36, (row + 1) * 36)),
+      );
+    }
+  } finally {
+    await pipeline.close();
+  }
+  assert.equal(batch, whole.length);
+});
+
 test('an epoch has every item exactly once, and its last batch is smaller', async () => {
   const batches = await epochOf({});
   assert.deepEqual(

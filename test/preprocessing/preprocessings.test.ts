@@ -9,7 +9,7 @@ import { UsageError } from '../../src/errors.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { cast, placeholder } from '../../src/graph/ops/array.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { getPreprocessing } from '../../src/preprocessing/factory.ts';
+import { getPreprocessing, isAugmented } from '../../src/preprocessing/factory.ts';
 import { preprocessedInGraph } from '../../src/preprocessing/networkItems.ts';
 import { noRandom } from '../../src/preprocessing/prepareImage.ts';
 import type { ImageShape } from '../../src/preprocessing/preprocessing.ts';
@@ -272,5 +272,23 @@ test('an unknown preprocessing is a usage error that lists what there is', () =>
 test('a preprocessing is also known by the names of the networks that go with it', () => {
   for (const name of ['resnet_v1_50', 'resnet_v1_152', 'vgg_16']) {
     assert.equal(getPreprocessing(name), getPreprocessing('vgg'));
+  }
+});
+
+test('without augmentation, a training has what an evaluation has', async () => {
+  const engine = await createWasmEngine();
+  const image = hashedImage([40, 52, 3], 1);
+  for (const name of ['cifarnet', 'crop_and_mirror', 'vgg', 'inception', 'efficientnet']) {
+    const input = { ...imagesFor(name, [24, 24, 3]), augmentation: 'none' } as const;
+    assert.ok(!isAugmented(input), name);
+    const [trained, evaluated] = [
+      await preprocessed(engine, input, true, [image], random(3)),
+      await preprocessed(engine, input, false, [image], noRandom),
+    ];
+    assert.deepEqual(trained.data, evaluated.data, name);
+    const augmented = { ...input, augmentation: 'full' } as const;
+    assert.ok(isAugmented(augmented), name);
+    const drawn = await preprocessed(engine, augmented, true, [image], random(3));
+    assert.notDeepEqual(drawn.data, evaluated.data, name);
   }
 });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type LearningRateOptions, learningRateAt } from '../../src/training/learningRate.ts';
+import { planRun } from '../../src/training/planRun.ts';
+import { someRun } from './someRun.ts';
 
 const options: LearningRateOptions = {
   learning_rate: 0.1,
@@ -10,6 +12,7 @@ const options: LearningRateOptions = {
   end_learning_rate: 0.0001,
   warmup_epochs: 0,
   stepsPerEpoch: 50_000 / 128,
+  lastStep: 100_000,
 };
 
 test('the exponential schedule falls in stairs, as in the cifarnet sample: after 78,125 steps', () => {
@@ -39,4 +42,22 @@ test('warm-up rises linearly from 0 and then follows the schedule', () => {
   assert.equal(learningRateAt(0, warm), 0);
   assert.ok(Math.abs(learningRateAt(50, warm) - 0.025) < 1e-12);
   assert.equal(learningRateAt(200, warm), 0.1);
+});
+
+test('the cosine schedule falls to its end over the run: half of the way in half of the steps', () => {
+  const cosine = { ...options, learning_rate_decay_type: 'cosine', lastStep: 400 } as const;
+  assert.equal(learningRateAt(0, cosine), 0.1);
+  assert.ok(Math.abs(learningRateAt(200, cosine) - (0.1 + 0.0001) / 2) < 1e-12);
+  // cos(π/4) = √½
+  const quarter = (0.0999 * (1 + Math.SQRT1_2)) / 2 + 0.0001;
+  assert.ok(Math.abs(learningRateAt(100, cosine) - quarter) < 1e-12);
+  assert.ok(Math.abs(learningRateAt(400, cosine) - 0.0001) < 1e-12);
+});
+
+test('the cosine schedule of a run without an end is refused', async () => {
+  const endless = { learning_rate_decay_type: 'cosine', max_number_of_epochs: undefined } as const;
+  await assert.rejects(
+    planRun(someRun({ ...endless, hm: [] })),
+    /--learning_rate_decay_type: cosine falls over the whole run; expected --max_number_of_epochs/,
+  );
 });

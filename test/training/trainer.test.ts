@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { latestCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import { Cleanup } from '../../src/cleanup.ts';
@@ -164,4 +166,35 @@ test('where a batch cannot be read, the steps before it are recorded', async () 
   assert.ok(result instanceof UserError);
   assert.equal(result.message, 'item 7: damaged');
   assert.deepEqual(events, ['begin 1', 'begin 2', 'record 1', 'record 2']);
+});
+
+test('where most rows of a batch are monitored, all are computed, and each item gets its own', async () => {
+  const signatures: string[] = [];
+  const { trainDir, events } = await watch(
+    // Without a step the biases stay 0, and S is the same at every layer.
+    { max_number_of_steps: 8, ns: 30, learning_rate: 0, hm: ['pool1'], weight_decay: 0 },
+    ({ session }) => ({
+      session: {
+        run: (signature, feeds) => {
+          if (feeds['dropout_seed']) signatures.push(signature);
+          return session.run(signature, feeds);
+        },
+        close: () => session.close(),
+      },
+    }),
+  );
+  assert.equal(events.at(-1), 'save 8');
+  // Nothing was selected in the first epoch yet; then three of four items are watched.
+  assert.deepEqual(signatures.slice(0, 4), ['train', 'train', 'train', 'train']);
+  assert.ok(signatures.slice(4).includes('train_all_rows'), signatures.join());
+  const lines = readFileSync(join(trainDir, 'monitoring.jsonl'), 'utf8').trim().split('\n');
+  assert.equal(lines.length, 30);
+  const seen = new Set<number>();
+  for (const line of lines) {
+    const { item, contributions } = JSON.parse(line);
+    seen.add(item);
+    const [atPool1, atLogits] = [contributions.pool1, contributions.Logits];
+    assert.ok(Math.abs(atPool1 - atLogits) < 1e-4 * Math.max(1, Math.abs(atLogits)), line);
+  }
+  assert.equal(seen.size, 30);
 });

@@ -10,7 +10,7 @@ import {
   valueText,
 } from '../../src/views/draw/numberText.ts';
 import { resample } from '../../src/views/draw/pixels.ts';
-import { drawMonitoringView } from '../../src/views/monitoringView.ts';
+import { drawMonitoringView, parentsOf } from '../../src/views/monitoringView.ts';
 import { drawSelectionView, sheetLayout } from '../../src/views/selectionView.ts';
 import { digitImage, paperView, selectionOf } from './someViews.ts';
 
@@ -80,6 +80,35 @@ test('the Monitoring View of two layers is 350 × 220 pixels, and twice that at 
   assert.deepEqual([width, height], [350, 220]);
   const large = drawMonitoringView(paperView(), { scale: 2 }).canvas;
   assert.deepEqual([large.width, large.height], [700, 440]);
+});
+
+test('eleven layers are on a card, and the 75 of a ResNet on no more than three cards a side', () => {
+  const [layer] = paperView().layers;
+  const viewOf = (count: number) =>
+    drawMonitoringView({ ...paperView(), layers: new Array(count).fill(layer) }).canvas;
+  assert.equal(viewOf(11).width, 350);
+  const { width, height } = viewOf(75);
+  assert.equal(width, 3 * 350);
+  assert.ok(height < 1.5 * width, String(height));
+});
+
+test('above names of layers is what they are in, as far as it tells them apart', () => {
+  const names = [
+    'net/conv1',
+    'net/block1/unit_1/bottleneck/conv1',
+    'net/block2/unit_1/bottleneck/conv1',
+    'net/block2/unit_2/bottleneck',
+    'net/block2/unit_2/bottleneck/conv1',
+    'global_pool',
+  ];
+  assert.deepEqual(parentsOf(names), [
+    '',
+    'block1/unit_1',
+    'block2/unit_1',
+    'block2/unit_2',
+    'block2/unit_2',
+    '',
+  ]);
 });
 
 test('text that is too wide ends in an ellipsis, or begins with one', () => {

@@ -51,7 +51,7 @@ interface Plan {
 /** Nodes that the outputs depend on, by value or by control input, in graph order. */
 function planSignature(graph: Graph, signature: Signature): Plan {
   const outputs = Object.values(signature.outputs);
-  const needed = nodesBefore(outputs);
+  const needed = nodesBefore(outputs, new Set(Object.values(signature.inputs)));
   const nodes = graph.nodes.filter((node) => needed.has(node));
   const missing = nodes.find(
     ({ op }) => !ownOps.has(op) && kernels[op] === undefined && updates[op] === undefined,

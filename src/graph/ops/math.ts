@@ -3,14 +3,14 @@ import { UserError } from '../../errors.ts';
 import type { DType, Tensor } from '../graph.ts';
 import { describe } from '../graph.ts';
 import { broadcastShapes, compatible, normalizeAxes, reducedShape } from '../shape.ts';
-import { constant } from './array.ts';
+import { cast, constant } from './array.ts';
 import { addOp, expectRank, expectSameDType, type OpOptions } from './op.ts';
 
 /** An element-wise op of one tensor. */
 export type UnaryOp = (x: Tensor, options?: OpOptions) => Tensor;
 /**
- * An element-wise op of two tensors that broadcast; a number stands for a constant, int32 beside an
- * int32 tensor and float32 otherwise.
+ * An element-wise op of two tensors that broadcast; a number stands for a constant of the other's
+ * element type, and bfloat16 beside float32 is computed in float32.
  */
 export type BinaryOp = (a: Tensor, b: Tensor | number, options?: OpOptions) => Tensor;
 
@@ -21,13 +21,22 @@ function unary(op: string): UnaryOp {
 
 function binary(op: string, resultType?: DType): BinaryOp {
   return (a, b, options = {}) => {
-    const type = a.dtype === 'int32' ? 'int32' : 'float32';
-    const other = typeof b === 'number' ? constant(a.graph, type, b) : b;
-    expectSameDType(op, [a, other]);
-    const shape = broadcastShapes(a.shape, other.shape, op);
-    const dtype = resultType ?? a.dtype;
-    return addOp(a.graph, op, [a, other], { T: { type: a.dtype } }, dtype, shape, options);
+    const [left, right] = operands(a, b);
+    expectSameDType(op, [left, right]);
+    const shape = broadcastShapes(left.shape, right.shape, op);
+    const type = left.dtype;
+    const dtype = resultType ?? type;
+    return addOp(a.graph, op, [left, right], { T: { type } }, dtype, shape, options);
   };
+}
+
+function operands(a: Tensor, b: Tensor | number): [Tensor, Tensor] {
+  if (typeof b === 'number') {
+    const value = constant(a.graph, a.dtype === 'int32' ? 'int32' : 'float32', b);
+    return [a, a.dtype === 'bfloat16' ? cast(value, 'bfloat16') : value];
+  }
+  const isMixed = [a.dtype, b.dtype].sort().join() === 'bfloat16,float32';
+  return isMixed ? [cast(a, 'float32'), cast(b, 'float32')] : [a, b];
 }
 
 /** a + b (TF op AddV2) */
@@ -86,8 +95,13 @@ export type Reduction = (
   options?: OpOptions & { readonly keepDims?: boolean },
 ) => Tensor;
 
-function reduction(op: string): Reduction {
-  return (x, axes = x.shape.map((_, axis) => axis), { keepDims = false, ...options } = {}) => {
+function reduction(op: string, isSum = false): Reduction {
+  return (
+    given,
+    axes = given.shape.map((_, axis) => axis),
+    { keepDims = false, ...options } = {},
+  ) => {
+    const x = isSum && given.dtype === 'bfloat16' ? cast(given, 'float32') : given;
     const over = normalizeAxes(axes, x.shape.length);
     const indices = constant(x.graph, 'int32', over, undefined, { name: 'reduction_indices' });
     const attrs = {
@@ -100,10 +114,10 @@ function reduction(op: string): Reduction {
   };
 }
 
-/** Σ over axes (TF op Sum) */
-export const sum = reduction('Sum');
-/** mean over axes (TF op Mean) */
-export const mean = reduction('Mean');
+/** Σ over axes (TF op Sum); of bfloat16 in float32, as its few bits lose what is added to large sums */
+export const sum = reduction('Sum', true);
+/** mean over axes (TF op Mean); of bfloat16 in float32 */
+export const mean = reduction('Mean', true);
 /** largest element over axes (TF op Max) */
 export const max = reduction('Max');
 /** smallest element over axes (TF op Min); without a gradient */
