@@ -3,7 +3,7 @@
  * and the plain PNG of small images by pngjs.
  */
 import sharp from 'sharp';
-import { UserError } from '../../src/errors.ts';
+import { excerpt, UserError } from '../../src/errors.ts';
 import type { Image } from '../dataset.ts';
 import type { DecodeOptions } from '../imageStore.ts';
 import { decodePlainPng } from './plainPng.ts';
@@ -125,7 +125,7 @@ export async function decodeImage(
     return { width: info.width, height: info.height, channels: info.channels, data };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    const reason = (error as Error).message.trim().replaceAll('\n', ', ');
+    const reason = excerpt((error as Error).message.trim().replaceAll('\n', ', '));
     if (reason.includes('exceeds pixel limit')) {
       const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
       throw tooLarge(where, width, height, maxPixels);

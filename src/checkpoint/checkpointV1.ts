@@ -1,6 +1,6 @@
 /** Reads TensorFlow's checkpoint format V1, in which TF-Slim's models of 2016 are published: one file. */
 import { readFile } from 'node:fs/promises';
-import { UserError, unreadable } from '../errors.ts';
+import { excerpt, UserError, unreadable } from '../errors.ts';
 import type { SavedTensorSlices } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import { encodeSliceKey } from './sliceKey.ts';
@@ -31,11 +31,13 @@ export async function openCheckpointV1(path: string): Promise<TensorBundle> {
   const table = decodeTable(path, bytes);
   const decode = (key: string): SavedTensorSlices => {
     const value = table.get(key);
-    if (value === undefined) throw new UserError(`${path}: holds no entry "${key}".`);
+    if (value === undefined) throw new UserError(`${path}: holds no entry "${excerpt(key)}".`);
     try {
       return slicesType.decode(value);
     } catch (error) {
-      throw new UserError(`${path}: the entry "${key}" is damaged (${(error as Error).message}).`);
+      throw new UserError(
+        `${path}: the entry "${excerpt(key)}" is damaged (${(error as Error).message}).`,
+      );
     }
   };
   const tensors = new Map(
@@ -45,10 +47,10 @@ export async function openCheckpointV1(path: string): Promise<TensorBundle> {
 
   const read = async (name: string): Promise<CheckpointTensor> => {
     const tensor = tensors.get(name);
-    if (tensor === undefined) throw new UserError(`${path}: holds no tensor "${name}".`);
+    if (tensor === undefined) throw new UserError(`${path}: holds no tensor "${excerpt(name)}".`);
     if (tensor.type !== 'DT_FLOAT') {
       throw new UserError(
-        `${path}: "${name}" is ${tensor.type ?? 'DT_INVALID'}; expected DT_FLOAT.`,
+        `${path}: "${excerpt(name)}" is ${tensor.type ?? 'DT_INVALID'}; expected DT_FLOAT.`,
       );
     }
     const shape = shapeOf(name);
@@ -62,7 +64,7 @@ export async function openCheckpointV1(path: string): Promise<TensorBundle> {
       // Slices that are named again and again would take far more memory than the file.
       if (elements > total) {
         throw new UserError(
-          `${path}: the slices of "${name}" hold more than the ${total} elements of [${shape}].`,
+          `${path}: the slices of "${excerpt(name)}" hold more than the ${total} elements of [${excerpt(String(shape))}].`,
         );
       }
       const partShape = shape.map((size, axis) => extents[axis]!.length ?? size);

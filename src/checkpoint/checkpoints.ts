@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { reasonOf, UsageError, UserError, unreadable } from '../errors.ts';
+import { excerpt, reasonOf, UsageError, UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -50,7 +50,7 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
   try {
     state = stateType.fromText(text);
   } catch (error) {
-    throw new UserError(`${path}: is no checkpoint state (${(error as Error).message}).`);
+    throw new UserError(`${path}: is no checkpoint state (${excerpt((error as Error).message)}).`);
   }
   const latest = state.model_checkpoint_path;
   if (!latest) {
@@ -90,7 +90,12 @@ function isV2(prefix: string): boolean {
 
 /** Whether a prefix is that of a checkpoint of format V1: it is the whole file itself. */
 function isV1(prefix: string): boolean {
-  return statSync(prefix, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return statSync(prefix).isFile();
+  } catch {
+    // Not there, or a name that no file can have.
+    return false;
+  }
 }
 
 /**

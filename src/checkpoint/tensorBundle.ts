@@ -1,6 +1,6 @@
 /** TensorFlow's checkpoint format V2, the "tensor bundle": PREFIX.index and PREFIX.data-0000i-of-0000n. */
 import { open, readFile } from 'node:fs/promises';
-import { UserError, unreadable } from '../errors.ts';
+import { excerpt, UserError, unreadable } from '../errors.ts';
 import { maskedCrc32c } from '../files/crc32c.ts';
 import type {
   BundleEntryProto,
@@ -168,11 +168,13 @@ export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
   const table = decodeTable(path, await readIndex(path));
   const decode = <Message>(key: string, type: MessageType<Message>): Message => {
     const bytes = table.get(key);
-    if (bytes === undefined) throw new UserError(`${path}: holds no entry "${key}".`);
+    if (bytes === undefined) throw new UserError(`${path}: holds no entry "${excerpt(key)}".`);
     try {
       return type.decode(bytes);
     } catch (error) {
-      throw new UserError(`${path}: the entry "${key}" is damaged (${(error as Error).message}).`);
+      throw new UserError(
+        `${path}: the entry "${excerpt(key)}" is damaged (${(error as Error).message}).`,
+      );
     }
   };
   const { num_shards: shards = 0, endianness = 'LITTLE' } = decode('', headerType);
@@ -185,13 +187,13 @@ export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
     const arrayType = arrayTypes[dtype as DataTypeName];
     if (arrayType === undefined) {
       const known = Object.keys(arrayTypes).join(', ');
-      throw new UserError(`${path}: "${name}" is ${dtype}; expected one of ${known}.`);
+      throw new UserError(`${path}: "${excerpt(name)}" is ${dtype}; expected one of ${known}.`);
     }
     const shape = dimensionsOf(entry.shape);
     const size = shape.reduce((a, b) => a * b, arrayType.BYTES_PER_ELEMENT);
     if (size !== entrySize) {
       throw new UserError(
-        `${path}: "${name}" has ${entrySize} bytes; its shape [${shape}] takes ${size}.`,
+        `${path}: "${excerpt(name)}" has ${entrySize} bytes; its shape [${excerpt(String(shape))}] takes ${size}.`,
       );
     }
     const bytes = await readBytes(shardPath(prefix, shard, shards), entry);
@@ -227,7 +229,7 @@ export async function openTensorBundle(prefix: string): Promise<TensorBundle> {
   return {
     shapes,
     read: (name) => {
-      if (!shapes.has(name)) throw new UserError(`${prefix}: holds no tensor "${name}".`);
+      if (!shapes.has(name)) throw new UserError(`${prefix}: holds no tensor "${excerpt(name)}".`);
       return read(Buffer.from(name).toString('latin1'));
     },
   };
@@ -301,7 +303,7 @@ export function assembleSlices(
   );
   if (!fits || covered !== total) {
     throw new UserError(
-      `${path}: the ${parts.length} slices of "${name}" hold ${covered} elements; expected to fill [${shape}].`,
+      `${path}: the ${parts.length} slices of "${excerpt(name)}" hold ${covered} elements; expected to fill [${excerpt(String(shape))}].`,
     );
   }
   const first = parts[0]!.part.data;

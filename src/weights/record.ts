@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError, unreadable } from '../errors.ts';
+import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { recordFile } from './byName.ts';
-import { publishedWeights } from './catalogue.ts';
 
 /** What was got, kept beside the checkpoint in weights.json. */
 export interface GotWeights {
@@ -26,8 +26,8 @@ export interface GotWeights {
 const maxClasses = 2 ** 18;
 
 /**
- * Reads what a folder of weights says of them. Its name is that of a network which is built in, so that no
- * folder that was copied from elsewhere makes its own code run.
+ * Reads what a folder of weights says of them. Their name, which says what network they are of, is no path:
+ * no folder that was copied from elsewhere makes its own code run.
  *
  * @returns  undefined when it holds none
  * @throws UserError  when weights.json cannot be read or says something else
@@ -42,7 +42,7 @@ export async function readWeightsRecord(folder: string): Promise<GotWeights | un
     throw unreadable(path, error);
   }
   const { name, classes } = record ?? {};
-  if (name !== undefined && publishedWeights.has(name) && isClasses(classes)) return record!;
+  if (typeof name === 'string' && !isNetworkFile(name) && isClasses(classes)) return record!;
   throw new UserError(
     `${path}: does not say which published weights these are; expected what losslens weights get writes.`,
   );

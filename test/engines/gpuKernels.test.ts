@@ -91,6 +91,7 @@ const hostOperations: Readonly<Record<string, string>> = {
   AddV2: 'the seed of each dropout, of the fed one',
   Const: 'axes and sizes',
   Greater: 'which tokens are words, of the fed ones',
+  Identity: 'the tokens of all monitored texts, which are the fed ones',
   Reshape: 'the size of the batch',
   Shape: 'sizes',
   Size: 'sizes',

@@ -1,4 +1,4 @@
-/** TensorFlow's checkpoints, and losslens' own state in them. */
+/** TensorFlow's checkpoints. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -16,9 +16,9 @@ import {
 import { maskedCrc32c } from '../../src/files/crc32c.ts';
 import type { BundleEntryProto } from '../../src/messages.ts';
 import { messageType } from '../../src/protos.ts';
-import { encodeInSituState } from '../../src/recording/inSituState.ts';
-import { restoreRun, stateVersion } from '../../src/training/checkpointing.ts';
 import type { Format } from './hostile.ts';
+import { stateFormat } from './stateFormat.ts';
+import { blocksOf, tableOf } from './tables.ts';
 
 const headerType = messageType('tensor_bundle.proto', 'BundleHeaderProto');
 const entryType = messageType('tensor_bundle.proto', 'BundleEntryProto');
@@ -56,47 +56,6 @@ function file(name: string, pathOf: (prefix: string) => string): Format {
       };
     },
   };
-}
-
-/** A block of a table with the trailer that fits it. */
-function sealed(block: Uint8Array): Buffer {
-  const trailer = Buffer.alloc(5);
-  trailer.writeUInt32LE(maskedCrc32c(Buffer.concat([block, Buffer.of(0)])), 1);
-  return Buffer.concat([block, trailer]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  return Buffer.from([...bytes, rest]);
-}
-
-/** The data block of a table that has one, and the block that says where it is. */
-function blocksOf(table: Buffer): { readonly data: Buffer; readonly index: Buffer } {
-  let at = table.length - 48;
-  const next = () => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 0x80) {
-      const byte = table[at++]!;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-    }
-  };
-  const [metaAt, , indexAt, indexSize] = [next(), next(), next(), next()];
-  return {
-    data: table.subarray(0, metaAt! - 5),
-    index: table.subarray(indexAt, indexAt! + indexSize!),
-  };
-}
-
-/** A table of two blocks whose checksums are right, whatever they hold. */
-function tableOf({ data, index }: { readonly data: Buffer; readonly index: Buffer }): Buffer {
-  const footer = Buffer.alloc(48);
-  const indexAt = varint(data.length + 5);
-  Buffer.concat([varint(0), varint(0), indexAt, varint(index.length)]).copy(footer);
-  footer.writeBigUInt64LE(0xdb4775248b80fb57n, 40);
-  return Buffer.concat([sealed(data), sealed(index), footer]);
 }
 
 /** Damage that no checksum shows. */
@@ -233,85 +192,6 @@ const stateFile: Format = {
   },
 };
 
-const point = {
-  itemIndex: 3,
-  label: 1,
-  score: 0.5,
-  output: 2,
-  outputProbability: 0.75,
-  contribution: 0.5,
-};
-const state = encodeInSituState({
-  queue: [point],
-  previousSelection: [3, 5],
-  monitor: {
-    items: [3],
-    contributions: [[3, { pool1: 0.25 }]],
-    history: {
-      layers: ['Logits', 'pool1'],
-      scaleMaximum: 1,
-      items: new Map([
-        [
-          3,
-          {
-            count: 1,
-            stride: 1,
-            scaleMaximum: 1,
-            steps: [4],
-            contributions: [[0.5, 0.25]],
-            encounters: [
-              {
-                number: 1,
-                epoch: 1,
-                step: 4,
-                output: 'two',
-                outputProbability: 0.75,
-                contribution: 0.5,
-                maps: [
-                  {
-                    width: 2,
-                    height: 1,
-                    maximum: 1,
-                    contributionMap: Uint8Array.of(1, 2),
-                    reductionMap: Uint8Array.of(3, 4),
-                  },
-                ],
-                input: { width: 2, height: 2, channels: 1, data: Uint8Array.of(1, 2, 3, 4) },
-              },
-            ],
-          },
-        ],
-      ]),
-    },
-  },
-  items: { 'scores/epochs': Int32Array.of(1, 1) },
-});
-
-/** The JSON that says what the arrays of a run's state hold. */
-const runState: Format = {
-  name: 'state in a checkpoint',
-  open: async (folder) => {
-    const facts = { batchSize: 5, seed: 1, sourceSize: 10, dataDigest: 'a' };
-    const json = JSON.stringify({ version: stateVersion, ...facts, inSitu: state.header });
-    const arrays = Object.entries(state.arrays).map(
-      ([name, data]) => [`losslens/in_situ/${name}`, { shape: [data.length], data }] as const,
-    );
-    await writeFile(join(folder, 'checkpoint'), 'model_checkpoint_path: "model.ckpt-7"\n');
-    return {
-      samples: [Buffer.from(json)],
-      read: async (input) => {
-        const all = new Map<string, CheckpointTensor>([
-          ...tensors,
-          ...arrays,
-          ['losslens/state', { shape: [input.length], data: Uint8Array.from(input) }],
-        ]);
-        await writeTensorBundle(bundleFiles(join(folder, 'model.ckpt-7')), all);
-        await restoreRun(folder, []);
-      },
-    };
-  },
-};
-
 /** By the files that hold them. */
 export const checkpointFormats: readonly Format[] = [
   file('checkpoint V2, index', (prefix) => bundleFiles(prefix).index),
@@ -322,5 +202,5 @@ export const checkpointFormats: readonly Format[] = [
   v1,
   v1Entries,
   stateFile,
-  runState,
+  stateFormat,
 ];

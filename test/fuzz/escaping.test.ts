@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { runInNewContext } from 'node:vm';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { encodePng } from '../../datasets/images/encodePng.ts';
@@ -48,6 +49,22 @@ test('JSON that is printed is the same JSON', () => {
   fc.assert(
     fc.property(hostileText, (text) => {
       assert.deepEqual(JSON.parse(printable(JSON.stringify([text]))), [text]);
+    }),
+  );
+});
+
+/** The function of the review page that writes labels.csv. */
+function csvRecordOfPage(): (fields: readonly string[]) => string {
+  const page = readFileSync(join(packageRoot, 'review/page.js'), 'utf8');
+  const [source] = /function csvRecord[\s\S]*?\n\}\n/.exec(page)!;
+  return runInNewContext(`${source}csvRecord`);
+}
+
+test('the review page writes labels.csv as all tables are written', () => {
+  const csvRecord = csvRecordOfPage();
+  fc.assert(
+    fc.property(fc.array(hostileText, { minLength: 2, maxLength: 4 }), (fields) => {
+      assert.equal(csvRecord(fields), toCsv(fields, []));
     }),
   );
 });

@@ -51,6 +51,8 @@ export const eventFormats: readonly Format[] = [
   },
   {
     name: 'event',
+    // Each makes three files.
+    runs: 250,
     isRefusedSeldom: true,
     open: async (folder) => {
       const payloads = Array.from(readRecords(await makeEvents(folder)), ({ payload }) => payload);

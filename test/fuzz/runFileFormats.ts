@@ -22,10 +22,12 @@ function oneFile(
   samples: readonly string[],
   read: (folder: string, path: string) => Promise<unknown>,
   isRefusedSeldom = false,
+  runs = 1000,
 ): Format {
   return {
     name,
     isRefusedSeldom,
+    runs,
     open: async (folder) => ({
       samples: samples.map((sample) => Buffer.from(sample)),
       read: async (input) => {
@@ -126,6 +128,8 @@ export const runFileFormats: readonly Format[] = [
       await restoreSelection(folder, 'Logits', 10);
     },
     true,
+    // Each replaces a file and waits for the disk twice.
+    250,
   ),
   oneFile('selection.csv', 'selection.csv', ['rank,item,step\n1,3,20\n'], (folder) =>
     restoreSelection(folder, 'Logits', 10),

@@ -1,0 +1,22 @@
+/** That small files which claim to be large cost nothing. */
+import assert from 'node:assert/strict';
+import { UserError } from '../../src/errors.ts';
+import { PickleError } from '../../src/files/pickle.ts';
+import { peakBytes } from './hostile.ts';
+
+/** Has something refused at once. */
+export async function expectCheapRefusal(read: () => unknown, message: RegExp): Promise<void> {
+  const startMs = performance.now();
+  const before = peakBytes();
+  await assert.rejects(
+    async () => read(),
+    (error: Error) => {
+      assert.ok(error instanceof UserError || error instanceof PickleError, error.stack);
+      assert.match(error.message, message);
+      return true;
+    },
+  );
+  assert.ok(performance.now() - startMs < 2000, `${performance.now() - startMs} ms`);
+  const growth = peakBytes() - before;
+  assert.ok(growth < 100 * 2 ** 20, `took ${growth} bytes`);
+}
