@@ -292,6 +292,7 @@ export function assembleSlices(
   const covered = parts.reduce((sum, { part }) => sum + part.data.length, 0);
   const fits = parts.every(
     ({ extents, part }) =>
+      part.shape.length === shape.length &&
       part.shape.reduce((a, b) => a * b, 1) === part.data.length &&
       extents.every(
         ({ start }, axis) =>
