@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { latestCheckpoint, openCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import { encodeSliceKey } from '../../src/checkpoint/sliceKey.ts';
 import { decodeTable, encodeTable } from '../../src/checkpoint/sortedTable.ts';
-import { bundleFiles } from '../../src/checkpoint/tensorBundle.ts';
+import { assembleSlices, bundleFiles } from '../../src/checkpoint/tensorBundle.ts';
 import { maskedCrc32c } from '../../src/files/crc32c.ts';
 import { messageType } from '../../src/protos.ts';
 import { temporaryFolder } from '../losslens.ts';
@@ -112,4 +112,12 @@ test('the file checkpoint leads nowhere but into its own folder', async () => {
   writeFileSync(join(folder, 'checkpoint'), 'model_checkpoint_path: "sub/model.ckpt-3"\n');
   writeFileSync(join(folder, 'sub', 'model.ckpt-3.index'), '');
   assert.equal(await latestCheckpoint(folder), join(folder, 'sub', 'model.ckpt-3'));
+});
+
+test('a slice with more axes than its variable is refused', () => {
+  const part = { shape: [2, 1], data: new Float32Array(2) };
+  assert.throws(
+    () => assembleSlices('a', 'w', [2], [{ extents: [{ start: 0, length: 2 }], part }]),
+    /^UserError: a: the 1 slices of "w" hold 2 elements; expected to fill \[2\]/,
+  );
 });
