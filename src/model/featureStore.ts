@@ -163,10 +163,12 @@ export class FeatureStore {
   }
 
   #encode(values: HostTensor['data']): Uint8Array {
-    const kept =
-      this.#options.precision === 'float32'
-        ? Float32Array.from(values)
-        : Uint16Array.from(values, toFloat16);
+    if (this.#options.precision === 'float32') {
+      return new Uint8Array(Float32Array.from(values).buffer);
+    }
+    const kept = new Uint16Array(values.length);
+    // By index: with an iterator, that takes a hundred times as long.
+    for (let i = 0; i < kept.length; i++) kept[i] = toFloat16(values[i]!);
     return new Uint8Array(kept.buffer);
   }
 }
