@@ -11,7 +11,7 @@ export function skipWithoutPython(...modules: readonly string[]): string | false
   const names = JSON.stringify(modules);
   const script = `import importlib.util as u, sys; sys.exit(any(u.find_spec(m) is None for m in ${names}))`;
   const { status } = spawnSync(python, ['-c', script]);
-  return status === 0 ? false : `${python} with ${modules.join(' and ')} is not installed`;
+  return status === 0 ? false : `Python with ${modules.join(' and ')} is not installed`;
 }
 
 /** Of a program; a fork takes less than a second, many of them at once take longer. */
