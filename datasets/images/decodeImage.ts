@@ -16,12 +16,13 @@ const background = '#ffffff';
 // Images are read once: libvips need not remember them. Several are decoded at a time, each on one thread.
 sharp.cache(false);
 sharp.concurrency(1);
-// Of all that libvips knows only what data sets have: a drawing (SVG) is a program that may never end.
-sharp.block({ operation: ['VipsForeignLoad'] });
-sharp.unblock({
-  operation: ['Png', 'Jpeg', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map(
-    (form) => `VipsForeignLoad${form}`,
-  ),
+// Of all that libvips knows only what data sets have: a drawing (SVG) is a program that may never end. The others
+// are blocked by name, as blocking all and then unblocking some would fail decoding that other threads have begun.
+sharp.block({
+  operation: [
+    ...['Analyze', 'Csv', 'DcRaw', 'Fits', 'Jp2k', 'Jxl', 'Magick', 'Magick7', 'Mat', 'Matrix'],
+    ...['Nifti', 'Openexr', 'Openslide', 'Pdf', 'Ppm', 'Rad', 'Raw', 'Svg', 'Uhdr', 'Vips'],
+  ].map((form) => `VipsForeignLoad${form}`),
 });
 
 type Canvas = typeof import('@napi-rs/canvas');

@@ -46,7 +46,9 @@ export function preprocessedInGraph(images: Tensor, input: ImageInput): Tensor {
   const form = getPreprocessing(input.preprocessingName).evaluate;
   const [height, width] = input.shape;
   const windows = form.windowInGraph?.(images, [height, width]) ?? images;
-  return normalized(windows, form, input);
+  // Their size is known to the engine alone, and networks are built for one.
+  const sized = reshape(windows, [-1, height, width, input.sourceChannels]);
+  return normalized(sized, form, input);
 }
 
 /**

@@ -227,3 +227,30 @@ test('files are images by their ending, in any case', () => {
   assert.deepEqual(names.filter(isImageFile), names);
   assert.deepEqual(['a', 'tif', 'a.svg', 'a.heic', 'a.tif.gz'].filter(isImageFile), []);
 });
+
+test('what data sets do not have is not decoded: drawings, tables, portable pixmaps', async () => {
+  for (const bytes of [
+    '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>',
+    '2 2\n1 2\n3 4\n',
+    'P2\n2 2\n255\n1 2\n3 4\n',
+  ]) {
+    await assert.rejects(
+      decodeImage(Buffer.from(bytes), 'x', { channels: 3, size: null }),
+      /^UserError: x: cannot be decoded \(Input buffer contains unsupported image format\)/,
+    );
+  }
+});
+
+test('a thread that begins to decode does not disturb those that do already', async () => {
+  const bytes = await inColor.jpeg().toBuffer();
+  let isDone = false;
+  const decode = async () => {
+    while (!isDone) await decodeImage(bytes, 'x', { channels: 3, size: null });
+  };
+  const decoding = Promise.all([decode(), decode(), decode()]);
+  // What a thread does first, again and again: where it lets go of the loaders, one of these fails.
+  const module = new URL('../../../datasets/images/decodeImage.js', import.meta.url);
+  for (let i = 0; i < 300; i++) await import(`${module}?${i}`);
+  isDone = true;
+  await decoding;
+});
