@@ -46,7 +46,8 @@ export function preprocessedInGraph(images: Tensor, input: ImageInput): Tensor {
   const form = getPreprocessing(input.preprocessingName).evaluate;
   const [height, width] = input.shape;
   const windows = form.windowInGraph?.(images, [height, width]) ?? images;
-  return normalized(windows, form, input);
+  // Networks go by the size that windows have, which the graph does not know of those it cuts.
+  return normalized(reshape(windows, [-1, height, width, input.sourceChannels]), form, input);
 }
 
 /**
