@@ -187,7 +187,7 @@ async function addFirstThatRuns(
       }
     }
   }
-  throw new UserError(failures.join('\n'));
+  throw new UserError(failures.join('; '));
 }
 
 /** The version of the package that losslens asks for, in its package.json. */

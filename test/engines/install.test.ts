@@ -306,7 +306,7 @@ test('falls back to the script of the package, and says why', { skip }, async ()
   const without = await world.run('official', args, { CXX: 'no-such-compiler' }).outcome;
   assert.equal(without.status, 1);
   assert.match(without.stderr, /^compiler: got no-such-compiler: not found; .*apt install g\+\+/m);
-  assert.match(without.stderr, /^official: got .*Error: the stand-in has no network; /m);
+  assert.match(without.stderr, /; official: got .*Error: the stand-in has no network; /);
   assert.deepEqual(readdirSync(homeOf('official')), []);
 
   await expectInstalled('cpu');

@@ -172,6 +172,7 @@ for (const [name, size] of ['vgg', 'inception', 'efficientnet'].flatMap((name) =
     const graph = new Graph();
     const images = placeholder(graph, 'int32', [-1, -1, -1, 3], 'images');
     const items = preprocessedInGraph(cast(images, 'uint8'), input);
+    assert.deepEqual(items.shape, [-1, 224, 224, 3]);
     const session = await engine.load(graph, {
       preprocess: { inputs: { images }, outputs: { items } },
     });
