@@ -152,7 +152,10 @@ test('a run whose evaluations have no log ends with one line, and does not hang'
   writeFileSync(join(trainDir, 'eval'), 'no folder');
   const args = trainArguments(trainDir, '--eval_interval_epochs=1');
   const { code, stderr } = await losslens(args);
-  assertOneLine({ status: code, stderr }, /^losslens: --eval_interval_epochs: cannot write to ".*eval" \(/);
+  assertOneLine(
+    { status: code, stderr },
+    /^losslens: --eval_interval_epochs: cannot write to ".*eval" \(/,
+  );
 });
 
 test('Ctrl-C leaves a checkpoint even when the console is gone before', async () => {
