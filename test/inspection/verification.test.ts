@@ -107,7 +107,7 @@ for (const [model, createEngine, skipped] of [
   ['cifarnet', createWasmEngine, false],
   ['cifarnet', loadTensorFlowEngine, skip],
   ['resnet_v1_50', createWasmEngine, false],
-  // As deep as it takes: the larger one costs the other engine as long again.
+  // The large one takes seconds more on each engine.
   ['resnet_v1_20', loadTensorFlowEngine, skip],
 ] as const) {
   const engine = createEngine === createWasmEngine ? 'wasm' : 'tensorflow';
