@@ -18,6 +18,15 @@ export function skipWithoutPython(...modules: readonly string[]): string | false
 const timeLimitMs = 120_000;
 
 /**
+ * What to spawn python with so that it does `python ARGUMENT…`: where test/run.ts has a Python with
+ * TensorFlow, a fork of that one.
+ */
+export function pythonArguments(...args: readonly string[]): string[] {
+  const isServed = process.env['LOSSLENS_PYTHON_SERVER'] !== undefined;
+  return [...(isServed ? [join(packageRoot, 'test/python/client.py')] : []), ...args];
+}
+
+/**
  * Runs a program as `python ARGUMENT…` does: forked from the Python of test/run.ts, which has
  * TensorFlow already, or where a test file runs alone, in a new one.
  *
@@ -25,9 +34,7 @@ const timeLimitMs = 120_000;
  * @throws Error  with its messages, when it fails or takes two minutes
  */
 export function pythonOutput(...args: readonly string[]): string {
-  const isServed = process.env['LOSSLENS_PYTHON_SERVER'] !== undefined;
-  const client = isServed ? [join(packageRoot, 'test/python/client.py')] : [];
-  const { status, error, stdout, stderr } = spawnSync(python, [...client, ...args], {
+  const { status, error, stdout, stderr } = spawnSync(python, pythonArguments(...args), {
     encoding: 'utf8',
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
     maxBuffer: 1 << 28,

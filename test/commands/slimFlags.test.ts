@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
+import { makeDigits } from '../../datasets/builtIn/digits.ts';
 import { writeTfrecords } from '../../datasets/convert.ts';
-import { expectImages } from '../../datasets/dataset.ts';
-import { loadDataset } from '../../datasets/factory.ts';
 import { normalizeArguments } from '../../src/commands/commandLine.ts';
 import { addFlags } from '../../src/commands/flags.ts';
 import { trainFlags } from '../../src/commands/trainFlags.ts';
 import { UsageError } from '../../src/errors.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
+import { cifarRecord } from '../datasets/makeFiles.ts';
 import { losslens, temporaryFolder } from '../losslens.ts';
 
 /** Every flag of TF-Slim's train_image_classifier with a value that means the same here. */
@@ -118,13 +118,9 @@ test('docs/tf-slim.md says of each flag how it compares', () => {
   }
 });
 
-/** The built-in digits as the TFRecords that TF-Slim's converter makes of MNIST. */
+/** Some digits as the TFRecords that TF-Slim's converter makes of MNIST. */
 async function writeSlimMnist(folder: string): Promise<void> {
-  const digits = expectImages(
-    await loadDataset({ name: 'digits', folder: undefined, split: 'train' }),
-  );
-  const items = digits.items.slice(0, 100);
-  await writeTfrecords({ ...digits, name: 'mnist', items }, { folder, numShards: 1 });
+  await writeTfrecords({ ...makeDigits('train', 100), name: 'mnist' }, { folder, numShards: 1 });
 }
 
 test('the sample line for LeNet trains as it is, on TF-Slim’s own records', async () => {
@@ -152,6 +148,7 @@ test('the sample line for LeNet trains as it is, on TF-Slim’s own records', as
     '--hs=Logits',
     '--ns=8',
     '--hm=pool1,pool2',
+    '--projector_items=8',
     '--engine=wasm',
   ]);
   assert.equal(code, 0, stderr);
@@ -159,11 +156,17 @@ test('the sample line for LeNet trains as it is, on TF-Slim’s own records', as
 });
 
 test('the sample line for cifarnet trains in grey, too', async () => {
+  const data = temporaryFolder();
+  for (const batch of [1, 2, 3, 4, 5]) {
+    const records = [2 * batch - 2, 2 * batch - 1].map(cifarRecord);
+    writeFileSync(join(data, `data_batch_${batch}.bin`), Buffer.concat(records));
+  }
   const trainDir = join(temporaryFolder(), 'cifarnet-model');
   const { code, stderr } = await losslens([
     'train',
     `--train_dir=${trainDir}`,
-    '--dataset_name=shapes',
+    '--dataset_name=cifar10',
+    `--dataset_dir=${data}`,
     '--dataset_split_name=train',
     '--model_name=cifarnet',
     '--preprocessing_name=cifarnet',

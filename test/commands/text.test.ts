@@ -10,7 +10,7 @@ import { readWithTensorFlow } from '../tensorboard/readers.ts';
 
 const data = temporaryFolder();
 for (const [split, size] of [
-  ['train', 250],
+  ['train', 150],
   ['test', 60],
 ] as const) {
   const { texts, labels, classNames } = makePhrases(split, size);

@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeShapes } from '../../datasets/builtIn/shapes.ts';
+import { writeTfrecords } from '../../datasets/convert.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
 
@@ -13,7 +15,10 @@ function losslens(...args: readonly string[]) {
 
 test('converts a folder to TFRecords and back, and describes the same each time', async (t) => {
   const folder = await temporaryFolder(t);
-  const [first, records, second] = ['first', 'records', 'second'].map((name) => join(folder, name));
+  const [source, first, records, second] = ['source', 'first', 'records', 'second'].map((name) =>
+    join(folder, name),
+  );
+  await writeTfrecords(makeShapes('test', 60), { folder: source!, numShards: 1 });
   const run = (...args: readonly string[]) => {
     const { status, stdout, stderr } = losslens('data', ...args);
     assert.equal(status, 0, stderr);
@@ -22,6 +27,7 @@ test('converts a folder to TFRecords and back, and describes the same each time'
   run(
     'convert',
     '--from=shapes',
+    `--dataset_dir=${source}`,
     '--dataset_split_name=test',
     '--to=folder',
     `--output_dir=${first}`,
@@ -38,7 +44,7 @@ test('converts a folder to TFRecords and back, and describes the same each time'
   const describe = (name: string, dir: string) =>
     run('info', `--dataset_name=${name}`, `--dataset_dir=${dir}`, '--dataset_split_name=test');
   const described = describe('folder', second!);
-  assert.match(described, /^folder, test: 1000 items of 32×32×3\n/);
+  assert.match(described, /^folder, test: 60 items of 32×32×3\n/);
   assert.equal(described, describe('folder', first!));
   assert.equal(described, describe('forms', records!).replace('forms', 'folder'));
 });

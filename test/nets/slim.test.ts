@@ -34,7 +34,7 @@ const references = JSON.parse(
 const settings: Readonly<Record<string, StepSettings>> = {
   mobilenet_v1: { side: 96, batch: 4, offset: 3 },
   mobilenet_v2: { side: 96, batch: 4, offset: 3 },
-  resnet_v2_50: { side: 96, batch: 4, offset: 4 },
+  resnet_v2_50: { side: 64, batch: 4, offset: 4 },
   inception_v3: { side: 299, batch: 2, offset: 4 },
   vgg_16: { side: 224, batch: 2, offset: 0 },
 };

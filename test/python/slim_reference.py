@@ -152,7 +152,7 @@ def inception_arg_scope(weight_decay):
 NETWORKS = {
     'mobilenet_v1': (mobilenet_v1, 96, 4, 3),
     'mobilenet_v2': (mobilenet_v2, 96, 4, 3),
-    'resnet_v2_50': (resnet_v2_50, 96, 4, 4),
+    'resnet_v2_50': (resnet_v2_50, 64, 4, 4),
     'inception_v3': (with_scope(inception_arg_scope, inception_v3.inception_v3), 299, 2, 4),
     'vgg_16': (with_scope(vgg.vgg_arg_scope, vgg.vgg_16), 224, 2, 0),
 }

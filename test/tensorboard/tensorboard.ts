@@ -1,7 +1,7 @@
 /** An unmodified TensorBoard, started on a log and asked over HTTP as its own page asks it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { python } from '../python.ts';
+import { python, pythonArguments } from '../python.ts';
 
 /** How TensorBoard reads event files: by its Rust server (its default), or in Python. */
 export type LoadingMode = 'fast' | 'slow';
@@ -42,15 +42,25 @@ export async function until<T>(
   }
 }
 
+/** What `python -m tensorboard.main` does, after a line with the process that does it. */
+const program = `
+import os, sys
+print(f'process {os.getpid()}', file=sys.stderr, flush=True)
+from tensorboard.main import run_main
+run_main()`;
+
 /** A running TensorBoard. */
 export class TensorBoard {
   readonly url: string;
-  readonly #process: ChildProcess;
+  readonly #child: ChildProcess;
+  /** The child, or what was forked for it. */
+  readonly #pid: number;
   readonly #lines: () => string[];
 
-  private constructor(url: string, child: ChildProcess, lines: () => string[]) {
+  private constructor(url: string, child: ChildProcess, pid: number, lines: () => string[]) {
     this.url = url;
-    this.#process = child;
+    this.#child = child;
+    this.#pid = pid;
     this.#lines = lines;
   }
 
@@ -61,13 +71,13 @@ export class TensorBoard {
    */
   static async start(logdir: string, mode: LoadingMode, samples?: string): Promise<TensorBoard> {
     const args = [
-      ...['-m', 'tensorboard.main', '--logdir', logdir, '--host', '127.0.0.1', '--port', '0'],
+      ...['-c', program, '--logdir', logdir, '--host', '127.0.0.1', '--port', '0'],
       ...['--reload_interval', '1', '--load_fast', String(mode === 'fast')],
       // By itself the fast loader trusts every record.
       ...(mode === 'fast' ? ['--extra_data_server_flags=--checksum'] : []),
       ...(samples === undefined ? [] : ['--samples_per_plugin', samples]),
     ];
-    const child = spawn(python, args, {
+    const child = spawn(python, pythonArguments(...args), {
       env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -81,7 +91,8 @@ export class TensorBoard {
         if (found) resolve(found[1]!);
       });
     });
-    return new TensorBoard(url, child, () => text.split('\n'));
+    const pid = Number(/^process (\d+)$/m.exec(text)![1]);
+    return new TensorBoard(url, child, pid, () => text.split('\n'));
   }
 
   /** What its log warns of, replacements and the notice of the logging left out. */
@@ -142,9 +153,9 @@ export class TensorBoard {
 
   /** Ends it. */
   async stop(): Promise<void> {
-    if (this.#process.exitCode !== null) return;
-    const ended = new Promise((resolve) => this.#process.on('close', resolve));
-    this.#process.kill('SIGTERM');
+    if (this.#child.exitCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.on('close', resolve));
+    process.kill(this.#pid, 'SIGTERM');
     await ended;
   }
 }
