@@ -13,10 +13,9 @@ Python with cleanlab; losslens as it is built in dist. DIR holds CIFAR-10 in its
    of the fold that it has not seen. cleanlab's label quality scores then rank all items.
 3. Beside them, cleanlab's scores of the probabilities that the network of 1. gives its own training items.
 
-Both sides run the same code, so that the networks differ in nothing but what they are trained on. Prints a table
-for each, with average precision over all items, precision among the first 64, and the passes of items through the
-network. Runs are kept in FOLDER, and those that have ended there already are not run again. The last line is one
-JSON object.
+Both sides run the same code, so that the networks differ in nothing but what they are trained on. Prints the passes
+of items through the network, and a table: average precision over all items, precision among the first 64. Runs are
+kept in FOLDER, and those that have ended there already are not run again. The last line is one JSON object.
 """
 import argparse
 import csv
@@ -91,6 +90,19 @@ def export(folder, run_folder, *more):
     return np.load(f'{folder}/labels.npy'), np.load(f'{folder}/pred_probs.npy')
 
 
+def expect_settings(cell):
+    """Runs of other settings are not taken for these."""
+    settings = {name: getattr(flags, name) for name in ('share', 'folds', 'precision')}
+    path = f'{cell}/settings.json'
+    os.makedirs(cell, exist_ok=True)
+    if not os.path.exists(path):
+        with open(path, 'w') as file:
+            json.dump(settings, file)
+    with open(path) as file:
+        if json.load(file) != settings:
+            sys.exit(f'{cell}: has runs of other settings ({path}); name another folder with --out')
+
+
 def write_cifar10(folder, records, held_out):
     os.makedirs(folder, exist_ok=True)
     for name, part in zip(batches, np.array_split(records, len(batches))):
@@ -125,6 +137,7 @@ def cleanlab_rows(labels, probabilities, is_wrong, kind):
 def compare(network, noise, records):
     cell = os.path.join(flags.out, f'{network}-{noise}-{flags.items}-{flags.epochs}-{flags.seed}')
     whole = os.path.join(flags.out, f'data-{flags.items}')
+    expect_settings(cell)
     train(network, f'{cell}/run', whole, f'--label_noise={flags.share}', f'--label_noise_type={noise}')
     with open(f'{cell}/run/run.json') as file:
         classes = json.load(file)['dataset']['classes']
@@ -169,27 +182,39 @@ def compare(network, noise, records):
         'passes': {'losslens': {'training': flags.epochs * n, 'forward': 0},
                    'cleanlab': {'training': trained, 'forward': n}, **frozen},
         'issues': {'count': int(issues.sum()), 'wrong': int((issues & is_wrong).sum())},
-        'rows': sorted(rows, key=lambda row: -row['ap']),
+        'rows': rows,
     }
 
 
-def show(result):
-    wrong, items, passes, issues = (result[key] for key in ('wrong', 'items', 'passes', 'issues'))
-    print(f"\n### {result['network']}, {result['noise']} noise, {wrong} of {items} labels, {result['epochs']} epochs\n")
-    print('| score | of | AP | P@64 |\n| :-- | :-- | --: | --: |')
-    for row in result['rows']:
-        print(f"| {row['score']} | {row['of']} | {row['ap']:.3f} | {row['p64']:.3f} |")
+def cost(result):
+    """What a cell took, and what it is worth, in words."""
+    passes, issues, right = (result[key] for key in ('passes', 'issues', 'accuracy'))
     own, other = passes['losslens'], passes['cleanlab']
     ratio = (other['training'] + other['forward']) / own['training']
-    print(f"\nPasses of items: losslens {own['training']} forward and backward; cleanlab {other['training']} forward "
-          f"and backward, and {other['forward']} forward ({ratio:.1f} ×).")
+    text = (f"{result['network']}, {result['noise']}: {result['wrong']} of {result['items']} labels are wrong. Passes of "
+            f"items: losslens {own['training']} forward and backward; cleanlab {other['training']} forward and backward, "
+            f"and {other['forward']} forward ({ratio:.1f} ×). ")
     if 'frozen' in passes:
         frozen = passes['frozen']
-        print(f"These are passes of the head. Frozen layers, forward: {frozen['losslens']}; by cross-validation "
-              f"{frozen['cleanlab']}, or {frozen['kept']} where what they give is kept for all folds.")
-    print(f"Right about the true label: {result['accuracy']['in sample']:.1%} of the training items, "
-          f"{result['accuracy']['out of sample']:.1%} of those held out. find_label_issues names {issues['count']}, "
-          f"of which {issues['wrong']} are wrong.", flush=True)
+        text += (f"These are passes of the head; of the frozen layers, forward, {frozen['losslens']}, and by "
+                 f"cross-validation {frozen['cleanlab']}, or {frozen['kept']} where what they give is kept for all folds. ")
+    return text + (f"Right about the true label: {right['in sample']:.1%} of the items in sample, "
+                   f"{right['out of sample']:.1%} out of sample. find_label_issues names {issues['count']}, of which "
+                   f"{issues['wrong']} are wrong.")
+
+
+def table(results):
+    """Scores by their mean average precision, and a column for each cell: average precision, precision at 64."""
+    cells = [{(row['of'], row['score']): row for row in result['rows']} for result in results]
+    mean = {key: np.mean([cell[key]['ap'] for cell in cells]) for key in cells[0]}
+    lines = [
+        ['of', 'score', *(f"{result['network']}, {result['noise']}" for result in results), 'mean AP'],
+        [':--', ':--', *('--:' for _ in results), '--:'],
+    ]
+    for key in sorted(mean, key=lambda key: -mean[key]):
+        values = [f"{cell[key]['ap']:.3f}, {cell[key]['p64']:.2f}" for cell in cells]
+        lines.append([*key, *values, f'{mean[key]:.3f}'])
+    return '\n'.join(f"| {' | '.join(line)} |" for line in lines)
 
 
 records = np.concatenate([np.fromfile(f'{flags.data}/{name}', np.uint8).reshape(-1, record_bytes) for name in batches])
@@ -199,5 +224,6 @@ results = []
 for network in flags.network.split(','):
     for noise in flags.noise.split(','):
         results.append(compare(network, noise, records))
-        show(results[-1])
+        print(cost(results[-1]) + '\n', flush=True)
+print(table(results) + '\n')
 print(json.dumps(results))

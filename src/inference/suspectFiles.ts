@@ -56,14 +56,15 @@ function localFileUrl(path: string): string {
 
 /**
  * Label Studio's tasks, each with the suggestion as a prediction, in its "basic JSON format". They go
- * with `labelingConfig`, whose tags they name.
+ * with `labelingConfig`, whose tags they name: so that what it exports as CSV has the columns `item` and
+ * `label`, which --labels_file takes.
  */
 function labelStudioTasks({ suspects, scoreName }: SuspectList): string {
   return json(
     suspects.map(({ rank, item, label, suggestedLabel, suggestedProbability, score, content }) => ({
       data: {
         ...('image' in content ? { image: localFileUrl(content.image) } : content),
-        label,
+        given_label: label,
         item,
         rank,
         [scoreName]: score,
@@ -74,7 +75,7 @@ function labelStudioTasks({ suspects, scoreName }: SuspectList): string {
           score: suggestedProbability,
           result: [
             {
-              from_name: 'class',
+              from_name: 'label',
               to_name: 'item',
               type: 'choices',
               value: { choices: [suggestedLabel] },
@@ -98,8 +99,8 @@ function labelingConfig({ classNames, kind }: SuspectList): string {
   return [
     '<View>\n',
     `  ${item} name="item" value="${variable}"/>\n`,
-    '  <Text name="given" value="$label"/>\n',
-    '  <Choices name="class" toName="item" choice="single">\n',
+    '  <Text name="given" value="$given_label"/>\n',
+    '  <Choices name="label" toName="item" choice="single">\n',
     ...choices,
     '  </Choices>\n',
     '</View>\n',

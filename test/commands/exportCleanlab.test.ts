@@ -107,9 +107,9 @@ test('the suspects are what the score ranks first, in each form', () => {
   assert.deepEqual(jsonOf('suspects.json'), expected);
   const tasks = jsonOf('label_studio.json');
   assert.deepEqual(
-    tasks.map(({ data }: { data: { image: string; label: string } }) => [
+    tasks.map(({ data }: { data: { image: string; given_label: string } }) => [
       new URL(data.image, 'http://localhost').searchParams.get('d'),
-      data.label,
+      data.given_label,
     ]),
     expected.map(({ file, label }) => [file!.slice(1), label]),
   );

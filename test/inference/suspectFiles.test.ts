@@ -49,7 +49,7 @@ test('classes of any name are choices of the labeling configuration', async () =
 test('a text is in its task, and needs no FiftyOne', async () => {
   const { folder, textOf, jsonOf } = await written({ text: 'so <good>' }, 'texts');
   const [{ data, predictions }] = jsonOf('label_studio.json');
-  assert.deepEqual(data, { text: 'so <good>', label: 'R&D', item: 5, rank: 1, loss: 2.5 });
+  assert.deepEqual(data, { text: 'so <good>', given_label: 'R&D', item: 5, rank: 1, loss: 2.5 });
   assert.equal(predictions[0].score, 0.75);
   assert.match(textOf('label_studio.xml'), /<Text name="item" value="\$text"\/>/);
   assert.ok(!existsSync(join(folder, 'fiftyone.json')));
