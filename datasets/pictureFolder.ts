@@ -14,9 +14,10 @@ const hasImages = ({ images, folders }: FolderTree): boolean =>
 /**
  * Makes a folder for pictures and marks it, so that an image folder that has it within leaves it out.
  *
+ * @param flag  that names it, for the error
  * @throws UsageError  when it holds images that may be data: marked, they would be left out
  */
-export async function makePictureFolder(folder: string): Promise<void> {
+export async function makePictureFolder(folder: string, flag = '--output_dir'): Promise<void> {
   await mkdir(folder, { recursive: true });
   const marker = join(folder, pictureMarker);
   if (existsSync(marker)) return;
@@ -25,7 +26,7 @@ export async function makePictureFolder(folder: string): Promise<void> {
   if (found === undefined) return;
   if (hasImages(found)) {
     throw new UsageError(
-      `--output_dir: ${folder} holds images, which may be data; expected a folder without, for pictures alone.`,
+      `${flag}: ${folder} holds images, which may be data; expected a folder without, for pictures alone.`,
     );
   }
   await writeFile(marker, '');

@@ -48,7 +48,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   },
   export: {
     description:
-      'Write a trained network as a SavedModel: images of its size, samples 0..255, to probabilities.',
+      'Write a trained network as a SavedModel (images of its size, samples 0..255, to probabilities), or what it says of its data for cleanlab.',
     load: async () => (await import('./export.ts')).declareExport,
   },
   inspect: {

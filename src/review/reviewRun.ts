@@ -6,13 +6,12 @@ import { basename, join, resolve } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { makeThumbnail } from '../../datasets/images/thumbnail.ts';
 import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
-import { UsageError } from '../errors.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { scores } from '../insitu/scores.ts';
-import { nearestNames } from '../nearestNames.ts';
+import { rankedItemsOfRun } from '../runFiles/rankedItems.ts';
 import { readRunRecord } from '../runFiles/runRecord.ts';
-import { readRankedItems, type ScoredItem } from '../runFiles/scoredItems.ts';
+import type { ScoredItem } from '../runFiles/scoredItems.ts';
 import { expectItemsOfRun } from './itemsOfRun.ts';
 import { type PageItem, type PageScore, renderReviewPage, reviewCsv } from './reviewPage.ts';
 import { drawViews, type ReviewViewOptions, type ReviewViews } from './reviewViews.ts';
@@ -93,18 +92,7 @@ function pageId(folder: string, { name, split, labels }: Dataset): string {
  */
 export async function reviewRun(options: ReviewOptions): Promise<{ page: string; items: number }> {
   const { train_dir: folder, rank_by: rankBy } = options;
-  const { scoreNames, total, items } = await readRankedItems(
-    join(folder, 'items.csv'),
-    options.top,
-    (names) => {
-      if (names.includes(rankBy)) return pageScoreOf(rankBy);
-      const [nearest] = nearestNames(rankBy, names, 1, 0.4);
-      const hint = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
-      throw new UsageError(
-        `--rank_by: got "${rankBy}"; expected one of ${names.join(', ')}.${hint}`,
-      );
-    },
-  );
+  const { scoreNames, total, items } = await rankedItemsOfRun(folder, rankBy, options.top);
   const { dataset, labelDecisions } = await loadRunData(folder, options);
   const record = await readRunRecord(folder);
   expectItemsOfRun(dataset, { total, items }, { folder, record, datasetDir: options.dataset_dir });
