@@ -121,21 +121,30 @@ export function sizeInBox({ width, height }: Size, box: Size): Size {
 }
 
 /** Which source pixels each target pixel covers, and how much of it each of them is. */
-function coverage(source: number, target: number): { first: Int32Array; weights: number[][] } {
+interface Coverage {
+  /** The first source pixel of each target pixel. */
+  readonly first: Int32Array;
+  /** Where the shares of each target pixel begin; one more than there are target pixels. */
+  readonly start: Int32Array;
+  /** 0..1, of one target pixel together 1. */
+  readonly shares: Float64Array;
+}
+
+function coverage(source: number, target: number): Coverage {
   const first = new Int32Array(target);
-  const weights: number[][] = [];
+  const start = new Int32Array(target + 1);
+  const shares: number[] = [];
   const step = source / target;
   for (let i = 0; i < target; i++) {
-    const start = i * step;
-    const end = Math.min(source, start + step);
-    first[i] = Math.floor(start);
-    const own: number[] = [];
-    for (let s = Math.floor(start); s < end - 1e-9; s++) {
-      own.push((Math.min(end, s + 1) - Math.max(start, s)) / (end - start));
+    const from = i * step;
+    const end = Math.min(source, from + step);
+    first[i] = Math.floor(from);
+    for (let s = Math.floor(from); s < end - 1e-9; s++) {
+      shares.push((Math.min(end, s + 1) - Math.max(from, s)) / (end - from));
     }
-    weights.push(own);
+    start[i + 1] = shares.length;
   }
-  return { first, weights };
+  return { first, start, shares: Float64Array.from(shares) };
 }
 
 /**
@@ -157,24 +166,30 @@ export function averageAreas(
   const rows = coverage(size.height, height);
   const rowLength = width * channels;
   const wide = new Float32Array(rowLength * size.height);
-  for (let y = 0; y < size.height; y++) {
-    for (let x = 0; x < width; x++) {
-      const own = columns.weights[x]!;
-      const from = (y * size.width + columns.first[x]!) * channels;
-      const to = y * rowLength + x * channels;
-      for (let k = 0; k < own.length; k++) {
-        for (let c = 0; c < channels; c++) {
-          wide[to + c]! += own[k]! * data[from + k * channels + c]!;
-        }
+  for (let y = 0, to = 0; y < size.height; y++) {
+    for (let x = 0; x < width; x++, to += channels) {
+      let from = (y * size.width + columns.first[x]!) * channels;
+      const end = columns.start[x + 1]!;
+      for (let k = columns.start[x]!; k < end; k++, from += channels) {
+        const share = columns.shares[k]!;
+        for (let c = 0; c < channels; c++) wide[to + c]! += share * data[from + c]!;
       }
     }
   }
   const result = new Float32Array(rowLength * height);
   for (let y = 0; y < height; y++) {
-    const own = rows.weights[y]!;
-    for (let k = 0; k < own.length; k++) {
-      const from = (rows.first[y]! + k) * rowLength;
-      for (let i = 0; i < rowLength; i++) result[y * rowLength + i]! += own[k]! * wide[from + i]!;
+    const to = y * rowLength;
+    const firstRow = rows.first[y]!;
+    const [start, end] = [rows.start[y]!, rows.start[y + 1]!];
+    // Most rows of an enlarged picture lie within one of its source.
+    if (end - start === 1) {
+      result.set(wide.subarray(firstRow * rowLength, (firstRow + 1) * rowLength), to);
+      continue;
+    }
+    for (let k = start; k < end; k++) {
+      const share = rows.shares[k]!;
+      const from = (firstRow + k - start) * rowLength;
+      for (let i = 0; i < rowLength; i++) result[to + i]! += share * wide[from + i]!;
     }
   }
   return result;
