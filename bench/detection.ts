@@ -1,7 +1,7 @@
 /**
  * How well every score finds planted label errors: the table of docs/detection.md.
  *
- *     node dist/bench/detection.js --data DIR [--only mnist,cifar10] [--noise symmetric,pairwise,image]
+ *     node dist/bench/detection.js --data DIR [--only mnist,cifar10] [--noise symmetric,pairwise,image,cluster]
  *                                  [--seeds 1,2] [--out FOLDER]
  *
  * Trains LeNet on MNIST (5 % of the labels changed, 3 epochs) and cifarnet on CIFAR-10 (10 %,

@@ -4,9 +4,12 @@ import { UserError } from '../../src/errors.ts';
 import { toCsv } from '../../src/files/csv.ts';
 import { replaceFile } from '../../src/files/replaceFile.ts';
 import { permutation, random, streams } from '../../src/random.ts';
-import { type Dataset, expectImages } from '../dataset.ts';
+import type { Dataset } from '../dataset.ts';
+import { clustersOfClasses } from './clusters.ts';
+import { heldOutProbabilities } from './heldOutProbabilities.ts';
+import { itemVectors } from './itemVectors.ts';
 import type { LabelNoiseType } from './labelNoiseType.ts';
-import { nearestOtherClass } from './nearestOtherClass.ts';
+import { clusterErrors, confusedErrors } from './likeErrors.ts';
 
 /** One label that was changed. */
 export interface PlantedError {
@@ -47,28 +50,13 @@ export function confusableClasses(classNames: readonly string[]): number[] {
 }
 
 /**
- * Items drawn one after the other without replacement, each with a probability that grows by a
- * factor of e with each standard deviation of its score (the Gumbel-max trick: the `count` largest
- * of score + Gumbel noise).
- */
-function drawWeighted(scores: Float64Array, count: number, next: () => number): Uint32Array {
-  const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-  const variance = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length;
-  const scale = variance > 0 ? 1 / Math.sqrt(variance) : 0;
-  // 1 − next() is in (0, 1], so that neither logarithm is taken of 0 but with probability 2⁻³².
-  const keys = scores.map((score) => score * scale - Math.log(-Math.log(1 - next()) + 1e-300));
-  const order = Uint32Array.from({ length: scores.length }, (_, item) => item);
-  return order.sort((a, b) => keys[b]! - keys[a]! || a - b).subarray(0, count);
-}
-
-/**
  * Changes the labels of some items to other classes.
  *
  * @param share  of all items, 0..1; rounded to whole items
- * @param type   the kind of errors; `image` reads every image once
+ * @param type   the kind of errors; `image` and `cluster` read every image once
  * @returns      the data set with the changed labels, and what was changed in order of the items
  *
- * @throws UserError  when there is no other class, or the share is less than half an item
+ * @throws UserError  when there is no other class, the share is less than half an item, or an image cannot be read
  */
 export async function plantLabelErrors<D extends Dataset>(
   dataset: D,
@@ -90,25 +78,52 @@ export async function plantLabelErrors<D extends Dataset>(
       `--label_noise: ${share} of ${items.length} items is none; expected at least ${1 / items.length}.`,
     );
   }
-  const nearest =
-    type === 'image' && count > 0 ? await nearestOtherClass(expectImages(dataset)) : undefined;
-  const drawn = nearest
-    ? drawWeighted(nearest.likeness, count, next)
-    : permutation(items.length, next).subarray(0, count);
-  const partners = confusableClasses(dataset.classNames);
+  const drawn = count === 0 ? new Map() : await drawErrors(dataset, count, type, next);
   const labels = dataset.labels.slice();
-  const errors = Array.from(drawn.sort(), (i) => {
-    const itemIndex = items[i]!;
-    const label = labels[itemIndex]!;
-    const plantedLabel =
-      nearest?.classes[i] ??
-      (type === 'pairwise'
-        ? partners[label]!
-        : (label + 1 + Math.floor(next() * (classes - 1))) % classes);
-    labels[itemIndex] = plantedLabel;
-    return { itemIndex, label, plantedLabel };
-  });
+  const errors = [...drawn.keys()]
+    .sort((a, b) => a - b)
+    .map((position) => {
+      const itemIndex = items[position]!;
+      const label = labels[itemIndex]!;
+      const plantedLabel = drawn.get(position)!;
+      labels[itemIndex] = plantedLabel;
+      return { itemIndex, label, plantedLabel };
+    });
   return { dataset: { ...dataset, labels }, errors };
+}
+
+/** Wrong labels by the position of their item among the data set's items. */
+async function drawErrors(
+  dataset: Dataset,
+  count: number,
+  type: LabelNoiseType,
+  next: () => number,
+): Promise<ReadonlyMap<number, number>> {
+  const classes = dataset.classNames.length;
+  const labels = Int32Array.from(dataset.items, (itemIndex) => dataset.labels[itemIndex]!);
+  if (type === 'symmetric' || type === 'pairwise') {
+    const partners = confusableClasses(dataset.classNames);
+    const drawn = permutation(labels.length, next).subarray(0, count).sort();
+    return new Map(
+      Array.from(drawn, (position) => {
+        const label = labels[position]!;
+        const other = (label + 1 + Math.floor(next() * (classes - 1))) % classes;
+        return [position, type === 'pairwise' ? partners[label]! : other];
+      }),
+    );
+  }
+  const vectors = await itemVectors(dataset);
+  const probabilities = heldOutProbabilities(vectors, labels, classes, next);
+  return type === 'image'
+    ? confusedErrors(probabilities, labels, classes, count, next)
+    : clusterErrors(
+        clustersOfClasses(vectors, labels, classes, next),
+        probabilities,
+        labels,
+        classes,
+        count,
+        next,
+      );
 }
 
 /** Records what was changed: a row for each item with both class names. */

@@ -7,7 +7,7 @@ import { ofRunFlags } from './ofRunFlags.ts';
 import { engineFlagEffects, undrawnDataFlagEffects } from './trainFlagEffects.ts';
 
 /** The score that found planted errors best over whole runs (docs/detection.md). */
-export const defaultRanking = 'contribution_positive_rising_mean';
+export const defaultRanking = 'disagreement';
 
 const reviewFlags = {
   Review: {

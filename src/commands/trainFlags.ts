@@ -106,7 +106,7 @@ export const trainFlags = {
     label_noise_type: choice(
       labelNoiseTypes,
       'symmetric',
-      'how these are changed: to any other class, to the one the class is taken for, or the images likest to another class to that one',
+      'how these are changed: to any other class, to the one the class is taken for, as another network takes items for other classes, or half of the items of some clusters to what the cluster looks like',
     ),
   },
   Model: {

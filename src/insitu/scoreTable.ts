@@ -26,10 +26,15 @@ function columnsOf(values: Float32Array): Columns {
   ) as Columns;
 }
 
+/** Of an epoch: about so much of it is the memory of the running mean of the network's sureness. */
+const surenessMemory = 0.05;
+/** The network's sureness to this power weighs what it says of an item: see docs/detection.md. */
+const surenessPower = 5;
+
 /**
  * Accumulates scores in flat arrays: for each item 4 bytes for each of 9 scores of the last
- * presentation, 9 means, the clipped mean, 2 rising means and the spread of the confidence, the last
- * output and four counts, 108 bytes in all.
+ * presentation, 9 means, the clipped mean, 2 rising means, the disagreement with its weight and the
+ * spread of the confidence, the last output and four counts, 116 bytes in all.
  *
  * Means are running ones, so that they hold after any number of epochs without large sums.
  */
@@ -55,6 +60,15 @@ export class ScoreTable {
   readonly risingPositive: Float32Array;
   /** Mean of the margin, the nth presentation weighted by n². */
   readonly risingMargin: Float32Array;
+  /**
+   * Mean of max(L − H, 0) − margin, each presentation weighted by the fifth power of how sure the network
+   * was of its outputs then.
+   */
+  readonly disagreement: Float32Array;
+  /** Sum of these weights. */
+  readonly disagreementWeight: Float32Array;
+  /** Running mean of the probability of the network's outputs, 0..1: one number. */
+  readonly sureness: Float32Array;
   /** Σ (confidence − mean)², by Welford's recurrence. */
   readonly confidenceSquares: Float32Array;
 
@@ -74,28 +88,31 @@ export class ScoreTable {
     const stored = <T extends Float32Array | Int32Array>(
       name: string,
       type: new (length: number) => T,
-      columns = 1,
+      length = size,
     ): T => {
-      const values = state?.[name] ?? new type(columns * size);
-      if (values.length === columns * size) return values as T;
+      const values = state?.[name] ?? new type(length);
+      if (values.length === length) return values as T;
       throw new UserError(
-        `--train_dir: its checkpoint holds ${values.length} numbers "${name}"; this version of losslens keeps ${columns * size}. Name another --train_dir.`,
+        `--train_dir: its checkpoint holds ${values.length} numbers "${name}"; this version of losslens keeps ${length}. Name another --train_dir.`,
       );
     };
     const counts = (name: string) => stored(name, Int32Array);
-    const reals = (name: string, columns?: number) => stored(name, Float32Array, columns);
+    const reals = (name: string, length?: number) => stored(name, Float32Array, length);
     this.epochs = counts('epochs');
     this.output = counts('output');
     this.wrong = counts('wrong');
     this.forgotten = counts('forgotten');
     this.correct = counts('correct');
-    this.#last = reals('last', stepScores.length);
-    this.#mean = reals('mean', stepScores.length);
+    this.#last = reals('last', stepScores.length * size);
+    this.#mean = reals('mean', stepScores.length * size);
     this.#lastOf = columnsOf(this.#last);
     this.#meanOf = columnsOf(this.#mean);
     this.clippedMean = reals('clippedMean');
     this.risingPositive = reals('risingPositive');
     this.risingMargin = reals('risingMargin');
+    this.disagreement = reals('disagreement');
+    this.disagreementWeight = reals('disagreementWeight');
+    this.sureness = reals('sureness', 1);
     this.confidenceSquares = reals('confidenceSquares');
   }
 
@@ -112,6 +129,9 @@ export class ScoreTable {
       clippedMean: this.clippedMean,
       risingPositive: this.risingPositive,
       risingMargin: this.risingMargin,
+      disagreement: this.disagreement,
+      disagreementWeight: this.disagreementWeight,
+      sureness: this.sureness,
       confidenceSquares: this.confidenceSquares,
     };
   }
@@ -134,6 +154,9 @@ export class ScoreTable {
     const positive = column('contribution_positive');
     const margin = column('margin');
     const confidence = column('confidence');
+    const loss = column('loss');
+    const entropy = column('entropy');
+    const weight = this.#updateSureness(scores, loss, margin, rows) ** surenessPower;
     const confidenceMean = this.mean('confidence');
     const [lasts, means, size] = [this.#last, this.#mean, this.size];
     for (let row = 0; row < rows; row++) {
@@ -151,6 +174,10 @@ export class ScoreTable {
       const share = (6 * n) / ((n + 1) * (2 * n + 1));
       this.risingPositive[item]! += (scores[positive + row]! - this.risingPositive[item]!) * share;
       this.risingMargin[item]! += (scores[margin + row]! - this.risingMargin[item]!) * share;
+      const disagreement =
+        Math.max(0, scores[loss + row]! - scores[entropy + row]!) - scores[margin + row]!;
+      const weights = (this.disagreementWeight[item]! += weight);
+      this.disagreement[item]! += ((disagreement - this.disagreement[item]!) * weight) / weights;
       const p = scores[confidence + row]!;
       this.confidenceSquares[item]! += (p - before) * (p - confidenceMean[item]!);
       const isCorrect = output[row] === labels[row];
@@ -161,5 +188,17 @@ export class ScoreTable {
       this.correct[item] = isCorrect ? 1 : 0;
       this.output[item] = output[row]!;
     }
+  }
+
+  /** Takes the outputs of a batch into the running mean, from 0 on. @returns that mean, > 0 */
+  #updateSureness(scores: ArrayLike<number>, loss: number, margin: number, rows: number): number {
+    let sum = 0;
+    for (let row = 0; row < rows; row++) {
+      // log p of the output: that of the label, or where another class is ahead, higher by the margin.
+      sum += Math.exp(-scores[loss + row]! - Math.min(0, scores[margin + row]!));
+    }
+    const rate = Math.min(0.5, rows / (surenessMemory * this.size));
+    this.sureness[0]! += (sum / rows - this.sureness[0]!) * rate;
+    return Math.max(1e-3, this.sureness[0]!);
   }
 }

@@ -76,6 +76,14 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     },
   ],
   [
+    'disagreement',
+    {
+      first: 'highest',
+      help: 'mean over epochs of max(loss − entropy, 0) − margin, weighted by how sure the network was at the time',
+      value: (table, item) => table.disagreement[item]!,
+    },
+  ],
+  [
     'variability',
     {
       first: 'highest',

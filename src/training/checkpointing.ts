@@ -19,7 +19,7 @@ const stateName = 'losslens/state';
 /** Before the names of the arrays that the state's header speaks of. */
 const arraysPrefix = 'losslens/in_situ/';
 /** Of the state's form: that of another one is not read. */
-export const stateVersion = 2;
+export const stateVersion = 3;
 
 /** What an epoch is made of: a run goes on with the same. */
 interface EpochFacts {

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { allItems, type TextDataset } from '../../../datasets/dataset.ts';
 import { type InMemoryDataset, inMemory } from '../../../datasets/inMemory.ts';
 import {
   confusableClasses,
   plantLabelErrors,
   writeLabelNoise,
 } from '../../../datasets/labels/labelNoise.ts';
+import { random } from '../../../src/random.ts';
 import { temporaryFolder } from '../temporaryFolder.ts';
 
 function makeDataset(size: number, classes: number): InMemoryDataset {
@@ -82,28 +84,87 @@ test('pairwise noise turns every class to the one that it is taken for', async (
   }
 });
 
-test('image noise prefers items near the mean image of another class, and gives them that', async () => {
-  // Grey images: class 0 around 50, class 1 around 150, class 2 around 250 but for one in ten.
-  const size = 3000;
-  const pixels = Uint8Array.from({ length: size }, (_, item) =>
-    item % 30 === 2 ? 140 : 50 + 100 * (item % 3),
+/**
+ * Grey images of 1 × 2 pixels in three classes: two that are hard to tell apart, and one far from both; with some
+ * spread, so that no two are alike.
+ */
+function lookAlikes(size: number): InMemoryDataset {
+  const next = random(5);
+  const centres = [60, 80, 220];
+  const pixels = Uint8Array.from({ length: 2 * size }, (_, at) =>
+    Math.round(centres[Math.floor(at / 2) % 3]! + 40 * (next() - 0.5)),
   );
-  const source = inMemory({
+  return inMemory({
     name: 'made',
     split: 'train',
-    classNames: ['dark', 'grey', 'bright'],
-    imageShape: [1, 1, 1],
+    classNames: ['dark', 'dim', 'bright'],
+    imageShape: [1, 2, 1],
     labels: Uint8Array.from({ length: size }, (_, item) => item % 3),
     pixels,
   });
-  const { errors } = await plantLabelErrors(source, 0.05, 1, 'image');
-  assert.equal(errors.length, 150);
-  const odd = errors.filter(({ itemIndex }) => itemIndex % 30 === 2);
-  // One in thirty items; chance alone would give 5.
-  assert.ok(odd.length > 50, `${odd.length}`);
-  for (const { plantedLabel } of odd) assert.equal(plantedLabel, 1);
-  const again = await plantLabelErrors(source, 0.05, 1, 'image');
-  assert.deepEqual(again.errors, errors);
+}
+
+for (const type of ['image', 'cluster'] as const) {
+  test(`${type} noise: as many as asked for, once each, the same again, others with another seed`, async () => {
+    const source = lookAlikes(900);
+    for (const share of [0.05, 0.31, 1]) {
+      const { errors, dataset } = await plantLabelErrors(source, share, 1, type);
+      assert.equal(errors.length, Math.round(900 * share));
+      const items = errors.map(({ itemIndex }) => itemIndex);
+      assert.deepEqual(
+        items,
+        [...new Set(items)].sort((a, b) => a - b),
+      );
+      for (const { itemIndex, label, plantedLabel } of errors) {
+        assert.equal(label, source.labels[itemIndex]);
+        assert.notEqual(label, plantedLabel);
+        assert.equal(plantedLabel, dataset.labels[itemIndex]);
+      }
+      assert.deepEqual((await plantLabelErrors(source, share, 1, type)).errors, errors);
+    }
+    const [one, two] = [1, 2].map((seed) => plantLabelErrors(source, 0.1, seed, type));
+    assert.notDeepEqual((await one)!.errors, (await two)!.errors);
+  });
+}
+
+test('image noise takes look-alikes for each other, and leaves what nobody confuses', async () => {
+  const { errors } = await plantLabelErrors(lookAlikes(1800), 0.1, 1, 'image');
+  const between = errors.filter(({ label, plantedLabel }) => label + plantedLabel === 1);
+  assert.ok(between.length > 0.9 * errors.length, `${between.length} of ${errors.length}`);
+});
+
+test('image noise prefers the items that lie nearest to the other class', async () => {
+  const source = lookAlikes(1800);
+  const { errors } = await plantLabelErrors(source, 0.1, 1, 'image');
+  const brightness = async (item: number) => {
+    const { data } = await source.image(item);
+    return (data[0]! + data[1]!) / 2;
+  };
+  const mean = async (items: readonly number[]) =>
+    (await Promise.all(items.map(brightness))).reduce((a, b) => a + b, 0) / items.length;
+  const dark = [...source.labels.keys()].filter((item) => source.labels[item] === 0);
+  const wrong = errors.filter(({ label }) => label === 0).map(({ itemIndex }) => itemIndex);
+  // Standard error of the mean of about 90 items: 0.5.
+  assert.ok((await mean(wrong)) > (await mean(dark)) + 2);
+});
+
+test('of texts, words decide', async () => {
+  const classNames = ['fruit', 'berries', 'metals'];
+  const words = ['sweet ripe', 'sweet tiny', 'hard grey'];
+  const labels = Uint8Array.from({ length: 600 }, (_, item) => item % 3);
+  const texts = Array.from(labels, (label, item) =>
+    // One in four says only what fruit and berries have in common.
+    label < 2 && item % 4 === 0 ? 'sweet' : words[label]!,
+  );
+  const source: TextDataset = {
+    ...{ kind: 'texts', name: 'made', split: 'train', size: 600, items: allItems(600) },
+    ...{ classNames, labels, texts },
+  };
+  const { errors } = await plantLabelErrors(source, 0.1, 1, 'image');
+  const vague = errors.filter(({ itemIndex }) => texts[itemIndex] === 'sweet');
+  assert.ok(vague.length > 50, `${vague.length} of ${errors.length}`);
+  const { errors: clustered } = await plantLabelErrors(source, 0.1, 1, 'cluster');
+  assert.equal(clustered.length, 60);
 });
 
 test('a share of less than half an item is refused: nothing could be measured with it', async () => {
