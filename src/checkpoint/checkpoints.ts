@@ -3,7 +3,6 @@ import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { excerpt, reasonOf, UsageError, UserError, unreadable } from '../errors.ts';
-import { replaceFile } from '../files/replaceFile.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import { openCheckpointV1 } from './checkpointV1.ts';
@@ -12,6 +11,7 @@ import {
   type CheckpointTensor,
   openTensorBundle,
   type TensorBundle,
+  writeDurably,
   writeTensorBundle,
 } from './tensorBundle.ts';
 
@@ -72,6 +72,17 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
 export async function latestCheckpoint(folder: string): Promise<string | undefined> {
   const checkpoints = await listCheckpoints(folder);
   return checkpoints.findLast((prefix) => isV2(prefix) || isV1(prefix));
+}
+
+/**
+ * Names the first checkpoint of a folder whose writer was killed between the checkpoint's last file and
+ * the file that lists it: the list is beside it under its temporary name. The folder has no other writer.
+ */
+export async function listKilledCheckpoint(folder: string): Promise<void> {
+  const path = join(folder, stateFile);
+  if (existsSync(path) || !existsSync(path + temporarySuffix)) return;
+  if ((await unlistedCheckpoints(folder)).length === 0) return;
+  await rename(path + temporarySuffix, path);
 }
 
 /** Names of the checkpoints in a folder that may lack the file which lists them, the latest last. */
@@ -175,8 +186,9 @@ async function syncFolder(folder: string): Promise<void> {
 
 /**
  * Saves a checkpoint `folder/model.ckpt-STEP`. A crash at any moment leaves a usable one: files get
- * their names only when they are complete, the index after the data, `checkpoint` names the new one
- * last, and a checkpoint without an index does not count.
+ * their names only when they are complete, the index after the data, `checkpoint` last, and a checkpoint
+ * without an index does not count. The new `checkpoint` lies beside them before the index has its name,
+ * for `listKilledCheckpoint`.
  *
  * @param tensors    by name
  * @param maxToKeep  listed ones beyond it are deleted, oldest first
@@ -196,22 +208,22 @@ export async function saveCheckpoint(
     const final = bundleFiles(prefix);
     const temporary = { data: final.data + temporarySuffix, index: final.index + temporarySuffix };
     await writeTensorBundle(temporary, tensors);
+    const list = [
+      `model_checkpoint_path: ${JSON.stringify(name)}`,
+      ...kept.map(
+        (path) =>
+          `all_model_checkpoint_paths: ${JSON.stringify(dirname(path) === dirname(prefix) ? basename(path) : path)}`,
+      ),
+      '',
+    ];
+    const state = join(folder, stateFile);
+    await writeDurably(state + temporarySuffix, [Buffer.from(list.join('\n'))]);
     // An older one of the same step must not be taken for complete with the new data.
     await rm(final.index, { force: true });
     await rename(temporary.data, final.data);
     await rename(temporary.index, final.index);
     await syncFolder(folder);
-    await replaceFile(
-      join(folder, stateFile),
-      [
-        `model_checkpoint_path: ${JSON.stringify(name)}`,
-        ...kept.map(
-          (path) =>
-            `all_model_checkpoint_paths: ${JSON.stringify(dirname(path) === dirname(prefix) ? basename(path) : path)}`,
-        ),
-        '',
-      ].join('\n'),
-    );
+    await rename(state + temporarySuffix, state);
     await syncFolder(folder);
     // A copied folder may list the checkpoints of the one that it was copied from.
     const isOurs = (path: string) => dirname(path) === dirname(prefix);
@@ -236,7 +248,7 @@ async function removeCheckpoint(prefix: string): Promise<void> {
 /** Deletes what a killed run left half-written. */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const file of await readdir(folder)) {
-    if (file.startsWith('model.ckpt-') && file.endsWith(temporarySuffix)) {
+    if (/^(model\.ckpt-.*|checkpoint)\.tmp$/.test(file)) {
       await rm(join(folder, file), { force: true });
     }
   }

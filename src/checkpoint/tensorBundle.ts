@@ -63,7 +63,7 @@ function shardPath(prefix: string, shard: number, shards: number): string {
 }
 
 /** Writes a new file and makes sure that it has reached the disk. */
-async function writeDurably(path: string, parts: readonly Uint8Array[]): Promise<void> {
+export async function writeDurably(path: string, parts: readonly Uint8Array[]): Promise<void> {
   const file = await open(path, 'w');
   try {
     for (const part of parts) await file.writeFile(part);

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import {
+  listKilledCheckpoint,
   openCheckpoint,
   resolveCheckpoint,
   unlistedCheckpoints,
@@ -60,6 +61,7 @@ export async function findStartingPoint(
 ): Promise<StartingPoint> {
   const { variables } = graph;
   const { train_dir, checkpoint_path, seed } = options;
+  await listKilledCheckpoint(train_dir);
   const restored = await restoreRun(train_dir, variables);
   if (restored !== undefined) {
     expectSameEpochs(restored, options, dataset);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '../../datasets/dataDigest.ts';
@@ -237,6 +237,14 @@ test('checkpoints that no file lists are not passed over', async () => {
     startOf({ train_dir }),
     /--train_dir: ".*" holds model\.ckpt-7, but no file "checkpoint".* write the line model_checkpoint_path: "model\.ckpt-7"/,
   );
+});
+
+test('a first checkpoint whose writer was killed before it was listed is gone on from', async () => {
+  const train_dir = await begunRun();
+  const list = join(train_dir, 'checkpoint');
+  renameSync(list, `${list}.tmp`);
+  assert.equal((await startOf({ train_dir })).checkpoint, join(train_dir, 'model.ckpt-7'));
+  assert.ok(existsSync(list));
 });
 
 test('a run goes on with the classes that it has the names of', async () => {
