@@ -227,9 +227,9 @@ async function addLibTensorFlow(
     return [];
   }
   if (source.name === 'official') {
-    await step('download', 'libtensorflow and its addon, by the script of the package', () =>
-      runInstallScript(build),
-    );
+    const what =
+      'libtensorflow and its addon, by the script of the package, which checks no hashes';
+    await step('download', what, () => runInstallScript(build));
     return [];
   }
   const wheelFolder = join(folder, 'wheels');

@@ -354,6 +354,23 @@ test('an install that is stopped or killed leaves the engine that was there', {
   assert.deepEqual(readdirSync(homeOf('stopped')), ['engine']);
 });
 
+test('bytes that the index or the registry does not know are not installed', { skip }, async () => {
+  for (const [tampered, said] of [
+    [/\.whl$/, /^losslens: pypi: got .*hash/im],
+    [/\.tgz$/, /^losslens: npm: got .*EINTEGRITY/m],
+  ] as const) {
+    world.tampered = tampered;
+    // What the cache of another test holds would not be fetched.
+    const env = { npm_config_cache: join(world.folder, `npm-cache-${tampered.source}`) };
+    const { status, stderr } = await world.run('tampered', ['install', '--from=pypi'], env).outcome;
+    world.tampered = undefined;
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, said);
+    assert.deepEqual(readdirSync(homeOf('tampered')), []);
+  }
+  world.downloads.splice(0);
+});
+
 test('an engine that runs no graph is not put in place', { skip }, async () => {
   const broken = join(world.folder, 'broken');
   cpSync(join(world.folder, 'cpu'), broken, { recursive: true });
