@@ -200,6 +200,8 @@ export class World {
   readonly driver = join(this.folder, 'driver');
   /** Files that were asked for. */
   readonly downloads: string[] = [];
+  /** Paths of all requests. */
+  readonly requests: string[] = [];
   /** A download that is begun but never ends, and what to do then. */
   onHeldDownload: { readonly file: RegExp; readonly begun: () => void } | undefined;
   /** Files that come with other bytes than the index and the registry say, and can be unpacked all the same. */
@@ -288,6 +290,7 @@ export class World {
   }
 
   #answer(path: string, response: ServerResponse): void {
+    this.requests.push(path);
     const file = path.split('/').at(-1) ?? '';
     if (path.startsWith('/files/')) {
       this.downloads.push(file);
