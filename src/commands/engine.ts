@@ -4,7 +4,14 @@ import { endingSignals } from '../console/interrupt.ts';
 import { NoEngineError } from '../errors.ts';
 import { show, tell } from '../terminal.ts';
 
-async function install(flags: { from?: string; cuda: boolean; latest: boolean }): Promise<void> {
+interface InstallFlags {
+  readonly from?: string;
+  readonly cuda: boolean;
+  readonly latest: boolean;
+  readonly offline: boolean;
+}
+
+async function install(flags: InstallFlags): Promise<void> {
   const { engineFolder } = await import('../engines/home.ts');
   const { installEngine } = await import('../engines/install.ts');
   const abort = new AbortController();
@@ -56,6 +63,11 @@ export function declareEngine(command: Command): void {
     .option(
       '--latest',
       "PyPI's newest versions, instead of those that were tried (pypi only)",
+      false,
+    )
+    .option(
+      '--offline',
+      "without the network: needs --from=DIR, and the package tfjs-node-gpu in npm's cache",
       false,
     )
     .action(install);

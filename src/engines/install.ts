@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, delimiter, join, resolve } from 'node:path';
-import { UsageError, UserError } from '../errors.ts';
+import { NoEngineError, UsageError, UserError } from '../errors.ts';
 import { partialOf, prepareFolder, replaceFolder } from '../files/replaceFolder.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { compileAddon, expectCompiler } from './addon.ts';
@@ -24,6 +24,8 @@ export interface InstallOptions {
   readonly cuda?: boolean;
   /** PyPI's newest versions, else those that were tried. */
   readonly latest?: boolean;
+  /** Nothing is asked of the network: libtensorflow is in the folder `from`, the package in npm's cache. */
+  readonly offline?: boolean;
   /** Takes one line for each step. */
   readonly report: (line: string) => void;
   /** Ends the install and removes what it has written. */
@@ -54,12 +56,19 @@ export function readInstalledEngine(): InstalledEngine | undefined {
  * before stays, or none.
  *
  * @returns  what was installed
- * @throws UsageError  for a source that is none
+ * @throws UsageError     for a source that is none, or that is on the network with `offline`
+ * @throws NoEngineError  when `offline` and npm's cache lacks the package
  * @throws UserError   when there is no room, every source fails (one line for each), or the signal ends it
  */
 export async function installEngine(options: InstallOptions): Promise<InstalledEngine> {
-  const { from, cuda = false, latest = false, report, signal } = options;
+  const { from, cuda = false, latest = false, offline = false, report, signal } = options;
   const sources = chooseSources(from, { cuda, latest });
+  if (offline && sources[0]!.found === undefined) {
+    throw new UsageError(
+      `--offline: got ${from === undefined ? 'no --from' : `--from=${from}`}; expected --from=DIR, ` +
+        'the folder of a pip-installed TensorFlow or an unpacked libtensorflow. Other sources are on the network',
+    );
+  }
   await prepareFolder(
     losslensHome(),
     basename(engineFolder()),
@@ -70,7 +79,7 @@ export async function installEngine(options: InstallOptions): Promise<InstalledE
   report(`Installing into ${engineFolder()}`);
   try {
     const build = await beginBuild(folder, report, signal);
-    await addPackage(build);
+    await addPackage(build, offline);
     const installed = await addFirstThatRuns(build, sources, { cuda, latest });
     await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
     await replaceFolder(folder, engineFolder());
@@ -199,14 +208,22 @@ function packageVersion(): string {
 }
 
 /** Adds the package without running its install script, which fails on today's machines. */
-async function addPackage({ folder, step, signal }: Build): Promise<void> {
+async function addPackage({ folder, step, signal }: Build, offline: boolean): Promise<void> {
   const spec = `${packageName}@${packageVersion()}`;
-  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
+  const from = offline ? '--offline' : '--prefer-offline';
+  // Also offline, npm would ask whether there is a newer npm.
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', from];
   await step('npm', spec, async () => {
     try {
       await runProgram('npm', ['install', '--prefix', folder, ...flags, spec], { signal });
     } catch (error) {
       if (!(error instanceof ProgramError)) throw error;
+      if (offline) {
+        throw new NoEngineError(
+          `--offline: got ${error.message}; expected ${spec} and what it depends on in npm's cache. ` +
+            'Install once with a network, which fills it',
+        );
+      }
       throw new UserError(`npm: got ${error.message}; expected npm to fetch ${spec}`);
     }
   });
@@ -227,9 +244,9 @@ async function addLibTensorFlow(
     return [];
   }
   if (source.name === 'official') {
-    await step('download', 'libtensorflow and its addon, by the script of the package', () =>
-      runInstallScript(build),
-    );
+    const what =
+      'libtensorflow and its addon, by the script of the package, which checks no hashes';
+    await step('download', what, () => runInstallScript(build));
     return [];
   }
   const wheelFolder = join(folder, 'wheels');

@@ -283,13 +283,18 @@ test('takes the wheel for another Python where the own one has none', { skip }, 
   }
 });
 
-test('--from=DIR links to a TensorFlow that stays where it is', { skip }, async () => {
+test('--from=DIR links to a TensorFlow that stays where it is, without the network', {
+  skip,
+}, async () => {
+  // Fills npm's cache.
+  await expectInstalled('cpu');
   const site = join(world.folder, 'venv', 'lib', 'python3.12', 'site-packages');
   cpSync(join(world.folder, 'cpu'), site, { recursive: true });
-  const args = ['install', `--from=${join(world.folder, 'venv')}`];
+  const args = ['install', '--offline', `--from=${join(world.folder, 'venv')}`];
+  world.requests.splice(0);
   const { status, stderr } = await world.run('folder', args).outcome;
   assert.equal(status, 0, stderr);
-  assert.deepEqual(wheelsAskedFor(), []);
+  assert.deepEqual(world.requests, []);
   assert.equal(
     realpathSync(join(packageOf('folder'), 'deps', 'lib', 'libtensorflow_cc.so.2')),
     realpathSync(join(site, 'tensorflow', 'libtensorflow_cc.so.2')),
@@ -299,6 +304,24 @@ test('--from=DIR links to a TensorFlow that stays where it is', { skip }, async 
   const report = await doctor('folder', {});
   assert.match(report, /Problem: .*libtensorflow\w+\.so\.2: cannot open shared object file/);
   assert.match(report, /Fix: losslens engine install\n/);
+});
+
+test('--offline says what is not there, and asks nothing of the network', { skip }, async () => {
+  const report = () => {};
+  for (const choice of [{}, { from: 'pypi' }, { from: 'official' }, { cuda: true }]) {
+    await assert.rejects(
+      installEngine({ ...choice, offline: true, report }),
+      /^UsageError: --offline: got [^;]+; expected --from=DIR, /,
+    );
+  }
+  world.requests.splice(0);
+  const args = ['install', '--offline', `--from=${join(world.folder, 'cpu')}`];
+  const env = { npm_config_cache: join(world.folder, 'npm-cache-empty') };
+  const { status, stderr } = await world.run('offline', args, env).outcome;
+  assert.equal(status, 3, stderr);
+  assert.match(stderr, /^losslens: --offline: got npm .*ENOTCACHED.*npm's cache/m);
+  assert.deepEqual(world.requests, []);
+  assert.deepEqual(readdirSync(homeOf('offline')), []);
 });
 
 test('falls back to the script of the package, and says why', { skip }, async () => {
@@ -352,6 +375,23 @@ test('an install that is stopped or killed leaves the engine that was there', {
 
   assert.equal((await world.run('stopped', ['install']).outcome).status, 0);
   assert.deepEqual(readdirSync(homeOf('stopped')), ['engine']);
+});
+
+test('bytes that the index or the registry does not know are not installed', { skip }, async () => {
+  for (const [tampered, said] of [
+    [/\.whl$/, /^losslens: pypi: got .*hash/im],
+    [/\.tgz$/, /^losslens: npm: got .*EINTEGRITY/m],
+  ] as const) {
+    world.tampered = tampered;
+    // What the cache of another test holds would not be fetched.
+    const env = { npm_config_cache: join(world.folder, `npm-cache-${tampered.source}`) };
+    const { status, stderr } = await world.run('tampered', ['install', '--from=pypi'], env).outcome;
+    world.tampered = undefined;
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, said);
+    assert.deepEqual(readdirSync(homeOf('tampered')), []);
+  }
+  world.downloads.splice(0);
 });
 
 test('an engine that runs no graph is not put in place', { skip }, async () => {

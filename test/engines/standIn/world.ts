@@ -1,5 +1,6 @@
 /** A small world to install engines in: stand-ins for TensorFlow, NVIDIA's libraries and tfjs-node-gpu, served locally. */
 import { execFileSync, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   mkdirSync,
@@ -51,6 +52,10 @@ export function whyNoInstall(): string | false {
     if (spawnSync(command, args).status !== 0) return `no ${command} ${args[1] ?? ''}`;
   }
   return false;
+}
+
+function hashOf(path: string, algorithm: 'sha256' | 'sha512', encoding: 'hex' | 'base64'): string {
+  return createHash(algorithm).update(readFileSync(path)).digest(encoding);
 }
 
 function compile(output: string, args: readonly string[]): void {
@@ -195,8 +200,12 @@ export class World {
   readonly driver = join(this.folder, 'driver');
   /** Files that were asked for. */
   readonly downloads: string[] = [];
+  /** Paths of all requests. */
+  readonly requests: string[] = [];
   /** A download that is begun but never ends, and what to do then. */
   onHeldDownload: { readonly file: RegExp; readonly begun: () => void } | undefined;
+  /** Files that come with other bytes than the index and the registry say, and can be unpacked all the same. */
+  tampered: RegExp | undefined;
   readonly #wheels = join(this.folder, 'wheels');
   readonly #server = createServer((request, response) => {
     this.#answer(decodeURIComponent(request.url ?? ''), response);
@@ -281,6 +290,7 @@ export class World {
   }
 
   #answer(path: string, response: ServerResponse): void {
+    this.requests.push(path);
     const file = path.split('/').at(-1) ?? '';
     if (path.startsWith('/files/')) {
       this.downloads.push(file);
@@ -290,11 +300,18 @@ export class World {
         return;
       }
       const folder = file.endsWith('.whl') ? this.#wheels : this.folder;
-      response.end(readFileSync(join(folder, file)));
+      const bytes = readFileSync(join(folder, file));
+      const more = this.tampered?.test(file) === true ? ['\n'] : [];
+      response.end(Buffer.concat([bytes, ...more.map((text) => Buffer.from(text))]));
     } else if (path.startsWith('/simple/')) {
       const name = path.split('/')[2]!.replaceAll('-', '_');
       const wheels = readdirSync(this.#wheels).filter((wheel) => wheel.startsWith(`${name}-`));
-      const links = wheels.map((wheel) => `<a href="/files/${wheel}">${wheel}</a>`).join('\n');
+      const links = wheels
+        .map((wheel) => {
+          const sha256 = hashOf(join(this.#wheels, wheel), 'sha256', 'hex');
+          return `<a href="/files/${wheel}#sha256=${sha256}">${wheel}</a>`;
+        })
+        .join('\n');
       const page = `<!DOCTYPE html><html><body>${links}</body></html>`;
       response.writeHead(wheels.length > 0 ? 200 : 404, { 'content-type': 'text/html' }).end(page);
     } else if (path === '/@tensorflow/tfjs-node-gpu') {
@@ -302,7 +319,10 @@ export class World {
         readFileSync(join(sources, 'package', 'package.json'), 'utf8'),
       ) as { name: string; version: string };
       const { name, version } = manifest;
-      const dist = { tarball: `${this.#address}/files/package.tgz` };
+      const dist = {
+        tarball: `${this.#address}/files/package.tgz`,
+        integrity: `sha512-${hashOf(join(this.folder, 'package.tgz'), 'sha512', 'base64')}`,
+      };
       const versions = { [version]: { ...manifest, dist } };
       response.end(JSON.stringify({ name, 'dist-tags': { latest: version }, versions }));
     } else {
