@@ -24,36 +24,14 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { Cleanup } from '../src/cleanup.ts';
-import { trainFlags } from '../src/commands/trainFlags.ts';
-import type { Engine, HostTensor, Session, Signature, Signatures } from '../src/engines/engine.ts';
-import { lockFolder } from '../src/files/folderLock.ts';
-import { sizeOf } from '../src/graph/shape.ts';
-import { stepScores } from '../src/insitu/stepScores.ts';
-import { random } from '../src/random.ts';
-import { openRun, type Run } from '../src/training/openRun.ts';
-import { planRun } from '../src/training/planRun.ts';
-import { recordPlan } from '../src/training/recordPlan.ts';
-import type { RunOptions } from '../src/training/runOptions.ts';
-import { train } from '../src/training/trainer.ts';
+import { type Case, trainInstantly } from './instantRun.ts';
 import { writeCifar10, writeMnist, writePhotos } from './madeData.ts';
 
 const { values: flags } = parseArgs({
   options: { only: { type: 'string' }, steps: { type: 'string', default: '600' } },
 });
 
-/** What is trained. */
-interface Case {
-  readonly model_name: string;
-  readonly dataset_name: string;
-  readonly batch_size: number;
-  readonly hm: readonly string[];
-  /** Below the folder of made data, where the data set has no files of its own there. */
-  readonly files?: string;
-  readonly max_data_memory_mb?: number;
-}
 const cases: readonly Case[] = [
   { model_name: 'lenet', dataset_name: 'mnist', batch_size: 50, hm: ['pool1', 'pool2'] },
   { model_name: 'lenet', dataset_name: 'mnist', batch_size: 512, hm: ['pool1', 'pool2'] },
@@ -69,52 +47,6 @@ const cases: readonly Case[] = [
     max_data_memory_mb: 0,
   },
 ];
-
-const next = random(1);
-
-/**
- * Noise between 0 and 1, which is a loss and a probability, too, in the shapes of a signature's outputs.
- *
- * @param batch      rows of the batch
- * @param monitored  rows of it to monitor
- */
-function noiseOf(
-  { outputs }: Signature,
-  batch: number,
-  monitored: number,
-): Record<string, HostTensor> {
-  const entries = Object.entries(outputs).map(([name, { dtype, shape }]) => {
-    const isMonitored = /^monitored_input$|\/(contribution|C|R|channels)$/.test(name);
-    const rows = isMonitored ? monitored : batch * (name === 'scores' ? stepScores.length : 1);
-    const actual = shape.map((size) => (size === -1 ? rows : size));
-    const length = sizeOf(actual);
-    const data =
-      dtype === 'int32' ? new Int32Array(length) : Float32Array.from({ length }, () => next());
-    return [name, { data, shape: actual }];
-  });
-  return Object.fromEntries(entries);
-}
-
-/** An engine that answers at once. */
-function instantEngine(): Engine {
-  const load = async (_: unknown, signatures: Signatures): Promise<Session> => {
-    // Made once, as they would be by another thread.
-    const known = new Map<string, Record<string, HostTensor>>();
-    return {
-      run: async (signature, feeds) => {
-        await setImmediate();
-        const batch = feeds['labels']?.shape[0] ?? 1;
-        const monitored = feeds['monitor_rows']?.shape[0] ?? 0;
-        const key = `${signature} ${batch} ${monitored}`;
-        const outputs = known.get(key) ?? noiseOf(signatures[signature]!, batch, monitored);
-        known.set(key, outputs);
-        return outputs;
-      },
-      close: async () => {},
-    };
-  };
-  return { name: 'none', bfloat16: { support: 'none', reason: 'nothing is computed' }, load };
-}
 
 /** Processor time of the main thread so far, in milliseconds; null where the system does not tell. */
 function mainThreadMs(): number | null {
@@ -180,44 +112,20 @@ async function bench(
   dataDir: string,
   trainDir: string,
 ): Promise<Measured & { readonly memory: readonly Memory[] }> {
-  const { files = '', ...flagsOfCase } = each;
-  const defaults = Object.values(trainFlags).flatMap((group) =>
-    Object.entries(group).map(([name, { defaultValue }]) => [name, defaultValue]),
-  );
-  return await Cleanup.after(async (cleanup) => {
-    const lock = await lockFolder(trainDir, '--train_dir');
-    cleanup.add(() => lock.release());
-    const options: RunOptions = {
-      ...(Object.fromEntries(defaults) as RunOptions),
-      ...flagsOfCase,
-      ...{ engine: 'wasm', train_dir: trainDir, precision: 'float32' },
-      ...(each.dataset_name === 'phrases' ? {} : { dataset_dir: join(dataDir, files) }),
+  let end: ReturnType<typeof measure> | undefined;
+  let measured: Measured | undefined;
+  const memory: Memory[] = [];
+  // Files that are decoded anew in each epoch take longer.
+  const steps = Number(flags.steps) / (each.files === undefined ? 1 : 10);
+  await trainInstantly(each, dataDir, trainDir, steps, (first, last) => {
+    const shares = [0.25, 0.5, 1].map((share) => first + Math.round(share * (last - first)));
+    return (step) => {
+      if (step === first) end = measure(each.batch_size);
+      if (step === last) measured = end!(step - first);
+      if (shares.includes(step)) memory.push(memoryAt(step));
     };
-    const planned = await planRun({ ...options, max_number_of_epochs: 1 });
-    const first = planned.stepsPerEpoch;
-    const epochs = Math.ceil(Number(flags.steps) / (files === '' ? 1 : 10) / first);
-    const plan = { ...planned, engine: instantEngine(), lastStep: first * (1 + epochs) };
-    const opened = await openRun(plan, lock, cleanup);
-    let end: ReturnType<typeof measure> | undefined;
-    let measured: Measured | undefined;
-    const memory: Memory[] = [];
-    const shares = [0.25, 0.5, 1].map((share) => first + Math.round(share * epochs * first));
-    const run: Run = {
-      ...opened,
-      progress: {
-        ...opened.progress,
-        message: () => {},
-        update: ({ step }) => {
-          if (step === first) end = measure(each.batch_size);
-          if (step === plan.lastStep) measured = end!(step - first);
-          if (shares.includes(step)) memory.push(memoryAt(step));
-        },
-      },
-    };
-    await recordPlan(run);
-    await train(run);
-    return { ...measured!, memory };
   });
+  return { ...measured!, memory };
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));

@@ -1,11 +1,11 @@
 /** Writes event files that stock TensorBoard reads while they grow. */
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { type FileHandle, mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { reasonOf, UserError, WriteError } from '../errors.ts';
 import { encodeRecord } from '../files/tfrecord.ts';
 import type { Event } from '../messages.ts';
 import { messageType } from '../protos.ts';
+import { createEventFile } from './createEventFile.ts';
 import { readEvents } from './readEvents.ts';
 import { pluginOf, SeriesOfTags } from './series.ts';
 import type { SummaryValue } from './summaries.ts';
@@ -27,30 +27,8 @@ export type OnLostEvents = (error: WriteError, events: number) => void;
 /** Bytes that wait for the disk at most before `write` holds its caller back. */
 const maxWaitingBytes = 1 << 20;
 
-/** The seconds in the name of an event file, or 0. */
-function secondsOf(fileName: string): number {
-  return Number(/tfevents\.(\d+)\./.exec(fileName)?.[1] ?? 0);
-}
-
-/**
- * Creates an event file whose name sorts after those in the folder: readers ignore late files that
- * sort earlier. The exclusive flag keeps two writers of one second apart.
- */
-async function createFile(folder: string): Promise<{ path: string; file: FileHandle }> {
-  await mkdir(folder, { recursive: true });
-  const earlier = (await readdir(folder)).map(secondsOf);
-  let seconds = Math.max(Math.floor(Date.now() / 1000), ...earlier.map((s) => s + 1));
-  for (;;) {
-    const name = `events.out.tfevents.${String(seconds).padStart(10, '0')}.${hostname()}.${process.pid}.0.v2`;
-    const path = join(folder, name);
-    try {
-      return { path, file: await open(path, 'wx') };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      seconds++;
-    }
-  }
-}
+/** Bytes of an event file after which the next one is begun: 512 MiB. */
+const defaultMaxFileBytes = 2 ** 29;
 
 /**
  * Why a value cannot be logged: TensorBoard would drop it without a word, or it would destroy another
@@ -73,14 +51,15 @@ function faultOf(step: number, value: SummaryValue, series: SeriesOfTags): strin
 }
 
 /**
- * The writer of one event file. Each record goes to the file system as soon as the one before it
+ * The writer of a run's events, to one file after the other. Each record goes to the file system as soon as the one before it
  * is there, whole and in the order of the calls: what was logged survives the end of the process,
  * and live readers see it at once. A failed write is told to `onLost`; without one the next call
  * reports it.
  */
 export class EventWriter {
-  readonly path: string;
-  readonly #file: FileHandle;
+  #path: string;
+  #file: FileHandle;
+  readonly #maxFileBytes: number;
   readonly #eventType = messageType('event.proto', 'Event');
   /** Over all files of the folder. */
   readonly #series: SeriesOfTags;
@@ -94,9 +73,15 @@ export class EventWriter {
   #writing: Promise<void> | undefined;
   #failure: WriteError | undefined;
 
-  private constructor(path: string, file: FileHandle, series: SeriesOfTags, hasGraph: boolean) {
-    this.path = path;
+  private constructor(
+    { path, file }: { path: string; file: FileHandle },
+    maxFileBytes: number,
+    series: SeriesOfTags,
+    hasGraph: boolean,
+  ) {
+    this.#path = path;
     this.#file = file;
+    this.#maxFileBytes = maxFileBytes;
     this.#series = series;
     this.#hasGraph = hasGraph;
   }
@@ -108,12 +93,14 @@ export class EventWriter {
    * @param folder     the run's folder, created where it is missing; it has one writer at a time
    * @param firstStep  first step that will be logged: 0 for a new run, else the checkpoint's plus 1
    * @param onLost     by default a write that fails is reported by the call after it
+   * @param maxFileBytes  size of a file from which on what follows goes to another one
    * @throws UserError  when the folder cannot be written to
    */
   static async create(
     folder: string,
     firstStep: number,
     onLost?: OnLostEvents,
+    maxFileBytes: number = defaultMaxFileBytes,
   ): Promise<EventWriter> {
     try {
       await mkdir(folder, { recursive: true });
@@ -126,15 +113,14 @@ export class EventWriter {
       series.dropFrom(firstStep);
       // A start at step 0 has readers drop the graph, too, which is logged at step 0.
       hasGraph &&= firstStep > 0;
-      const { path, file } = await createFile(folder);
-      const writer = new EventWriter(path, file, series, hasGraph);
+      const created = await createEventFile(folder);
+      const writer = new EventWriter(created, maxFileBytes, series, hasGraph);
       try {
-        writer.#append({ file_version: 'brain.Event:2' });
         writer.#append({ step: firstStep, session_log: { status: 'START' } });
         await writer.flush();
       } catch (error) {
-        await file.close();
-        await rm(path, { force: true });
+        await created.file.close();
+        await rm(created.path, { force: true });
         throw error;
       }
       writer.#onLost = onLost;
@@ -143,6 +129,11 @@ export class EventWriter {
       if (error instanceof UserError) throw error;
       throw new WriteError(`${folder}: cannot hold event files (${reasonOf(error)}).`);
     }
+  }
+
+  /** The file that is written to. */
+  get path(): string {
+    return this.#path;
   }
 
   /**
@@ -222,8 +213,12 @@ export class EventWriter {
     }
   }
 
+  #recordOf(event: Event): Buffer {
+    return encodeRecord(this.#eventType.encode({ wall_time: Date.now() / 1000, ...event }));
+  }
+
   #append(event: Event): void {
-    const record = encodeRecord(this.#eventType.encode({ wall_time: Date.now() / 1000, ...event }));
+    const record = this.#recordOf(event);
     this.#waiting.push(record);
     this.#waitingBytes += record.length;
     this.#writing ??= this.#writeWaiting();
@@ -233,14 +228,37 @@ export class EventWriter {
     while (this.#waiting.length > 0) {
       const records = this.#waiting;
       this.#waiting = [];
+      if (this.#fileBytes >= this.#maxFileBytes) await this.#rotate();
       await this.#writeWhole(records);
       this.#waitingBytes = this.#waiting.reduce((sum, { length }) => sum + length, 0);
     }
     this.#writing = undefined;
   }
 
-  async #writeWhole(records: readonly Buffer[]): Promise<void> {
+  /**
+   * Goes on in a new file. The one before is complete by then, as readers look into it no more once
+   * they see the next. No SessionLog START follows: readers would drop what they hold from its step
+   * on. Where no file can be made, the one before grows on.
+   */
+  async #rotate(): Promise<void> {
+    const full = this.#file;
+    try {
+      await full.datasync();
+      const { path, file } = await createEventFile(dirname(this.#path));
+      this.#path = path;
+      this.#file = file;
+      this.#fileBytes = 0;
+    } catch {
+      return;
+    }
+    await full.close().catch((error) => this.#fail(error, 0));
+  }
+
+  async #writeWhole(events: readonly Buffer[]): Promise<void> {
     if (this.#failure !== undefined) return;
+    const isNew = this.#fileBytes === 0;
+    const version = isNew ? [this.#recordOf({ file_version: 'brain.Event:2' })] : [];
+    const records = [...version, ...events];
     const bytes = Buffer.concat(records);
     let done = 0;
     try {
@@ -258,14 +276,14 @@ export class EventWriter {
         written++;
         this.#fileBytes += length;
       }
-      this.#fail(error, records.length - written);
+      this.#fail(error, Math.min(events.length, records.length - written));
       // What is left of the record that the disk had no room for; a reader waits for its end.
       await this.#file.truncate(this.#fileBytes).catch(() => {});
     }
   }
 
   #fail(error: unknown, lostEvents: number): void {
-    const problem = `${this.path}: cannot be written to (${reasonOf(error)}). What it holds is whole`;
+    const problem = `${this.#path}: cannot be written to (${reasonOf(error)}). What it holds is whole`;
     if (this.#onLost !== undefined) {
       this.#onLost(new WriteError(`${problem}.`), lostEvents);
       return;

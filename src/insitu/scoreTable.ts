@@ -176,7 +176,8 @@ export class ScoreTable {
       this.risingMargin[item]! += (scores[margin + row]! - this.risingMargin[item]!) * share;
       const disagreement =
         Math.max(0, scores[loss + row]! - scores[entropy + row]!) - scores[margin + row]!;
-      const weights = (this.disagreementWeight[item]! += weight);
+      this.disagreementWeight[item]! += weight;
+      const weights = this.disagreementWeight[item]!;
       this.disagreement[item]! += ((disagreement - this.disagreement[item]!) * weight) / weights;
       const p = scores[confidence + row]!;
       this.confidenceSquares[item]! += (p - before) * (p - confidenceMean[item]!);
