@@ -26,6 +26,11 @@ function columnsOf(values: Float32Array): Columns {
   ) as Columns;
 }
 
+/** Whether all scores of a row are finite: one that is not would stay in the running means for ever. */
+export function hasFiniteScores(scores: ArrayLike<number>, row: number, rows: number): boolean {
+  return stepScores.every((_, c) => Number.isFinite(scores[c * rows + row]));
+}
+
 /**
  * Accumulates scores in flat arrays: for each item 4 bytes for each of 9 scores of the last
  * presentation, 9 means, the clipped mean, 2 rising means and the spread of the confidence, the last
@@ -126,7 +131,7 @@ export class ScoreTable {
     return this.#meanOf[score];
   }
 
-  /** Adds one presentation of some items. */
+  /** Adds one presentation of some items, but for those with a score that is not finite. */
   add({ itemIndices, scores, output, labels }: StepScores): void {
     const rows = itemIndices.length;
     const column = (score: StepScore) => stepScores.indexOf(score) * rows;
@@ -137,6 +142,7 @@ export class ScoreTable {
     const confidenceMean = this.mean('confidence');
     const [lasts, means, size] = [this.#last, this.#mean, this.size];
     for (let row = 0; row < rows; row++) {
+      if (!hasFiniteScores(scores, row, rows)) continue;
       const item = itemIndices[row]!;
       const n = ++this.epochs[item]!;
       const before = confidenceMean[item]!;
