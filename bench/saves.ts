@@ -93,10 +93,7 @@ async function observe(epoch: number, first: number): Promise<number> {
 for (let first = 0; first < size; first += batchSize) await observe(1, first);
 
 const weights = noise(4e6);
-const session = {
-  run: async () => ({ weights: { data: weights.slice(), shape: [4e6] } }),
-  close: async () => {},
-};
+const variables = () => ({ weights: { data: weights.slice(), shape: [4e6] } });
 
 /** What something takes of the loop's time, and in all. */
 async function timed(begin: () => Promise<unknown>, end: () => Promise<unknown>) {
@@ -114,7 +111,7 @@ for (let round = 0; round < Number(flags.rounds); round++) {
   const step = await observe(round + 2, 0);
   const facts = { batchSize, seed: 1, sourceSize: size, dataDigest: '' };
   const checkpoint = await timed(
-    () => saveRun(checkpoints, step, session, { ...facts, inSitu: recorder.state }),
+    () => saveRun(checkpoints, step, variables(), { ...facts, inSitu: recorder.state }),
     () => checkpoints.finish(),
   );
   const items = await timed(

@@ -39,7 +39,7 @@ export class QuotaQueue<T extends LabelledItem> {
     return this.#queueOf(candidate.label).accepts(candidate);
   }
 
-  /** Offers an item; one whose score is NaN is never kept. */
+  /** Offers an item; one whose score is not finite is never kept. */
   offer(item: T): void {
     this.#queueOf(item.label).offer(item);
   }

@@ -31,6 +31,11 @@ const surenessMemory = 0.05;
 /** The network's sureness to this power weighs what it says of an item: see docs/detection.md. */
 const surenessPower = 5;
 
+/** Whether all scores of a row are finite: one that is not would stay in the running means for ever. */
+export function hasFiniteScores(scores: ArrayLike<number>, row: number, rows: number): boolean {
+  return stepScores.every((_, c) => Number.isFinite(scores[c * rows + row]));
+}
+
 /**
  * Accumulates scores in flat arrays: for each item 4 bytes for each of 9 scores of the last
  * presentation, 9 means, the clipped mean, 2 rising means, the disagreement with its weight and the
@@ -146,7 +151,7 @@ export class ScoreTable {
     return this.#meanOf[score];
   }
 
-  /** Adds one presentation of some items. */
+  /** Adds one presentation of some items, but for those with a score that is not finite. */
   add({ itemIndices, scores, output, labels }: StepScores): void {
     const rows = itemIndices.length;
     const column = (score: StepScore) => stepScores.indexOf(score) * rows;
@@ -160,6 +165,7 @@ export class ScoreTable {
     const confidenceMean = this.mean('confidence');
     const [lasts, means, size] = [this.#last, this.#mean, this.size];
     for (let row = 0; row < rows; row++) {
+      if (!hasFiniteScores(scores, row, rows)) continue;
       const item = itemIndices[row]!;
       const n = ++this.epochs[item]!;
       const before = confidenceMean[item]!;
@@ -194,12 +200,16 @@ export class ScoreTable {
   /** Takes the outputs of a batch into the running mean, from 0 on. @returns that mean, > 0 */
   #updateSureness(scores: ArrayLike<number>, loss: number, margin: number, rows: number): number {
     let sum = 0;
+    let finite = 0;
     for (let row = 0; row < rows; row++) {
       // log p of the output: that of the label, or where another class is ahead, higher by the margin.
-      sum += Math.exp(-scores[loss + row]! - Math.min(0, scores[margin + row]!));
+      const p = Math.exp(-scores[loss + row]! - Math.min(0, scores[margin + row]!));
+      if (!Number.isFinite(p)) continue;
+      sum += p;
+      finite++;
     }
-    const rate = Math.min(0.5, rows / (surenessMemory * this.size));
-    this.sureness[0]! += (sum / rows - this.sureness[0]!) * rate;
+    const rate = Math.min(0.5, finite / (surenessMemory * this.size));
+    if (finite > 0) this.sureness[0]! += (sum / finite - this.sureness[0]!) * rate;
     return Math.max(1e-3, this.sureness[0]!);
   }
 }

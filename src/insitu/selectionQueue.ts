@@ -35,12 +35,12 @@ export class SelectionQueue<T extends Ranked> {
   accepts(candidate: Ranked): boolean {
     return (
       this.capacity > 0 &&
-      !Number.isNaN(candidate.score) &&
+      Number.isFinite(candidate.score) &&
       (this.#queue.length < this.capacity || byRank(candidate, this.#queue.peek()!) < 0)
     );
   }
 
-  /** Offers an item; one whose score is NaN is never kept. */
+  /** Offers an item; one whose score is not finite is never kept. */
   offer(item: T): void {
     if (!this.accepts(item)) return;
     this.#queue.push(item);

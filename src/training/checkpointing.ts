@@ -3,7 +3,7 @@ import { latestCheckpoint, openCheckpoint } from '../checkpoint/checkpoints.ts';
 import type { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import type { CheckpointTensor, TensorBundle } from '../checkpoint/tensorBundle.ts';
 import { readVariables } from '../checkpoint/variables.ts';
-import type { HostTensor, Session } from '../engines/engine.ts';
+import type { HostTensor } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import type { InSituState } from '../recording/inSituRecorder.ts';
@@ -59,15 +59,16 @@ export interface RestoredRun {
 /**
  * Begins to save a checkpoint of a run: resolves when the writer has all that is in it.
  *
+ * @param variables   values of all of them, by name; nobody else uses their memory any more
  * @throws UserError  when the one before could not be saved
  */
 export async function saveRun(
   writer: CheckpointWriter,
   step: number,
-  session: Session,
+  variables: Readonly<Record<string, HostTensor>>,
   { inSitu, ...facts }: RunState,
 ): Promise<void> {
-  const tensors = new Map<string, CheckpointTensor>(Object.entries(await session.run('read', {})));
+  const tensors = new Map<string, CheckpointTensor>(Object.entries(variables));
   tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
   const encoded = inSitu && encodeInSituState(inSitu);
   const state: StateHeader = {

@@ -5,7 +5,7 @@ import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import type { Cleanup } from '../cleanup.ts';
 import { interruptSignal } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
-import type { Session } from '../engines/engine.ts';
+import type { HostTensor, Session } from '../engines/engine.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
 import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
 import { EventWriter } from '../events/eventWriter.ts';
@@ -19,6 +19,8 @@ import { lostEvents, RunLog } from '../recording/runLog.ts';
 import { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
+import { divergenceError, firstNonFinite } from './divergence.ts';
+import { learningRateAt } from './learningRate.ts';
 import type { RunPlan } from './planRun.ts';
 import { TrainingClock } from './schedule.ts';
 
@@ -49,7 +51,7 @@ export interface Run {
   /**
    * Begins to write a checkpoint after so many steps, once: resolves when the training may go on.
    *
-   * @throws UserError  when the one before could not be written
+   * @throws UserError  when the one before could not be written, or a variable is not finite
    */
   save(step: number): Promise<void>;
   /** Begins to write items.csv, if a checkpoint was saved since the last time. */
@@ -154,11 +156,13 @@ export async function openRun(
       // Two copies of all that is saved would take twice the memory.
       await checkpoints.finish();
       await lock.assertHeld();
+      const variables = await session.run('read', {});
+      await expectFinite(plan, step, variables);
       // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
       await inSitu?.flush();
       await log.sync();
       const state = { ...facts, inSitu: inSitu?.state ?? null };
-      await saveRun(checkpoints, step, session, state);
+      await saveRun(checkpoints, step, variables, state);
       savedStep = step;
     },
     writeItems: async () => {
@@ -172,6 +176,23 @@ export async function openRun(
       await inSitu?.itemsWritten();
     },
   };
+}
+
+/** @throws DivergenceError  when a variable is not finite: no checkpoint is to hold it */
+async function expectFinite(
+  plan: RunPlan,
+  step: number,
+  values: Readonly<Record<string, HostTensor>>,
+): Promise<void> {
+  const { options, data, training, lastStep } = plan;
+  const variable = firstNonFinite(training.variables, values);
+  if (variable === undefined) return;
+  const stepsPerEpoch = data.dataset.items.length / options.batch_size;
+  throw await divergenceError(plan, {
+    step,
+    found: `the variable ${variable.name} holds ${variable.value}; expected finite numbers`,
+    learningRate: learningRateAt(step - 1, { ...options, stepsPerEpoch, lastStep }),
+  });
 }
 
 function openRecorder(

@@ -19,7 +19,7 @@ export interface TrainingResult {
  * Trains from the run's first step to its last. What is not complete of the last epoch stays in the
  * checkpoint, for `concludeRun` or for a run that goes on.
  *
- * @throws UserError  when the loss is no number, an item cannot be read, or a checkpoint not written
+ * @throws UserError  when the loss or a variable is no number, an item cannot be read, or a checkpoint not written
  */
 export async function train(run: Run): Promise<TrainingResult> {
   const { options, start, lastStep, stepsPerEpoch: perEpoch } = run.plan;

@@ -1,26 +1,16 @@
 /** The steps of a run: begun one after the other, and recorded when the engine has done them. */
 import type { HostTensor } from '../engines/engine.ts';
-import { UserError } from '../errors.ts';
 import { FrozenFeatures } from '../model/frozenFeatures.ts';
 import { movingAverageDecayAt } from '../model/movingAverages.ts';
 import { decodeStep } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
+import { type DivergenceError, divergenceError, firstNonFinite } from './divergence.ts';
 import { HeadSteps } from './headSteps.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { Run } from './openRun.ts';
 import type { RunOptions } from './runOptions.ts';
 import { StepRate, SummarySchedule } from './schedule.ts';
 import { layerSummaries, stepSummaries, variableSummaries } from './stepSummaries.ts';
-
-/** The loss is no number any more, and nothing after it can be. */
-class DivergenceError extends UserError {
-  constructor(step: number, loss: number) {
-    super(
-      `step ${step}: the loss is ${loss}; expected a number. The training diverged: lower ` +
-        '--learning_rate, or begin with --warmup_epochs.',
-    );
-  }
-}
 
 /** What a session returns of a run. */
 type Outputs = Readonly<Record<string, HostTensor>>;
@@ -46,12 +36,15 @@ export class TrainingSteps {
   readonly #rate: StepRate;
   /** null where each step runs the whole network. */
   readonly #head: HeadSteps | null;
+  /** Steps begun so far. */
+  #begun: number;
   /** Whether an item is to be prepared for its next step; undefined for all. */
   readonly isNeeded: ((itemIndex: number) => boolean) | undefined;
 
   constructor(run: Run) {
     const { start, stepsPerEpoch, options } = run.plan;
     this.#run = run;
+    this.#begun = start.step;
     this.#head =
       run.features &&
       new HeadSteps(
@@ -95,19 +88,21 @@ export class TrainingSteps {
     // A step that fails is heard of when it is recorded, or never: one before it has ended the run.
     results.catch(() => {});
     const returnedAt = takesAllRows ? rows : (rows?.keys() ?? []);
-    return { step: stepsBefore + 1, batch, rows, returnedAt, learningRate, results };
+    this.#begun = stepsBefore + 1;
+    return { step: this.#begun, batch, rows, returnedAt, learningRate, results };
   }
 
   /**
    * Waits for a step and records it, those before it having been recorded.
    *
-   * @throws UserError  when the loss is no number
+   * @throws DivergenceError  when the loss is no number
    */
-  async record({ step, batch, rows, returnedAt, learningRate, results }: BegunStep): Promise<void> {
+  async record(begun: BegunStep): Promise<void> {
+    const { step, batch, rows, returnedAt, learningRate, results } = begun;
     const { plan, log, inSitu, progress } = this.#run;
     const [outputs, variables] = await results;
     const outcome = decodeStep(outputs, plan.training, returnedAt);
-    if (!Number.isFinite(outcome.loss)) throw new DivergenceError(step, outcome.loss);
+    if (!Number.isFinite(outcome.loss)) throw await this.#diverged(begun, outcome.loss);
     const epoch = Math.ceil(step / plan.stepsPerEpoch);
     if (inSitu) await inSitu.observe(batch, rows, outcome, epoch, step);
     progress.update({ step, epoch, loss: outcome.loss });
@@ -120,6 +115,27 @@ export class TrainingSteps {
       ...variableSummaries(variables, names),
     ];
     await log.write(step, [...ofStep, ...(ofLayers ?? [])]);
+  }
+
+  /** What is to be said of a step whose loss is no number. */
+  async #diverged(
+    { step, batch, learningRate }: BegunStep,
+    loss: number,
+  ): Promise<DivergenceError> {
+    const { plan, session } = this.#run;
+    // The step behind this one may have been begun: it is done before they are read.
+    const afterStep = this.#begun;
+    // Whatever else fails now, it is the loss that is spoken of.
+    const values = await session.run('read', {}).catch(() => undefined);
+    const variable = values && firstNonFinite(plan.training.variables, values);
+    await this.#run.saved().catch(() => {});
+    return divergenceError(plan, {
+      step,
+      found: `the loss is ${loss}; expected a number`,
+      learningRate,
+      variable: variable && { name: variable.name, afterStep },
+      itemIndices: batch.itemIndices,
+    });
   }
 }
 

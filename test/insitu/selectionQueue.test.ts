@@ -36,8 +36,9 @@ test('keeps all items while there are fewer than its capacity', () => {
   assert.deepEqual(select(10, items([1, 2])), [1, 0]);
 });
 
-test('never keeps an item whose score is not a number', () => {
-  assert.deepEqual(select(2, items([Number.NaN, -5, Number.NaN])), [1]);
+test('never keeps an item whose score is not finite', () => {
+  const { NaN: none, POSITIVE_INFINITY: most, NEGATIVE_INFINITY: least } = Number;
+  assert.deepEqual(select(4, items([none, -5, most, least, none])), [1]);
 });
 
 test('says beforehand what it would keep', () => {

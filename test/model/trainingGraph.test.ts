@@ -282,7 +282,7 @@ async function assertResumes(
   const folder = temporaryFolder();
   const state = { batchSize: 4, seed: 0, sourceSize: 16, dataDigest: '', inSitu: null };
   const writer = new CheckpointWriter(folder, 5);
-  await saveRun(writer, 2, first, state);
+  await saveRun(writer, 2, await first.run('read', {}), state);
   await writer.close();
   await first.close();
   const restored = (await restoreRun(folder, graph.variables))!;

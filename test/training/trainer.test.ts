@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { latestCheckpoint } from '../../src/checkpoint/checkpoints.ts';
+import {
+  latestCheckpoint,
+  listCheckpoints,
+  openCheckpoint,
+} from '../../src/checkpoint/checkpoints.ts';
 import { Cleanup } from '../../src/cleanup.ts';
 import type { Session } from '../../src/engines/engine.ts';
 import { UserError } from '../../src/errors.ts';
@@ -116,9 +120,13 @@ test('a loss that is no number ends the run at its step, although the next one w
   assert.ok(result instanceof UserError, String(result));
   assert.match(
     result.message,
-    /^step 3: the loss is NaN; expected a number\. The training diverged/,
+    /^step 3: the loss is NaN; expected a number\. The training diverged at a learning rate of 0\.01: [^.]*--learning_rate/,
   );
-  assert.deepEqual(events.slice(-3), ['begin 3', 'record 2', 'begin 4']);
+  // All variables are finite: the session alone says otherwise.
+  assert.doesNotMatch(result.message, /first variable|bfloat16|\n/);
+  assert.match(result.message, /\. Items of the batch: (\d+, ){4}\d+ and 5 more\. /);
+  assert.ok(result.message.endsWith(`There is no checkpoint in ${trainDir} yet.`), result.message);
+  assert.deepEqual(events.slice(-4), ['begin 3', 'record 2', 'begin 4', 'read']);
   const logged = [...readEvents(trainDir)].filter(({ values }) =>
     values.some(({ tag }) => tag === 'total_loss'),
   );
@@ -127,6 +135,84 @@ test('a loss that is no number ends the run at its step, although the next one w
     [1, 2],
   );
   assert.equal(await latestCheckpoint(trainDir), undefined);
+});
+
+test('a learning rate that is far too high ends the run in one line, and no checkpoint is not finite', async () => {
+  const options = { max_number_of_steps: 8, learning_rate: 1e30 };
+  const { events, result } = await watch(options);
+  assert.ok(result instanceof UserError, String(result));
+  const begun = events.filter((event) => event.startsWith('begin')).length;
+  const [, step, afterStep] =
+    /^step (\d+): the loss is \S+; expected a number\. The training diverged at a learning rate of 1e\+30: .* After step (\d+), Small\/\w+\/\w+ is the first variable that is not finite\. /.exec(
+      result.message,
+    ) ?? [result.message];
+  assert.equal(Number(afterStep), begun, step);
+  assert.ok(Number(step) <= begun);
+
+  const saving = await watch({ ...options, save_interval_steps: 1 });
+  assert.ok(saving.result instanceof UserError, String(saving.result));
+  assert.match(
+    saving.result.message,
+    /^step \d+: the (loss is|variable \S+ holds) (NaN|-?Infinity);/,
+  );
+  assert.equal(saving.events[1], 'record 1');
+  await assertFinite(saving.trainDir);
+});
+
+/** Every checkpoint of a folder holds finite variables alone. */
+async function assertFinite(trainDir: string): Promise<void> {
+  for (const path of await listCheckpoints(trainDir)) {
+    const bundle = await openCheckpoint(path);
+    for (const name of bundle.shapes.keys()) {
+      const { data } = await bundle.read(name);
+      if (data instanceof Float32Array) assert.ok(data.every(Number.isFinite), `${path} ${name}`);
+    }
+  }
+}
+
+/** The session of a run, in which a variable becomes NaN right after a step. */
+function decaying(session: Session, step: number, name: string): Session {
+  return {
+    run: async (signature, feeds) => {
+      const outputs = await session.run(signature, feeds);
+      if (feeds['dropout_seed']?.data[1] === step - 1) {
+        const values = await session.run('read', {});
+        values[name]!.data[3] = Number.NaN;
+        await session.run('assign', values);
+      }
+      return outputs;
+    },
+    close: () => session.close(),
+  };
+}
+
+test('a variable that is not finite is not saved: the run ends, and the checkpoint before it stays', async () => {
+  const { events, trainDir, result } = await watch(
+    { max_number_of_steps: 12, save_interval_steps: 2 },
+    ({ session }) => ({ session: decaying(session, 6, 'Small/conv1/weights') }),
+  );
+  assert.ok(result instanceof UserError, String(result));
+  assert.match(
+    result.message,
+    /^step 6: the variable Small\/conv1\/weights holds NaN; expected finite numbers\. The training diverged/,
+  );
+  assert.equal(events.at(-1), 'save 6');
+  const last = (await latestCheckpoint(trainDir))!;
+  assert.match(last, /model\.ckpt-4$/);
+  assert.ok(result.message.endsWith(`. The last good checkpoint is ${last}.`), result.message);
+  await assertFinite(trainDir);
+});
+
+test('a loss that is no number is told with the variable that is none, and the step after which it is', async () => {
+  const { result } = await watch(
+    { max_number_of_steps: 6, precision: 'float32' },
+    ({ session }) => ({ session: diverging(decaying(session, 3, 'Small/conv1/weights'), 3) }),
+  );
+  assert.ok(result instanceof UserError, String(result));
+  assert.match(
+    result.message,
+    /\. After step 4, Small\/conv1\/weights is the first variable that is not finite\. /,
+  );
 });
 
 test('an interrupted run ends after the steps that were begun, with a checkpoint of the last', async () => {
