@@ -139,22 +139,17 @@ test('a loss that is no number ends the run at its step, although the next one w
 
 test('a learning rate that is far too high ends the run in one line, and no checkpoint is not finite', async () => {
   const options = { max_number_of_steps: 8, learning_rate: 1e30 };
-  const { events, result } = await watch(options);
+  // An activation may hide a weight that is NaN from the loss: then the end of the run tells.
+  const found = /^step \d+: the (loss is|variable \S+ holds) (NaN|-?Infinity);[^\n]*$/;
+  const { trainDir, result } = await watch(options);
   assert.ok(result instanceof UserError, String(result));
-  const begun = events.filter((event) => event.startsWith('begin')).length;
-  const [, step, afterStep] =
-    /^step (\d+): the loss is \S+; expected a number\. The training diverged at a learning rate of 1e\+30: .* After step (\d+), Small\/\w+\/\w+ is the first variable that is not finite\. /.exec(
-      result.message,
-    ) ?? [result.message];
-  assert.equal(Number(afterStep), begun, step);
-  assert.ok(Number(step) <= begun);
+  assert.match(result.message, found);
+  assert.match(result.message, /The training diverged at a learning rate of 1e\+30: /);
+  assert.equal(await latestCheckpoint(trainDir), undefined);
 
   const saving = await watch({ ...options, save_interval_steps: 1 });
   assert.ok(saving.result instanceof UserError, String(saving.result));
-  assert.match(
-    saving.result.message,
-    /^step \d+: the (loss is|variable \S+ holds) (NaN|-?Infinity);/,
-  );
+  assert.match(saving.result.message, found);
   assert.equal(saving.events[1], 'record 1');
   await assertFinite(saving.trainDir);
 });
