@@ -79,7 +79,9 @@ function reportError(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    if (error.code !== 'commander.help') tell(`losslens: ${message}`);
+    const isOfCommand = error.code === 'commander.missingArgument';
+    const where = isOfCommand ? usageOf(command).replace(' ', ': ') : 'losslens';
+    if (error.code !== 'commander.help') tell(`${where}: ${message}`);
     return 2;
   }
   if (debug || !(error instanceof Error)) console.error(error);

@@ -26,15 +26,15 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./evaluate.ts')).declareEvaluate,
   },
   engine: {
-    description: 'installs the TensorFlow engine, or says what it lacks',
+    description: 'Install the TensorFlow engine, or say what it lacks.',
     load: async () => (await import('./engine.ts')).declareEngine,
   },
   data: {
-    description: 'downloads data sets, looks at them, and writes other forms',
+    description: 'Download data sets, look at them, and write other forms.',
     load: async () => (await import('./data.ts')).declareData,
   },
   weights: {
-    description: 'lists and gets weights that others publish, for --checkpoint_path',
+    description: 'List and get weights that others publish, for --checkpoint_path.',
     load: async () => (await import('./weights.ts')).declareWeights,
   },
   layers: {

@@ -95,7 +95,7 @@ const infoEffects: readonly FlagEffect<InfoFlags>[] = [
 export function declareData(command: Command): void {
   const downloadCommand = command
     .command('download')
-    .description('downloads a data set that others publish; what broke off before goes on')
+    .description('Download a data set that others publish; what broke off before goes on.')
     .addArgument(new Argument('<name>', 'data set').choices(downloadNames));
   addFlags(downloadCommand, downloadFlags).action(
     async (name: DownloadName, flags: DownloadFlags) =>
@@ -103,13 +103,13 @@ export function declareData(command: Command): void {
   );
   const convertCommand = command
     .command('convert')
-    .description("writes a data set as TF-Slim's TFRecords or as an image folder, without loss");
+    .description("Write a data set as TF-Slim's TFRecords or as an image folder, without loss.");
   withEffects(addFlags(convertCommand, convertFlags), convertEffects).action(
     async (flags: ConvertFlags) => (await import('./dataActions.ts')).convert(flags),
   );
   const infoCommand = command
     .command('info')
-    .description('says what a data set holds: items, classes, means, equal images');
+    .description('Say what a data set holds: items, classes, means, equal images.');
   withEffects(addFlags(infoCommand, infoFlags), infoEffects).action(async (flags: InfoFlags) =>
     (await import('./dataActions.ts')).info(flags),
   );

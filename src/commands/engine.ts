@@ -50,8 +50,8 @@ export function declareEngine(command: Command): void {
   command
     .command('install')
     .description(
-      "installs libtensorflow into $LOSSLENS_HOME (by default in the user's data folder); " +
-        'can be repeated, and changes nothing unless it succeeds',
+      "Install libtensorflow into $LOSSLENS_HOME (by default in the user's data folder); " +
+        'can be repeated, and changes nothing unless it succeeds.',
     )
     .option(
       '--from <source>',
@@ -73,6 +73,6 @@ export function declareEngine(command: Command): void {
     .action(install);
   command
     .command('doctor')
-    .description('says which engine runs here and why, and how to mend what is wrong')
+    .description('Say which engine runs here and why, and how to mend what is wrong.')
     .action(doctor);
 }

@@ -1,5 +1,6 @@
 /** `losslens weights`: lists and gets published weights. */
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
+import { publishedWeights } from '../weights/catalogue.ts';
 import { addFlags, type FlagValues, optionalPath, optionalText, real } from './flags.ts';
 
 const getFlags = {
@@ -17,18 +18,25 @@ const getFlags = {
 /** The values of the flags of `losslens weights get`. */
 export type GetFlags = FlagValues<typeof getFlags>;
 
+/** Its choices are for completion alone: another name is refused with those that are near. */
+function nameArgument(): Argument {
+  const argument = new Argument('<name>', 'of `losslens weights list`');
+  argument.argChoices = [...publishedWeights.keys()];
+  return argument;
+}
+
 /** Declares the subcommands `list` and `get` of `losslens weights`. */
 export function declareWeights(command: Command): void {
   command
     .command('list')
-    .description('lists the weights that others publish, with licence and source')
+    .description('List the weights that others publish, with licence and source.')
     .action(async () => (await import('./weightsActions.ts')).list());
   const get = command
     .command('get')
     .description(
-      'gets published weights, checked and whole or not at all; what broke off before goes on',
+      'Get published weights, checked and whole or not at all; what broke off before goes on.',
     )
-    .argument('<name>', 'of `losslens weights list`');
+    .addArgument(nameArgument());
   addFlags(get, getFlags).action(async (name: string, flags: GetFlags) =>
     (await import('./weightsActions.ts')).get(name, flags),
   );

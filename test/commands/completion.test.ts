@@ -29,6 +29,7 @@ test('bash completes commands, subcommands and their words', { skip: !hasBash },
   assert.deepEqual(completionsOf('losslens data download '), [
     ...['mnist', 'cifar10', '--output_dir=', '--base_url=', '--timeout_secs=', '--help'],
   ]);
+  assert.deepEqual(completionsOf('losslens weights get mob'), ['mobilenet_v1', 'mobilenet_v2']);
   assert.deepEqual(completionsOf('losslens completion f'), ['fish']);
 });
 

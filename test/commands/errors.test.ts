@@ -54,6 +54,11 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
     2,
     /--hm: .*expected --hs/,
   ],
+  'weights without a name': [
+    ['weights', 'get'],
+    2,
+    /^losslens: weights get: missing required argument 'name'$/m,
+  ],
   'an unknown network': [train('--model_name=lenett'), 2, /--model_name: got "lenett"; expected/],
   'an unknown data set': [
     train('--dataset_name=mnits'),
