@@ -1,8 +1,8 @@
 /** Files for TensorBoard's Projector tab: points, what is known of them, and their pictures. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeError } from '../errors.ts';
-import { replaceFileByParts } from '../files/replaceFile.ts';
+import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 
 /** Points to look at. */
 export interface Embedding {
@@ -69,9 +69,11 @@ export async function writeEmbedding(folder: string, embedding: Embedding): Prom
     await mkdir(folder, { recursive: true });
     await replaceFileByParts(join(folder, 'vectors.tsv'), tsv(points(embedding)));
     await replaceFileByParts(join(folder, 'metadata.tsv'), tsv([columns, ...rows]));
-    if (sprite !== undefined) await writeFile(join(folder, 'sprite.png'), sprite.png);
+    if (sprite !== undefined) {
+      await replaceFileByParts(join(folder, 'sprite.png'), [sprite.png]);
+    }
     // Last: what it names is there.
-    await writeFile(join(folder, 'projector_config.pbtxt'), config);
+    await replaceFile(join(folder, 'projector_config.pbtxt'), config);
   } catch (error) {
     throw writeError(folder, error);
   }

@@ -26,6 +26,8 @@ export async function appendJsonLines(path: string, records: readonly unknown[])
           const part = records.slice(first, first + recordsPerPart);
           await file.appendFile(part.map((record) => `${JSON.stringify(record)}\n`).join(''));
         }
+        // A checkpoint that outlives a power failure counts on the lines before it.
+        await file.datasync();
       } catch (error) {
         await file.truncate(size);
         throw error;

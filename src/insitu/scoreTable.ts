@@ -33,7 +33,10 @@ const surenessPower = 5;
 
 /** Whether all scores of a row are finite: one that is not would stay in the running means for ever. */
 export function hasFiniteScores(scores: ArrayLike<number>, row: number, rows: number): boolean {
-  return stepScores.every((_, c) => Number.isFinite(scores[c * rows + row]));
+  for (let c = 0; c < stepScores.length; c++) {
+    if (!Number.isFinite(scores[c * rows + row])) return false;
+  }
+  return true;
 }
 
 /**
@@ -183,8 +186,8 @@ export class ScoreTable {
       const disagreement =
         Math.max(0, scores[loss + row]! - scores[entropy + row]!) - scores[margin + row]!;
       this.disagreementWeight[item]! += weight;
-      const weights = this.disagreementWeight[item]!;
-      this.disagreement[item]! += ((disagreement - this.disagreement[item]!) * weight) / weights;
+      this.disagreement[item]! +=
+        ((disagreement - this.disagreement[item]!) * weight) / this.disagreementWeight[item]!;
       const p = scores[confidence + row]!;
       this.confidenceSquares[item]! += (p - before) * (p - confidenceMean[item]!);
       const isCorrect = output[row] === labels[row];
@@ -202,11 +205,10 @@ export class ScoreTable {
     let sum = 0;
     let finite = 0;
     for (let row = 0; row < rows; row++) {
-      // log p of the output: that of the label, or where another class is ahead, higher by the margin.
-      const p = Math.exp(-scores[loss + row]! - Math.min(0, scores[margin + row]!));
-      if (!Number.isFinite(p)) continue;
-      sum += p;
+      if (!hasFiniteScores(scores, row, rows)) continue;
       finite++;
+      // log p of the output: that of the label, or where another class is ahead, higher by the margin.
+      sum += Math.exp(-scores[loss + row]! - Math.min(0, scores[margin + row]!));
     }
     const rate = Math.min(0.5, finite / (surenessMemory * this.size));
     if (finite > 0) this.sureness[0]! += (sum / finite - this.sureness[0]!) * rate;
