@@ -176,8 +176,9 @@ export class ScoreTable {
       this.risingMargin[item]! += (scores[margin + row]! - this.risingMargin[item]!) * share;
       const disagreement =
         Math.max(0, scores[loss + row]! - scores[entropy + row]!) - scores[margin + row]!;
-      const weights = (this.disagreementWeight[item]! += weight);
-      this.disagreement[item]! += ((disagreement - this.disagreement[item]!) * weight) / weights;
+      this.disagreementWeight[item]! += weight;
+      this.disagreement[item]! +=
+        ((disagreement - this.disagreement[item]!) * weight) / this.disagreementWeight[item]!;
       const p = scores[confidence + row]!;
       this.confidenceSquares[item]! += (p - before) * (p - confidenceMean[item]!);
       const isCorrect = output[row] === labels[row];
