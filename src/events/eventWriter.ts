@@ -67,6 +67,8 @@ export class EventWriter {
   #hasGraph: boolean;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
+  /** Wall time of the first event that waits. */
+  #waitingSince = 0;
   /** Bytes in the file, all of whole records. */
   #fileBytes = 0;
   /** Settled when nothing waits any more; never rejected. */
@@ -213,12 +215,15 @@ export class EventWriter {
     }
   }
 
-  #recordOf(event: Event): Buffer {
-    return encodeRecord(this.#eventType.encode({ wall_time: Date.now() / 1000, ...event }));
+  /** @param wallTime  seconds since 1970, where the event has none of its own */
+  #recordOf(event: Event, wallTime: number): Buffer {
+    return encodeRecord(this.#eventType.encode({ wall_time: wallTime, ...event }));
   }
 
   #append(event: Event): void {
-    const record = this.#recordOf(event);
+    const wallTime = Date.now() / 1000;
+    if (this.#waiting.length === 0) this.#waitingSince = wallTime;
+    const record = this.#recordOf(event, wallTime);
     this.#waiting.push(record);
     this.#waitingBytes += record.length;
     this.#writing ??= this.#writeWaiting();
@@ -227,9 +232,10 @@ export class EventWriter {
   async #writeWaiting(): Promise<void> {
     while (this.#waiting.length > 0) {
       const records = this.#waiting;
+      const since = this.#waitingSince;
       this.#waiting = [];
       if (this.#fileBytes >= this.#maxFileBytes) await this.#rotate();
-      await this.#writeWhole(records);
+      await this.#writeWhole(records, since);
       this.#waitingBytes = this.#waiting.reduce((sum, { length }) => sum + length, 0);
     }
     this.#writing = undefined;
@@ -254,10 +260,11 @@ export class EventWriter {
     await full.close().catch((error) => this.#fail(error, 0));
   }
 
-  async #writeWhole(events: readonly Buffer[]): Promise<void> {
+  /** @param since  wall time of the first of them: that of a new file, whose first record is none later */
+  async #writeWhole(events: readonly Buffer[], since: number): Promise<void> {
     if (this.#failure !== undefined) return;
     const isNew = this.#fileBytes === 0;
-    const version = isNew ? [this.#recordOf({ file_version: 'brain.Event:2' })] : [];
+    const version = isNew ? [this.#recordOf({ file_version: 'brain.Event:2' }, since)] : [];
     const records = [...version, ...events];
     const bytes = Buffer.concat(records);
     let done = 0;
