@@ -40,7 +40,8 @@ function tar(name: string, pack: (bytes: Buffer) => Buffer, isRepaired: boolean)
       return {
         samples: [Buffer.concat(parts)],
         read: async (input) => {
-          await rm(target, { recursive: true, force: true });
+          // A file of an archive that was refused may still be on its way there.
+          await rm(target, { recursive: true, force: true, maxRetries: 5 });
           await mkdir(target);
           const starts = isRepaired ? [0, 2 * headerBytes] : [];
           await writeFile(archive, pack(withChecksums(input, starts)));
