@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { excerpt, reasonOf, UsageError, UserError, unreadable } from '../errors.ts';
+import { writeDurably } from '../files/replaceFile.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import { openCheckpointV1 } from './checkpointV1.ts';
@@ -11,7 +12,6 @@ import {
   type CheckpointTensor,
   openTensorBundle,
   type TensorBundle,
-  writeDurably,
   writeTensorBundle,
 } from './tensorBundle.ts';
 
@@ -217,7 +217,7 @@ export async function saveCheckpoint(
       '',
     ];
     const state = join(folder, stateFile);
-    await writeDurably(state + temporarySuffix, [Buffer.from(list.join('\n'))]);
+    await writeDurably(state + temporarySuffix, [list.join('\n')]);
     // An older one of the same step must not be taken for complete with the new data.
     await rm(final.index, { force: true });
     await rename(temporary.data, final.data);
@@ -248,7 +248,8 @@ async function removeCheckpoint(prefix: string): Promise<void> {
 /** Deletes what a killed run left half-written. */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const file of await readdir(folder)) {
-    if (/^(model\.ckpt-.*|checkpoint)\.tmp$/.test(file)) {
+    const isOurs = file.startsWith('model.ckpt-') || file === stateFile + temporarySuffix;
+    if (isOurs && file.endsWith(temporarySuffix)) {
       await rm(join(folder, file), { force: true });
     }
   }

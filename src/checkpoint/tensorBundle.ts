@@ -2,6 +2,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { excerpt, UserError, unreadable } from '../errors.ts';
 import { maskedCrc32c } from '../files/crc32c.ts';
+import { writeDurably } from '../files/replaceFile.ts';
 import type {
   BundleEntryProto,
   DataType,
@@ -60,17 +61,6 @@ function bytesOf(data: CheckpointData): Uint8Array {
 function shardPath(prefix: string, shard: number, shards: number): string {
   const digits = (value: number) => String(value).padStart(5, '0');
   return `${prefix}.data-${digits(shard)}-of-${digits(shards)}`;
-}
-
-/** Writes a new file and makes sure that it has reached the disk. */
-export async function writeDurably(path: string, parts: readonly Uint8Array[]): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    for (const part of parts) await file.writeFile(part);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 /** The files that hold a bundle of one shard. */

@@ -2,6 +2,19 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { writeError } from '../errors.ts';
 
+type Parts = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
+
+/** Writes a new file part by part, and makes sure that it has reached the disk. */
+export async function writeDurably(path: string, parts: Parts): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    for await (const part of parts) await file.writeFile(part);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Writes a file under a temporary name first, so that readers and crashes never see half of it.
  *
@@ -16,19 +29,10 @@ export async function replaceFile(path: string, content: string): Promise<void> 
  *
  * @throws  what making the parts throws; then, too, what was there before stays
  */
-export async function replaceFileByParts(
-  path: string,
-  parts: Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>,
-): Promise<void> {
+export async function replaceFileByParts(path: string, parts: Parts): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    const file = await open(temporary, 'w');
-    try {
-      for await (const part of parts) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeDurably(temporary, parts);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
