@@ -14,8 +14,7 @@ import { Cleanup } from '../cleanup.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
-import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
-import { selectEngine } from '../engines/select.ts';
+import type { PrecisionChoice } from '../engines/precision.ts';
 import { UsageError } from '../errors.ts';
 import { insertSummaries } from '../events/insertSummaries.ts';
 import { lockFolder } from '../files/folderLock.ts';
@@ -153,17 +152,8 @@ async function prepare(
   const input = await networkInput(network, dataset, { ...options, imageSize }, () =>
     recordedVocabulary(checkpointFolder),
   );
-  const { engine } = await selectEngine({
-    engine: options.engine,
-    gpu: options.gpu,
-    deterministic: options.deterministic,
-  });
-  const classifier = await Classifier.load(engine, {
-    network,
-    numClasses: dataset.classNames.length,
-    input,
-    computeType: choosePrecision(options.precision, engine).computeType,
-  });
+  const numClasses = dataset.classNames.length;
+  const classifier = await Classifier.open(options, { network, numClasses, input });
   cleanup.add(() => classifier.close());
   const folder = options.eval_dir ?? join(checkpointFolder, evalFolder(options));
   const lock = await lockFolder(folder, '--eval_dir');

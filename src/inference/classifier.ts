@@ -2,6 +2,8 @@
 
 import { readVariables } from '../checkpoint/variables.ts';
 import type { Engine, HostTensor, Session } from '../engines/engine.ts';
+import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
+import { type EngineOptions, selectEngine } from '../engines/select.ts';
 import type { Variable } from '../graph/graph.ts';
 import { averageName } from '../model/movingAverages.ts';
 import { buildPredictionGraph, type PredictionGraphOptions } from '../model/predictionGraph.ts';
@@ -45,6 +47,19 @@ export class Classifier {
   static async load(engine: Engine, options: PredictionGraphOptions): Promise<Classifier> {
     const { graph, signatures, variables } = buildPredictionGraph(options);
     return new Classifier(await engine.load(graph, signatures), variables);
+  }
+
+  /** The same on the engine and in the precision that flags ask for. @throws NoEngineError, UsageError as these do */
+  static async open(
+    options: Required<Pick<EngineOptions, 'engine' | 'gpu' | 'deterministic'>> & {
+      readonly precision: PrecisionChoice;
+    },
+    network: Omit<PredictionGraphOptions, 'computeType'>,
+  ): Promise<Classifier> {
+    const { engine: name, gpu, deterministic, precision } = options;
+    const { engine } = await selectEngine({ engine: name, gpu, deterministic });
+    const { computeType } = choosePrecision(precision, engine);
+    return Classifier.load(engine, { ...network, computeType });
   }
 
   /** Takes the values of a checkpoint. @throws UserError as readNetwork does */

@@ -6,8 +6,7 @@ import type { Image } from '../../datasets/dataset.ts';
 import { imageExtensions, isImageFile } from '../../datasets/images/imageFiles.ts';
 import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
-import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
-import { selectEngine } from '../engines/select.ts';
+import type { PrecisionChoice } from '../engines/precision.ts';
 import { UserError, unreadable } from '../errors.ts';
 import { decodedChannels } from '../input/splits.ts';
 import { getPreprocessing } from '../preprocessing/factory.ts';
@@ -176,17 +175,8 @@ export async function predictFiles(
   const failures = new Failures();
   const files = imageFiles(paths, failures);
   const { checkpoint, network, input, classNames } = trained;
-  const { engine } = await selectEngine({
-    engine: options.engine,
-    gpu: options.gpu,
-    deterministic: options.deterministic,
-  });
-  const classifier = await Classifier.load(engine, {
-    network,
-    numClasses: classNames.length,
-    input,
-    computeType: choosePrecision(options.precision, engine).computeType,
-  });
+  const numClasses = classNames.length;
+  const classifier = await Classifier.open(options, { network, numClasses, input });
   let classified = 0;
   try {
     await classifier.restore(checkpoint, options.moving_average_decay !== undefined);

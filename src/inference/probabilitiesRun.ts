@@ -14,8 +14,7 @@ import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { Cleanup } from '../cleanup.ts';
 import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
-import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
-import { selectEngine } from '../engines/select.ts';
+import type { PrecisionChoice } from '../engines/precision.ts';
 import { reasonOf, UserError } from '../errors.ts';
 import { csvRows } from '../files/csv.ts';
 import { writeNpy } from '../files/npy.ts';
@@ -175,17 +174,8 @@ export async function exportProbabilities(
     const input = await networkInput(network, dataset, { ...options, imageSize }, () =>
       recordedVocabulary(folder),
     );
-    const { engine } = await selectEngine({
-      engine: options.engine,
-      gpu: options.gpu,
-      deterministic: options.deterministic,
-    });
-    const classifier = await Classifier.load(engine, {
-      network,
-      numClasses: classNames.length,
-      input,
-      computeType: choosePrecision(options.precision, engine).computeType,
-    });
+    const numClasses = classNames.length;
+    const classifier = await Classifier.open(options, { network, numClasses, input });
     cleanup.add(() => classifier.close());
     await classifier.restore(checkpoint, options.moving_average_decay !== undefined);
     await mkdir(export_dir, { recursive: true }).catch((error: Error) => {
