@@ -86,7 +86,7 @@ async function observe(epoch: number, first: number): Promise<number> {
   } as unknown as StepOutcome;
   const labels = Int32Array.from(itemIndices, (item) => dataset.labels[item]!);
   const step = ((epoch - 1) * size + first) / batchSize + 1;
-  await recorder.observe({ itemIndices, labels, feeds: {} }, undefined, outcome, epoch, step);
+  await recorder.observe({ itemIndices, labels }, undefined, outcome, epoch, step);
   return step;
 }
 

@@ -9,3 +9,11 @@ export function stepsPerEpoch(items: number, batchSize: number): number {
 export function epochAfter(step: number, perEpoch: number): number {
   return Math.ceil(step / perEpoch);
 }
+
+/** Items of a step: of all workers together, where there are several. */
+export function jointBatchSize(options: {
+  readonly batch_size: number;
+  readonly worker_hosts?: readonly string[] | undefined;
+}): number {
+  return options.batch_size * Math.max(1, options.worker_hosts?.length ?? 0);
+}

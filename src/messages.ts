@@ -72,6 +72,24 @@ export interface GraphDef {
   readonly versions?: VersionDef;
 }
 
+export interface ServerDef {
+  readonly cluster?: {
+    readonly job?: readonly {
+      readonly name?: string;
+      /** HOST:PORT by index. */
+      readonly tasks?: Readonly<Record<number, string>>;
+    }[];
+  };
+  readonly job_name?: string;
+  readonly task_index?: number;
+  readonly protocol?: string;
+}
+
+export interface ConfigProto {
+  readonly device_filters?: readonly string[];
+  readonly allow_soft_placement?: boolean;
+}
+
 export interface TensorInfo {
   readonly name?: string;
   readonly dtype?: DataType;

@@ -8,6 +8,10 @@ import { packageRoot } from './packageRoot.ts';
 /** The messages that are written or read whole, and the file of `proto/` that has each. */
 interface Messages {
   readonly 'graph.proto': { readonly GraphDef: messages.GraphDef };
+  readonly 'cluster.proto': {
+    readonly ServerDef: messages.ServerDef;
+    readonly ConfigProto: messages.ConfigProto;
+  };
   readonly 'saved_model.proto': { readonly SavedModel: messages.SavedModel };
   readonly 'event.proto': { readonly Event: messages.Event };
   readonly 'hparams.proto': { readonly HParamsPluginData: messages.HParamsPluginData };

@@ -8,9 +8,21 @@ import { type TrainFlags, trainFlags } from './trainFlags.ts';
 /** Declares the flags and the action of `losslens train`. */
 export function declareTrain(command: Command): void {
   withEffects(addFlags(command, trainFlags), trainFlagEffects).action(async (flags: TrainFlags) => {
+    const { clusterPlace } = await import('../cluster/clusterPlace.ts');
+    const place = clusterPlace(flags, process.env);
+    if (place?.task.job === 'ps') {
+      const { runInCluster } = await import('../training/clusterRun.ts');
+      process.exitCode = await runInCluster(flags, place);
+      return;
+    }
     const { listSplits } = await import('../../datasets/factory.ts');
     // That there are no such data is said at once, and not after an engine is loaded.
     await listSplits({ name: flags.dataset_name, folder: flags.dataset_dir });
+    if (place !== undefined) {
+      const { runInCluster } = await import('../training/clusterRun.ts');
+      process.exitCode = await runInCluster(flags, place);
+      return;
+    }
     const { selectEngine } = await import('../engines/select.ts');
     // TensorFlow takes longer to load than all that is loaded here, and does it in a thread of its own.
     const selecting = selectEngine(flags);

@@ -115,6 +115,17 @@ export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
       hm.length === 0 ? 'without --hm, the layers whose maps are shown' : undefined,
   },
   {
+    flags: ['task', 'worker_hosts', 'ps_hosts'],
+    missing: ({ job_name }) => (job_name === undefined ? 'without --job_name' : undefined),
+  },
+  {
+    flags: ['sync_replicas', 'cluster_timeout_secs'],
+    missing: ({ job_name }) =>
+      job_name !== undefined || process.env['TF_CONFIG'] !== undefined
+        ? undefined
+        : 'without --job_name: this process trains alone',
+  },
+  {
     flags: ['eval_split_name'],
     missing: ({ eval_interval_epochs }) =>
       eval_interval_epochs === 0 ? 'without --eval_interval_epochs' : undefined,

@@ -1,6 +1,7 @@
 /** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
 
 import { labelNoiseTypes } from '../../datasets/labels/labelNoiseType.ts';
+import type { JobName } from '../engines/cluster/hosts.ts';
 import { engineChoices } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { precisionChoices } from '../engines/precision.ts';
@@ -30,7 +31,9 @@ import {
 import { modelFlags } from './modelFlags.ts';
 import { sourceFlags } from './sourceFlags.ts';
 
-const oneProcess = 'losslens trains in one process on one device';
+const oneProcess = 'a process trains on one device';
+/** The workers' first: it is offered. */
+const jobNames = ['worker', 'ps'] as const satisfies readonly JobName[];
 
 /** Flags that choose the data, shared by the commands that read data. */
 export const dataFlags = {
@@ -249,14 +252,34 @@ export const trainFlags = {
     ...engineFlags,
     // Where it takes bfloat16, a step needs two thirds of the time (docs/benchmarks.md).
     precision: { ...engineFlags.precision, defaultValue: 'auto' as const },
-    master: unsupported(text('', ''), oneProcess),
+    master: unsupported(text('', ''), 'a cluster is named by --worker_hosts and --ps_hosts'),
     num_clones: unsupported(integer(1, ''), oneProcess),
     clone_on_cpu: boolean(false, 'compute on the CPU where there is a GPU too'),
-    worker_replicas: unsupported(integer(1, ''), oneProcess),
-    num_ps_tasks: unsupported(integer(0, ''), oneProcess),
-    task: unsupported(integer(0, ''), oneProcess),
-    sync_replicas: unsupported(boolean(false, ''), oneProcess),
-    replicas_to_aggregate: unsupported(integer(1, ''), oneProcess),
+  },
+  Cluster: {
+    job_name: {
+      ...choice(jobNames, jobNames[0], 'what this process does in a training by several'),
+      defaultValue: undefined,
+    } as Flag<JobName | undefined>,
+    task: integer(0, 'number of this process among those of its job; worker 0 is the chief', {
+      min: 0,
+    }),
+    worker_hosts: list('HOST:PORT of each worker, the same list for all processes'),
+    ps_hosts: list('HOST:PORT of each parameter server, which keep the variables'),
+    worker_replicas: integer(1, 'number of workers, as --worker_hosts says it too', { min: 1 }),
+    num_ps_tasks: integer(0, 'number of parameter servers, as --ps_hosts says it too', { min: 0 }),
+    sync_replicas: boolean(false, 'update the variables with the gradients of all workers at once'),
+    replicas_to_aggregate: optionalInteger(
+      'gradients of an update with --sync_replicas; as many as there are workers',
+      { min: 1 },
+    ),
+    cluster_timeout_secs: integer(
+      300,
+      'seconds that the processes wait for each other at the start',
+      {
+        min: 1,
+      },
+    ),
   },
 };
 

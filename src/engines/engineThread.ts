@@ -6,17 +6,21 @@ import type {
   EngineResponse,
   EngineResults,
   EngineTask,
+  EngineTaskKind,
   StartMessage,
-} from './tensorflowWorker.ts';
+} from './engineTasks.ts';
 
 /** Whoever waits for an answer. */
 interface Waiting {
-  resolve(result: EngineResults[EngineTask['kind']]): void;
+  resolve(result: EngineResults[EngineTaskKind]): void;
   reject(error: Error): void;
 }
 
-/** The thread of TensorFlow. It keeps the process from ending only while there is something to do. */
-export class EngineThread {
+/**
+ * A thread of TensorFlow that loads models of one kind. It keeps the process from ending only while there is
+ * something to do.
+ */
+export class EngineThread<Model> {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
@@ -32,33 +36,40 @@ export class EngineThread {
       else waiting?.resolve(response.result);
     });
     // Either comes first, and the first one says more.
-    worker.on('error', (error: Error) => this.#fail(error.message));
-    worker.on('exit', (code) => this.#fail(`exit code ${code}`));
+    const ended = (reason: string) =>
+      this.end(
+        new UserError(
+          `engine tensorflow: the engine's thread ended (${reason}). Run the command again.`,
+        ),
+      );
+    worker.on('error', (error: Error) => ended(error.message));
+    worker.on('exit', (code) => ended(`exit code ${code}`));
     worker.unref();
   }
 
   /**
-   * Starts the thread.
+   * Starts a thread.
    *
-   * @param packageFolder  the folder of tfjs-node-gpu
-   * @throws Error         when the package does not load there
+   * @param module      what the thread runs: it calls `doEngineTasks`
+   * @param workerData  what it is told
+   * @throws Error      when it does not start
    */
-  static async start(packageFolder: string): Promise<{
-    thread: EngineThread;
-    started: Exclude<StartMessage, { failure: string }>;
-  }> {
-    const worker = new Worker(new URL('./tensorflowWorker.js', import.meta.url), {
-      workerData: { folder: packageFolder },
+  static async start<Model, Started extends object>(
+    module: URL,
+    workerData: unknown,
+  ): Promise<{ thread: EngineThread<Model>; started: Started }> {
+    const worker = new Worker(module, {
+      workerData,
       // TensorFlow reads the environment of the process, which a thread's own copy would not change.
       env: SHARE_ENV,
     });
-    const message = await new Promise<StartMessage>((resolve, reject) => {
+    const message = await new Promise<StartMessage<Started>>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
       worker.once('exit', (code) => reject(new Error(`its thread ended: exit code ${code}`)));
     });
     if ('failure' in message) throw new Error(message.failure);
-    return { thread: new EngineThread(worker), started: message };
+    return { thread: new EngineThread<Model>(worker), started: message };
   }
 
   /** Whether the thread has ended, and nothing can be asked of it any more. */
@@ -72,24 +83,28 @@ export class EngineThread {
    * @throws Error      what TensorFlow says
    * @throws UserError  when the thread has ended, or ends meanwhile
    */
-  request<Kind extends EngineTask['kind']>(
-    task: Extract<EngineTask, { readonly kind: Kind }>,
+  request<Kind extends EngineTaskKind>(
+    task: Extract<EngineTask<Model>, { readonly kind: Kind }>,
   ): Promise<EngineResults[Kind]> {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     const id = this.#nextId++;
     this.#worker.ref();
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
-      this.#worker.postMessage({ id, task } satisfies EngineRequest);
+      this.#worker.postMessage({ id, task } satisfies EngineRequest<Model>);
     });
   }
 
-  /** From now on, and for all that wait, there are no answers. */
-  #fail(reason: string): void {
-    this.#end ??= new UserError(
-      `engine tensorflow: the engine's thread ended (${reason}). Run the command again.`,
-    );
+  /** From now on, and for all that wait, there are no answers; the thread may be at a task still. */
+  end(reason: UserError): void {
+    this.#end ??= reason;
     for (const { reject } of this.#waiting.values()) reject(this.#end);
     this.#waiting.clear();
+    this.#worker.unref();
+  }
+
+  /** Ends the thread itself, which must not be at a task that never ends. */
+  async close(): Promise<void> {
+    await this.#worker.terminate();
   }
 }

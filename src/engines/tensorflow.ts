@@ -7,15 +7,13 @@ import type { Graph } from '../graph/graph.ts';
 import { writeSavedModel } from '../graph/savedModel.ts';
 import { readCudaBuild } from './build.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
-import type { Bfloat16Support, Engine, HostTensor, Session, Signatures } from './engine.ts';
+import type { Bfloat16Support, Engine, Session, Signatures } from './engine.ts';
 import { EngineThread } from './engineThread.ts';
-import { checkFeeds } from './feeds.ts';
 import { firstVisibleGpu } from './gpuChoice.ts';
 import { engineFolder } from './home.ts';
 import { findTensorFlowPackage } from './tensorflowPackage.ts';
-
-/** Bytes up to which a feed is copied into the message that asks for a run, which is faster than to share it. */
-const smallFeed = 1 << 16;
+import type { SavedGraph, StartedTensorFlow } from './tensorflowWorker.ts';
+import { ThreadSession } from './threadSession.ts';
 
 /** The engine of each folder: TensorFlow is loaded once. */
 const engines = new Map<string, Promise<TensorFlowEngine>>();
@@ -48,7 +46,10 @@ export async function loadTensorFlowPackage(folder: string): Promise<Engine> {
 }
 
 async function startEngine(folder: string): Promise<TensorFlowEngine> {
-  const { thread, started } = await EngineThread.start(folder).catch((error: Error) => {
+  const { thread, started } = await EngineThread.start<SavedGraph, StartedTensorFlow>(
+    new URL('./tensorflowWorker.js', import.meta.url),
+    { folder },
+  ).catch((error: Error) => {
     const reason = error.message.split('\n', 1)[0]?.trim();
     throw new NoEngineError(
       `engine tensorflow: ${folder} does not load (${reason}); expected a complete engine. ` +
@@ -82,9 +83,9 @@ const bfloat16OnGpu: Bfloat16Support = {
 class TensorFlowEngine implements Engine {
   readonly name: string;
   readonly bfloat16: Bfloat16Support;
-  readonly #thread: EngineThread;
+  readonly #thread: EngineThread<SavedGraph>;
 
-  constructor(name: string, bfloat16: Bfloat16Support, thread: EngineThread) {
+  constructor(name: string, bfloat16: Bfloat16Support, thread: EngineThread<SavedGraph>) {
     this.name = name;
     this.bfloat16 = bfloat16;
     this.#thread = thread;
@@ -99,64 +100,11 @@ class TensorFlowEngine implements Engine {
     try {
       await writeSavedModel(folder, graph, signatures);
       const names = Object.keys(signatures);
-      const session = await this.#thread.request({ kind: 'load', folder, signatures: names });
-      return new TensorFlowSession(this.#thread, session, signatures);
+      const model = { folder, signatures: names };
+      const session = await this.#thread.request({ kind: 'load', model });
+      return new ThreadSession(this.#thread, session, signatures);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
-}
-
-class TensorFlowSession implements Session {
-  readonly #thread: EngineThread;
-  readonly #session: number;
-  /** None once the session is closed. */
-  #signatures: Signatures;
-
-  constructor(thread: EngineThread, session: number, signatures: Signatures) {
-    this.#thread = thread;
-    this.#session = session;
-    this.#signatures = signatures;
-  }
-
-  async run(
-    signature: string,
-    feeds: Readonly<Record<string, HostTensor>>,
-  ): Promise<Record<string, HostTensor>> {
-    const { [signature]: entry } = this.#signatures;
-    if (entry === undefined) {
-      const known = Object.keys(this.#signatures).join(', ') || 'none (the session is closed)';
-      throw new Error(`session: got signature '${signature}'; expected one of ${known}`);
-    }
-    checkFeeds(signature, entry, feeds);
-    const shared = Object.fromEntries(
-      Object.entries(feeds).map(([key, feed]) => [key, shareable(feed)]),
-    );
-    return this.#thread.request({
-      kind: 'run',
-      session: this.#session,
-      signature,
-      feeds: shared,
-    });
-  }
-
-  async close(): Promise<void> {
-    if (this.#thread.hasEnded) return;
-    this.#signatures = {};
-    await this.#thread.request({ kind: 'close', session: this.#session });
-  }
-}
-
-/**
- * A feed as it can be sent to the thread: shared memory as it is, since a batch lies there already; anything else
- * that is large is copied into some, once.
- */
-function shareable({ data, shape }: HostTensor): HostTensor {
-  // A message copies the whole memory that a view is of.
-  const isShared = data.buffer instanceof SharedArrayBuffer;
-  if (isShared || data.buffer.byteLength <= smallFeed) return { data, shape };
-  const memory = new SharedArrayBuffer(data.byteLength);
-  const copy = data instanceof Float32Array ? new Float32Array(memory) : new Int32Array(memory);
-  copy.set(data);
-  return { data: copy, shape };
 }

@@ -7,6 +7,7 @@ import type * as tfc from '@tensorflow/tfjs-core';
 import { quietLogIn } from './addon.ts';
 import { preloadCudaLibraries } from './cudaLibraries.ts';
 import type { HostTensor } from './engine.ts';
+import type { LoadedGraph } from './engineTasks.ts';
 import { engineFolder } from './home.ts';
 import { loadLibrary } from './loadLibrary.ts';
 
@@ -54,12 +55,12 @@ export function findTensorFlowPackage(): string | undefined {
 }
 
 /**
- * Loads libtensorflow into this process, and the package into this thread.
+ * Loads libtensorflow into this process for good, with what it takes from its surroundings: a log level, memory of
+ * GPUs, NVIDIA's libraries.
  *
  * @param folder  of the package
- * @throws Error  when the package, its addon or a library is missing
  */
-export function requireTensorFlow(folder: string): TensorFlowPackage {
+export function loadLibTensorFlow(folder: string): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // Else TensorFlow takes all memory of every GPU at once.
   process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
@@ -70,6 +71,16 @@ export function requireTensorFlow(folder: string): TensorFlowPackage {
   const cudaLibraries = join(folder, 'deps', 'nvidia');
   if (existsSync(cudaLibraries)) preloadCudaLibraries(cudaLibraries);
   keepTensorFlow(join(folder, 'deps', 'lib'));
+}
+
+/**
+ * Loads libtensorflow into this process, and the package into this thread.
+ *
+ * @param folder  of the package
+ * @throws Error  when the package, its addon or a library is missing
+ */
+export function requireTensorFlow(folder: string): TensorFlowPackage {
+  loadLibTensorFlow(folder);
   // The package calls it; Node 22 warns of that, Node 23 dropped it.
   Object.assign(util, { isNullOrUndefined: (value: unknown) => value == null });
   // Neither tfjs' greetings nor Node's word on its dependencies help who trains.
@@ -97,7 +108,7 @@ function keepTensorFlow(folder: string): void {
 }
 
 /** A SavedModel whose signatures share one TensorFlow session, and with it the variables. */
-export class LoadedModel {
+export class LoadedModel implements LoadedGraph {
   readonly #tf: TensorFlowPackage;
   readonly #signatures = new Map<string, LoadedSignature>();
 
@@ -128,13 +139,6 @@ export class LoadedModel {
     return model;
   }
 
-  /**
-   * Runs one signature, blocking this thread.
-   *
-   * @param feeds   that fit the signature (`checkFeeds`)
-   * @returns       every output in memory of its own
-   * @throws Error  what TensorFlow says of what it cannot compute
-   */
   run(
     signature: string,
     feeds: Readonly<Record<string, HostTensor>>,
@@ -160,7 +164,6 @@ export class LoadedModel {
     }
   }
 
-  /** Frees the variables. */
   close(): void {
     for (const signature of this.#signatures.values()) signature.dispose();
     this.#signatures.clear();

@@ -19,6 +19,7 @@ import { networkContext } from './networkContext.ts';
 import type { OptimizerOptions } from './optimizerOptions.ts';
 import { addOptimizer } from './optimizers.ts';
 import { predictSignatures, variableSignatures } from './predictionGraph.ts';
+import { addReplicas, endOfStep, jointBatch, jointInputs, replicaSignatures } from './replicas.ts';
 import { inScopes, isHeadAlone, learningRateFactors } from './scopes.ts';
 
 /** What the graph of a run depends on. */
@@ -41,6 +42,8 @@ export interface TrainingGraphOptions {
   readonly freezeBatchNorm?: boolean | undefined;
   /** Whether moving averages of the network's variables are kept; not by default. */
   readonly movingAverages?: boolean;
+  /** Workers of a cluster that update the variables together; undefined for a training by one process. */
+  readonly workers?: number | undefined;
   /** Hs; undefined for the logits, empty to select nothing. */
   readonly selectionLayer: string | undefined;
   /** Hm, in any order. */
@@ -61,6 +64,7 @@ export interface TrainingGraphOptions {
  * - `train_all_rows`        with monitored layers, as `train` without monitor_rows: all rows of the batch
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
  * - `features`, `train_head`, `train_head_with_summaries` and `monitor`, with features: see `headSignatures`
+ * - with workers, `train…` also feed what `jointInputs` names, and there are those of `replicaSignatures`
  * - `predict` feeds items without augmentation; outputs probabilities [n, classes]
  * - `predict_features` and `predict_head`, with evaluated features: `predict` in two, by way of features [n, …]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
@@ -108,6 +112,8 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const monitorRows = placeholder(graph, 'int32', [-1], 'monitor_rows');
   const averageDecay = placeholder(graph, 'float32', [], 'moving_average_decay');
 
+  const { workers } = options;
+  const joint = workers === undefined ? null : jointBatch(graph);
   const trainsHead = isHeadAlone(options.trainableScopes);
   const context = networkContext(options.input, {
     numClasses,
@@ -117,6 +123,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     computeType,
     freezeBatchNorm: options.freezeBatchNorm ?? trainsHead,
     withoutDroppedBranches: trainsHead,
+    ...(joint && { jointBatch: joint }),
   });
   const { logits, endPoints, auxiliary } = network.build(batch.items, context);
   const modelVariables = [...graph.variables.values()];
@@ -140,20 +147,30 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const moved =
     context.updates.length === 0 ? [] : modelVariables.filter(({ trainable }) => !trainable);
   const changed = [...trainable, ...moved];
-  const features = findFeatures({
-    end: loss.total,
-    items: Object.values(items),
-    drawn: [dropoutSeed],
-    changed,
-  });
+  // Each worker would keep those of all items.
+  const features =
+    joint === null
+      ? findFeatures({
+          end: loss.total,
+          items: Object.values(items),
+          drawn: [dropoutSeed],
+          changed,
+        })
+      : null;
   const taps = [...tapped.values(), ...(features === null ? [] : [features])];
   const { variableGradients, tapDerivatives } = backward(loss, trainable, taps);
   const factors = learningRateFactors(trainable, options.learningRateScopes ?? [], head);
   const rated = variableGradients.map((each) => ({ ...each, factor: factors.get(each.variable) }));
-  const changes = [...addOptimizer(rated, learningRate, options.optimizer), ...context.updates];
-  const updates = options.movingAverages
+  const replicas = joint && workers !== undefined ? addReplicas(rated, joint, workers) : null;
+  const changes = [
+    ...addOptimizer(replicas?.means ?? rated, learningRate, options.optimizer),
+    ...context.updates,
+  ];
+  const averaged = options.movingAverages
     ? [...changes, ...addMovingAverages(modelVariables, averageDecay, changes)]
     : changes;
+  const updates =
+    replicas && workers !== undefined ? endOfStep(replicas, averaged, workers) : averaged;
 
   const totalLoss = identity(loss.total, { name: 'train/total_loss', after: updates });
   const output = graph.withRootScope('outputs', () => argMax(logits, { name: 'output' }));
@@ -179,6 +196,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     learning_rate: learningRate,
     dropout_seed: dropoutSeed,
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
+    ...(joint && jointInputs(joint)),
   };
   const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
   const common = {
@@ -217,6 +235,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     ),
     changed,
   );
+  const train = { inputs: { ...items, ...rowInputs }, outputs };
   return {
     graph,
     endPoints,
@@ -229,7 +248,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     evaluatedFeatures: predicted.features,
     signatures: {
       ...variableSignatures(graph, variables),
-      train: { inputs: { ...items, ...rowInputs }, outputs },
+      train,
       ...(monitoredLayers.length > 0
         ? {
             train_all_rows: {
@@ -243,6 +262,9 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
         outputs: { ...outputs, ...summaries },
       },
       ...divided,
+      ...(replicas && workers !== undefined
+        ? replicaSignatures(replicas, train, loss.total, workers)
+        : {}),
       ...predicted.signatures,
     },
   };

@@ -2,7 +2,16 @@
 import { UserError } from '../errors.ts';
 import type { Initializer, Tensor } from '../graph/graph.ts';
 import { describe } from '../graph/graph.ts';
-import { cast, constant, gather, reshape, slice, withGradient } from '../graph/ops/array.ts';
+import {
+  cast,
+  concat,
+  constant,
+  gather,
+  reshape,
+  shapeOf,
+  slice,
+  withGradient,
+} from '../graph/ops/array.ts';
 import { dilatedConv2d } from '../graph/ops/dilation.ts';
 import { add, div, floor, matMul, mul, pow, rsqrt, sqrt, square, sub } from '../graph/ops/math.ts';
 import {
@@ -253,8 +262,16 @@ function keptScaled(
   // The seed's second word counts steps: another first word is another sequence of masks.
   const word = Math.imul(layerIndex, 0x9e3779b1);
   const ownSeed = add(context.dropoutSeed, constant(like.graph, 'int32', [word, 0]));
-  const mask = floor(add(statelessRandomUniform(ownSeed, like), keepProbability));
+  const mask = floor(add(drawn(context, ownSeed, like), keepProbability));
   return cast(mul(mask, 1 / keepProbability), like.dtype);
+}
+
+/** Uniform numbers for each element of `like`, the rows of a joint batch where there is one. */
+function drawn({ jointBatch }: NetworkContext, seed: Tensor, like: Tensor): Tensor {
+  if (jointBatch === undefined) return statelessRandomUniform(seed, shapeOf(like), like.shape);
+  const ofOthers = slice(shapeOf(like), [1], [-1]);
+  const jointShape = concat([jointBatch.size, ofOthers], 0);
+  return gather(statelessRandomUniform(seed, jointShape, like.shape), jointBatch.rows);
 }
 
 /**

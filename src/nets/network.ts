@@ -19,6 +19,11 @@ export interface NetworkContext {
   /** int32 [2], fed anew for each training step; what dropout draws from. */
   readonly dropoutSeed: Tensor;
   /**
+   * Of a worker that has a part of a joint batch: which rows of it, int32 [n], of how many, int32 [1]. Dropout draws
+   * for all of them, so that a worker drops of an item what one process alone would.
+   */
+  readonly jointBatch?: { readonly rows: Tensor; readonly size: Tensor };
+  /**
    * Element type of convolutions, but not depthwise ones, and of matrix products, and of what flows from one to the next; weights,
    * statistics, logits and loss are float32.
    */

@@ -10,12 +10,16 @@ import { ItemMemory } from './itemFeeds.ts';
 import { type GraphInput, type ItemInput, wrongKind } from './itemInput.ts';
 import { encodeTexts } from './text.ts';
 
-/** Some items, ready for the network. */
-export interface Batch {
+/** Which items a batch is of. */
+export interface BatchItems {
   /** Index of each item in the split's source order, [n]. */
   readonly itemIndices: Uint32Array;
   /** [n], 0..classes−1 */
   readonly labels: Int32Array;
+}
+
+/** Some items, ready for the network. */
+export interface Batch extends BatchItems {
   /**
    * What the graph is fed of the items, by placeholder, as `itemFeeds` has them; valid until the next
    * batch but one is asked for, so that a step can be recorded while the next one is done.
@@ -23,6 +27,25 @@ export interface Batch {
   readonly feeds: Readonly<Record<string, HostTensor>>;
   /** The rows that `feeds` is of, ascending; all where it is not given. */
   readonly preparedRows?: Int32Array;
+  /** Where its items are in the joint batch of all workers; undefined for a pipeline that has no share. */
+  readonly joint?: JointPlace;
+}
+
+/** Where the items of a worker are in a joint batch. */
+export interface JointPlace {
+  /** Row of the first one. */
+  readonly first: number;
+  /** Rows of the joint batch. */
+  readonly size: number;
+  /** Workers that it is divided over. */
+  readonly workers: number;
+}
+
+/** The part of each joint batch that one of several workers has. */
+export interface BatchShare {
+  /** From 0. */
+  readonly worker: number;
+  readonly workers: number;
 }
 
 /** How batches are made. */
@@ -31,9 +54,12 @@ export interface BatchPipelineOptions {
   readonly isTraining: boolean;
   /** What the network takes of each item; of the data set's kind. */
   readonly input: ItemInput;
+  /** Of each worker where there are several. */
   readonly batchSize: number;
   readonly seed: number;
   readonly numThreads: number;
+  /** Batches are this worker's parts of joint ones; all of them by default. */
+  readonly share?: BatchShare | undefined;
   /** Images that each thread reads and decodes at a time, where they are not in memory; 4 by default. */
   readonly numReaders?: number;
 }
@@ -41,6 +67,7 @@ export interface BatchPipelineOptions {
 /** A batch under way. */
 interface PendingBatch {
   readonly itemIndices: Uint32Array;
+  readonly joint: JointPlace | undefined;
   /** Those that are prepared; undefined for all. */
   readonly rows: Int32Array | undefined;
   readonly prepared: Promise<SharedArrayBuffer>;
@@ -117,7 +144,13 @@ export class BatchPipeline {
 
   /** Batches in an epoch; the last may be smaller. */
   get batchesPerEpoch(): number {
-    return stepsPerEpoch(this.#dataset.items.length, this.#options.batchSize);
+    return stepsPerEpoch(this.#dataset.items.length, this.#jointSize);
+  }
+
+  /** Items of a full batch of all workers. */
+  get #jointSize(): number {
+    const { batchSize, share } = this.#options;
+    return batchSize * (share?.workers ?? 1);
   }
 
   /**
@@ -132,7 +165,7 @@ export class BatchPipeline {
     firstBatch = 0,
     isNeeded?: (itemIndex: number) => boolean,
   ): AsyncGenerator<Batch, void, undefined> {
-    const { isTraining, batchSize, seed, numThreads } = this.#options;
+    const { isTraining, seed, numThreads } = this.#options;
     const { items } = this.#dataset;
     const order = isTraining
       ? permutation(items.length, random(seed, streams.order, epoch)).map((i) => items[i]!)
@@ -143,16 +176,16 @@ export class BatchPipeline {
     try {
       for (let batch = firstBatch; batch < this.batchesPerEpoch || pending.length > 0; ) {
         if (batch < this.batchesPerEpoch && pending.length < ahead) {
-          const itemIndices = order.slice(batch * batchSize, (batch + 1) * batchSize);
+          const { itemIndices, joint } = this.#itemsOf(order, batch);
           const rows = isNeeded && neededRows(itemIndices, isNeeded);
           const needed = rows ? Uint32Array.from(rows, (row) => itemIndices[row]!) : itemIndices;
-          pending.push({ itemIndices, rows, prepared: this.#prepare(epoch, needed) });
+          pending.push({ itemIndices, joint, rows, prepared: this.#prepare(epoch, needed) });
           batch++;
           continue;
         }
-        const { itemIndices, rows, prepared } = pending.shift()!;
+        const { prepared, ...rest } = pending.shift()!;
         const buffer = await prepared;
-        yield this.#batch(itemIndices, rows, buffer);
+        yield this.#batch(rest, buffer);
         if (before !== undefined) this.#buffers.push(before);
         before = buffer;
       }
@@ -177,16 +210,31 @@ export class BatchPipeline {
     this.#waiting.clear();
   }
 
+  /** The items of a batch, or of this worker's part of it: parts differ by one item at most. */
+  #itemsOf(order: Uint32Array, batch: number): Pick<PendingBatch, 'itemIndices' | 'joint'> {
+    const items = order.slice(batch * this.#jointSize, (batch + 1) * this.#jointSize);
+    const { share } = this.#options;
+    if (share === undefined) return { itemIndices: items, joint: undefined };
+    const { worker, workers } = share;
+    const size = items.length;
+    const first = Math.floor((worker * size) / workers);
+    const end = Math.floor(((worker + 1) * size) / workers);
+    return { itemIndices: items.slice(first, end), joint: { first, size, workers } };
+  }
+
   #batch(
-    itemIndices: Uint32Array,
-    preparedRows: Int32Array | undefined,
+    { itemIndices, rows: preparedRows, joint }: Omit<PendingBatch, 'prepared'>,
     buffer: SharedArrayBuffer,
   ): Batch {
     const count = itemIndices.length;
     const labels = new Int32Array(count);
     for (let row = 0; row < count; row++) labels[row] = this.#dataset.labels[itemIndices[row]!]!;
     const feeds = this.#memory.feedsIn(buffer, preparedRows?.length ?? count);
-    return { itemIndices, labels, feeds, ...(preparedRows ? { preparedRows } : {}) };
+    return {
+      ...{ itemIndices, labels, feeds },
+      ...(preparedRows && { preparedRows }),
+      ...(joint && { joint }),
+    };
   }
 
   #prepare(epoch: number, itemIndices: Uint32Array): Promise<SharedArrayBuffer> {

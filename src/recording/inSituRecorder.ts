@@ -4,7 +4,7 @@ import { type Score, scores, suspicion } from '../insitu/scores.ts';
 import { hasFiniteScores, ScoreTable } from '../insitu/scoreTable.ts';
 import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels.ts';
 import type { StepOutcome } from '../model/stepOutcome.ts';
-import type { Batch } from '../preprocessing/batchPipeline.ts';
+import type { BatchItems } from '../preprocessing/batchPipeline.ts';
 import type { ItemsWriter, KnownOfItems } from '../runFiles/itemsWriter.ts';
 import type { ColorScale } from './colorScale.ts';
 import { ItemMonitor, type ItemMonitorState } from './itemMonitor.ts';
@@ -141,6 +141,11 @@ export class InSituRecorder {
     await this.#options.itemsWriter.finish();
   }
 
+  /** The items that are monitored when they come by. */
+  get monitored(): readonly number[] {
+    return this.#monitor.items;
+  }
+
   /** Whether an item is monitored when it comes by. */
   isMonitored(itemIndex: number): boolean {
     return this.#monitor.watches(itemIndex);
@@ -150,7 +155,7 @@ export class InSituRecorder {
    * Rows of a batch to monitor: what 'train' is fed as monitor_rows, int32 [m]; undefined when no
    * layers are monitored.
    */
-  rowsToMonitor(batch: Batch): Int32Array | undefined {
+  rowsToMonitor(batch: BatchItems): Int32Array | undefined {
     return this.#monitor.rowsOf(batch);
   }
 
@@ -162,7 +167,7 @@ export class InSituRecorder {
    * @param step   steps done with this one
    */
   async observe(
-    batch: Batch,
+    batch: BatchItems,
     rows: Int32Array | undefined,
     outcome: StepOutcome,
     epoch: number,

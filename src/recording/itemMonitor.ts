@@ -6,7 +6,7 @@ import { appendJsonLines } from '../files/jsonLines.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
 import type { Sighting } from '../insitu/sighting.ts';
 import type { StepOutcome } from '../model/stepOutcome.ts';
-import type { Batch } from '../preprocessing/batchPipeline.ts';
+import type { BatchItems } from '../preprocessing/batchPipeline.ts';
 import type { ViewRenderer } from '../views/viewRenderer.ts';
 import type { ColorScale } from './colorScale.ts';
 import type { LostWrites } from './lostWrites.ts';
@@ -90,6 +90,11 @@ export class ItemMonitor {
     return this.#contributions.get(itemIndex);
   }
 
+  /** Whom to watch, oldest first. */
+  get items(): readonly number[] {
+    return this.#items.items;
+  }
+
   /** Whether the layers of an item are looked at when it comes by. */
   watches(itemIndex: number): boolean {
     return this.#options.layers.length > 0 && this.#items.has(itemIndex);
@@ -99,7 +104,7 @@ export class ItemMonitor {
    * Rows of a batch to monitor: what 'train' is fed as monitor_rows, int32 [m]; undefined when no
    * layers are monitored.
    */
-  rowsOf(batch: Batch): Int32Array | undefined {
+  rowsOf(batch: BatchItems): Int32Array | undefined {
     return this.#options.layers.length === 0 ? undefined : this.#items.rowsOf(batch.itemIndices);
   }
 
@@ -109,7 +114,7 @@ export class ItemMonitor {
    * @param contributions  S at Hs of every item, in nats
    */
   async observe(
-    batch: Batch,
+    batch: BatchItems,
     rows: Int32Array,
     outcome: StepOutcome,
     contributions: ArrayLike<number>,

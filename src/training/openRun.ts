@@ -1,11 +1,15 @@
 /** Opens what a run works with; whoever opens it closes it, whatever happens. */
+
 import { join } from 'node:path';
 import { digestOf } from '../../datasets/dataDigest.ts';
 import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import type { Cleanup } from '../cleanup.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { Team } from '../cluster/team.ts';
 import { interruptSignal } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
+import { jointBatchSize } from '../epochs.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
 import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
 import { EventWriter } from '../events/eventWriter.ts';
@@ -20,6 +24,7 @@ import { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
 import { divergenceError, firstNonFinite } from './divergence.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { RunPlan } from './planRun.ts';
 import { TrainingClock } from './schedule.ts';
@@ -38,6 +43,8 @@ export interface Run {
   /** Items with a planted wrong label; undefined without --label_noise. */
   readonly plantedErrors: ReadonlySet<number> | undefined;
   readonly evaluation: PeriodicEvaluation | null;
+  /** The workers that this one leads; null in a training by one process. */
+  readonly team: Team | null;
   readonly progress: Progress;
   readonly clock: TrainingClock;
   readonly lost: LostWrites;
@@ -54,6 +61,8 @@ export interface Run {
    * @throws UserError  when the one before could not be written, or a variable is not finite
    */
   save(step: number): Promise<void>;
+  /** Lets the other workers go: no step is done any more. */
+  dismiss(): Promise<void>;
   /** Begins to write items.csv, if a checkpoint was saved since the last time. */
   writeItems(): Promise<void>;
   /** Resolves when all that was begun is written. @throws UserError  when the checkpoint could not be */
@@ -65,12 +74,14 @@ export interface Run {
  *
  * @param lock     of the run's folder: without it nothing is saved there
  * @param cleanup  gets what closes them
+ * @param cluster  that this process is the chief of
  * @throws UserError  when the folder of the run cannot be written to
  */
 export async function openRun(
   plan: RunPlan,
   lock: Pick<FolderLock, 'assertHeld'>,
   cleanup: Cleanup,
+  cluster?: Cluster,
 ): Promise<Run> {
   const { options, data, training, start } = plan;
   const { dataset } = data;
@@ -79,7 +90,7 @@ export async function openRun(
     process.stderr,
     start.step,
     plan.lastStep,
-    options.batch_size,
+    jointBatchSize(options),
     options.log_every_n_steps,
     clock.now,
   );
@@ -95,6 +106,7 @@ export async function openRun(
     batchSize: options.batch_size,
     numThreads: options.num_preprocessing_threads,
     numReaders: options.num_readers,
+    share: cluster && { worker: 0, workers: cluster.place.hosts.worker.length },
   });
   cleanup.add(() => pipeline.close());
   const features =
@@ -111,6 +123,12 @@ export async function openRun(
   const values = start.values();
   const session = await loading;
   await session.run('assign', values);
+  const team =
+    cluster === undefined
+      ? null
+      : await Team.gather(cluster, fingerprintOf(plan, cluster.engine.version), (line) =>
+          progress.message(line),
+        );
   const evaluation =
     plan.evaluationSplit &&
     (await PeriodicEvaluation.open(
@@ -128,7 +146,7 @@ export async function openRun(
   );
   cleanup.add(release);
   const facts = {
-    batchSize: options.batch_size,
+    batchSize: jointBatchSize(options),
     seed: options.seed,
     sourceSize: dataset.size,
     dataDigest: digestOf(dataset),
@@ -146,6 +164,7 @@ export async function openRun(
     inSitu,
     plantedErrors,
     evaluation,
+    team,
     progress,
     clock,
     lost,
@@ -164,6 +183,11 @@ export async function openRun(
       const state = { ...facts, inSitu: inSitu?.state ?? null };
       await saveRun(checkpoints, step, variables, state);
       savedStep = step;
+    },
+    dismiss: async () => {
+      if (team === null) return;
+      await session.run('dismiss', {});
+      await team.dismiss();
     },
     writeItems: async () => {
       if (itemsStep === savedStep) return;
@@ -187,7 +211,7 @@ async function expectFinite(
   const { options, data, training, lastStep } = plan;
   const variable = firstNonFinite(training.variables, values);
   if (variable === undefined) return;
-  const stepsPerEpoch = data.dataset.items.length / options.batch_size;
+  const stepsPerEpoch = data.dataset.items.length / jointBatchSize(options);
   throw await divergenceError(plan, {
     step,
     found: `the variable ${variable.name} holds ${variable.value}; expected finite numbers`,

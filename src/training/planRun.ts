@@ -3,8 +3,8 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { latestCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.ts';
 import type { Engine } from '../engines/engine.ts';
 import { choosePrecision, type Precision } from '../engines/precision.ts';
-import { selectEngine } from '../engines/select.ts';
-import { stepsPerEpoch } from '../epochs.ts';
+import { type SelectedEngine, selectEngine } from '../engines/select.ts';
+import { jointBatchSize, stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
 import type { Tensor } from '../graph/graph.ts';
@@ -30,10 +30,11 @@ import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import type { RunOptions } from './runOptions.ts';
 import { findStartingPoint, type StartingPoint } from './startingPoint.ts';
 
-/** What a run is going to do. */
-export interface RunPlan {
+/** What is trained on what: of that, all processes that train one network have the same. */
+export interface NetworkPlan {
   /** The flags, with what stands for those that were left out. */
   readonly options: RunOptions;
+  readonly network: NetworkDefinition;
   readonly data: TrainingData;
   readonly engine: Engine;
   /** Why this engine, for people. */
@@ -42,12 +43,16 @@ export interface RunPlan {
   /** How items become what the network takes, for training and evaluations alike. */
   readonly pipeline: Pick<BatchPipelineOptions, 'input' | 'seed'>;
   readonly training: TrainingGraph;
+  readonly stepsPerEpoch: number;
+}
+
+/** What a run is going to do. */
+export interface RunPlan extends NetworkPlan {
   /** What is kept of each item's way through the frozen part of the network; null for nothing. */
   readonly keptFeatures: FeatureStoreOptions | null;
   /** The same for the items of --eval_split_name. */
   readonly keptEvaluationFeatures: FeatureStoreOptions | null;
   readonly start: StartingPoint;
-  readonly stepsPerEpoch: number;
   /** Steps after which the training ends; Infinity for never. */
   readonly lastStep: number;
   /** What --eval_interval_epochs evaluates; null for nothing. */
@@ -55,19 +60,19 @@ export interface RunPlan {
 }
 
 /**
- * Reads everything that a run depends on and decides what it does. Nothing is written.
+ * Reads data and network, and builds the graph. Nothing is written.
  *
+ * @param record      of the run's earlier starts; undefined for none
  * @param selecting   the engine, which loads while the data do
  * @throws UserError  for what the user can mend
  */
-export async function planRun(
+export async function planNetwork(
   given: RunOptions,
-  selecting = selectEngine(given),
-): Promise<RunPlan> {
+  record: RunRecord | undefined,
+  selecting: Promise<SelectedEngine>,
+): Promise<NetworkPlan> {
   // Whatever else is wrong is said first.
   selecting.catch(() => {});
-  const record = await readRunRecord(given.train_dir);
-  await tellOfOtherModule(given.train_dir, given.model_name, record);
   const network = await loadNetwork(given.model_name);
   const preprocessingName = preprocessingNameOf(network, given);
   checkPreprocessing(preprocessingName, network.takes ?? 'images');
@@ -84,9 +89,50 @@ export async function planRun(
     preprocessing_name: preprocessingName,
     opt_epsilon: epsilonOf(given),
   };
+  const perEpoch = stepsPerEpoch(dataset.items.length, jointBatchSize(options));
+  expectItemsForAll(options, dataset);
+  return {
+    options,
+    network,
+    data,
+    engine,
+    engineReason: reason,
+    precision,
+    pipeline: { input, seed: options.seed },
+    training,
+    stepsPerEpoch: perEpoch,
+  };
+}
+
+/** @throws UsageError  when the last step of an epoch has less items than there are workers */
+function expectItemsForAll(options: RunOptions, { items }: Dataset): void {
+  const workers = options.worker_hosts.length;
+  const last = items.length % jointBatchSize(options);
+  if (last === 0 || last >= workers) return;
+  throw new UsageError(
+    `--batch_size: got ${options.batch_size}, which leaves ${last} of ${items.length} items for the last step of an epoch; expected another one, which leaves some for each of ${workers} workers.`,
+  );
+}
+
+/**
+ * Reads everything that a run depends on and decides what it does. Nothing is written.
+ *
+ * @param selecting   the engine, which loads while the data do
+ * @throws UserError  for what the user can mend
+ */
+export async function planRun(
+  given: RunOptions,
+  selecting = selectEngine(given),
+): Promise<RunPlan> {
+  // Whatever else is wrong is said first.
+  selecting.catch(() => {});
+  const record = await readRunRecord(given.train_dir);
+  await tellOfOtherModule(given.train_dir, given.model_name, record);
+  const plan = await planNetwork(given, record, selecting);
+  const { options, network, training, stepsPerEpoch: perEpoch } = plan;
+  const { dataset } = plan.data;
+  const { input } = plan.pipeline;
   const start = await findStartingPoint(options, training, dataset, record);
-  const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
-  const pipeline = { input, seed: options.seed };
   const lastStep = Math.min(
     options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
     (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
@@ -106,13 +152,7 @@ export async function planRun(
           dataset,
         );
   return {
-    options,
-    data,
-    engine,
-    engineReason: reason,
-    precision,
-    pipeline,
-    training,
+    ...plan,
     keptFeatures: isAugmented(input)
       ? null
       : await keptFeaturesOf(train_dir, training.features, dataset, input),
@@ -120,7 +160,6 @@ export async function planRun(
       evaluationSplit &&
       (await keptFeaturesOf(train_dir, training.evaluatedFeatures, evaluationSplit.dataset, input)),
     start,
-    stepsPerEpoch: perEpoch,
     lastStep,
     evaluationSplit,
   };
@@ -193,6 +232,7 @@ function buildGraph(
     learningRateScopes: options.learning_rate_scopes,
     freezeBatchNorm: options.freeze_batch_norm,
     movingAverages: options.moving_average_decay !== undefined,
+    workers: options.worker_hosts.length || undefined,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,
   });

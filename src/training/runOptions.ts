@@ -1,4 +1,5 @@
 /** What a run is asked to do. */
+import type { ClusterOptions } from '../cluster/clusterPlace.ts';
 import type { PrecisionChoice } from '../engines/precision.ts';
 import type { EngineOptions } from '../engines/select.ts';
 import type { TrainingDataOptions } from '../input/trainingData.ts';
@@ -14,6 +15,7 @@ export interface RunOptions
   extends TrainingDataOptions,
     OptimizerOptions,
     EngineOptions,
+    ClusterOptions,
     StartingPointOptions,
     Omit<LearningRateOptions, 'stepsPerEpoch' | 'lastStep'> {
   readonly use_grayscale: boolean;

@@ -1,4 +1,5 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
+
 import { dirname } from 'node:path';
 import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
@@ -10,6 +11,7 @@ import {
 } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor } from '../engines/engine.ts';
+import { jointBatchSize } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { areNumbers } from '../input/knownClasses.ts';
@@ -41,6 +43,7 @@ export interface StartingPointOptions {
   readonly checkpoint_exclude_scopes: readonly string[];
   readonly ignore_missing_vars: boolean;
   readonly batch_size: number;
+  readonly worker_hosts: readonly string[];
   readonly seed: number;
 }
 
@@ -95,7 +98,7 @@ export async function findStartingPoint(
 /** @throws UsageError  when the epochs of a run that is to go on have other steps from now on */
 function expectSameEpochs(
   { path, state }: RestoredRun,
-  { batch_size, seed }: StartingPointOptions,
+  options: StartingPointOptions,
   dataset: Dataset,
 ): void {
   if (state === undefined) return;
@@ -103,8 +106,14 @@ function expectSameEpochs(
     const advice = 'Give another --train_dir, and this one as --checkpoint_path.';
     throw new UsageError(`${what}. ${advice}`);
   };
-  if (state.batchSize !== batch_size) {
-    refuse(`--batch_size: got ${batch_size}; the run of ${path} has ${state.batchSize}`);
+  const { seed } = options;
+  const batchSize = jointBatchSize(options);
+  if (state.batchSize !== batchSize) {
+    const workers = options.worker_hosts.length;
+    const ofWorkers = workers > 1 ? ` for each of ${workers} workers` : '';
+    refuse(
+      `--batch_size: got ${options.batch_size}${ofWorkers}; the run of ${path} has ${state.batchSize}`,
+    );
   }
   if (state.seed !== seed) refuse(`--seed: got ${seed}; the run of ${path} has ${state.seed}`);
   if (state.sourceSize !== dataset.size) {

@@ -23,7 +23,7 @@ export interface TrainingResult {
  */
 export async function train(run: Run): Promise<TrainingResult> {
   const { options, start, lastStep, stepsPerEpoch: perEpoch } = run.plan;
-  const { log, inSitu, progress, clock, signal } = run;
+  const { log, inSitu, progress, clock, signal, team } = run;
   const firstStep = start.step;
   const checkpointTimer = new Timer(options.save_interval_secs);
   const isOver = (step: number) => step >= lastStep || signal.aborted;
@@ -33,11 +33,13 @@ export async function train(run: Run): Promise<TrainingResult> {
   const startMs = clock.now();
   const steps = new TrainingSteps(run);
   let step = firstStep;
+  await team?.beginEpoch(step, inSitu?.monitored ?? []);
   while (!isOver(step)) {
     step = await trainEpoch(run, steps, step, isOver, isSaveDue);
     if (step % perEpoch !== 0) break;
     const epoch = step / perEpoch;
     const selection = inSitu ? await inSitu.endEpoch(epoch, step, true) : null;
+    if (!isOver(step)) await team?.beginEpoch(step, inSitu?.monitored ?? []);
     await log.flush();
     const isDue = step >= lastStep || epoch % options.eval_interval_epochs === 0;
     const evaluated = isDue ? await run.evaluate(step) : undefined;
@@ -45,6 +47,7 @@ export async function train(run: Run): Promise<TrainingResult> {
     if (isOver(step) || isSaveDue(step)) await run.save(step);
     await run.writeItems();
   }
+  await run.dismiss();
   if (step > firstStep) await run.save(step);
   await run.writeItems();
   await run.saved();

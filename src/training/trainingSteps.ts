@@ -1,15 +1,16 @@
 /** The steps of a run: begun one after the other, and recorded when the engine has done them. */
+
 import type { HostTensor } from '../engines/engine.ts';
+import { jointBatchSize } from '../epochs.ts';
 import { FrozenFeatures } from '../model/frozenFeatures.ts';
-import { movingAverageDecayAt } from '../model/movingAverages.ts';
 import { decodeStep } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import { type DivergenceError, divergenceError, firstNonFinite } from './divergence.ts';
 import { HeadSteps } from './headSteps.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { Run } from './openRun.ts';
-import type { RunOptions } from './runOptions.ts';
 import { StepRate, SummarySchedule } from './schedule.ts';
+import { trainFeeds } from './stepFeeds.ts';
 import { layerSummaries, stepSummaries, variableSummaries } from './stepSummaries.ts';
 
 /** What a session returns of a run. */
@@ -61,7 +62,7 @@ export class TrainingSteps {
   begin(batch: Batch, stepsBefore: number): BegunStep {
     const { session, inSitu, plan } = this.#run;
     const { options, data, lastStep } = plan;
-    const stepsPerEpoch = data.dataset.items.length / options.batch_size;
+    const stepsPerEpoch = data.dataset.items.length / jointBatchSize(options);
     const learningRate = learningRateAt(stepsBefore, { ...options, stepsPerEpoch, lastStep });
     const rows = inSitu?.rowsToMonitor(batch);
     // Decided before the step: summaries are of the very batch that it trains on.
@@ -99,16 +100,23 @@ export class TrainingSteps {
    */
   async record(begun: BegunStep): Promise<void> {
     const { step, batch, rows, returnedAt, learningRate, results } = begun;
-    const { plan, log, inSitu, progress } = this.#run;
+    const { plan, log, inSitu, progress, team } = this.#run;
     const [outputs, variables] = await results;
-    const outcome = decodeStep(outputs, plan.training, returnedAt);
-    if (!Number.isFinite(outcome.loss)) throw await this.#diverged(begun, outcome.loss);
+    const { itemIndices, labels } = batch;
+    const part = {
+      ...{ itemIndices, labels, rows },
+      outcome: decodeStep(outputs, plan.training, returnedAt),
+    };
+    const whole = (await team?.wholeStep(step, part)) ?? part;
+    const { outcome } = whole;
+    if (!Number.isFinite(outcome.loss))
+      throw await this.#diverged(begun, whole.itemIndices, outcome.loss);
     const epoch = Math.ceil(step / plan.stepsPerEpoch);
-    if (inSitu) await inSitu.observe(batch, rows, outcome, epoch, step);
+    if (inSitu) await inSitu.observe(whole, whole.rows, outcome, epoch, step);
     progress.update({ step, epoch, loss: outcome.loss });
     if (variables === undefined && step % plan.options.log_every_n_steps !== 0) return;
     const rate = this.#rate.measure(step);
-    const ofStep = stepSummaries(outcome, batch.labels, learningRate, rate);
+    const ofStep = stepSummaries(outcome, whole.labels, learningRate, rate);
     const names = plan.training.modelVariables.map(({ name }) => name);
     const ofLayers = variables && [
       ...layerSummaries(outcome.statistics),
@@ -119,7 +127,8 @@ export class TrainingSteps {
 
   /** What is to be said of a step whose loss is no number. */
   async #diverged(
-    { step, batch, learningRate }: BegunStep,
+    { step, learningRate }: BegunStep,
+    itemIndices: Uint32Array,
     loss: number,
   ): Promise<DivergenceError> {
     const { plan, session } = this.#run;
@@ -134,30 +143,7 @@ export class TrainingSteps {
       found: `the loss is ${loss}; expected a number`,
       learningRate,
       variable: variable && { name: variable.name, afterStep },
-      itemIndices: batch.itemIndices,
+      itemIndices,
     });
   }
-}
-
-function scalar(value: number): HostTensor {
-  return { data: Float32Array.of(value), shape: [] };
-}
-
-/** What a step is fed beside the items. */
-function trainFeeds(
-  { labels }: Batch,
-  rate: number,
-  step: number,
-  rows: Int32Array | undefined,
-  { seed, moving_average_decay }: RunOptions,
-): Record<string, HostTensor> {
-  return {
-    labels: { data: labels, shape: [labels.length] },
-    learning_rate: scalar(rate),
-    dropout_seed: { data: Int32Array.of(seed, step), shape: [2] },
-    ...(moving_average_decay === undefined
-      ? {}
-      : { moving_average_decay: scalar(movingAverageDecayAt(step, moving_average_decay)) }),
-    ...(rows ? { monitor_rows: { data: rows, shape: [rows.length] } } : {}),
-  };
 }

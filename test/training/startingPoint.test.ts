@@ -30,6 +30,7 @@ function options(more: Partial<StartingPointOptions> = {}): StartingPointOptions
     checkpoint_exclude_scopes: [],
     ignore_missing_vars: false,
     batch_size: 4,
+    worker_hosts: [],
     seed: 3,
     ...more,
   };

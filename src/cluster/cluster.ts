@@ -1,0 +1,66 @@
+/** The processes that train one network, as one of them sees them. */
+import { ClusterEngine } from '../engines/cluster/clusterEngine.ts';
+import { describeTask, type Task } from '../engines/cluster/hosts.ts';
+import { awaitTasks } from '../engines/cluster/presence.ts';
+import { UserError } from '../errors.ts';
+import { type ClusterPlace, isChief } from './clusterPlace.ts';
+import type { Letter } from './letters.ts';
+import { Mailbox } from './mailbox.ts';
+
+/** Worker 0, which initialises, records and saves. */
+export const chief: Task = { job: 'worker', index: 0 };
+
+/** A process of a cluster whose server runs. */
+export class Cluster {
+  readonly place: ClusterPlace;
+  readonly engine: ClusterEngine;
+
+  private constructor(place: ClusterPlace, engine: ClusterEngine) {
+    this.place = place;
+    this.engine = engine;
+  }
+
+  /**
+   * Starts the server of a process, and waits for those that it depends on: the parameter servers, and the chief.
+   * From then on one of them that goes ends whatever waits.
+   *
+   * @throws UserError  naming who did not come
+   */
+  static async join(place: ClusterPlace): Promise<Cluster> {
+    const { hosts, task, timeoutSeconds } = place;
+    const engine = ClusterEngine.start(hosts, task);
+    const cluster = new Cluster(place, engine);
+    const needed = isChief(place) ? cluster.servers : [chief, ...cluster.servers];
+    const others = needed.filter(({ job, index }) => job !== task.job || index !== task.index);
+    await awaitTasks(hosts, others, timeoutSeconds);
+    engine.watch(others);
+    return cluster;
+  }
+
+  /** The parameter servers. */
+  get servers(): readonly Task[] {
+    return this.place.hosts.ps.map((_, index) => ({ job: 'ps', index }));
+  }
+
+  /** The workers but for the chief. */
+  get others(): readonly Task[] {
+    return this.place.hosts.worker.slice(1).map((_, i) => ({ job: 'worker', index: i + 1 }));
+  }
+
+  /** Opens the mailbox of this process. */
+  openMailbox(): Promise<Mailbox<Letter>> {
+    const addresses = [chief, ...this.others, ...this.servers];
+    return Mailbox.open<Letter>(this.engine, this.place.task, addresses);
+  }
+
+  /** Gives up what waits for other processes still, so that this one can end. */
+  close(): void {
+    this.engine.endWatch();
+    this.engine.abandon(new UserError('cluster: this process ends.'));
+  }
+
+  /** For people: "worker 1 at 10.0.0.3:2222". */
+  describe(task: Task): string {
+    return describeTask(this.place.hosts, task);
+  }
+}

@@ -1,0 +1,192 @@
+/** Runs graphs on several processes: TensorFlow's own distributed runtime, through its C library. */
+import koffi from 'koffi';
+import { NoEngineError, UserError } from '../../errors.ts';
+import type { Graph, Tensor } from '../../graph/graph.ts';
+import { toGraphDef } from '../../graph/graphDef.ts';
+import { messageType } from '../../protos.ts';
+import { readCudaBuild } from '../build.ts';
+import type { Bfloat16Support, Engine, Session, Signatures } from '../engine.ts';
+import { EngineThread } from '../engineThread.ts';
+import { engineFolder } from '../home.ts';
+import { findTensorFlowPackage, loadLibTensorFlow } from '../tensorflowPackage.ts';
+import { ThreadSession } from '../threadSession.ts';
+import { type CApi, loadCApi } from './cApi.ts';
+import { deviceOfTask, type Hosts, type Task } from './hosts.ts';
+import { placeOnCluster } from './placement.ts';
+import { Watch } from './presence.ts';
+import type { TensorName } from './remoteGraph.ts';
+import type { RemoteModel, RemoteWorkerData } from './remoteWorker.ts';
+
+const graphDefType = messageType('graph.proto', 'GraphDef');
+const serverDefType = messageType('cluster.proto', 'ServerDef');
+const configType = messageType('cluster.proto', 'ConfigProto');
+
+/** Nobody has trained with it over a cluster yet. */
+const bfloat16: Bfloat16Support = { support: 'untried', reason: 'bfloat16 is untried on clusters' };
+
+/** A process of a cluster, with its server. */
+export class ClusterEngine implements Engine {
+  readonly name: string;
+  readonly bfloat16 = bfloat16;
+  readonly hosts: Hosts;
+  readonly task: Task;
+  readonly #packageFolder: string;
+  readonly #c: CApi;
+  readonly #target: string;
+  #watch: Watch | undefined;
+  /** Of the sessions that are open. */
+  readonly #threads = new Set<EngineThread<RemoteModel>>();
+
+  private constructor(hosts: Hosts, task: Task, packageFolder: string) {
+    this.hosts = hosts;
+    this.task = task;
+    this.#packageFolder = packageFolder;
+    this.#c = loadCApi(packageFolder);
+    this.#target = startServer(this.#c, hosts, task);
+    const build = readCudaBuild(packageFolder) === undefined ? 'CPU' : 'GPU build';
+    this.name = `tensorflow ${this.version} (${build}), ${task.job} ${task.index} of ${hosts[task.job].length}`;
+  }
+
+  /**
+   * Starts the server of a process, which serves until the process ends.
+   *
+   * @throws NoEngineError  when there is no TensorFlow, or it does not load
+   * @throws UserError      when the server does not start
+   */
+  static start(hosts: Hosts, task: Task): ClusterEngine {
+    const folder = findTensorFlowPackage();
+    if (folder === undefined) {
+      throw new NoEngineError(
+        `engine tensorflow: found nothing in ${engineFolder()}; expected an installed engine. ` +
+          'Run: losslens engine install',
+      );
+    }
+    loadLibTensorFlow(folder);
+    return new ClusterEngine(hosts, task, folder);
+  }
+
+  /** Of TensorFlow, such as '2.21.0'. */
+  get version(): string {
+    return this.#c.version();
+  }
+
+  async load(graph: Graph, signatures: Signatures): Promise<Session> {
+    const { hosts, task } = this;
+    const deviceOf = placeOnCluster(graph, hosts, task);
+    const { node: nodes = [], ...rest } = toGraphDef(graph);
+    const placed = nodes.map((node, i) => ({ ...node, device: deviceOf(graph.nodes[i]!) }));
+    // Other workers come and go without it.
+    const device_filters = ['/job:ps', deviceOfTask(task)];
+    const workerData: RemoteWorkerData = {
+      packageFolder: this.#packageFolder,
+      target: this.#target,
+      config: configType.encode({ device_filters, allow_soft_placement: true }),
+    };
+    const { thread } = await EngineThread.start<RemoteModel, object>(
+      new URL('./remoteWorker.js', import.meta.url),
+      workerData,
+    );
+    this.#threads.add(thread);
+    const model: RemoteModel = {
+      graphDef: graphDefType.encode({ ...rest, node: placed }),
+      signatures: namedSignatures(signatures),
+    };
+    const number = await thread.request({ kind: 'load', model });
+    const session = new ThreadSession(thread, number, signatures);
+    return {
+      run: async (signature, feeds) => {
+        try {
+          return await session.run(signature, feeds);
+        } catch (error) {
+          throw await this.#explained(error);
+        }
+      },
+      close: async () => {
+        if (!this.#threads.delete(thread)) return;
+        await session.close();
+        await thread.close();
+      },
+    };
+  }
+
+  /** From now on, whatever waits fails when one of these processes, which are there, goes. */
+  watch(tasks: readonly Task[]): void {
+    this.#watch = new Watch(this.hosts, tasks, (reason) => this.abandon(reason));
+  }
+
+  /** From now on, all may go. */
+  endWatch(): void {
+    this.#watch?.end();
+    this.#watch = undefined;
+  }
+
+  /** Of a failure that a process is behind that is gone, just that. */
+  async #explained(error: unknown): Promise<unknown> {
+    if (error instanceof UserError) return error;
+    const gone = await this.#watch?.gone();
+    if (gone !== undefined) this.abandon(gone);
+    return gone ?? error;
+  }
+
+  /**
+   * Gives all sessions up that are open: whatever waits in one fails with the reason, now and from now on.
+   *
+   * @param reason  for people
+   */
+  abandon(reason: UserError): void {
+    if (this.#threads.size === 0) return;
+    for (const thread of this.#threads) thread.end(reason);
+    // A thread that waits for another process would keep this one from ending.
+    endAtExit();
+    this.#threads.clear();
+  }
+}
+
+let endsAtExit = false;
+
+/** Has the process end without waiting for its threads. */
+function endAtExit(): void {
+  if (endsAtExit || process.platform === 'win32') return;
+  endsAtExit = true;
+  const end = koffi.load(null).func('void _exit(int)');
+  process.on('exit', (code) => end(code));
+}
+
+function startServer(c: CApi, hosts: Hosts, task: Task): string {
+  const job = (['ps', 'worker'] as const).map((name) => ({
+    name,
+    tasks: Object.fromEntries(hosts[name].map((host, index) => [index, host])),
+  }));
+  const definition = serverDefType.encode({
+    cluster: { job },
+    job_name: task.job,
+    task_index: task.index,
+    protocol: 'grpc',
+  });
+  try {
+    const server = c.newServer(definition, definition.length);
+    c.startServer(server);
+    return c.serverTarget(server);
+  } catch (error) {
+    const reason = (error as Error).message.split('\n', 1)[0];
+    throw new UserError(
+      `--${task.job}_hosts: TensorFlow's server does not start at ${hosts[task.job][task.index]} (${reason}); expected a port of this machine that is free.`,
+    );
+  }
+}
+
+function namedSignatures(signatures: Signatures): RemoteModel['signatures'] {
+  const named = (tensors: Readonly<Record<string, Tensor>>) =>
+    Object.fromEntries(
+      Object.entries(tensors).map(([key, { node, index }]): [string, TensorName] => [
+        key,
+        [node.name, index],
+      ]),
+    );
+  return Object.fromEntries(
+    Object.entries(signatures).map(([name, { inputs, outputs }]) => [
+      name,
+      { inputs: named(inputs), outputs: named(outputs) },
+    ]),
+  );
+}

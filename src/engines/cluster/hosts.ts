@@ -1,0 +1,32 @@
+/** The processes of a cluster, and where each of them listens. */
+
+/** What a process does: it trains, or it keeps variables. */
+export type JobName = 'worker' | 'ps';
+
+/** One process of a cluster. */
+export interface Task {
+  readonly job: JobName;
+  /** Among those of its job, from 0. Worker 0 is the chief. */
+  readonly index: number;
+}
+
+/** HOST:PORT of each process, by job and index. */
+export type Hosts = Readonly<Record<JobName, readonly string[]>>;
+
+/** Where a process of the cluster listens. */
+export function hostOf(hosts: Hosts, { job, index }: Task): string {
+  return hosts[job][index]!;
+}
+
+/** For people: "the chief 10.0.0.2:2222", "worker 1 at …", "parameter server 0 at …". */
+export function describeTask(hosts: Hosts, task: Task): string {
+  const { job, index } = task;
+  const role =
+    job === 'ps' ? `parameter server ${index}` : index === 0 ? 'the chief' : `worker ${index}`;
+  return `${role} at ${hostOf(hosts, task)}`;
+}
+
+/** As TensorFlow names a process: "/job:worker/task:1". */
+export function deviceOfTask({ job, index }: Task): string {
+  return `/job:${job}/task:${index}`;
+}

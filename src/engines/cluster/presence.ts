@@ -1,0 +1,107 @@
+/** Whether the processes of a cluster are there: whether somebody listens where each of them should. */
+import { connect } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { UserError } from '../../errors.ts';
+import { describeTask, type Hosts, hostOf, type Task } from './hosts.ts';
+
+/** How long a host that does not say no is waited for. */
+const connectMs = 5000;
+const retryMs = 250;
+/** Between two looks at a process that is there. */
+const watchMs = 1000;
+/** Looks in a row at which nobody was there: one may be lost on the way. */
+const missesToBeGone = 3;
+
+/** Whether somebody listens there. */
+function isThere(host: string): Promise<boolean> {
+  const separator = host.lastIndexOf(':');
+  const name = host.slice(0, separator).replace(/^\[(.*)\]$/, '$1');
+  const socket = connect({ host: name, port: Number(host.slice(separator + 1)) });
+  return new Promise((resolve) => {
+    const answer = (value: boolean) => {
+      socket.destroy();
+      resolve(value);
+    };
+    socket.setTimeout(connectMs, () => answer(false));
+    socket.once('connect', () => answer(true));
+    socket.once('error', () => answer(false));
+  });
+}
+
+/**
+ * Waits until all are there.
+ *
+ * @throws UserError  naming who is not there within the time
+ */
+export async function awaitTasks(
+  hosts: Hosts,
+  tasks: readonly Task[],
+  timeoutSeconds: number,
+): Promise<void> {
+  const end = performance.now() + 1000 * timeoutSeconds;
+  let missing = tasks;
+  for (;;) {
+    const there = await Promise.all(missing.map((task) => isThere(hostOf(hosts, task))));
+    missing = missing.filter((_, i) => !there[i]);
+    if (missing.length === 0) return;
+    if (performance.now() >= end) break;
+    await pause(retryMs);
+  }
+  const names = missing.map((task) => describeTask(hosts, task)).join(', ');
+  throw new UserError(
+    `cluster: ${names} did not answer within ${timeoutSeconds} s; expected every process to be started, and its port to be reachable from here. Wait longer with --cluster_timeout_secs.`,
+  );
+}
+
+/** What is to be done about a cluster that lost one of its processes. */
+export const startAgain =
+  'Start all processes again: the training goes on from its latest checkpoint.';
+
+/** What is said of a process that was there and is not any more. */
+export function goneError(hosts: Hosts, task: Task): UserError {
+  return new UserError(
+    `cluster: ${describeTask(hosts, task)} is gone: it ended, or cannot be reached any more. ${startAgain}`,
+  );
+}
+
+/** Looks after processes that were there. */
+export class Watch {
+  readonly #hosts: Hosts;
+  readonly #tasks: readonly Task[];
+  #isOver = false;
+
+  /** @param onGone  told of the first that is gone */
+  constructor(hosts: Hosts, tasks: readonly Task[], onGone: (error: UserError) => void) {
+    this.#hosts = hosts;
+    this.#tasks = tasks;
+    for (const task of tasks) void this.#watch(task, onGone);
+  }
+
+  /**
+   * Which of them is gone, once more at once.
+   *
+   * @returns  undefined when all are there
+   */
+  async gone(): Promise<UserError | undefined> {
+    const there = await Promise.all(this.#tasks.map((task) => isThere(hostOf(this.#hosts, task))));
+    const gone = this.#tasks.find((_, i) => !there[i]);
+    return gone && goneError(this.#hosts, gone);
+  }
+
+  /** From now on they may go. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  async #watch(task: Task, onGone: (error: UserError) => void): Promise<void> {
+    const host = hostOf(this.#hosts, task);
+    for (let misses = 0; misses < missesToBeGone; ) {
+      await pause(watchMs, undefined, { ref: false });
+      if (this.#isOver) return;
+      misses = (await isThere(host)) ? 0 : misses + 1;
+    }
+    if (this.#isOver) return;
+    this.#isOver = true;
+    onGone(goneError(this.#hosts, task));
+  }
+}
