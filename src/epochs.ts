@@ -1,19 +1,24 @@
 /** How steps make epochs. */
 
+/** The flags that say how many items a step takes. */
+export interface StepSize {
+  /** Of each worker. */
+  readonly batch_size: number;
+  /** Of a training by several processes; undefined in the records of older versions. */
+  readonly worker_hosts?: readonly string[] | undefined;
+}
+
+/** Items of a step, those of all workers together. */
+export function itemsPerStep({ batch_size, worker_hosts = [] }: StepSize): number {
+  return batch_size * Math.max(1, worker_hosts.length);
+}
+
 /** Steps in an epoch: every item once, the last batch possibly smaller. */
-export function stepsPerEpoch(items: number, batchSize: number): number {
-  return Math.ceil(items / batchSize);
+export function stepsPerEpoch(items: number, perStep: number): number {
+  return Math.ceil(items / perStep);
 }
 
 /** The epoch, from 1, that the last of so many steps belongs to; 0 before the first. */
 export function epochAfter(step: number, perEpoch: number): number {
   return Math.ceil(step / perEpoch);
-}
-
-/** Items of a step: of all workers together, where there are several. */
-export function jointBatchSize(options: {
-  readonly batch_size: number;
-  readonly worker_hosts?: readonly string[] | undefined;
-}): number {
-  return options.batch_size * Math.max(1, options.worker_hosts?.length ?? 0);
 }

@@ -1,7 +1,7 @@
 /** The processes that train one network, as one of them sees them. */
-import { ClusterEngine } from '../engines/cluster/clusterEngine.ts';
-import { describeTask, type Task } from '../engines/cluster/hosts.ts';
-import { awaitTasks } from '../engines/cluster/presence.ts';
+import { ClusterEngine } from '../engines/distributed/clusterEngine.ts';
+import { describeTask, type Task } from '../engines/distributed/hosts.ts';
+import { awaitTasks } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import { type ClusterPlace, isChief } from './clusterPlace.ts';
 import type { Letter } from './letters.ts';
@@ -24,15 +24,16 @@ export class Cluster {
    * Starts the server of a process, and waits for those that it depends on: the parameter servers, and the chief.
    * From then on one of them that goes ends whatever waits.
    *
+   * @param signal      ends the waiting
    * @throws UserError  naming who did not come
    */
-  static async join(place: ClusterPlace): Promise<Cluster> {
+  static async join(place: ClusterPlace, signal: AbortSignal): Promise<Cluster> {
     const { hosts, task, timeoutSeconds } = place;
     const engine = ClusterEngine.start(hosts, task);
     const cluster = new Cluster(place, engine);
     const needed = isChief(place) ? cluster.servers : [chief, ...cluster.servers];
     const others = needed.filter(({ job, index }) => job !== task.job || index !== task.index);
-    await awaitTasks(hosts, others, timeoutSeconds);
+    await awaitTasks(hosts, others, timeoutSeconds, signal);
     engine.watch(others);
     return cluster;
   }

@@ -1,5 +1,5 @@
 /** Which process of which cluster this one is: as flags say it, or TF_CONFIG. */
-import type { Hosts, JobName, Task } from '../engines/cluster/hosts.ts';
+import { type Hosts, type JobName, jobNames, type Task } from '../engines/distributed/hosts.ts';
 import { excerpt, UsageError } from '../errors.ts';
 
 /** The flags that say it. */
@@ -124,7 +124,7 @@ function expectTogether(hosts: Hosts, { job, index }: Task, options: ClusterOpti
       `--worker_hosts, --ps_hosts: got ${twice} twice; expected a port of its own for each process.`,
     );
   }
-  for (const name of ['worker', 'ps'] as const) {
+  for (const name of jobNames) {
     if (hosts[name].length > 0) continue;
     throw new UsageError(
       `--${name}_hosts: got none; expected HOST:PORT of at least one ${name === 'ps' ? 'parameter server, which keeps the variables' : 'worker'}.`,
@@ -137,13 +137,8 @@ function expectTogether(hosts: Hosts, { job, index }: Task, options: ClusterOpti
   }
   expectNumber('worker_replicas', options.worker_replicas, 1, hosts.worker.length, 'worker_hosts');
   expectNumber('num_ps_tasks', options.num_ps_tasks, 0, hosts.ps.length, 'ps_hosts');
-  if (!options.sync_replicas) {
-    throw new UsageError(
-      '--sync_replicas: got false; expected --sync_replicas: workers that update the variables each for itself are not built.',
-    );
-  }
   const { replicas_to_aggregate: aggregated = hosts.worker.length } = options;
-  if (aggregated !== hosts.worker.length) {
+  if (options.sync_replicas && aggregated !== hosts.worker.length) {
     throw new UsageError(
       `--replicas_to_aggregate: got ${aggregated}; expected ${hosts.worker.length}, as many as there are workers: of fewer, the gradients of some items would be dropped.`,
     );

@@ -20,7 +20,11 @@ export type LetterToChief =
 export type LetterFromChief =
   /** The training goes on after so many steps; the items are those to monitor until the next such letter. */
   | { readonly kind: 'epoch'; readonly step: number; readonly monitored: readonly number[] }
+  /** The chief has so many steps of all workers. */
+  | { readonly kind: 'recorded'; readonly step: number }
   | { readonly kind: 'refused'; readonly reason: string }
+  /** To parameter servers, before all else: a chief leads the training. */
+  | { readonly kind: 'began' }
   | { readonly kind: 'over' };
 
 /** Any of them. */

@@ -3,7 +3,7 @@
  * need no folder in common, and no further port.
  */
 import { deserialize, serialize } from 'node:v8';
-import type { Task } from '../engines/cluster/hosts.ts';
+import type { Task } from '../engines/distributed/hosts.ts';
 import type { Engine, Session } from '../engines/engine.ts';
 import { Graph } from '../graph/graph.ts';
 import { constant, identity, placeholder } from '../graph/ops/array.ts';

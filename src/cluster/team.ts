@@ -1,11 +1,15 @@
 /** The other workers, as the chief has to do with them. */
 
-import { startAgain } from '../engines/cluster/presence.ts';
+import { startAgain } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import { joinParts, type StepPart } from '../model/jointOutcome.ts';
+import { Arrivals } from './arrivals.ts';
 import type { Cluster } from './cluster.ts';
 import type { Fingerprint, Letter, LetterToChief } from './letters.ts';
 import type { Mailbox } from './mailbox.ts';
+
+/** Steps after which workers hear how far the chief is. */
+const paceSteps = 8;
 
 /** What differs between two fingerprints, for people; undefined when nothing does. */
 function differenceOf(chief: Fingerprint, other: Fingerprint): string | undefined {
@@ -27,9 +31,7 @@ export class Team {
   /** Parts that came before their turn, by worker. */
   readonly #parts = new Map<number, { readonly step: number; readonly part: StepPart }[]>();
   readonly #left = new Set<number>();
-  /** Of whoever waits for a letter. */
-  #wake = () => {};
-  #failure: unknown;
+  readonly #arrivals = new Arrivals();
 
   private constructor(cluster: Cluster, mailbox: Mailbox<Letter>) {
     this.#cluster = cluster;
@@ -49,6 +51,7 @@ export class Team {
   ): Promise<Team> {
     const team = new Team(cluster, await cluster.openMailbox());
     const { others, place, servers, engine } = cluster;
+    for (const server of servers) await team.#mailbox.send(server, { kind: 'began' });
     if (others.length === 0) return team;
     void team.#readLetters(fingerprint, report);
     const timer = setTimeout(() => {
@@ -61,7 +64,7 @@ export class Team {
       );
     }, 1000 * place.timeoutSeconds);
     try {
-      await team.#until(() => team.#joined.size === others.length || undefined);
+      await team.#arrivals.until(() => team.#joined.size === others.length || undefined);
     } finally {
       clearTimeout(timer);
     }
@@ -83,12 +86,13 @@ export class Team {
   async wholeStep(step: number, own: StepPart): Promise<StepPart> {
     const parts = [own];
     for (const { index } of this.#cluster.others) {
-      const next = await this.#until(() => this.#parts.get(index)?.shift());
+      const next = await this.#arrivals.until(() => this.#parts.get(index)?.shift());
       if (next.step !== step) {
         throw new Error(`worker ${index}: sent step ${next.step}; expected step ${step}`);
       }
       parts.push(next.part);
     }
+    if (step % paceSteps === 0) await this.#tellAll({ kind: 'recorded', step });
     return joinParts(parts);
   }
 
@@ -98,7 +102,7 @@ export class Team {
     engine.endWatch();
     engine.watch(servers);
     await this.#tellAll({ kind: 'over' });
-    await this.#until(() => this.#left.size === others.length || undefined);
+    await this.#arrivals.until(() => this.#left.size === others.length || undefined);
   }
 
   /** Lets the parameter servers go: nothing is wanted of them any more. */
@@ -114,18 +118,6 @@ export class Team {
     for (const task of this.#cluster.others) await this.#mailbox.send(task, letter);
   }
 
-  /** Waits until a letter has brought something. @throws why no more letters come */
-  async #until<T>(find: () => T | undefined): Promise<T> {
-    for (;;) {
-      const found = find();
-      if (found !== undefined) return found;
-      if (this.#failure !== undefined) throw this.#failure;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-  }
-
   /** Takes letters until all workers have left. */
   async #readLetters(fingerprint: Fingerprint, report: (line: string) => void): Promise<void> {
     try {
@@ -139,11 +131,10 @@ export class Team {
           waiting.push({ step, part });
           this.#parts.set(worker, waiting);
         }
-        this.#wake();
+        this.#arrivals.announce();
       }
     } catch (error) {
-      this.#failure = error;
-      this.#wake();
+      this.#arrivals.fail(error);
     }
   }
 

@@ -82,6 +82,14 @@ export function choice<T extends string>(
   };
 }
 
+/** The same, that may be left out. */
+export function optionalChoice<T extends string>(
+  choices: readonly [T, ...T[]],
+  help: string,
+): Flag<T | undefined> {
+  return { ...choice<T>(choices, choices[0], help), defaultValue: undefined };
+}
+
 /** Bounds of a number, both included. */
 interface Bounds {
   readonly min?: number;

@@ -10,14 +10,11 @@ export function declareTrain(command: Command): void {
   withEffects(addFlags(command, trainFlags), trainFlagEffects).action(async (flags: TrainFlags) => {
     const { clusterPlace } = await import('../cluster/clusterPlace.ts');
     const place = clusterPlace(flags, process.env);
-    if (place?.task.job === 'ps') {
-      const { runInCluster } = await import('../training/clusterRun.ts');
-      process.exitCode = await runInCluster(flags, place);
-      return;
+    if (place?.task.job !== 'ps') {
+      const { listSplits } = await import('../../datasets/factory.ts');
+      // That there are no such data is said at once, and not after an engine is loaded.
+      await listSplits({ name: flags.dataset_name, folder: flags.dataset_dir });
     }
-    const { listSplits } = await import('../../datasets/factory.ts');
-    // That there are no such data is said at once, and not after an engine is loaded.
-    await listSplits({ name: flags.dataset_name, folder: flags.dataset_dir });
     if (place !== undefined) {
       const { runInCluster } = await import('../training/clusterRun.ts');
       process.exitCode = await runInCluster(flags, place);

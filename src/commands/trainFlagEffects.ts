@@ -78,6 +78,12 @@ export const engineFlagEffects: readonly FlagEffect<
   },
 ];
 
+function withoutCluster(jobName: TrainFlags['job_name']): string | undefined {
+  return jobName !== undefined || process.env['TF_CONFIG'] !== undefined
+    ? undefined
+    : 'without --job_name: this process trains alone';
+}
+
 /**
  * Of the flags of `losslens train`. The others have an effect with any others, or, as num_readers and
  * on_bad_item, promise nothing that one could miss.
@@ -119,11 +125,20 @@ export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
     missing: ({ job_name }) => (job_name === undefined ? 'without --job_name' : undefined),
   },
   {
-    flags: ['sync_replicas', 'cluster_timeout_secs'],
-    missing: ({ job_name }) =>
-      job_name !== undefined || process.env['TF_CONFIG'] !== undefined
-        ? undefined
-        : 'without --job_name: this process trains alone',
+    flags: ['replicas_to_aggregate'],
+    // TF-Slim's default, which it ignores, too.
+    missing: ({ sync_replicas, replicas_to_aggregate }) =>
+      sync_replicas || replicas_to_aggregate === 1 ? undefined : 'without --sync_replicas',
+  },
+  {
+    flags: ['num_ps_tasks', 'sync_replicas', 'cluster_timeout_secs'],
+    missing: ({ job_name }) => withoutCluster(job_name),
+  },
+  {
+    flags: ['worker_replicas'],
+    // One, as TF-Slim's default has it, this process is.
+    missing: ({ job_name, worker_replicas }) =>
+      worker_replicas === 1 ? undefined : withoutCluster(job_name),
   },
   {
     flags: ['eval_split_name'],

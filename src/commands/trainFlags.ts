@@ -1,7 +1,7 @@
 /** The flags of `losslens train`: TF-Slim's train_image_classifier and the in situ ones. */
 
 import { labelNoiseTypes } from '../../datasets/labels/labelNoiseType.ts';
-import type { JobName } from '../engines/cluster/hosts.ts';
+import { jobNames } from '../engines/distributed/hosts.ts';
 import { engineChoices } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { precisionChoices } from '../engines/precision.ts';
@@ -20,6 +20,7 @@ import {
   integer,
   list,
   optionalBoolean,
+  optionalChoice,
   optionalInteger,
   optionalPath,
   optionalReal,
@@ -32,8 +33,6 @@ import { modelFlags } from './modelFlags.ts';
 import { sourceFlags } from './sourceFlags.ts';
 
 const oneProcess = 'a process trains on one device';
-/** The workers' first: it is offered. */
-const jobNames = ['worker', 'ps'] as const satisfies readonly JobName[];
 
 /** Flags that choose the data, shared by the commands that read data. */
 export const dataFlags = {
@@ -257,10 +256,7 @@ export const trainFlags = {
     clone_on_cpu: boolean(false, 'compute on the CPU where there is a GPU too'),
   },
   Cluster: {
-    job_name: {
-      ...choice(jobNames, jobNames[0], 'what this process does in a training by several'),
-      defaultValue: undefined,
-    } as Flag<JobName | undefined>,
+    job_name: optionalChoice(jobNames, 'what this process does in a training by several'),
     task: integer(0, 'number of this process among those of its job; worker 0 is the chief', {
       min: 0,
     }),

@@ -50,9 +50,7 @@ export async function selectEngine(options: EngineOptions): Promise<SelectedEngi
 
 async function loadChosen(options: EngineOptions): Promise<SelectedEngine> {
   const { engine: choice, gpu = 'auto', clone_on_cpu: onCpu = false } = options;
-  // CUDA looks at it when it is loaded.
-  if (onCpu) process.env['CUDA_VISIBLE_DEVICES'] = '-1';
-  else if (choice !== 'wasm') await prepareGpu(gpu);
+  if (onCpu || choice !== 'wasm') await prepareGpus(options);
   if (gpu !== 'auto') {
     return { engine: await loadOnGpu(gpu), reason: `asked for by --gpu=${gpu}` };
   }
@@ -76,7 +74,16 @@ async function loadChosen(options: EngineOptions): Promise<SelectedEngine> {
   throw new NoEngineError(failures.join('\n'));
 }
 
-async function prepareGpu(gpu: GpuChoice): Promise<void> {
+/** Shows TensorFlow, before it is loaded, the GPU of one's choice alone, or none. */
+export async function prepareGpus({
+  gpu = 'auto',
+  clone_on_cpu = false,
+}: Pick<EngineOptions, 'gpu' | 'clone_on_cpu'>): Promise<void> {
+  if (clone_on_cpu) {
+    // CUDA looks at it when it is loaded.
+    process.env['CUDA_VISIBLE_DEVICES'] = '-1';
+    return;
+  }
   const folder = findTensorFlowPackage();
   // That there is none is said where it is loaded.
   if (folder !== undefined) await chooseGpu(gpu, readCudaBuild(folder));

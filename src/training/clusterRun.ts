@@ -1,6 +1,7 @@
 /** One process of a training by several, by the part that it has in it. */
 import { Cluster } from '../cluster/cluster.ts';
 import { type ClusterPlace, flagsOfPlace, isChief } from '../cluster/clusterPlace.ts';
+import { prepareGpus } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
 import { runTraining } from './run.ts';
 import type { RunOptions } from './runOptions.ts';
@@ -15,18 +16,35 @@ import { runWorker } from './workerRun.ts';
  */
 export async function runInCluster(given: RunOptions, place: ClusterPlace): Promise<number> {
   expectClusterFlags(given);
-  const options = { ...given, ...flagsOfPlace(place) };
-  const joining = Cluster.join(place);
+  // Variables are kept where all can reach them alike.
+  await prepareGpus(place.task.job === 'ps' ? { clone_on_cpu: true } : given);
+  const leaving = new AbortController();
+  const joining = Cluster.join(place, leaving.signal);
+  try {
+    return await runTask({ ...given, ...flagsOfPlace(place) }, place, joining);
+  } finally {
+    leaving.abort();
+    await joining.then(
+      (cluster) => cluster.close(),
+      () => {},
+    );
+  }
+}
+
+function runTask(
+  options: RunOptions,
+  place: ClusterPlace,
+  joining: Promise<Cluster>,
+): Promise<number> {
   // Whatever else is wrong is said first.
   joining.catch(() => {});
-  if (place.task.job === 'ps') return await runServer(joining);
-  if (!isChief(place)) return await runWorker(options, joining);
+  if (place.task.job === 'ps') return runServer(joining);
+  if (!isChief(place)) return runWorker(options, joining);
   const selecting = joining.then(({ engine }) => ({
     engine,
-    reason: `with ${place.hosts.worker.length} workers and ${place.hosts.ps.length} parameter servers`,
+    reason: `workers: ${place.hosts.worker.length}, parameter servers: ${place.hosts.ps.length}`,
   }));
-  selecting.catch(() => {});
-  return await runTraining(options, selecting, joining);
+  return runTraining(options, selecting, joining);
 }
 
 /** @throws UsageError  for what only a training by one process offers */

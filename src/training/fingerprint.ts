@@ -7,9 +7,23 @@ import type { Fingerprint } from '../cluster/letters.ts';
 import { encodeGraphDef } from '../graph/graphDef.ts';
 import { packageRoot } from '../packageRoot.ts';
 import type { NetworkPlan } from './planRun.ts';
+import type { RunOptions } from './runOptions.ts';
 
 /** Flags that decide on what a worker does beside the graph and the data. */
-const flags = ['batch_size', 'seed'] as const;
+const flags = [
+  'batch_size',
+  'seed',
+  'sync_replicas',
+  'learning_rate',
+  'learning_rate_decay_type',
+  'learning_rate_decay_factor',
+  'num_epochs_per_decay',
+  'end_learning_rate',
+  'warmup_epochs',
+  'moving_average_decay',
+  'max_number_of_steps',
+  'max_number_of_epochs',
+] as const satisfies readonly (keyof RunOptions)[];
 
 const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
 
@@ -26,12 +40,11 @@ export function fingerprintOf(
     version: string;
   };
   const { input } = pipeline;
-  const given: Readonly<Record<string, unknown>> = { ...options };
   return {
     'has losslens': version,
     'runs on Node.js': process.versions.node.split('.')[0]!,
     'runs TensorFlow': tensorFlow,
-    ...Object.fromEntries(flags.map((name) => [`has --${name}`, String(given[name])])),
+    ...Object.fromEntries(flags.map((name) => [`has --${name}`, String(options[name])])),
     'trains on the data': digestOf(data.dataset),
     'has the vocabulary':
       input.kind === 'texts' ? sha256(input.vocabulary.words.join('\n')) : 'of no texts',

@@ -9,7 +9,7 @@ import { Team } from '../cluster/team.ts';
 import { interruptSignal } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
-import { jointBatchSize } from '../epochs.ts';
+import { itemsPerStep } from '../epochs.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
 import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
 import { EventWriter } from '../events/eventWriter.ts';
@@ -25,8 +25,7 @@ import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
 import { divergenceError, firstNonFinite } from './divergence.ts';
 import { fingerprintOf } from './fingerprint.ts';
-import { learningRateAt } from './learningRate.ts';
-import type { RunPlan } from './planRun.ts';
+import { learningRateAfter, type RunPlan } from './planRun.ts';
 import { TrainingClock } from './schedule.ts';
 
 /** A run under way. */
@@ -90,7 +89,7 @@ export async function openRun(
     process.stderr,
     start.step,
     plan.lastStep,
-    jointBatchSize(options),
+    itemsPerStep(options),
     options.log_every_n_steps,
     clock.now,
   );
@@ -146,7 +145,7 @@ export async function openRun(
   );
   cleanup.add(release);
   const facts = {
-    batchSize: jointBatchSize(options),
+    batchSize: itemsPerStep(options),
     seed: options.seed,
     sourceSize: dataset.size,
     dataDigest: digestOf(dataset),
@@ -186,7 +185,7 @@ export async function openRun(
     },
     dismiss: async () => {
       if (team === null) return;
-      await session.run('dismiss', {});
+      if (options.sync_replicas) await session.run('dismiss', {});
       await team.dismiss();
     },
     writeItems: async () => {
@@ -208,14 +207,12 @@ async function expectFinite(
   step: number,
   values: Readonly<Record<string, HostTensor>>,
 ): Promise<void> {
-  const { options, data, training, lastStep } = plan;
-  const variable = firstNonFinite(training.variables, values);
+  const variable = firstNonFinite(plan.training.variables, values);
   if (variable === undefined) return;
-  const stepsPerEpoch = data.dataset.items.length / jointBatchSize(options);
   throw await divergenceError(plan, {
     step,
     found: `the variable ${variable.name} holds ${variable.value}; expected finite numbers`,
-    learningRate: learningRateAt(step - 1, { ...options, stepsPerEpoch, lastStep }),
+    learningRate: learningRateAfter(step - 1, plan),
   });
 }
 

@@ -4,7 +4,7 @@ import { latestCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.t
 import type { Engine } from '../engines/engine.ts';
 import { choosePrecision, type Precision } from '../engines/precision.ts';
 import { type SelectedEngine, selectEngine } from '../engines/select.ts';
-import { jointBatchSize, stepsPerEpoch } from '../epochs.ts';
+import { itemsPerStep, stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
 import type { Tensor } from '../graph/graph.ts';
@@ -27,6 +27,7 @@ import { checkPreprocessing, isAugmented } from '../preprocessing/factory.ts';
 import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { tellOfOtherModule } from '../runFiles/networkModule.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
+import { learningRateAt } from './learningRate.ts';
 import type { RunOptions } from './runOptions.ts';
 import { findStartingPoint, type StartingPoint } from './startingPoint.ts';
 
@@ -44,6 +45,8 @@ export interface NetworkPlan {
   readonly pipeline: Pick<BatchPipelineOptions, 'input' | 'seed'>;
   readonly training: TrainingGraph;
   readonly stepsPerEpoch: number;
+  /** Steps after which the training ends; Infinity for never. */
+  readonly lastStep: number;
 }
 
 /** What a run is going to do. */
@@ -53,8 +56,6 @@ export interface RunPlan extends NetworkPlan {
   /** The same for the items of --eval_split_name. */
   readonly keptEvaluationFeatures: FeatureStoreOptions | null;
   readonly start: StartingPoint;
-  /** Steps after which the training ends; Infinity for never. */
-  readonly lastStep: number;
   /** What --eval_interval_epochs evaluates; null for nothing. */
   readonly evaluationSplit: Split | null;
 }
@@ -89,8 +90,17 @@ export async function planNetwork(
     preprocessing_name: preprocessingName,
     opt_epsilon: epsilonOf(given),
   };
-  const perEpoch = stepsPerEpoch(dataset.items.length, jointBatchSize(options));
+  const perEpoch = stepsPerEpoch(dataset.items.length, itemsPerStep(options));
   expectItemsForAll(options, dataset);
+  const lastStep = Math.min(
+    options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
+    (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
+  );
+  if (options.learning_rate_decay_type === 'cosine' && lastStep === Number.POSITIVE_INFINITY) {
+    throw new UsageError(
+      '--learning_rate_decay_type: cosine falls over the whole run; expected --max_number_of_epochs or --max_number_of_steps.',
+    );
+  }
   return {
     options,
     network,
@@ -101,13 +111,23 @@ export async function planNetwork(
     pipeline: { input, seed: options.seed },
     training,
     stepsPerEpoch: perEpoch,
+    lastStep,
   };
+}
+
+/** The learning rate of the step after so many. */
+export function learningRateAfter(
+  step: number,
+  { options, data, lastStep }: Pick<NetworkPlan, 'options' | 'data' | 'lastStep'>,
+): number {
+  const stepsPerEpoch = data.dataset.items.length / itemsPerStep(options);
+  return learningRateAt(step, { ...options, stepsPerEpoch, lastStep });
 }
 
 /** @throws UsageError  when the last step of an epoch has less items than there are workers */
 function expectItemsForAll(options: RunOptions, { items }: Dataset): void {
   const workers = options.worker_hosts.length;
-  const last = items.length % jointBatchSize(options);
+  const last = items.length % itemsPerStep(options);
   if (last === 0 || last >= workers) return;
   throw new UsageError(
     `--batch_size: got ${options.batch_size}, which leaves ${last} of ${items.length} items for the last step of an epoch; expected another one, which leaves some for each of ${workers} workers.`,
@@ -129,19 +149,10 @@ export async function planRun(
   const record = await readRunRecord(given.train_dir);
   await tellOfOtherModule(given.train_dir, given.model_name, record);
   const plan = await planNetwork(given, record, selecting);
-  const { options, network, training, stepsPerEpoch: perEpoch } = plan;
+  const { options, network, training } = plan;
   const { dataset } = plan.data;
   const { input } = plan.pipeline;
   const start = await findStartingPoint(options, training, dataset, record);
-  const lastStep = Math.min(
-    options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
-    (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
-  );
-  if (options.learning_rate_decay_type === 'cosine' && lastStep === Number.POSITIVE_INFINITY) {
-    throw new UsageError(
-      '--learning_rate_decay_type: cosine falls over the whole run; expected --max_number_of_epochs or --max_number_of_steps.',
-    );
-  }
   const { train_dir } = options;
   const evaluationSplit =
     options.eval_interval_epochs === 0
@@ -153,14 +164,14 @@ export async function planRun(
         );
   return {
     ...plan,
-    keptFeatures: isAugmented(input)
-      ? null
-      : await keptFeaturesOf(train_dir, training.features, dataset, input),
+    keptFeatures:
+      isAugmented(input) || options.worker_hosts.length > 0
+        ? null
+        : await keptFeaturesOf(train_dir, training.features, dataset, input),
     keptEvaluationFeatures:
       evaluationSplit &&
       (await keptFeaturesOf(train_dir, training.evaluatedFeatures, evaluationSplit.dataset, input)),
     start,
-    lastStep,
     evaluationSplit,
   };
 }
@@ -232,7 +243,7 @@ function buildGraph(
     learningRateScopes: options.learning_rate_scopes,
     freezeBatchNorm: options.freeze_batch_norm,
     movingAverages: options.moving_average_decay !== undefined,
-    workers: options.worker_hosts.length || undefined,
+    workers: options.sync_replicas ? options.worker_hosts.length || undefined : undefined,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,
   });

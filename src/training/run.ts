@@ -27,7 +27,6 @@ export async function runTraining(
   joining?: Promise<Cluster>,
 ): Promise<number> {
   return await Cleanup.after(async (cleanup) => {
-    cleanup.add(async () => (await joining)?.close());
     // First of all: a plan is made of checkpoints that another process may be writing.
     const lock = await lockFolder(options.train_dir, '--train_dir');
     cleanup.add(() => lock.release());

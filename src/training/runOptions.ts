@@ -16,7 +16,7 @@ export interface RunOptions
     OptimizerOptions,
     EngineOptions,
     ClusterOptions,
-    StartingPointOptions,
+    Omit<StartingPointOptions, 'worker_hosts'>,
     Omit<LearningRateOptions, 'stepsPerEpoch' | 'lastStep'> {
   readonly use_grayscale: boolean;
   readonly augmentation: AugmentationChoice;

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { durationText } from '../console/progress.ts';
-import { jointBatchSize } from '../epochs.ts';
+import { itemsPerStep } from '../epochs.ts';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
 import type { TrainingGraph } from '../model/trainingGraph.ts';
 import { tell } from '../terminal.ts';
@@ -29,7 +29,7 @@ export function printReport(
   const views = selectionLayer === null ? 'summaries' : `Selection Views${monitoring}`;
   const command = tensorboardCommand(logdirOf(train_dir), longestSeries);
   tell(
-    `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * jointBatchSize(options), seconds)}`,
+    `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * itemsPerStep(options), seconds)}`,
   );
   if (lost !== undefined) tell(lost);
   if (expectation !== undefined) {

@@ -11,7 +11,7 @@ import {
 } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor } from '../engines/engine.ts';
-import { jointBatchSize } from '../epochs.ts';
+import { itemsPerStep, type StepSize } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { areNumbers } from '../input/knownClasses.ts';
@@ -37,13 +37,11 @@ export interface StartingPoint {
 }
 
 /** The flags that decide on it. */
-export interface StartingPointOptions {
+export interface StartingPointOptions extends StepSize {
   readonly train_dir: string;
   readonly checkpoint_path: string | undefined;
   readonly checkpoint_exclude_scopes: readonly string[];
   readonly ignore_missing_vars: boolean;
-  readonly batch_size: number;
-  readonly worker_hosts: readonly string[];
   readonly seed: number;
 }
 
@@ -107,9 +105,9 @@ function expectSameEpochs(
     throw new UsageError(`${what}. ${advice}`);
   };
   const { seed } = options;
-  const batchSize = jointBatchSize(options);
+  const batchSize = itemsPerStep(options);
   if (state.batchSize !== batchSize) {
-    const workers = options.worker_hosts.length;
+    const workers = options.worker_hosts?.length ?? 1;
     const ofWorkers = workers > 1 ? ` for each of ${workers} workers` : '';
     refuse(
       `--batch_size: got ${options.batch_size}${ofWorkers}; the run of ${path} has ${state.batchSize}`,

@@ -4,6 +4,12 @@ import { movingAverageDecayAt } from '../model/movingAverages.ts';
 import type { Batch, JointPlace } from '../preprocessing/batchPipeline.ts';
 import type { RunOptions } from './runOptions.ts';
 
+/** The flags that decide on it. */
+type StepOptions = Pick<
+  RunOptions,
+  'seed' | 'moving_average_decay' | 'sync_replicas' | 'task' | 'worker_hosts'
+>;
+
 function scalar(value: number): HostTensor {
   return { data: Float32Array.of(value), shape: [] };
 }
@@ -32,13 +38,15 @@ export function replicaFeeds(
   batch: Batch,
   step: number,
   rows: Int32Array | undefined,
-  { seed }: Pick<RunOptions, 'seed'>,
+  { seed, sync_replicas, task, worker_hosts }: StepOptions,
 ): Record<string, HostTensor> {
   const { labels, joint } = batch;
+  // Workers that do not share a joint batch draw each its own.
+  const drawn = sync_replicas ? step : step * Math.max(1, worker_hosts.length) + task;
   return {
     labels: { data: labels, shape: [labels.length] },
-    dropout_seed: { data: Int32Array.of(seed, step), shape: [2] },
-    ...(joint && jointFeeds(batch, joint)),
+    dropout_seed: { data: Int32Array.of(seed, drawn), shape: [2] },
+    ...(joint && sync_replicas && jointFeeds(batch, joint)),
     ...(rows && { monitor_rows: { data: rows, shape: [rows.length] } }),
   };
 }
@@ -49,10 +57,11 @@ export function trainFeeds(
   rate: number,
   step: number,
   rows: Int32Array | undefined,
-  { seed, moving_average_decay: decay }: Pick<RunOptions, 'seed' | 'moving_average_decay'>,
+  options: StepOptions,
 ): Record<string, HostTensor> {
+  const { moving_average_decay: decay } = options;
   return {
-    ...replicaFeeds(batch, step, rows, { seed }),
+    ...replicaFeeds(batch, step, rows, options),
     learning_rate: scalar(rate),
     ...(decay !== undefined && {
       moving_average_decay: scalar(movingAverageDecayAt(step, decay)),

@@ -1,14 +1,13 @@
 /** The steps of a run: begun one after the other, and recorded when the engine has done them. */
 
 import type { HostTensor } from '../engines/engine.ts';
-import { jointBatchSize } from '../epochs.ts';
 import { FrozenFeatures } from '../model/frozenFeatures.ts';
 import { decodeStep } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import { type DivergenceError, divergenceError, firstNonFinite } from './divergence.ts';
 import { HeadSteps } from './headSteps.ts';
-import { learningRateAt } from './learningRate.ts';
 import type { Run } from './openRun.ts';
+import { learningRateAfter } from './planRun.ts';
 import { StepRate, SummarySchedule } from './schedule.ts';
 import { trainFeeds } from './stepFeeds.ts';
 import { layerSummaries, stepSummaries, variableSummaries } from './stepSummaries.ts';
@@ -61,9 +60,8 @@ export class TrainingSteps {
   /** Has the engine do a step; the batch stays as it is until it is recorded. @param stepsBefore  begun so far */
   begin(batch: Batch, stepsBefore: number): BegunStep {
     const { session, inSitu, plan } = this.#run;
-    const { options, data, lastStep } = plan;
-    const stepsPerEpoch = data.dataset.items.length / jointBatchSize(options);
-    const learningRate = learningRateAt(stepsBefore, { ...options, stepsPerEpoch, lastStep });
+    const { options } = plan;
+    const learningRate = learningRateAfter(stepsBefore, plan);
     const rows = inSitu?.rowsToMonitor(batch);
     // Decided before the step: summaries are of the very batch that it trains on.
     const hasSummaries = this.#summaries.isDue(stepsBefore);

@@ -47,6 +47,12 @@ async function saidOf(...args: readonly string[]): Promise<string> {
 const inVain: Record<string, string> = {
   '--engine=wasm --gpu=0': 'has no effect with --engine=wasm, which computes on the CPU',
   '--clone_on_cpu --gpu=0': 'has no effect with --clone_on_cpu',
+  '--task=1': 'has no effect without --job_name',
+  '--ps_hosts=a:1': 'has no effect without --job_name',
+  '--worker_replicas=2': 'has no effect without --job_name: this process trains alone',
+  '--num_ps_tasks=1': 'has no effect without --job_name: this process trains alone',
+  '--sync_replicas': 'has no effect without --job_name: this process trains alone',
+  '--replicas_to_aggregate=2': 'has no effect without --sync_replicas',
   '--validation_seed=1': 'has no effect without --validation_split',
   '--dataset_split_name=test --validation_split=0.1':
     'has no effect on the split test: it divides train into train and validation',
@@ -105,6 +111,9 @@ test('flags have their effect with what they need', async () => {
     '--ns=8 --rank_by=loss --class_quota=2 --projector_items=9',
     '--hm=pool1 --max_monitored_items=3 --monitor_overlay --color_scale=run --colormap=grey',
     '--eval_interval_epochs=1 --eval_split_name=test',
+    '--job_name=worker --task=1 --worker_hosts=a:1,b:1 --ps_hosts=c:1 --cluster_timeout_secs=9',
+    '--job_name=ps --ps_hosts=c:1 --worker_replicas=2 --num_ps_tasks=1 --sync_replicas --replicas_to_aggregate=2',
+    '--worker_replicas=1 --num_ps_tasks=0 --replicas_to_aggregate=1 --nosync_replicas',
   ]) {
     assert.equal(await saidOf(...line.split(' ')), '', line);
   }

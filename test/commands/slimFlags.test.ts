@@ -85,11 +85,6 @@ test('flags that have nothing to act on are refused at other values, with the re
   const refused = {
     master: 'grpc://somewhere',
     num_clones: '2',
-    worker_replicas: '2',
-    num_ps_tasks: '1',
-    task: '1',
-    sync_replicas: 'true',
-    replicas_to_aggregate: '2',
     quantize_delay: '100',
   };
   for (const [name, value] of Object.entries(refused)) {

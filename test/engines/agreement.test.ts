@@ -314,7 +314,13 @@ const ops: Record<string, [shapes: number[][], build: (...inputs: Tensor[]) => T
         [1, 2],
         [0, 0],
         [-5, 2 ** 31 - 1],
-      ].map((seed) => statelessRandomUniform(array.constant(x!.graph, 'int32', seed), array.shapeOf(x!), x!.shape)),
+      ].map((seed) =>
+        statelessRandomUniform(
+          array.constant(x!.graph, 'int32', seed),
+          array.shapeOf(x!),
+          x!.shape,
+        ),
+      ),
   ],
 };
 
@@ -532,7 +538,13 @@ const emptyOps: typeof ops = {
   ],
   StatelessRandomUniform: [
     [[batch, 33]],
-    (x) => [statelessRandomUniform(array.constant(x!.graph, 'int32', [1, 2]), array.shapeOf(x!), x!.shape)],
+    (x) => [
+      statelessRandomUniform(
+        array.constant(x!.graph, 'int32', [1, 2]),
+        array.shapeOf(x!),
+        x!.shape,
+      ),
+    ],
   ],
 };
 

@@ -225,3 +225,41 @@ test('a batch stays as it is while the next one is looked at', async (t) => {
     before = { data: samples, copy: [...samples] };
   }
 });
+
+test('workers have the parts of the batches of one process, in its order, and each item once', async () => {
+  const whole = await epochOf({ batchSize: 6 });
+  const shares = await Promise.all(
+    [0, 1, 2].map((worker) => epochOf({ batchSize: 2, share: { worker, workers: 3 } })),
+  );
+  assert.deepEqual(
+    shares.map((batches) => batches.map(({ itemIndices }) => itemIndices.length)),
+    // 23 items: the last batch has 5.
+    [
+      [2, 2, 2, 1],
+      [2, 2, 2, 2],
+      [2, 2, 2, 2],
+    ],
+  );
+  const joined = whole.map((_, i) => ({
+    itemIndices: shares.flatMap((batches) => batches[i]!.itemIndices),
+    labels: shares.flatMap((batches) => batches[i]!.labels),
+    samples: shares.flatMap((batches) => batches[i]!.samples),
+    augmentation: shares.flatMap((batches) => batches[i]!.augmentation),
+  }));
+  assert.deepEqual(joined, whole);
+});
+
+test('a part says where in the joint batch it is', async () => {
+  const pipeline = new BatchPipeline(makeDataset(), {
+    isTraining: true,
+    input: imagesFor('lenet', [6, 6, 1]),
+    ...{ batchSize: 10, seed: 1, numThreads: 1, share: { worker: 1, workers: 2 } },
+  });
+  const places: unknown[] = [];
+  for await (const { joint } of pipeline.epoch(0)) places.push(joint);
+  await pipeline.close();
+  assert.deepEqual(places, [
+    { first: 10, size: 20, workers: 2 },
+    { first: 1, size: 3, workers: 2 },
+  ]);
+});

@@ -11,7 +11,7 @@ import { engineFolder } from '../home.ts';
 import { findTensorFlowPackage, loadLibTensorFlow } from '../tensorflowPackage.ts';
 import { ThreadSession } from '../threadSession.ts';
 import { type CApi, loadCApi } from './cApi.ts';
-import { deviceOfTask, type Hosts, type Task } from './hosts.ts';
+import { deviceOfTask, type Hosts, jobNames, type Task } from './hosts.ts';
 import { placeOnCluster } from './placement.ts';
 import { Watch } from './presence.ts';
 import type { TensorName } from './remoteGraph.ts';
@@ -41,7 +41,7 @@ export class ClusterEngine implements Engine {
     this.hosts = hosts;
     this.task = task;
     this.#packageFolder = packageFolder;
-    this.#c = loadCApi(packageFolder);
+    this.#c = loadFunctions(packageFolder);
     this.#target = startServer(this.#c, hosts, task);
     const build = readCudaBuild(packageFolder) === undefined ? 'CPU' : 'GPU build';
     this.name = `tensorflow ${this.version} (${build}), ${task.job} ${task.index} of ${hosts[task.job].length}`;
@@ -61,7 +61,6 @@ export class ClusterEngine implements Engine {
           'Run: losslens engine install',
       );
     }
-    loadLibTensorFlow(folder);
     return new ClusterEngine(hosts, task, folder);
   }
 
@@ -152,8 +151,22 @@ function endAtExit(): void {
   process.on('exit', (code) => end(code));
 }
 
+/** @throws NoEngineError  when TensorFlow, or a function of its, is missing */
+function loadFunctions(packageFolder: string): CApi {
+  try {
+    loadLibTensorFlow(packageFolder);
+    return loadCApi(packageFolder);
+  } catch (error) {
+    const reason = (error as Error).message.split('\n', 1)[0];
+    throw new NoEngineError(
+      `engine tensorflow: ${packageFolder} does not load (${reason}); expected TensorFlow for Linux with its C library. ` +
+        'Run: losslens engine install',
+    );
+  }
+}
+
 function startServer(c: CApi, hosts: Hosts, task: Task): string {
-  const job = (['ps', 'worker'] as const).map((name) => ({
+  const job = jobNames.map((name) => ({
     name,
     tasks: Object.fromEntries(hosts[name].map((host, index) => [index, host])),
   }));

@@ -1,4 +1,5 @@
 /** The functions of TensorFlow's C library that servers and sessions against them take, called by koffi. */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import koffi from 'koffi';
 
@@ -6,10 +7,14 @@ import koffi from 'koffi';
 export type Pointer = bigint;
 
 function declare(packageFolder: string) {
-  const libraries = join(packageFolder, 'deps', 'lib');
-  // The framework is loaded by the library that needs it, and found by its name then.
-  const library = koffi.load(join(libraries, 'libtensorflow_cc.so.2'), { lazy: true });
-  const framework = koffi.load(join(libraries, 'libtensorflow_framework.so.2'), { lazy: true });
+  const folder = join(packageFolder, 'deps', 'lib');
+  const load = (name: RegExp) => {
+    const file = readdirSync(folder).find((candidate) => name.test(candidate));
+    if (file === undefined) throw new Error(`${folder}: holds no ${name.source}`);
+    return koffi.load(join(folder, file), { lazy: true });
+  };
+  const library = load(/^libtensorflow(_cc)?\.so\.\d+$/);
+  const framework = load(/^libtensorflow_framework\.so\.\d+$/);
   const status = framework.func('void* TF_NewStatus()')() as Pointer;
   const getCode = framework.func('int TF_GetCode(void*)');
   const getMessage = framework.func('const char* TF_Message(void*)');

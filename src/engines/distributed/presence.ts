@@ -9,43 +9,54 @@ const connectMs = 5000;
 const retryMs = 250;
 /** Between two looks at a process that is there. */
 const watchMs = 1000;
-/** Looks in a row at which nobody was there: one may be lost on the way. */
-const missesToBeGone = 3;
+/** Looks in a row that a host does not answer, after which it is gone: one may be lost on the way. */
+const silencesToBeGone = 3;
 
-/** Whether somebody listens there. */
-function isThere(host: string): Promise<boolean> {
+/** Somebody listens there, nobody does, or the host does not say. */
+type Look = 'there' | 'nobody' | 'silent';
+
+function lookAt(host: string): Promise<Look> {
   const separator = host.lastIndexOf(':');
   const name = host.slice(0, separator).replace(/^\[(.*)\]$/, '$1');
   const socket = connect({ host: name, port: Number(host.slice(separator + 1)) });
   return new Promise((resolve) => {
-    const answer = (value: boolean) => {
+    const answer = (look: Look) => {
       socket.destroy();
-      resolve(value);
+      resolve(look);
     };
-    socket.setTimeout(connectMs, () => answer(false));
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
+    socket.setTimeout(connectMs, () => answer('silent'));
+    socket.once('connect', () => answer('there'));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      answer(code === 'ECONNREFUSED' ? 'nobody' : 'silent'),
+    );
   });
+}
+
+/** Those of some processes that are not there. */
+async function missingOf(hosts: Hosts, tasks: readonly Task[]): Promise<readonly Task[]> {
+  const looks = await Promise.all(tasks.map((task) => lookAt(hostOf(hosts, task))));
+  return tasks.filter((_, i) => looks[i] !== 'there');
 }
 
 /**
  * Waits until all are there.
  *
+ * @param signal      ends the waiting
  * @throws UserError  naming who is not there within the time
  */
 export async function awaitTasks(
   hosts: Hosts,
   tasks: readonly Task[],
   timeoutSeconds: number,
+  signal: AbortSignal,
 ): Promise<void> {
   const end = performance.now() + 1000 * timeoutSeconds;
   let missing = tasks;
   for (;;) {
-    const there = await Promise.all(missing.map((task) => isThere(hostOf(hosts, task))));
-    missing = missing.filter((_, i) => !there[i]);
+    missing = await missingOf(hosts, missing);
     if (missing.length === 0) return;
     if (performance.now() >= end) break;
-    await pause(retryMs);
+    await pause(retryMs, undefined, { signal });
   }
   const names = missing.map((task) => describeTask(hosts, task)).join(', ');
   throw new UserError(
@@ -83,8 +94,7 @@ export class Watch {
    * @returns  undefined when all are there
    */
   async gone(): Promise<UserError | undefined> {
-    const there = await Promise.all(this.#tasks.map((task) => isThere(hostOf(this.#hosts, task))));
-    const gone = this.#tasks.find((_, i) => !there[i]);
+    const [gone] = await missingOf(this.#hosts, this.#tasks);
     return gone && goneError(this.#hosts, gone);
   }
 
@@ -95,10 +105,12 @@ export class Watch {
 
   async #watch(task: Task, onGone: (error: UserError) => void): Promise<void> {
     const host = hostOf(this.#hosts, task);
-    for (let misses = 0; misses < missesToBeGone; ) {
+    for (let silences = 0; silences < silencesToBeGone; ) {
       await pause(watchMs, undefined, { ref: false });
       if (this.#isOver) return;
-      misses = (await isThere(host)) ? 0 : misses + 1;
+      const look = await lookAt(host);
+      if (look === 'nobody') break;
+      silences = look === 'there' ? 0 : silences + 1;
     }
     if (this.#isOver) return;
     this.#isOver = true;

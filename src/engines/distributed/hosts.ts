@@ -1,7 +1,9 @@
 /** The processes of a cluster, and where each of them listens. */
 
 /** What a process does: it trains, or it keeps variables. */
-export type JobName = 'worker' | 'ps';
+export const jobNames = ['worker', 'ps'] as const;
+/** One of them. */
+export type JobName = (typeof jobNames)[number];
 
 /** One process of a cluster. */
 export interface Task {

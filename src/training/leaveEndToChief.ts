@@ -1,0 +1,18 @@
+/** Interrupts of processes that the chief decides on. */
+import type { Cleanup } from '../cleanup.ts';
+import { type Cluster, chief } from '../cluster/cluster.ts';
+import { interruptSignal } from '../console/interrupt.ts';
+import { tell } from '../terminal.ts';
+
+/**
+ * Has the first interrupt of this process do nothing but say who ends the training: the chief needs all others for its
+ * last step. The second one ends it.
+ */
+export function leaveEndToChief(cluster: Cluster, cleanup: Cleanup): void {
+  const { release } = interruptSignal((name) =>
+    tell(
+      `${name}: ${cluster.describe(chief)} ends the training: interrupt that; once more ends this process alone, and with it the training`,
+    ),
+  );
+  cleanup.add(release);
+}

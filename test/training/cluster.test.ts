@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { latestCheckpoint, openCheckpoint } from '../../src/checkpoint/checkpoints.ts';
+import { tensorFlowOrSkip } from '../engines.ts';
+import {
+  briefly,
+  type CommandResult,
+  losslens,
+  smallNetwork,
+  startLosslens,
+  temporaryFolder,
+  writeSmallMnist,
+} from '../losslens.ts';
+
+const { skip } = await tensorFlowOrSkip();
+
+const data = temporaryFolder();
+// Not a multiple of the batches below: the last one of an epoch is divided unevenly.
+const items = 103;
+writeSmallMnist(data, items, 20);
+
+const training = [
+  'train',
+  ...['--dataset_name=mnist', `--dataset_dir=${data}`, `--model_name=${smallNetwork}`],
+  ...['--optimizer=momentum', '--learning_rate=0.003', '--learning_rate_decay_type=fixed'],
+  ...['--ns=8', '--hm=pool1', '--seed=5', ...briefly],
+];
+
+/** Addresses on this machine at which nobody listens. */
+async function freeHosts(count: number): Promise<string[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const hosts = servers.map((server) => `127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return hosts;
+}
+
+/** The flags of a parameter server and two workers, by 'ps 0', 'worker 0', 'worker 1'. */
+async function clusterFlags(): Promise<(job: string, task: number) => string[]> {
+  const [server, ...workers] = await freeHosts(3);
+  return (job, task) => [
+    ...[`--ps_hosts=${server}`, `--worker_hosts=${workers.join(',')}`],
+    ...[`--job_name=${job}`, `--task=${task}`, '--cluster_timeout_secs=60'],
+  ];
+}
+
+/** Two workers and a parameter server train to the end. @returns what each said, the chief first */
+async function trainTogether(trainDir: string, more: readonly string[]): Promise<CommandResult[]> {
+  const flagsOf = await clusterFlags();
+  return await Promise.all([
+    losslens([...training, ...flagsOf('worker', 0), `--train_dir=${trainDir}`, ...more]),
+    losslens([...training, ...flagsOf('worker', 1), `--train_dir=${trainDir}-1`, ...more]),
+    losslens([...training, ...flagsOf('ps', 0), ...more]),
+  ]);
+}
+
+function expectSuccess(results: readonly CommandResult[]): void {
+  for (const { code, stderr } of results) assert.equal(code, 0, stderr);
+}
+
+/** The items of selection.csv in rank order. */
+function selectionOf(trainDir: string): string[] {
+  const lines = readFileSync(join(trainDir, 'selection.csv'), 'utf8').trim().split('\n');
+  return lines.slice(1).map((line) => line.split(',')[1]!);
+}
+
+/** Item and step of each encounter with a monitored item. */
+function encountersOf(trainDir: string): string[] {
+  const lines = readFileSync(join(trainDir, 'monitoring.jsonl'), 'utf8').trim().split('\n');
+  return lines.map((line) => {
+    const { item, step } = JSON.parse(line) as { readonly item: number; readonly step: number };
+    return `${item} at ${step}`;
+  });
+}
+
+/** Largest difference of any number in the weights of two runs. */
+async function differenceOf(trainDir: string, other: string): Promise<number> {
+  const [one, two] = await Promise.all(
+    [trainDir, other].map(async (dir) => openCheckpoint((await latestCheckpoint(dir))!)),
+  );
+  let largest = 0;
+  for (const name of one!.shapes.keys()) {
+    if (!name.startsWith('Small/')) continue;
+    const expected = (await two!.read(name)).data as Float32Array;
+    const actual = (await one!.read(name)).data as Float32Array;
+    actual.forEach((value, i) => {
+      largest = Math.max(largest, Math.abs(value - expected[i]!));
+    });
+  }
+  return largest;
+}
+
+/** How often each item was trained on. */
+function visitsOf(trainDir: string): number[] {
+  const [header, ...rows] = readFileSync(join(trainDir, 'items.csv'), 'utf8').trim().split('\n');
+  const column = header!.split(',').indexOf('epochs');
+  return rows.map((row) => Number(row.split(',')[column]));
+}
+
+test('two workers at once train as one process does with batches of both', { skip }, async () => {
+  const folder = temporaryFolder();
+  const [together, alone] = [join(folder, 'together'), join(folder, 'alone')];
+  const length = ['--max_number_of_epochs=3'];
+  const [results, single] = await Promise.all([
+    trainTogether(together, [...length, '--batch_size=5', '--sync_replicas']),
+    losslens([...training, ...length, '--batch_size=10', `--train_dir=${alone}`]),
+  ]);
+  expectSuccess([...results, single]);
+  assert.deepEqual(selectionOf(together), selectionOf(alone));
+  assert.deepEqual(encountersOf(together), encountersOf(alone));
+  assert.ok((await differenceOf(together, alone)) < 1e-5);
+  assert.deepEqual(visitsOf(together), Array(items).fill(3));
+  assert.ok(!existsSync(`${together}-1`), 'the chief alone writes');
+  assert.match(results[1]!.stderr, /worker 1 at .*: joined the chief at .*\ndone: took part in 33/);
+});
+
+test('one that would train something else is sent away; each for itself, workers visit each item once an epoch', {
+  skip,
+}, async () => {
+  const trainDir = join(temporaryFolder(), 'run');
+  const flagsOf = await clusterFlags();
+  const start = (job: string, task: number, ...more: string[]) =>
+    losslens([
+      ...[...training, ...flagsOf(job, task), '--max_number_of_epochs=2', '--batch_size=5'],
+      ...[`--train_dir=${trainDir}${task}`, ...more],
+    ]);
+  const others = [start('worker', 0), start('ps', 0)];
+  const stranger = await start('worker', 1, '--seed=6');
+  assert.equal(stranger.code, 1);
+  assert.match(
+    stranger.stderr,
+    /^losslens: cluster: the chief sent this worker away, since it has --seed 6, the chief 5\. /m,
+  );
+  const results = await Promise.all([...others, start('worker', 1)]);
+  expectSuccess(results);
+  assert.match(results[0]!.stderr, /worker 1 at .* was sent away: it has --seed 6, the chief 5\n/);
+  assert.deepEqual(visitsOf(`${trainDir}0`), Array(items).fill(2));
+});
+
+test('a worker that is killed stops all, and is named', { skip }, async () => {
+  const flagsOf = await clusterFlags();
+  const folder = temporaryFolder();
+  const start = (job: string, task: number) =>
+    startLosslens([
+      ...[...training, ...flagsOf(job, task), '--batch_size=5', '--sync_replicas'],
+      ...[`--train_dir=${join(folder, `${job}${task}`)}`, '--log_every_n_steps=1'],
+    ]);
+  const [chief, chiefResult] = start('worker', 0);
+  const [, serverResult] = start('ps', 0);
+  const [worker, workerResult] = start('worker', 1);
+  await new Promise<void>((resolve) => {
+    chief.stderr!.on('data', (text) => {
+      if (/^step \d/m.test(String(text))) resolve();
+    });
+  });
+  worker.kill('SIGKILL');
+  await workerResult;
+  const [ofChief, ofServer] = await Promise.all([chiefResult, serverResult]);
+  assert.equal(ofChief.code, 1);
+  assert.match(
+    ofChief.stderr,
+    /losslens: cluster: worker 1 at \S+ is gone: .* Start all processes again[^\n]*\n$/,
+  );
+  assert.equal(ofServer.code, 1);
+  assert.match(ofServer.stderr, /losslens: cluster: the chief at \S+ is gone: [^\n]*\n$/);
+});
+
+test('who does not come in time is named', { skip }, async () => {
+  const [server, worker] = await freeHosts(2);
+  const { code, stderr } = await losslens([
+    ...[...training, `--ps_hosts=${server}`, `--worker_hosts=${worker}`, '--job_name=worker'],
+    ...[`--train_dir=${temporaryFolder()}`, '--cluster_timeout_secs=1'],
+  ]);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    new RegExp(
+      `^losslens: cluster: parameter server 0 at ${server} did not answer within 1 s; `,
+      'm',
+    ),
+  );
+});
