@@ -48,15 +48,20 @@ function storedSize(size: Size): Size {
 
 function storeMaps(maps: ContributionMaps): StoredMaps {
   const size = storedSize(maps);
-  const [c, r] = [maps.contributionMap, maps.reductionMap].map((map) =>
-    averageAreas(map, maps, 1, size),
-  ) as [Float32Array, Float32Array];
+  const values = () => new Float32Array(size.width * size.height);
+  const c = averageAreas(maps.contributionMap, maps, 1, size, values());
+  const r = averageAreas(maps.reductionMap, maps, 1, size, values());
   let maximum = 0;
   for (const map of [c, r]) {
     for (const value of map) if (value > maximum && Number.isFinite(value)) maximum = value;
   }
-  const toBytes = (map: Float32Array) =>
-    Uint8Array.from(map, (value) => (maximum > 0 ? Math.round((255 * value) / maximum) : 0));
+  const toBytes = (map: Float32Array) => {
+    const bytes = new Uint8Array(map.length);
+    if (maximum === 0) return bytes;
+    // By index: `from` takes several times as long.
+    for (let i = 0; i < map.length; i++) bytes[i] = Math.round((255 * map[i]!) / maximum);
+    return bytes;
+  };
   return { ...size, maximum, contributionMap: toBytes(c), reductionMap: toBytes(r) };
 }
 
@@ -67,11 +72,8 @@ function storeInput({ data, shape }: Sighting['input']): Image | null {
   const image = inputImage(data, [height, width, depth]);
   const size = storedSize(image);
   const { channels } = image;
-  return {
-    ...size,
-    channels,
-    data: Uint8Array.from(averageAreas(image.data, image, channels, size)),
-  };
+  const bytes = new Uint8Array(size.width * size.height * channels);
+  return { ...size, channels, data: averageAreas(image.data, image, channels, size, bytes) };
 }
 
 /**
