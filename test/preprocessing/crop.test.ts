@@ -7,9 +7,12 @@ test('a window has the pixels of the image where there are any and zeros elsewhe
   const next = random(1);
   const below = (size: number) => Math.floor(next() * size);
   for (let round = 0; round < 500; round++) {
-    const [imageWidth, imageHeight, width, height] = [below(12), below(12), below(12), below(12)].map(
-      (size) => size + 1,
-    ) as [number, number, number, number];
+    const [imageWidth, imageHeight, width, height] = [
+      below(12),
+      below(12),
+      below(12),
+      below(12),
+    ].map((size) => size + 1) as [number, number, number, number];
     const channels = [1, 3, 4][below(3)]!;
     const data = Uint8Array.from({ length: imageWidth * imageHeight * channels }, () => below(256));
     const [top, left] = [below(30) - 15, round % 4 === 0 ? 0 : below(30) - 15];
