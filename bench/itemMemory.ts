@@ -120,7 +120,10 @@ async function recordItems(folder: string) {
   const table = new ScoreTable(size);
   const suggested = suggestedLabels(size, classes);
   const labels = Int32Array.from({ length: size }, (_, item) => labelOf(item));
-  table.epochs.fill(1);
+  // Memory that nobody has written to is not there yet.
+  for (const array of [...Object.values(table.state), ...Object.values(suggested.state)]) {
+    array.fill(1);
+  }
   await writeItems(
     folder,
     { items: Uint32Array.from(labels.keys()), labels, classNames },
