@@ -5,7 +5,7 @@
  * $LOSSLENS_POWER_CUTS_SEED repeats those of an earlier run.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { random } from '../../src/random.ts';
@@ -23,11 +23,14 @@ import { SmallRun, savedSteps } from './smallRun.ts';
 import { TrainProcesses } from './trainProcesses.ts';
 
 const asked = process.env['LOSSLENS_POWER_CUTS'];
-const cuts = Number(asked ?? 4);
+const cuts = Number(asked ?? 5);
+/** Of the tests' own cuts always the same, so that they fail by a change alone; others are for looking. */
 const ownSeed = asked === undefined ? 1 : Math.floor(Math.random() * 2 ** 31);
 const seed = Number(process.env['LOSSLENS_POWER_CUTS_SEED'] ?? ownSeed);
 const folder = temporaryFolder();
 const processes = new TrainProcesses();
+// Threads have their calls in an order of their own.
+const runs = new SmallRun(join(folder, 'small'), seed % 2 === 0);
 
 /** What a folder holds. */
 function filesIn(root: string): Files {
@@ -40,57 +43,71 @@ function filesIn(root: string): Files {
   );
 }
 
-const root = join(folder, 'whole');
-const runs = new SmallRun(root, false);
-const before = filesIn(root);
-const record = join(folder, 'whole.record');
-await runs.runWhole('recordHook.js', { LOSSLENS_RECORD: record });
-const left = filesIn(root);
-const disk = new RecordedDisk(record, root, before);
-
 /** Makes the disk that a cut leaves. @returns the run's folder there */
 function afterCut(name: string, files: Files): string {
-  const place = join(folder, name);
-  writeFiles(place, files);
-  return join(place, 'run');
+  const root = join(folder, name);
+  writeFiles(root, files);
+  return join(root, 'run');
 }
 
-/** Goes on with a run, and makes sure that it ends as the undisturbed one. */
-async function expectGoesOn(trainDir: string): Promise<void> {
-  const { code, problem } = await processes.train(runs.args(trainDir));
-  assert.equal(code, 0, problem);
-  runs.expectSameFiles(trainDir, trainDir);
+const whole = join(folder, 'whole');
+mkdirSync(whole);
+const wholeRecord = join(folder, 'whole.record');
+await runs.runWhole(join(whole, 'run'), 'recordHook.js', { LOSSLENS_RECORD: wholeRecord });
+const wholeDisk = new RecordedDisk(wholeRecord, whole);
+
+/** The disk of a run that goes on after a first power cut. */
+async function secondDisk(): Promise<RecordedDisk> {
+  const next = random(seed);
+  const moment = Math.floor((0.2 + 0.6 * next()) * wholeDisk.end);
+  const before = wholeDisk.cut(moment, fatesByChance(next));
+  const trainDir = afterCut('second', before);
+  const record = join(folder, 'second.record');
+  const { code, stderr } = await runs.start(trainDir, 'recordHook.js', {
+    LOSSLENS_RECORD: record,
+  })[1];
+  assert.equal(code, 0, stderr);
+  runs.expectSameFiles(trainDir);
+  return new RecordedDisk(record, join(folder, 'second'), before);
 }
+
+const goingOnDisk = await secondDisk();
 
 test('the record of calls gives the files of the run, byte for byte', () => {
-  assert.deepEqual(disk.cut(disk.moments, allKept), left);
+  assert.deepEqual(wholeDisk.cut(wholeDisk.end, allKept), filesIn(whole));
+  assert.deepEqual(goingOnDisk.cut(goingOnDisk.end, allKept), filesIn(join(folder, 'second')));
 });
 
 test('a run that has ended outlives a power cut', async () => {
-  const trainDir = afterCut('ended', disk.cut(disk.moments, allLost));
-  const { code, problem } = await processes.train(runs.args(trainDir));
-  assert.equal(code, 0, problem);
-  // Nothing is written any more.
-  runs.expectSameFiles(trainDir, trainDir);
+  for (const [i, disk] of [wholeDisk, goingOnDisk].entries()) {
+    const trainDir = afterCut(`ended-${i}`, disk.cut(disk.end, allLost));
+    runs.expectSameFiles(trainDir);
+    await runs.expectSameEnd(trainDir, processes);
+  }
 });
 
 test('a complete checkpoint is never lost', async () => {
-  const found: number[] = [];
-  for (let moment = 0; moment <= disk.moments; moment++) {
-    if (!disk.isConfirming(moment)) continue;
-    found.push(await runs.latestStep(afterCut(`moment-${moment}`, disk.cut(moment, allLost))));
+  const steps: number[] = [];
+  for (let moment = 0; moment <= wholeDisk.end; moment++) {
+    if (moment > 0 && !wholeDisk.isConfirming(moment)) continue;
+    const trainDir = afterCut(`moment-${moment}`, wholeDisk.cut(moment, allLost));
+    steps.push(await runs.latestStep(trainDir));
   }
-  assert.deepEqual([...new Set(found)], [0, ...savedSteps]);
+  const changes = steps.filter((step, i) => step !== steps[i - 1]);
+  assert.deepEqual(changes, [0, ...savedSteps]);
 });
 
 describe(`power cuts of seed ${seed}`, { concurrency: 2 }, () => {
   for (let cut = 0; cut < cuts; cut++) {
     const next = random(seed, cut);
-    const moment = Math.floor(((cut + next()) / cuts) * disk.moments);
-    test(`cut ${cut + 1} of seed ${seed}, ${disk.describe(moment)}`, async () => {
+    const disk = cut % 4 === 3 ? goingOnDisk : wholeDisk;
+    const stretch = disk.stretches[Math.floor(((cut + next()) / cuts) * disk.stretches.length)]!;
+    const moment = stretch[Math.floor(next() * stretch.length)]!;
+    const which = disk === goingOnDisk ? 'a second one, ' : '';
+    test(`cut ${cut + 1} of seed ${seed}: ${which}${disk.describe(moment)}`, async () => {
       const trainDir = afterCut(`cut-${cut}`, disk.cut(moment, fatesByChance(next)));
-      if (existsSync(trainDir)) await runs.latestStep(trainDir);
-      await expectGoesOn(trainDir);
+      await runs.latestStep(trainDir);
+      await runs.expectSameEnd(trainDir, processes);
     });
   }
 });

@@ -115,17 +115,29 @@ export class RecordedDisk {
     }
   }
 
-  /** Moments of the run: between its recorded lines. */
-  get moments(): number {
-    return this.#lines.length + 1;
+  /** The moment after the last call; the first, before all calls, is 0. */
+  get end(): number {
+    return this.#lines.length;
+  }
+
+  /** The moments of all calls, alike ones in a row together: the parts of a checkpoint are many. */
+  get stretches(): readonly (readonly number[])[] {
+    const stretches: number[][] = [[0]];
+    for (let moment = 1; moment <= this.end; moment++) {
+      const [call, before] = [moment, moment - 1].map((each) => this.#callBefore(each));
+      if (call?.name === before?.name && call?.path === before?.path)
+        stretches.at(-1)!.push(moment);
+      else stretches.push([moment]);
+    }
+    return stretches;
   }
 
   /** What was done at a moment last, for people. */
   describe(moment: number): string {
-    const line = this.#lines[moment - 1];
-    if (line === undefined) return 'before the first call';
-    const { name, path } = this.#callOf(line);
-    return `${'end' in line ? 'after' : 'within'} ${name} ${relative(this.#root, path)}`;
+    const call = this.#callBefore(moment);
+    if (call === undefined) return 'before the first call';
+    const isEnd = 'end' in this.#lines[moment - 1]!;
+    return `${isEnd ? 'after' : 'within'} ${call.name} ${relative(this.#root, call.path)}`;
   }
 
   /** Whether an fsync ended just before a moment. */
@@ -154,6 +166,11 @@ export class RecordedDisk {
     return files;
   }
 
+  #callBefore(moment: number): BegunCall | undefined {
+    const line = this.#lines[moment - 1];
+    return line && this.#callOf(line);
+  }
+
   #callOf(line: BegunCall | EndedCall): BegunCall {
     return 'id' in line ? line : this.#calls.get(line.end)!;
   }
@@ -175,7 +192,7 @@ export class RecordedDisk {
     const { name, path } = call;
     // Descriptors are given again.
     if (descriptor !== undefined) this.#opened.delete(descriptor);
-    if (!path.startsWith(this.#root + sep)) return;
+    if (path !== this.#root && !path.startsWith(this.#root + sep)) return;
     const node = this.#nodes.get(path);
     if (name === 'open') this.#open(call, change, descriptor!);
     if (name === 'mkdir') this.#makeFolder(path, change);

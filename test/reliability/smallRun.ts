@@ -13,6 +13,7 @@ import { eventFiles } from '../../src/events/readEvents.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { type CommandResult, smallNetwork, startLosslens, writeSmallMnist } from '../losslens.ts';
 import { runPython } from '../python.ts';
+import type { TrainProcesses } from './trainProcesses.ts';
 
 /** Items that are trained on. */
 const items = 40;
@@ -106,13 +107,16 @@ export class SmallRun {
     return startLosslens(['train', ...this.args(trainDir)], { ...env, NODE_OPTIONS: options });
   }
 
-  /** Does a run that nothing disturbs: what others have to leave. @returns its folder */
-  async runWhole(hook: string, env: Readonly<Record<string, string>>): Promise<string> {
-    this.#whole = join(this.#folder, 'run');
-    const { code, stderr } = await this.start(this.#whole, hook, env)[1];
+  /** Does a run that nothing disturbs: what others have to leave. */
+  async runWhole(
+    trainDir: string,
+    hook: string,
+    env: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const { code, stderr } = await this.start(trainDir, hook, env)[1];
     assert.equal(code, 0, stderr);
-    this.#expected = contents(this.#whole);
-    return this.#whole;
+    this.#whole = trainDir;
+    this.#expected = contents(trainDir);
   }
 
   /**
@@ -133,19 +137,23 @@ export class SmallRun {
     return Number(latest.split('-').at(-1));
   }
 
-  /** Makes sure that a run left what the undisturbed one left, and nothing else. */
-  expectSameFiles(trainDir: string, what: string): void {
+  /** Makes sure that a folder holds the records and the checkpoint of the undisturbed run. */
+  expectSameFiles(trainDir: string): void {
     const found = contents(trainDir);
-    assert.deepEqual(Object.keys(found), Object.keys(this.#expected), what);
+    assert.deepEqual(Object.keys(found), Object.keys(this.#expected), trainDir);
     const differing = Object.keys(found).filter((name) => found[name] !== this.#expected[name]);
-    assert.deepEqual(differing, [], what);
-    // Who is killed while giving the lock back may leave its guard, which nobody waits for.
+    assert.deepEqual(differing, [], trainDir);
+  }
+
+  /** Goes on with a run, and makes sure that it ends as the undisturbed one. */
+  async expectSameEnd(trainDir: string, processes: TrainProcesses): Promise<void> {
+    const { code, problem } = await processes.train(this.args(trainDir));
+    assert.equal(code, 0, problem);
+    this.expectSameFiles(trainDir);
+    // What a dead process left of locks beside that of the run keeps nobody out.
     const all = readdirSync(trainDir, { recursive: true, encoding: 'utf8' });
-    assert.deepEqual(
-      all.filter((name) => /\.tmp$|losslens\.lock$/.test(name)),
-      [],
-      what,
-    );
+    const left = all.filter((name) => /\.tmp$|^losslens\.lock$/.test(name));
+    assert.deepEqual(left, [], trainDir);
     this.#endedLogs.push(trainDir);
   }
 
