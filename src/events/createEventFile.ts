@@ -1,5 +1,5 @@
 /** Names the event files of a run so that readers take them in the order in which they were made. */
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { syncFolder } from '../files/syncFolder.ts';
@@ -37,6 +37,8 @@ export async function createEventFile(folder: string): Promise<{ path: string; f
       await syncFolder(folder);
     } catch (error) {
       await file.close();
+      // Readers would wait at it, and not at the one before.
+      await rm(path, { force: true });
       throw error;
     }
     return { path, file };

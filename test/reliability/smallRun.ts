@@ -157,18 +157,31 @@ export class SmallRun {
     this.#endedLogs.push(trainDir);
   }
 
-  /** Makes sure that TensorBoard shows the views of the undisturbed run, and none but these of disturbed ones. */
-  expectSameViews(): void {
-    const folders = [this.#whole, ...this.#endedLogs, ...this.#disturbedLogs];
-    const [whole, ...others] = (runPython('read_views.py', ...folders) as Views[]).map(shown);
-    assert.ok(Object.keys(whole!).length >= 2, Object.keys(whole!).join());
-    for (const [i, trainDir] of this.#endedLogs.entries()) {
-      assert.deepEqual(others[i], whole, trainDir);
-    }
-    for (const [i, logs] of this.#disturbedLogs.entries()) {
-      for (const [tag, steps] of Object.entries(others[this.#endedLogs.length + i]!)) {
+  /** Folders of event files: of the undisturbed run, of those that ended after all, of disturbed ones. */
+  get logs() {
+    return { whole: this.#whole, ended: this.#endedLogs, disturbed: this.#disturbedLogs };
+  }
+}
+
+/** Makes sure that TensorBoard shows the views of the undisturbed run, and none but these of disturbed ones. */
+export function expectSameViews(runs: readonly SmallRun[]): void {
+  const folders = runs.flatMap(({ logs: { whole, ended, disturbed } }) => [
+    whole,
+    ...ended,
+    ...disturbed,
+  ]);
+  // All at once: Python takes seconds to load its reader.
+  const read = (runPython('read_views.py', ...folders) as Views[]).map(shown);
+  const viewsIn = new Map(folders.map((each, i) => [each, read[i]!]));
+  for (const { logs } of runs) {
+    const { whole, ended, disturbed } = logs;
+    const expected = viewsIn.get(whole)!;
+    assert.ok(Object.keys(expected).length >= 2, Object.keys(expected).join());
+    for (const each of ended) assert.deepEqual(viewsIn.get(each), expected, each);
+    for (const each of disturbed) {
+      for (const [tag, steps] of Object.entries(viewsIn.get(each)!)) {
         for (const [step, hashes] of Object.entries(steps)) {
-          assert.deepEqual(hashes, whole?.[tag]?.[step], `${logs}: ${tag}, ${step}`);
+          assert.deepEqual(hashes, expected[tag]?.[step], `${each}: ${tag}, ${step}`);
         }
       }
     }
