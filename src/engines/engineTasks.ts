@@ -62,7 +62,7 @@ export type StartMessage<Started> = Started | { readonly failure: string };
  * @param start  gives the thread's first message, and what loads a graph
  */
 export function doEngineTasks<Model, Started>(
-  start: () => { started: Started; load: (model: Model) => Promise<LoadedGraph> },
+  start: () => { started: Started; load: (model: Model) => LoadedGraph },
 ): void {
   const port = parentPort!;
   const sessions = new Map<number, LoadedGraph>();
@@ -70,10 +70,10 @@ export function doEngineTasks<Model, Started>(
   const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
   try {
     const { started, load } = start();
-    const answer = async ({ id, task }: EngineRequest<Model>): Promise<void> => {
+    const answer = ({ id, task }: EngineRequest<Model>): void => {
       if (task.kind === 'load') {
         const session = nextSession++;
-        sessions.set(session, await load(task.model));
+        sessions.set(session, load(task.model));
         port.postMessage({ id, result: session } satisfies EngineResponse);
       } else if (task.kind === 'run') {
         const outputs = sessions.get(task.session)!.run(task.signature, task.feeds);
@@ -86,10 +86,12 @@ export function doEngineTasks<Model, Started>(
       }
     };
     port.on('message', (request: EngineRequest<Model>) => {
-      answer(request).catch((thrown: unknown) => {
+      try {
+        answer(request);
+      } catch (thrown) {
         const error = thrown instanceof Error ? thrown : new Error(String(thrown));
         port.postMessage({ id: request.id, error } satisfies EngineResponse);
-      });
+      }
     });
     port.postMessage(started satisfies StartMessage<Started>);
   } catch (error) {

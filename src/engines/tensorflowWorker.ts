@@ -1,5 +1,6 @@
 /** The thread that TensorFlow works in: loads the package, then graphs, and runs what it is asked to. */
 import { workerData } from 'node:worker_threads';
+import type { NamedSignatures } from '../graph/savedModel.ts';
 import { doEngineTasks } from './engineTasks.ts';
 import { LoadedModel, requireTensorFlow } from './tensorflowPackage.ts';
 
@@ -13,7 +14,7 @@ export interface StartedTensorFlow {
 /** A SavedModel in a folder. */
 export interface SavedGraph {
   readonly folder: string;
-  readonly signatures: readonly string[];
+  readonly signatures: NamedSignatures;
 }
 
 doEngineTasks<SavedGraph, StartedTensorFlow>(() => {
@@ -21,6 +22,6 @@ doEngineTasks<SavedGraph, StartedTensorFlow>(() => {
   const backend = tf.findBackend('tensorflow');
   return {
     started: { version: backend.binding.TF_Version, isUsingGpu: backend.isUsingGpuDevice },
-    load: ({ folder, signatures }) => LoadedModel.load(tf, folder, signatures),
+    load: ({ folder, signatures }) => new LoadedModel(tf, folder, signatures),
   };
 });

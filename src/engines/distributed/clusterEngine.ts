@@ -1,8 +1,9 @@
 /** Runs graphs on several processes: TensorFlow's own distributed runtime, through its C library. */
 import koffi from 'koffi';
 import { NoEngineError, UserError } from '../../errors.ts';
-import type { Graph, Tensor } from '../../graph/graph.ts';
+import type { Graph } from '../../graph/graph.ts';
 import { toGraphDef } from '../../graph/graphDef.ts';
+import { namedSignatures } from '../../graph/savedModel.ts';
 import { messageType } from '../../protos.ts';
 import { readCudaBuild } from '../build.ts';
 import type { Bfloat16Support, Engine, Session, Signatures } from '../engine.ts';
@@ -14,7 +15,6 @@ import { type CApi, loadCApi } from './cApi.ts';
 import { deviceOfTask, type Hosts, jobNames, type Task } from './hosts.ts';
 import { placeOnCluster } from './placement.ts';
 import { Watch } from './presence.ts';
-import type { TensorName } from './remoteGraph.ts';
 import type { RemoteModel, RemoteWorkerData } from './remoteWorker.ts';
 
 const graphDefType = messageType('graph.proto', 'GraphDef');
@@ -186,20 +186,4 @@ function startServer(c: CApi, hosts: Hosts, task: Task): string {
       `--${task.job}_hosts: TensorFlow's server does not start at ${hosts[task.job][task.index]} (${reason}); expected a port of this machine that is free.`,
     );
   }
-}
-
-function namedSignatures(signatures: Signatures): RemoteModel['signatures'] {
-  const named = (tensors: Readonly<Record<string, Tensor>>) =>
-    Object.fromEntries(
-      Object.entries(tensors).map(([key, { node, index }]): [string, TensorName] => [
-        key,
-        [node.name, index],
-      ]),
-    );
-  return Object.fromEntries(
-    Object.entries(signatures).map(([name, { inputs, outputs }]) => [
-      name,
-      { inputs: named(inputs), outputs: named(outputs) },
-    ]),
-  );
 }

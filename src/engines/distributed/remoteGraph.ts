@@ -1,16 +1,8 @@
 /** A graph in a session against a server of TensorFlow's, through the C library. */
+import type { NamedSignatures } from '../../graph/savedModel.ts';
 import type { HostTensor } from '../engine.ts';
 import type { LoadedGraph } from '../engineTasks.ts';
 import { type CApi, memoryAt, type Pointer } from './cApi.ts';
-
-/** Which output of which node. */
-export type TensorName = readonly [node: string, index: number];
-
-/** An entry point by names. */
-export interface NamedSignature {
-  readonly inputs: Readonly<Record<string, TensorName>>;
-  readonly outputs: Readonly<Record<string, TensorName>>;
-}
 
 /** TF_DataType of c/tf_datatype.h. */
 const dataTypes = { float32: 1, int32: 3 } as const;
@@ -38,7 +30,7 @@ export interface RemoteGraphOptions {
   readonly config: Uint8Array;
   /** GraphDef, with a device for each node. */
   readonly graphDef: Uint8Array;
-  readonly signatures: Readonly<Record<string, NamedSignature>>;
+  readonly signatures: NamedSignatures;
 }
 
 /** Such a graph; it blocks the thread that runs it. */
@@ -53,12 +45,15 @@ export class RemoteGraph implements LoadedGraph {
     this.#c = c;
     this.#graph = importGraph(c, options.graphDef);
     this.#session = openSession(c, this.#graph, options);
-    const tensorsOf = (named: Readonly<Record<string, TensorName>>): Tensors => {
+    const tensorsOf = (named: Readonly<Record<string, string>>): Tensors => {
       const keys = Object.keys(named);
       const outputs = Buffer.alloc(outputBytes * keys.length);
-      Object.values(named).forEach(([node, index], i) => {
-        outputs.writeBigUInt64LE(c.operation(this.#graph, node), outputBytes * i);
-        outputs.writeInt32LE(index, outputBytes * i + 8);
+      Object.values(named).forEach((name, i) => {
+        // "node:index"
+        const separator = name.lastIndexOf(':');
+        const operation = c.operation(this.#graph, name.slice(0, separator));
+        outputs.writeBigUInt64LE(operation, outputBytes * i);
+        outputs.writeInt32LE(Number(name.slice(separator + 1)), outputBytes * i + 8);
       });
       return { keys, outputs };
     };

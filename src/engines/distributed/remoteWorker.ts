@@ -18,6 +18,6 @@ doEngineTasks<RemoteModel, object>(() => {
   const c = loadCApi(packageFolder);
   return {
     started: {},
-    load: async (model) => new RemoteGraph(c, { ...model, target, config }),
+    load: (model) => new RemoteGraph(c, { ...model, target, config }),
   };
 });
