@@ -1,5 +1,4 @@
 /** The other workers, as the chief has to do with them. */
-
 import { startAgain } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import { joinParts, type StepPart } from '../model/jointOutcome.ts';

@@ -1,5 +1,4 @@
 /** Opens what a run works with; whoever opens it closes it, whatever happens. */
-
 import { join } from 'node:path';
 import { digestOf } from '../../datasets/dataDigest.ts';
 import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';

@@ -1,5 +1,4 @@
 /** What a run says at its end: what it leaves, and how to look at it. */
-
 import { join } from 'node:path';
 import { durationText } from '../console/progress.ts';
 import { itemsPerStep } from '../epochs.ts';

@@ -1,5 +1,4 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
-
 import { dirname } from 'node:path';
 import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';

@@ -1,5 +1,4 @@
 /** The steps of a run: begun one after the other, and recorded when the engine has done them. */
-
 import type { HostTensor } from '../engines/engine.ts';
 import { FrozenFeatures } from '../model/frozenFeatures.ts';
 import { decodeStep } from '../model/stepOutcome.ts';

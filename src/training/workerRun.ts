@@ -1,5 +1,4 @@
 /** What a worker that is not the chief does: its part of each step, which the chief records. */
-
 import { Cleanup } from '../cleanup.ts';
 import { type Cluster, chief } from '../cluster/cluster.ts';
 import { Membership } from '../cluster/membership.ts';
