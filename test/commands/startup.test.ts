@@ -28,7 +28,7 @@ async function loadedBy(...args: readonly string[]) {
 /** Those of our own modules that work on data, graphs or runs, or belong to another command. */
 function heavyOf(own: readonly string[]): string[] {
   const rooms = /^src\/(training|evaluation|inspection|inference|input|runFiles|checkpoint)\//;
-  const engines = /^src\/engines\/(?!engineChoice|home|precision)/;
+  const engines = /^src\/engines\/(?!engineChoice|home|precision|distributed\/hosts)/;
   return own.filter((module) => rooms.test(module) || engines.test(module));
 }
 
