@@ -18,10 +18,9 @@ export const build: Network = (images, context) =>
     // In bfloat16, 1.001 is 1.
     const one = cast(add(mul(scaled, 0), 1.001), context.computeType);
     const rounded = cast(log(sub(one, 1)), 'float32');
-    const fc1 = fullyConnected(context, flatten(mul(scaled, rounded)), 'fc1', 16);
-    const logits = fullyConnected(context, fc1, 'logits', context.numClasses, {
-      activation: 'linear',
-    });
+    const activation = 'linear';
+    const fc1 = fullyConnected(context, flatten(mul(scaled, rounded)), 'fc1', 16, { activation });
+    const logits = fullyConnected(context, fc1, 'logits', context.numClasses, { activation });
     const Predictions = softmax(logits, 'Predictions');
     const endPoints = { images, scaled, rounded, fc1, Logits: logits, Predictions };
     return { logits, endPoints: new Map(Object.entries(endPoints)) };

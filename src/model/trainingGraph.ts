@@ -135,8 +135,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const taps = [...tapped.values(), ...(features === null ? [] : [features])];
   const { variableGradients, tapDerivatives } = backward(loss, trainable, taps);
   const factors = learningRateFactors(trainable, options.learningRateScopes ?? [], head);
-  const derivatives = variableGradients.map(({ gradient }) => gradient);
-  const guard = addUpdateGuard(graph, loss.total, derivatives, options.onNan ?? 'stop');
+  const guard = addUpdateGuard(graph, loss.total, variableGradients, options.onNan ?? 'stop');
   const rated = variableGradients.map(({ variable, gradient }) => ({
     variable,
     gradient: guard.pass(gradient),

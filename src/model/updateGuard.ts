@@ -7,6 +7,7 @@ import { assign, getVariable } from '../graph/ops/variables.ts';
 import { sizeOf } from '../graph/shape.ts';
 import { zeros } from '../nets/initializers.ts';
 import type { OnNan } from './onNan.ts';
+import type { VariableGradient } from './optimizers.ts';
 
 /** What the updates of a step have to go through. */
 export interface UpdateGuard {
@@ -24,33 +25,37 @@ export interface UpdateGuard {
 }
 
 /**
- * With `stop`, derivatives of so many elements at most are looked at: those of biases, which are sums of what flows back,
- * are not finite either where others are not, but for products that overflow. To look at all takes LeNet some percent of
- * a step.
+ * Variables of so many elements at most are looked at themselves, and with `stop` only their derivatives. Those of
+ * biases are sums of what flows back, and not finite either where others are not, but for products that overflow; the L2
+ * penalty looks at weights. To look at all takes LeNet some percent of a step.
  */
 const maxWatched = 4096;
 
 /**
- * Adds the guard of a step: it is finite when the loss is and the sum of each derivative that is looked at.
+ * Adds the guard of a step: it is finite when the loss is, and the sums of the variables and derivatives that are
+ * looked at.
  *
- * @param loss         float32 []
- * @param derivatives  that the updates are made of, float32
- * @param onNan        with `skip`, all of them are looked at
+ * @param loss       float32 []
+ * @param gradients  that the updates are made of, float32
+ * @param onNan      with `skip`, all derivatives are looked at
  */
 export function addUpdateGuard(
   graph: Graph,
   loss: Tensor,
-  derivatives: readonly Tensor[],
+  gradients: readonly VariableGradient[],
   onNan: OnNan,
 ): UpdateGuard {
-  const watched =
-    onNan === 'skip' ? derivatives : derivatives.filter(({ shape }) => sizeOf(shape) <= maxWatched);
+  const small = gradients.filter(({ variable }) => sizeOf(variable.shape) <= maxWatched);
+  const watched = [
+    ...small.map(({ variable }) => variable.value),
+    ...(onNan === 'skip' ? gradients : small).map(({ gradient }) => gradient),
+  ];
   return graph.withRootScope('guard', () => {
     const memory =
       onNan === 'skip'
         ? null
         : getVariable(graph, 'not_finite', [], { initializer: zeros, trainable: false });
-    const numbers = [loss, ...watched.map((derivative) => sum(derivative))];
+    const numbers = [loss, ...watched.map((tensor) => sum(tensor))];
     const total = addN(memory === null ? numbers : [...numbers, memory.value]);
     const condition = isFiniteNumber(total);
     const remembered = memory && [assign(memory, switchOn(total, condition).ifFalse)];

@@ -1,6 +1,7 @@
 /** What a user is told of numbers that went wrong. */
 import { fileOf } from '../../datasets/itemPlaces.ts';
 import { latestCheckpoint } from '../checkpoint/checkpoints.ts';
+import type { NonFiniteVariable } from '../checkpoint/nonFinite.ts';
 import { UserError } from '../errors.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { RunPlan } from './planRun.ts';
@@ -14,6 +15,8 @@ export interface Divergence {
   readonly step: number;
   /** What was found in place of what, such as "the loss is NaN; expected a number". */
   readonly found: string;
+  /** Steps right before it that were not finite either, and left out; none unless given. */
+  readonly skippedBefore?: number;
   readonly learningRate: number;
   /** The first variable that is not finite; undefined where that is not known, as the steps after which it was seen so. */
   readonly variable?: { readonly name: string; readonly afterStep: number | undefined } | undefined;
@@ -37,11 +40,16 @@ export function listItems(itemIndices: Iterable<number>, { data }: Pick<RunPlan,
   return names.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-/** What of a step is not finite: the loss, or derivatives of one that is. */
-export function foundNonFinite(loss: number): string {
-  return Number.isFinite(loss)
-    ? `derivatives of the loss, ${loss.toFixed(4)}, are not finite; expected numbers`
-    : `the loss is ${loss}; expected a number`;
+/** A variable that is not finite. */
+export function foundVariable({ name, value }: NonFiniteVariable): string {
+  return `the variable ${name} holds ${value}; expected finite numbers`;
+}
+
+/** What of a step is not finite: the loss, or with one that is, a variable or derivatives. */
+export function foundInStep(loss: number, variable?: NonFiniteVariable): string {
+  if (!Number.isFinite(loss)) return `the loss is ${loss}; expected a number`;
+  if (variable !== undefined) return foundVariable(variable);
+  return `derivatives of the loss, ${loss.toFixed(4)}, are not finite; expected numbers`;
 }
 
 /** Where the numbers stop being finite; undefined where the pass that looked for it found none. */
@@ -60,7 +68,16 @@ export async function divergenceError(
   plan: Pick<RunPlan, 'options' | 'data'>,
   divergence: Divergence,
 ): Promise<DivergenceError> {
-  const { step, found, learningRate, variable, diagnosis, lossInFloat32, itemIndices } = divergence;
+  const {
+    step,
+    found,
+    skippedBefore = 0,
+    learningRate,
+    variable,
+    diagnosis,
+    lossInFloat32,
+    itemIndices,
+  } = divergence;
   const remedies =
     lossInFloat32 === undefined
       ? 'lower --learning_rate, or begin with --warmup_epochs'
@@ -68,6 +85,7 @@ export async function divergenceError(
   const checkpoint = await latestCheckpoint(plan.options.train_dir).catch(() => undefined);
   const sentences = [
     `step ${step}: ${found}`,
+    skippedBefore > 0 && `The ${skippedBefore} steps before it were not finite either`,
     `The training diverged at a learning rate of ${Number(learningRate.toPrecision(4))}: ${remedies}`,
     lossInFloat32 !== undefined &&
       `It overflows in bfloat16 alone: in float32 the loss is ${lossInFloat32.toFixed(4)}`,

@@ -20,7 +20,7 @@ import { lostEvents, RunLog } from '../recording/runLog.ts';
 import { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
-import { divergenceError } from './divergence.ts';
+import { divergenceError, foundVariable } from './divergence.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { RunPlan } from './planRun.ts';
 import { TrainingClock } from './schedule.ts';
@@ -195,7 +195,7 @@ async function expectFinite(
   const stepsPerEpoch = data.dataset.items.length / options.batch_size;
   throw await divergenceError(plan, {
     step,
-    found: `the variable ${variable.name} holds ${variable.value}; expected finite numbers`,
+    found: foundVariable(variable),
     learningRate: learningRateAt(step - 1, { ...options, stepsPerEpoch, lastStep }),
   });
 }

@@ -7,7 +7,7 @@ import { movingAverageDecayAt } from '../model/movingAverages.ts';
 import { decodeStep, isFiniteStep } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import { diagnose, isAllFinite } from './diagnosis.ts';
-import { type DivergenceError, divergenceError, foundNonFinite, listItems } from './divergence.ts';
+import { type DivergenceError, divergenceError, foundInStep, listItems } from './divergence.ts';
 import { HeadSteps } from './headSteps.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { Run } from './openRun.ts';
@@ -137,18 +137,14 @@ export class TrainingSteps {
   async #leaveOut(begun: BegunStep, loss: number): Promise<void> {
     const { plan, log, progress, skipped } = this.#run;
     const { step, batch } = begun;
-    const found = foundNonFinite(loss);
-    if (plan.options.on_nan === 'stop') throw await this.#diverged(begun, found);
+    if (plan.options.on_nan === 'stop') throw await this.#diverged(begun, loss);
     const isTooMany = skipped.add();
     await log.write(step, [skippedSummary(skipped.total)]);
-    if (isTooMany) {
-      const before = `The ${maxSkippedInARow - 1} steps before it were not finite either`;
-      throw await this.#diverged(begun, `${found}. ${before}`);
-    }
+    if (isTooMany) throw await this.#diverged(begun, loss);
     if (!skipped.isToTell(step, plan.options.log_every_n_steps)) return;
     const items = listItems(batch.itemIndices, plan);
     progress.message(
-      `skipped step ${step}: ${found}; ${skipped.total} skipped so far. Items of the batch: ${items}`,
+      `skipped step ${step}: ${foundInStep(loss)}; ${skipped.total} skipped so far. Items of the batch: ${items}`,
     );
   }
 
@@ -160,7 +156,7 @@ export class TrainingSteps {
   }
 
   /** What is to be said of a step that was not finite. Saves the state before it, where all of it is finite. */
-  async #diverged(begun: BegunStep, found: string): Promise<DivergenceError> {
+  async #diverged(begun: BegunStep, loss: number): Promise<DivergenceError> {
     const { plan, session, save, writeItems, saved } = this.#run;
     const { step, batch, learningRate, seed } = begun;
     const { training, precision } = plan;
@@ -182,7 +178,8 @@ export class TrainingSteps {
     await saved().catch(() => {});
     return divergenceError(plan, {
       step,
-      found,
+      found: foundInStep(loss, variable),
+      skippedBefore: plan.options.on_nan === 'stop' ? 0 : maxSkippedInARow - 1,
       learningRate,
       variable: variable && { name: variable.name, afterStep },
       diagnosis,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeDigits } from '../../datasets/builtIn/digits.ts';
 import { writeImageFolder } from '../../datasets/convert.ts';
-import { divergenceError, foundNonFinite } from '../../src/training/divergence.ts';
+import { divergenceError, foundInStep } from '../../src/training/divergence.ts';
 import { planRun } from '../../src/training/planRun.ts';
 import { temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { someRun } from './someRun.ts';
@@ -12,7 +12,7 @@ const data = temporaryFolder();
 writeSmallMnist(data, 40, 20);
 
 const plan = await planRun(someRun({ dataset_name: 'mnist', dataset_dir: data }));
-const divergence = { step: 7, found: foundNonFinite(Number.NaN), learningRate: 0.1 };
+const divergence = { step: 7, found: foundInStep(Number.NaN), learningRate: 0.1 };
 const finite = { loss: 2.5, layer: undefined, derivative: undefined };
 
 /** What is said of a divergence. */
@@ -39,13 +39,18 @@ test('the first layer that is not finite is named, or what is not where all of t
     /\. All layers are finite, but the loss made of them is not\. /,
   );
   const ofDerivative = await messageOf({
-    found: foundNonFinite(2.5),
+    found: foundInStep(2.5),
     diagnosis: { ...finite, derivative: 'Small/fc3/weights' },
   });
   assert.match(ofDerivative, /^step 7: derivatives of the loss, 2\.5000, are not finite; /);
   assert.match(
     ofDerivative,
     /\. All layers are finite, and the loss is: on the way back, the derivative of Small\/fc3\/weights is the first that is not\. /,
+  );
+  const variable = { name: 'Small/fc3/biases', value: Number.NaN };
+  assert.match(
+    await messageOf({ found: foundInStep(2.5, variable) }),
+    /^step 7: the variable Small\/fc3\/biases holds NaN; expected finite numbers\. The training /,
   );
 });
 
