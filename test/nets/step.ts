@@ -7,9 +7,9 @@ import { constant, placeholder } from '../../src/graph/ops/array.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { addLoss } from '../../src/model/loss.ts';
 import { variableSignatures } from '../../src/model/predictionGraph.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
 import type { MovedVariable } from '../../src/nets/network.ts';
 import { hashed } from '../hashed.ts';
+import { getNetwork } from './getNetwork.ts';
 
 /** As the script has them. */
 const classes = 10;

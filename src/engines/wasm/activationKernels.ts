@@ -1,14 +1,15 @@
 /** Kernels of ops/activations.ts. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tfc from '@tensorflow/tfjs-core';
 import { allocate, view } from './heap.ts';
 import type { KernelTable } from './kernel.ts';
+import { tf } from './tfjs.ts';
 
 /** Derivative of an activation, from dy and what the activation gave or took. */
 function derivative(
-  dy: tf.Tensor,
-  features: tf.Tensor,
+  dy: tfc.Tensor,
+  features: tfc.Tensor,
   slope: (feature: number) => number,
-): tf.Tensor {
+): tfc.Tensor {
   const dx = allocate(dy.shape);
   const [from, at, to] = [view(dy), view(features), view(dx)];
   for (let i = 0; i < to.length; i++) to[i] = from[i]! * slope(at[i]!);
@@ -19,7 +20,7 @@ function derivative(
  * An activation whose result for NaN is NaN: the backend's ReLUs make 0 of it, all or those with a sign, and with that
  * a loss that is finite of a training that has diverged.
  */
-export function keepNaN(x: tf.Tensor, activation: (x: tf.Tensor) => tf.Tensor): tf.Tensor {
+export function keepNaN(x: tfc.Tensor, activation: (x: tfc.Tensor) => tfc.Tensor): tfc.Tensor {
   const y = activation(x);
   // The sum takes the backend a fraction of the time that a look at each number takes here.
   const hasNaN = x.size > 0 && tf.tidy(() => Number.isNaN(tf.sum(x).dataSync()[0]));

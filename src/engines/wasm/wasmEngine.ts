@@ -1,7 +1,6 @@
 /** Runs graphs on the kernels of tfjs' WebAssembly backend: an interpreter of the same graph. */
 import { setImmediate } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-wasm';
+import type * as tfc from '@tensorflow/tfjs-core';
 import { NoEngineError } from '../../errors.ts';
 import type { Graph, Node, Tensor } from '../../graph/graph.ts';
 import { nodesBefore } from '../../graph/walk.ts';
@@ -12,6 +11,7 @@ import { arrayKernels } from './arrayKernels.ts';
 import type { KernelTable } from './kernel.ts';
 import { mathKernels } from './mathKernels.ts';
 import { nnKernels } from './nnKernels.ts';
+import { tf } from './tfjs.ts';
 import { updates } from './updates.ts';
 import { windowKernels } from './windowKernels.ts';
 
@@ -87,9 +87,9 @@ class WasmSession implements Session {
   readonly #signatures: Signatures;
   readonly #plans = new Map<string, Plan>();
   /** Values of constants, made once. */
-  readonly #constants = new Map<Node, tf.Tensor>();
+  readonly #constants = new Map<Node, tfc.Tensor>();
   /** Values of variables by their handles. */
-  readonly #variables = new Map<Tensor, tf.Tensor>();
+  readonly #variables = new Map<Tensor, tfc.Tensor>();
 
   constructor(graph: Graph, signatures: Signatures) {
     this.#signatures = signatures;
@@ -125,7 +125,7 @@ class WasmSession implements Session {
     checkFeeds(name, signature, feeds);
     // Every engine on tfjs shares its one registry of backends.
     if (tf.getBackend() !== 'wasm') void tf.setBackend('wasm');
-    const values = new Map<Tensor, tf.Tensor>();
+    const values = new Map<Tensor, tfc.Tensor>();
     const idle: Idle = new Set();
     try {
       for (const [key, input] of Object.entries(signature.inputs)) {
@@ -152,7 +152,7 @@ class WasmSession implements Session {
     }
   }
 
-  #runNode(node: Node, values: Map<Tensor, tf.Tensor>, idle: Idle): void {
+  #runNode(node: Node, values: Map<Tensor, tfc.Tensor>, idle: Idle): void {
     const update = updates[node.op];
     if (update !== undefined) {
       this.#runUpdate(node, values);
@@ -172,7 +172,7 @@ class WasmSession implements Session {
     });
   }
 
-  #compute(node: Node, values: Map<Tensor, tf.Tensor>): readonly tf.Tensor[] {
+  #compute(node: Node, values: Map<Tensor, tfc.Tensor>): readonly tfc.Tensor[] {
     switch (node.op) {
       case 'Placeholder':
       case 'VarHandleOp':
@@ -189,7 +189,7 @@ class WasmSession implements Session {
     return result instanceof tf.Tensor ? [result] : result;
   }
 
-  #constant(node: Node): tf.Tensor {
+  #constant(node: Node): tfc.Tensor {
     let value = this.#constants.get(node);
     if (value === undefined) {
       const attr = node.attrs['value'];
@@ -201,14 +201,14 @@ class WasmSession implements Session {
     return value;
   }
 
-  #variable(handle: Tensor): tf.Tensor {
+  #variable(handle: Tensor): tfc.Tensor {
     const value = this.#variables.get(handle);
     if (value === undefined) throw new Error(`${handle.node.name}: used before it was assigned`);
     return value;
   }
 
   /** A new tensor takes the place of the old one: the backend keeps packed weights by tensor. */
-  #runUpdate(node: Node, values: Map<Tensor, tf.Tensor>): void {
+  #runUpdate(node: Node, values: Map<Tensor, tfc.Tensor>): void {
     const handles = node.inputs.filter(({ dtype }) => dtype === 'resource');
     const others = node.inputs.filter(({ dtype }) => dtype !== 'resource');
     const isAssignment = node.op === 'AssignVariableOp';
