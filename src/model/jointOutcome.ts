@@ -54,6 +54,7 @@ export function joinParts(parts: readonly StepPart[]): StepPart {
     rows:
       parts[0]!.rows && joined(parts.map(({ rows }, i) => rows!.map((row) => row + firsts[i]!))),
     outcome: {
+      isFinite: outcomes.every((outcome) => outcome.isFinite),
       loss: meanOf(({ loss }) => loss),
       crossEntropy: meanOf(({ crossEntropy }) => crossEntropy),
       output: joined(outcomes.map(({ output }) => output)),

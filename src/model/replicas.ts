@@ -5,8 +5,8 @@
 import type { Signature } from '../engines/engine.ts';
 import type { Graph, Node, Tensor } from '../graph/graph.ts';
 import { accumulator, addToAccumulator, takeMean } from '../graph/ops/accumulators.ts';
-import { constant, identity, placeholder } from '../graph/ops/array.ts';
-import { mul } from '../graph/ops/math.ts';
+import { cast, constant, identity, placeholder } from '../graph/ops/array.ts';
+import { isFiniteNumber, mul } from '../graph/ops/math.ts';
 import { dequeue, enqueueRows, fifoQueue } from '../graph/ops/queues.ts';
 import type { VariableGradient } from './optimizers.ts';
 
@@ -48,6 +48,9 @@ export interface Replicas {
   readonly deposits: readonly Node[];
   /** Where it waits for its token. */
   readonly queue: Tensor;
+  readonly workers: number;
+  /** The same value as the chief's step has it: known when the others go on, after it. */
+  endOfStep(value: Tensor): Tensor;
 }
 
 /** Adds up the gradients of so many workers. */
@@ -65,30 +68,30 @@ export function addReplicas(
       const mean = takeMean(place, workers, shape, { name: `${name}/mean`, after: [deposit] });
       return { deposit, mean: { variable, gradient: mean, ...rest } };
     });
+    const queue = fifoQueue(graph, 'replicas/tokens', { name: 'tokens' });
     return {
       means: parts.map(({ mean }) => mean),
       deposits: parts.map(({ deposit }) => deposit),
-      queue: fifoQueue(graph, 'replicas/tokens', { name: 'tokens' }),
+      queue,
+      workers,
+      endOfStep: (value) =>
+        graph.withRootScope('replicas', () =>
+          identity(value, { after: giveTokens(queue, tokens.goOn, workers, [value.node]) }),
+        ),
     };
   });
 }
 
-/** Gives every other worker a token, after some updates. */
-function giveTokens(queue: Tensor, token: number, workers: number, after: readonly Node[]): Node {
-  const values = constant(queue.graph, 'int32', Array<number>(workers - 1).fill(token));
-  return enqueueRows(queue, values, { after });
-}
-
-/** The last node of the chief's step: after the updates, the others go on. */
-export function endOfStep(
-  { queue }: Replicas,
-  updates: readonly Node[],
+/** Gives every other worker a token, after other nodes. @returns  the nodes that do; none for a single worker */
+function giveTokens(
+  queue: Tensor,
+  token: number,
   workers: number,
+  after: readonly Node[],
 ): readonly Node[] {
-  if (workers === 1) return updates;
-  return queue.graph.withRootScope('replicas', () => [
-    giveTokens(queue, tokens.goOn, workers, updates),
-  ]);
+  if (workers === 1) return [];
+  const values = constant(queue.graph, 'int32', Array<number>(workers - 1).fill(token));
+  return [enqueueRows(queue, values, { after })];
 }
 
 /**
@@ -102,20 +105,20 @@ export function endOfStep(
  * @param totalLoss  the loss, without waiting for an update
  */
 export function replicaSignatures(
-  { deposits, queue }: Replicas,
+  { deposits, queue, workers }: Replicas,
   { inputs, outputs }: Signature,
   totalLoss: Tensor,
-  workers: number,
 ): Record<string, Signature> {
   const { graph } = queue;
   const { learning_rate, moving_average_decay, ...ownInputs } = inputs;
   return graph.withRootScope('replicas', () => {
     const token = dequeue(queue, [], { name: 'token', after: deposits });
     const total_loss = identity(totalLoss, { name: 'total_loss', after: [token.node] });
-    const over = workers === 1 ? [] : [giveTokens(queue, tokens.over, workers, [])];
+    const is_finite = cast(isFiniteNumber(totalLoss), 'float32', { name: 'is_finite' });
+    const over = giveTokens(queue, tokens.over, workers, []);
     const done = identity(constant(graph, 'float32', 1), { name: 'done', after: over });
     return {
-      train_replica: { inputs: ownInputs, outputs: { ...outputs, total_loss, token } },
+      train_replica: { inputs: ownInputs, outputs: { ...outputs, total_loss, is_finite, token } },
       dismiss: { inputs: {}, outputs: { done } },
     };
   });

@@ -244,6 +244,7 @@ function buildGraph(
     freezeBatchNorm: options.freeze_batch_norm,
     movingAverages: options.moving_average_decay !== undefined,
     workers: options.sync_replicas ? options.worker_hosts.length || undefined : undefined,
+    onNan: options.on_nan,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,
   });

@@ -10,6 +10,7 @@ function part(items: readonly number[], loss: number, rows: readonly number[]): 
     labels: Int32Array.from(items, (item) => item % 2),
     rows: Int32Array.from(rows),
     outcome: {
+      isFinite: true,
       loss,
       crossEntropy: loss / 2,
       output: Int32Array.from(items, (item) => item % 3),

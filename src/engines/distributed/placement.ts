@@ -18,6 +18,11 @@ function sizeOfResource({ attrs }: Node): number {
   return shape !== undefined && 'shape' in shape ? sizeOf(shape.shape) : 0;
 }
 
+/** What a Switch hands on. */
+function beforeSwitch(tensor: Tensor): Tensor {
+  return tensor.node.op === 'Switch' ? beforeSwitch(tensor.node.inputs[0]!) : tensor;
+}
+
 /** Resources by what has to lie together: an update takes a variable, its slots, and its gradient's accumulator. */
 function groupsOf(graph: Graph): readonly Group[] {
   const groupOf = new Map<Node, Group>();
@@ -35,10 +40,10 @@ function groupsOf(graph: Graph): readonly Group[] {
       continue;
     }
     const handles = node.inputs.filter(isHandle);
-    // What an accumulator has gathered goes straight into the update.
-    const taken = node.inputs.filter(
-      ({ node: { op } }) => op === 'ResourceAccumulatorTakeGradient',
-    );
+    // What an accumulator has gathered goes into the update, if it may.
+    const taken = node.inputs
+      .map(beforeSwitch)
+      .filter(({ node: { op } }) => op === 'ResourceAccumulatorTakeGradient');
     const accumulators = taken.map(({ node: { inputs } }) => inputs[0]!);
     if (handles.length > 0) join([...handles, ...accumulators].map((handle) => handle.node));
   }

@@ -47,8 +47,10 @@ test('all of a variable lies on one server: its slot, its gradient’s accumulat
     );
     assert.equal(updates.length, 1);
     const [update] = updates;
-    const mean = update!.inputs.find(({ node }) => node.op.startsWith('ResourceAccumulator'))!;
-    for (const node of [update!, update!.inputs[1]!.node, mean.node, mean.node.inputs[0]!.node]) {
+    const guarded = update!.inputs.find(({ node }) => node.op === 'Switch')!;
+    const mean = guarded.node.inputs[0]!.node;
+    assert.equal(mean.op, 'ResourceAccumulatorTakeGradient');
+    for (const node of [update!, update!.inputs[1]!.node, mean, mean.inputs[0]!.node]) {
       assert.equal(deviceOf(node), device, node.name);
     }
   }
