@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -141,6 +142,39 @@ test('one that would train something else is sent away; each for itself, workers
   assert.deepEqual(visitsOf(`${trainDir}0`), Array(items).fill(2));
 });
 
+/** Resolves when the chief of a training has told of a step. */
+function firstStepOf(chief: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    chief.stderr!.on('data', (text) => {
+      if (/^step \d/m.test(String(text))) resolve();
+    });
+  });
+}
+
+test('Ctrl-C at the chief ends all with a checkpoint, from which one process goes on', {
+  skip,
+}, async () => {
+  const trainDir = join(temporaryFolder(), 'run');
+  const flagsOf = await clusterFlags();
+  const start = (job: string, task: number) =>
+    startLosslens([
+      ...[...training, ...flagsOf(job, task), '--batch_size=5', '--sync_replicas'],
+      ...[`--train_dir=${trainDir}`, '--log_every_n_steps=1'],
+    ]);
+  const [chief, chiefResult] = start('worker', 0);
+  const others = [start('worker', 1)[1], start('ps', 0)[1]];
+  await firstStepOf(chief);
+  chief.kill('SIGINT');
+  const ofChief = await chiefResult;
+  assert.equal(ofChief.code, 130, ofChief.stderr);
+  expectSuccess(await Promise.all(others));
+  const steps = Number(/stopped after (\d+) steps/.exec(ofChief.stderr)![1]);
+  const epochs = Math.ceil(steps / Math.ceil(items / 10)) + 1;
+  const alone = [`--train_dir=${trainDir}`, '--batch_size=10', `--max_number_of_epochs=${epochs}`];
+  expectSuccess([await losslens([...training, ...alone])]);
+  assert.deepEqual(visitsOf(trainDir), Array(items).fill(epochs));
+});
+
 test('a worker that is killed stops all, and is named', { skip }, async () => {
   const flagsOf = await clusterFlags();
   const folder = temporaryFolder();
@@ -152,11 +186,7 @@ test('a worker that is killed stops all, and is named', { skip }, async () => {
   const [chief, chiefResult] = start('worker', 0);
   const [, serverResult] = start('ps', 0);
   const [worker, workerResult] = start('worker', 1);
-  await new Promise<void>((resolve) => {
-    chief.stderr!.on('data', (text) => {
-      if (/^step \d/m.test(String(text))) resolve();
-    });
-  });
+  await firstStepOf(chief);
   worker.kill('SIGKILL');
   await workerResult;
   const [ofChief, ofServer] = await Promise.all([chiefResult, serverResult]);
