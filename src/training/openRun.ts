@@ -79,7 +79,7 @@ export async function openRun(
     process.stderr,
     start.step,
     plan.lastStep,
-    options.batch_size,
+    plan.itemsPerStep,
     options.log_every_n_steps,
     clock.now,
   );
@@ -92,7 +92,7 @@ export async function openRun(
   const pipeline = new BatchPipeline(dataset, {
     ...plan.pipeline,
     isTraining: true,
-    batchSize: options.batch_size,
+    batchSize: plan.itemsPerStep,
     numThreads: options.num_preprocessing_threads,
     numReaders: options.num_readers,
   });
@@ -128,7 +128,7 @@ export async function openRun(
   );
   cleanup.add(release);
   const facts = {
-    batchSize: options.batch_size,
+    batchSize: plan.itemsPerStep,
     seed: options.seed,
     sourceSize: dataset.size,
     dataDigest: digestOf(dataset),
@@ -184,10 +184,10 @@ async function expectFinite(
   step: number,
   values: Readonly<Record<string, HostTensor>>,
 ): Promise<void> {
-  const { options, data, training, lastStep } = plan;
+  const { options, data, training, itemsPerStep, lastStep } = plan;
   const variable = firstNonFinite(training.variables, values);
   if (variable === undefined) return;
-  const stepsPerEpoch = data.dataset.items.length / options.batch_size;
+  const stepsPerEpoch = data.dataset.items.length / itemsPerStep;
   throw await divergenceError(plan, {
     step,
     found: `the variable ${variable.name} holds ${variable.value}; expected finite numbers`,

@@ -16,6 +16,7 @@ export interface RunOptions
     EngineOptions,
     StartingPointOptions,
     Omit<LearningRateOptions, 'stepsPerEpoch' | 'lastStep'> {
+  readonly num_clones: number;
   readonly use_grayscale: boolean;
   readonly augmentation: AugmentationChoice;
   readonly num_readers: number;

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Engine, HostTensor } from '../../src/engines/engine.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
+import { UsageError } from '../../src/errors.ts';
+import type { CloneOptions } from '../../src/model/clones.ts';
 import type { TrainingGraphOptions } from '../../src/model/trainingGraph.ts';
 import { dropout } from '../../src/nets/layers.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
@@ -51,6 +53,33 @@ function rowsOf(feeds: Record<string, HostTensor>, from: number, to: number): ty
   };
   return { ...feeds, images: cut(feeds['images']!), labels: cut(feeds['labels']!) };
 }
+
+test('clones share variables, which keep the names that a single network has, and have boxes of their own', () => {
+  const names = (clones?: CloneOptions) => {
+    const { variables, graph } = tinyTrainingGraph(clones ? { clones } : {});
+    const nodes = graph.nodes.map(({ name }) => name);
+    return { nodes, variables: variables.map(({ name, handle }) => [name, handle.node.name]) };
+  };
+  const [one, two] = [names(), names({ count: 2, onCpu: false })];
+  assert.deepEqual(two.variables, one.variables);
+  for (const name of ['Tiny/conv1/Conv2D', 'losses/softmax_cross_entropy_loss']) {
+    assert.ok(one.nodes.includes(name), name);
+    assert.ok(!two.nodes.includes(name), name);
+    for (const clone of [0, 1]) assert.ok(two.nodes.includes(`clone_${clone}/${name}`), name);
+  }
+});
+
+test('TensorFlow places clones where the graph says, and a GPU that is missing is told in one line', {
+  skip: skipTensorflow || (tensorflow!.name.includes('(GPU') && 'there is a GPU'),
+}, async () => {
+  const { graph, signatures } = tinyTrainingGraph({ clones: { count: 2, onCpu: false } });
+  await assert.rejects(
+    tensorflow!.load(graph, signatures),
+    new UsageError(
+      '--num_clones: TensorFlow has no GPU:0; expected a GPU for each clone, or --clone_on_cpu.',
+    ),
+  );
+});
 
 for (const [name, engine, skip] of engines) {
   test(`clones do what one network does with all of their items, on ${name}`, {
