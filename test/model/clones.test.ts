@@ -5,7 +5,7 @@ import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { UsageError } from '../../src/errors.ts';
 import type { CloneOptions } from '../../src/model/clones.ts';
 import type { TrainingGraphOptions } from '../../src/model/trainingGraph.ts';
-import { dropout } from '../../src/nets/layers.ts';
+import { dropout, flatten, fullyConnected } from '../../src/nets/layers.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { tinyImageShape, tinyNetwork, tinyTrainingGraph } from './tinyNetwork.ts';
@@ -21,8 +21,22 @@ const engines: [name: string, engine: Engine | null, skip: string | false][] = [
 
 const clonesOnCpu = (count: number) => ({ count, onCpu: true });
 
+const withAuxiliary: NetworkDefinition = {
+  ...tinyNetwork,
+  build: (images, context) => {
+    const outputs = tinyNetwork.build(images, context);
+    const { numClasses } = context;
+    const layer = flatten(outputs.endPoints.get('pool1')!);
+    return {
+      ...outputs,
+      auxiliary: { logits: fullyConnected(context, layer, 'auxiliary', numClasses), weight: 0.4 },
+    };
+  },
+};
+
 /** The graph with all that can be in one, but for dropout and statistics of the batch. */
 const independentItems: Partial<TrainingGraphOptions> = {
+  network: withAuxiliary,
   optimizer: { ...plainSgd, optimizer: 'momentum' },
   freezeBatchNorm: true,
   labelSmoothing: 0.1,
