@@ -89,7 +89,8 @@ for (const engine of ['wasm', 'tensorflow'] as const) {
       const lines = linesOf(single, file);
       assert.ok(lines.length > 2, file);
       const apart = difference(linesOf(clones, file), lines);
-      assert.ok(apart <= 1e-6, `${file}: ${apart}`);
+      // Tables have seven digits, of which the last may be another.
+      assert.ok(apart <= (file.endsWith('.csv') ? 2e-6 : 1e-6), `${file}: ${apart}`);
     }
   });
 }
