@@ -1,60 +1,39 @@
 /** The one graph of a run: forward, backward, update, loss contribution, and the entry points. */
 import type { Signatures } from '../engines/engine.ts';
 import type { Graph, Tensor, Variable } from '../graph/graph.ts';
-import { identity, placeholder } from '../graph/ops/array.ts';
+import { placeholder } from '../graph/ops/array.ts';
+import { assign } from '../graph/ops/variables.ts';
 import { batchSizeOf } from '../insitu/lossContribution.ts';
 import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints.ts';
-import type { NetworkContext, NetworkDefinition, NetworkOutputs } from '../nets/network.ts';
-import type { GraphInput } from '../preprocessing/itemInput.ts';
-import { networkItems } from '../preprocessing/networkItems.ts';
 import { backward } from './backward.ts';
-import { batchPlaceholders, evaluatedBatch } from './batchInput.ts';
-import {
-  type Clone,
-  type CloneOptions,
-  divideBatch,
-  graphOfClones,
-  joinOutputs,
-  oneClone,
-} from './clones.ts';
+import { evaluatedBatch } from './batchInput.ts';
+import { buildClonedNetwork, type ClonedNetworkOptions } from './clonedNetwork.ts';
+import { joinOutputs } from './clones.ts';
 import { dividedPrediction, findFeatures, headSignatures } from './frozenPart.ts';
-import { headScopes } from './head.ts';
+import { headScopes, scopeOf } from './head.ts';
 import { addInSituOutputs } from './inSituOutputs.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
-import { addLoss, addTotalLoss, type NetworkLoss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
-import { networkContext } from './networkContext.ts';
+import type { OnNan } from './onNan.ts';
 import type { OptimizerOptions } from './optimizerOptions.ts';
 import { addOptimizer } from './optimizers.ts';
 import { predictSignatures, variableSignatures } from './predictionGraph.ts';
-import { inScopes, isHeadAlone, learningRateFactors } from './scopes.ts';
+import { inScopes, learningRateFactors } from './scopes.ts';
+import { addUpdateGuard } from './updateGuard.ts';
 
 /** What the graph of a run depends on. */
-export interface TrainingGraphOptions {
-  readonly network: NetworkDefinition;
-  readonly numClasses: number;
-  readonly input: GraphInput;
-  readonly weightDecay: number;
-  readonly labelSmoothing: number;
-  readonly computeType: 'float32' | 'bfloat16';
+export interface TrainingGraphOptions extends ClonedNetworkOptions {
   readonly optimizer: OptimizerOptions;
-  /**
-   * Beginnings of the names of the variables to train, as regular expressions, or 'head' or 'all'; all by
-   * default.
-   */
-  readonly trainableScopes?: readonly string[];
   /** SCOPE=FACTOR of the learning rate; none by default. */
   readonly learningRateScopes?: readonly string[];
-  /** Whether batch normalisation keeps to its moving statistics; by default where the head alone is trained. */
-  readonly freezeBatchNorm?: boolean | undefined;
   /** Whether moving averages of the network's variables are kept; not by default. */
   readonly movingAverages?: boolean;
+  /** Whether steps behind one that was not finite change variables again; `stop` by default. */
+  readonly onNan?: OnNan;
   /** Hs; undefined for the logits, empty to select nothing. */
   readonly selectionLayer: string | undefined;
   /** Hm, in any order. */
   readonly monitoredLayers: readonly string[];
-  /** Copies of the network that share the batch; one by default. */
-  readonly clones?: CloneOptions;
 }
 
 /** The graph with its entry points:
@@ -62,8 +41,8 @@ export interface TrainingGraphOptions {
  * - `assign`  feeds every variable by its name; output `done`
  * - `read`    outputs every variable by its name
  * - `train`   feeds items as `itemFeeds` has them, labels int32 [n], learning_rate [], dropout_seed int32 [2] and, with monitored layers, monitor_rows
- *             int32 [m] in ascending order, with moving averages moving_average_decay []. Outputs total_loss [],
- *             cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
+ *             int32 [m] in ascending order, with moving averages moving_average_decay []. Outputs total_loss [], is_finite [], which is 0
+ *             when loss or derivatives are not, and no variable was changed, cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
  *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
  *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]; and
@@ -76,6 +55,8 @@ export interface TrainingGraphOptions {
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
  */
 export interface TrainingGraph {
+  /** What it was built from. */
+  readonly options: TrainingGraphOptions;
   readonly graph: Graph;
   readonly signatures: Signatures;
   /** End points of the training network in network order; with clones, of the first. */
@@ -102,34 +83,6 @@ function resolveSelectionLayer(name: string | undefined, layers: NamedLayers): s
   return [...endPoints].find(([, tensor]) => tensor === logits)?.[0] ?? null;
 }
 
-/** A clone with its network. */
-interface BuiltClone extends Clone, NetworkOutputs {
-  /** Its items as the network takes them, [n, …] */
-  readonly input: Tensor;
-  readonly context: NetworkContext;
-  readonly loss: NetworkLoss;
-}
-
-function buildClone(clone: Clone, options: TrainingGraphOptions): BuiltClone {
-  const { network, trainableScopes, labelSmoothing } = options;
-  const trainsHead = isHeadAlone(trainableScopes);
-  return clone.within(() => {
-    const input = networkItems(clone.items, options.input, true);
-    const context = networkContext(options.input, {
-      numClasses: options.numClasses,
-      isTraining: true,
-      weightDecay: options.weightDecay,
-      dropoutSeed: clone.dropoutSeed,
-      computeType: options.computeType,
-      freezeBatchNorm: options.freezeBatchNorm ?? trainsHead,
-      withoutDroppedBranches: trainsHead,
-    });
-    const built = network.build(input, context);
-    const loss = addLoss(built.logits, clone.labels, labelSmoothing, built.auxiliary);
-    return { ...clone, ...built, input, context, loss };
-  });
-}
-
 /**
  * Builds the graph of a run.
  *
@@ -137,25 +90,14 @@ function buildClone(clone: Clone, options: TrainingGraphOptions): BuiltClone {
  *                     not depend on
  */
 export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph {
-  const { network, numClasses, clones: cloneOptions = oneClone } = options;
-  const graph = graphOfClones(cloneOptions);
-  const items = batchPlaceholders(graph, options.input, true);
-  const labels = placeholder(graph, 'int32', [-1], 'labels');
+  const { network, numClasses } = options;
+  const { graph, feeds, clones, loss, variables: modelVariables } = buildClonedNetwork(options);
+  const { items, labels, monitorRows, dropoutSeed } = feeds;
   const learningRate = placeholder(graph, 'float32', [], 'learning_rate');
-  const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
-  const monitorRows = placeholder(graph, 'int32', [-1], 'monitor_rows');
   const averageDecay = placeholder(graph, 'float32', [], 'moving_average_decay');
-
-  const batch = { items, labels, monitorRows, dropoutSeed };
-  const clones = divideBatch(batch, cloneOptions).map((clone) => buildClone(clone, options));
   // As in TF-Slim, it also moves the statistics of batch normalisation, and its layers are summarised.
   const first = clones[0]!;
   const { context, endPoints } = first;
-  const modelVariables = [...graph.variables.values()];
-  const loss = addTotalLoss(
-    graph,
-    clones.map(({ loss, share }) => ({ ...loss, share })),
-  );
 
   const named = { ...first, modelName: network.modelName };
   const selectionLayer = resolveSelectionLayer(options.selectionLayer, named);
@@ -189,13 +131,25 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   ];
   const { variableGradients, tapDerivatives } = backward(loss, trainable, taps);
   const factors = learningRateFactors(trainable, options.learningRateScopes ?? [], head);
-  const rated = variableGradients.map((each) => ({ ...each, factor: factors.get(each.variable) }));
-  const changes = [...addOptimizer(rated, learningRate, options.optimizer), ...context.updates];
+  const guard = addUpdateGuard(graph, loss.total, variableGradients, options.onNan ?? 'stop');
+  const rated = variableGradients.map(({ variable, gradient }) => ({
+    variable,
+    gradient: guard.pass(gradient),
+    factor: factors.get(variable),
+  }));
+  const changes = [
+    ...addOptimizer(rated, learningRate, options.optimizer),
+    ...context.updates.map(({ variable, value }) =>
+      graph.withRootScope(scopeOf(variable.name), () =>
+        assign(variable, guard.pass(value), { name: 'AssignMovingAvg' }),
+      ),
+    ),
+  ];
   const updates = options.movingAverages
     ? [...changes, ...addMovingAverages(modelVariables, averageDecay, changes)]
     : changes;
 
-  const totalLoss = identity(loss.total, { name: 'train/total_loss', after: updates });
+  const totalLoss = guard.after(loss.total, updates, 'train/total_loss');
   const batchSize = graph.withRootScope('in_situ', () => batchSizeOf(labels));
   const ofClones = clones.map((clone) =>
     clone.within(() =>
@@ -209,7 +163,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     ),
   );
 
-  const variables = [...graph.variables.values()];
+  const variables = [...graph.variables.values()].filter((each) => each !== guard.memory);
   const inputs = {
     labels,
     learning_rate: learningRate,
@@ -219,6 +173,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
   const common = {
     total_loss: totalLoss,
+    is_finite: guard.isFinite,
     cross_entropy: loss.crossEntropy,
     ...joinOutputs(ofClones.map(({ ofItems }) => ofItems)),
   };
@@ -253,6 +208,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     changed,
   );
   return {
+    options,
     graph,
     endPoints,
     selectionLayer,
@@ -263,7 +219,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     features: divided && features,
     evaluatedFeatures: predicted.features,
     signatures: {
-      ...variableSignatures(graph, variables),
+      ...variableSignatures(graph, variables, guard.memory),
       train: { inputs: { ...items, ...rowInputs }, outputs },
       ...(monitoredLayers.length > 0
         ? {

@@ -208,6 +208,7 @@ function buildGraph(
     learningRateScopes: options.learning_rate_scopes,
     freezeBatchNorm: options.freeze_batch_norm,
     movingAverages: options.moving_average_decay !== undefined,
+    onNan: options.on_nan,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,
     clones: { count: options.num_clones, onCpu: options.clone_on_cpu ?? false },

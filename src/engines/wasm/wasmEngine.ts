@@ -1,7 +1,6 @@
 /** Runs graphs on the kernels of tfjs' WebAssembly backend: an interpreter of the same graph. */
 import { setImmediate } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-wasm';
+import type * as tfc from '@tensorflow/tfjs-core';
 import { NoEngineError } from '../../errors.ts';
 import type { Graph, Node, Tensor } from '../../graph/graph.ts';
 import { nodesBefore } from '../../graph/walk.ts';
@@ -12,10 +11,11 @@ import { arrayKernels } from './arrayKernels.ts';
 import type { KernelTable } from './kernel.ts';
 import { mathKernels } from './mathKernels.ts';
 import { nnKernels } from './nnKernels.ts';
+import { tf } from './tfjs.ts';
 import { updates } from './updates.ts';
 import { windowKernels } from './windowKernels.ts';
 
-/** Kernels by op; the session handles Placeholder, Const and the ops of variables itself. */
+/** Kernels by op; the session handles Placeholder, Const, the ops of variables and those of control flow itself. */
 const kernels: KernelTable = {
   ...arrayKernels,
   ...mathKernels,
@@ -23,7 +23,10 @@ const kernels: KernelTable = {
   ...activationKernels,
   ...windowKernels,
 };
-const ownOps = new Set(['Placeholder', 'Const', 'VarHandleOp', 'ReadVariableOp']);
+const ownOps = new Set([
+  ...['Placeholder', 'Const', 'VarHandleOp', 'ReadVariableOp'],
+  ...['Switch', 'Merge'],
+]);
 
 /**
  * Starts the WebAssembly backend.
@@ -71,13 +74,22 @@ function planSignature(graph: Graph, signature: Signature): Plan {
   return { nodes, lastUses };
 }
 
+/** Nodes and tensors that a run leaves out: those of the way that a Switch did not take. */
+type Idle = Set<Node | Tensor>;
+
+function isIdle({ op, inputs, controlInputs }: Node, idle: Idle): boolean {
+  if (idle.size === 0) return false;
+  if (op === 'Merge') return inputs.every((input) => idle.has(input));
+  return inputs.some((input) => idle.has(input)) || controlInputs.some((node) => idle.has(node));
+}
+
 class WasmSession implements Session {
   readonly #signatures: Signatures;
   readonly #plans = new Map<string, Plan>();
   /** Values of constants, made once. */
-  readonly #constants = new Map<Node, tf.Tensor>();
+  readonly #constants = new Map<Node, tfc.Tensor>();
   /** Values of variables by their handles. */
-  readonly #variables = new Map<Tensor, tf.Tensor>();
+  readonly #variables = new Map<Tensor, tfc.Tensor>();
 
   constructor(graph: Graph, signatures: Signatures) {
     this.#signatures = signatures;
@@ -113,14 +125,17 @@ class WasmSession implements Session {
     checkFeeds(name, signature, feeds);
     // Every engine on tfjs shares its one registry of backends.
     if (tf.getBackend() !== 'wasm') void tf.setBackend('wasm');
-    const values = new Map<Tensor, tf.Tensor>();
+    const values = new Map<Tensor, tfc.Tensor>();
+    const idle: Idle = new Set();
     try {
       for (const [key, input] of Object.entries(signature.inputs)) {
         const { data, shape } = feeds[key]!;
         values.set(input, tf.tensor(data, [...shape], input.dtype as 'float32' | 'int32'));
       }
       plan.nodes.forEach((node, position) => {
-        this.#runNode(node, values);
+        if (isIdle(node, idle)) {
+          for (const each of [node, ...node.outputs]) idle.add(each);
+        } else this.#runNode(node, values, idle);
         for (const tensor of plan.lastUses[position]!) {
           values.get(tensor)?.dispose();
           values.delete(tensor);
@@ -137,10 +152,17 @@ class WasmSession implements Session {
     }
   }
 
-  #runNode(node: Node, values: Map<Tensor, tf.Tensor>): void {
+  #runNode(node: Node, values: Map<Tensor, tfc.Tensor>, idle: Idle): void {
     const update = updates[node.op];
     if (update !== undefined) {
       this.#runUpdate(node, values);
+      return;
+    }
+    if (node.op === 'Switch') {
+      const [x, condition] = node.inputs.map((input) => values.get(input)!);
+      const taken = condition!.dataSync()[0] ? 1 : 0;
+      values.set(node.outputs[taken]!, tf.clone(x!));
+      idle.add(node.outputs[1 - taken]!);
       return;
     }
     const results = this.#compute(node, values);
@@ -150,7 +172,7 @@ class WasmSession implements Session {
     });
   }
 
-  #compute(node: Node, values: Map<Tensor, tf.Tensor>): readonly tf.Tensor[] {
+  #compute(node: Node, values: Map<Tensor, tfc.Tensor>): readonly tfc.Tensor[] {
     switch (node.op) {
       case 'Placeholder':
       case 'VarHandleOp':
@@ -159,13 +181,15 @@ class WasmSession implements Session {
         return [tf.clone(this.#constant(node))];
       case 'ReadVariableOp':
         return [tf.clone(this.#variable(node.inputs[0]!))];
+      case 'Merge':
+        return [tf.clone(node.inputs.map((input) => values.get(input)).find((value) => value)!)];
     }
     const inputs = node.inputs.map((input) => values.get(input)!);
     const result = kernels[node.op]!(node, inputs);
     return result instanceof tf.Tensor ? [result] : result;
   }
 
-  #constant(node: Node): tf.Tensor {
+  #constant(node: Node): tfc.Tensor {
     let value = this.#constants.get(node);
     if (value === undefined) {
       const attr = node.attrs['value'];
@@ -177,14 +201,14 @@ class WasmSession implements Session {
     return value;
   }
 
-  #variable(handle: Tensor): tf.Tensor {
+  #variable(handle: Tensor): tfc.Tensor {
     const value = this.#variables.get(handle);
     if (value === undefined) throw new Error(`${handle.node.name}: used before it was assigned`);
     return value;
   }
 
   /** A new tensor takes the place of the old one: the backend keeps packed weights by tensor. */
-  #runUpdate(node: Node, values: Map<Tensor, tf.Tensor>): void {
+  #runUpdate(node: Node, values: Map<Tensor, tfc.Tensor>): void {
     const handles = node.inputs.filter(({ dtype }) => dtype === 'resource');
     const others = node.inputs.filter(({ dtype }) => dtype !== 'resource');
     const isAssignment = node.op === 'AssignVariableOp';

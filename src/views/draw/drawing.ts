@@ -1,11 +1,13 @@
 /** What all views draw with: a canvas, text that fits, pixels, PNG files. */
 import './hugePages.ts';
 import { createRequire } from 'node:module';
-import { createCanvas, GlobalFonts, ImageData, type SKRSContext2D } from '@napi-rs/canvas';
+import type * as canvasPackage from '@napi-rs/canvas';
 import { type Pixels, resample, type Size, sizeInBox } from './pixels.ts';
 import { encodeOpaquePng } from './png.ts';
 
 const require = createRequire(import.meta.url);
+// An import would first search the package's text for the names that it exports.
+const { createCanvas, GlobalFonts, ImageData } = require('@napi-rs/canvas') as typeof canvasPackage;
 /** A name of its own, so that a font of the machine with the same name does not take its place. */
 const fontFamily = 'losslens';
 for (const file of ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf']) {
@@ -23,7 +25,10 @@ export const ink = {
 } as const;
 
 /** A canvas for drawing. */
-export type Drawing = SKRSContext2D;
+export type Drawing = canvasPackage.SKRSContext2D;
+
+/** The scale of each drawing: to ask it takes as long as to draw some pixels. */
+const scales = new WeakMap<Drawing, number>();
 
 /**
  * A white canvas.
@@ -33,6 +38,7 @@ export type Drawing = SKRSContext2D;
 export function createDrawing(width: number, height: number, scale = 1): Drawing {
   const drawing = createCanvas(width * scale, height * scale).getContext('2d');
   drawing.scale(scale, scale);
+  scales.set(drawing, scale);
   fillRect(drawing, ink.background, 0, 0, width, height);
   drawing.textBaseline = 'alphabetic';
   return drawing;
@@ -199,7 +205,7 @@ export function drawPixels(
   { width, height }: Size,
 ): void {
   // Canvas pixels are written as they are, past the scale of the drawing.
-  const scale = drawing.getTransform().a;
+  const scale = scales.get(drawing) ?? 1;
   const scaled = resample(pixels, {
     width: Math.round(width * scale),
     height: Math.round(height * scale),
@@ -228,5 +234,6 @@ export function drawTile(
 /** The drawing as a PNG file. */
 export function toPng(drawing: Drawing): Buffer {
   const { width, height } = drawing.canvas;
-  return encodeOpaquePng(drawing.getImageData(0, 0, width, height).data, width, height);
+  // Nothing shows through a drawing, so that pixels are the same with alpha multiplied in or not.
+  return encodeOpaquePng(drawing.canvas.data(), width, height);
 }
