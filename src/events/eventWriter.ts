@@ -206,10 +206,10 @@ export class EventWriter {
     }
   }
 
-  /** Flushes and closes the file. */
+  /** Closes the file once everything that was appended outlives a power failure. */
   async close(): Promise<void> {
     try {
-      await this.flush();
+      await this.sync();
     } finally {
       await this.#file.close();
     }
