@@ -82,7 +82,7 @@ export async function openRun(
     process.stderr,
     start.step,
     plan.lastStep,
-    options.batch_size,
+    plan.itemsPerStep,
     options.log_every_n_steps,
     clock.now,
   );
@@ -95,7 +95,7 @@ export async function openRun(
   const pipeline = new BatchPipeline(dataset, {
     ...plan.pipeline,
     isTraining: true,
-    batchSize: options.batch_size,
+    batchSize: plan.itemsPerStep,
     numThreads: options.num_preprocessing_threads,
     numReaders: options.num_readers,
   });
@@ -131,7 +131,7 @@ export async function openRun(
   );
   cleanup.add(release);
   const facts = {
-    batchSize: options.batch_size,
+    batchSize: plan.itemsPerStep,
     seed: options.seed,
     sourceSize: dataset.size,
     dataDigest: digestOf(dataset),
@@ -189,10 +189,10 @@ async function expectFinite(
   step: number,
   values: Readonly<Record<string, HostTensor>>,
 ): Promise<void> {
-  const { options, data, training, lastStep } = plan;
+  const { options, data, training, itemsPerStep, lastStep } = plan;
   const variable = firstNonFinite(training.variables, values);
   if (variable === undefined) return;
-  const stepsPerEpoch = data.dataset.items.length / options.batch_size;
+  const stepsPerEpoch = data.dataset.items.length / itemsPerStep;
   throw await divergenceError(plan, {
     step,
     found: foundVariable(variable),

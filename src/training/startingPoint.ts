@@ -10,6 +10,7 @@ import {
 } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor } from '../engines/engine.ts';
+import { itemsPerStep, type StepSize } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { areNumbers } from '../input/knownClasses.ts';
@@ -35,12 +36,11 @@ export interface StartingPoint {
 }
 
 /** The flags that decide on it. */
-export interface StartingPointOptions {
+export interface StartingPointOptions extends StepSize {
   readonly train_dir: string;
   readonly checkpoint_path: string | undefined;
   readonly checkpoint_exclude_scopes: readonly string[];
   readonly ignore_missing_vars: boolean;
-  readonly batch_size: number;
   readonly seed: number;
 }
 
@@ -95,7 +95,7 @@ export async function findStartingPoint(
 /** @throws UsageError  when the epochs of a run that is to go on have other steps from now on */
 function expectSameEpochs(
   { path, state }: RestoredRun,
-  { batch_size, seed }: StartingPointOptions,
+  options: StartingPointOptions,
   dataset: Dataset,
 ): void {
   if (state === undefined) return;
@@ -103,8 +103,12 @@ function expectSameEpochs(
     const advice = 'Give another --train_dir, and this one as --checkpoint_path.';
     throw new UsageError(`${what}. ${advice}`);
   };
-  if (state.batchSize !== batch_size) {
-    refuse(`--batch_size: got ${batch_size}; the run of ${path} has ${state.batchSize}`);
+  const { batch_size, num_clones, seed } = options;
+  if (state.batchSize !== itemsPerStep(options)) {
+    const given = num_clones === 1 ? batch_size : `${batch_size} for each of ${num_clones} clones`;
+    refuse(
+      `--batch_size: got ${given}; the run of ${path} has steps of ${state.batchSize} items in all`,
+    );
   }
   if (state.seed !== seed) refuse(`--seed: got ${seed}; the run of ${path} has ${state.seed}`);
   if (state.sourceSize !== dataset.size) {
