@@ -35,8 +35,12 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTDIR: 'it is no folder, or a part of its path is none',
 };
 
-/** Why a file cannot be read or written, in words: "permission denied" for EACCES. */
+/**
+ * Why a file cannot be read or written, in words: "permission denied" for EACCES. Of an error that tells of
+ * it already, that of its cause.
+ */
 export function reasonOf(error: unknown): string {
+  if (error instanceof WriteError && error.cause !== undefined) return reasonOf(error.cause);
   const { code = '', errno = 0, message } = error as NodeJS.ErrnoException;
   return reasons[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
 }
@@ -53,7 +57,7 @@ export function excerpt(content: string): string {
 /** What a user is told when a file cannot be written. */
 export function writeError(path: string, error: unknown): UserError {
   if (error instanceof UserError) return error;
-  return new WriteError(`${path}: cannot be written to (${reasonOf(error)}).`);
+  return new WriteError(`${path}: cannot be written to (${reasonOf(error)}).`, { cause: error });
 }
 
 /** What a message says of a file that cannot be read, beside its path and the reason. */
