@@ -2,7 +2,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { excerpt, reasonOf, UsageError, UserError, unreadable } from '../errors.ts';
+import { excerpt, reasonOf, UsageError, UserError, unreadable, WriteError } from '../errors.ts';
+import { expectRoom } from '../files/freeSpace.ts';
 import { writeDurably } from '../files/replaceFile.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -72,6 +73,14 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
 export async function latestCheckpoint(folder: string): Promise<string | undefined> {
   const checkpoints = await listCheckpoints(folder);
   return checkpoints.findLast((prefix) => isV2(prefix) || isV1(prefix));
+}
+
+/** What is left of a folder's checkpoints when something went wrong: a sentence without its full stop. */
+export async function lastGoodCheckpoint(folder: string): Promise<string> {
+  const checkpoint = await latestCheckpoint(folder).catch(() => undefined);
+  return checkpoint === undefined
+    ? `There is no checkpoint in ${folder} yet`
+    : `The last good checkpoint is ${checkpoint}`;
 }
 
 /**
@@ -188,11 +197,12 @@ async function syncFolder(folder: string): Promise<void> {
  * Saves a checkpoint `folder/model.ckpt-STEP`. A crash at any moment leaves a usable one: files get
  * their names only when they are complete, the index after the data, `checkpoint` last, and a checkpoint
  * without an index does not count. The new `checkpoint` lies beside them before the index has its name,
- * for `listKilledCheckpoint`.
+ * for `listKilledCheckpoint`. Where it fails, those before stay, and nothing of this one.
  *
  * @param tensors    by name
  * @param maxToKeep  listed ones beyond it are deleted, oldest first
- * @throws UserError  when the folder cannot be written to
+ * @throws WriteError  when it cannot be written, or there is no room for it
+ * @throws UserError   when the file `checkpoint` cannot be read
  */
 export async function saveCheckpoint(
   folder: string,
@@ -204,8 +214,11 @@ export async function saveCheckpoint(
   const prefix = join(folder, name);
   const listed = (await listCheckpoints(folder)).filter((other) => other !== prefix);
   const kept = [...listed, prefix].slice(-maxToKeep);
+  let isUnlisted = false;
   try {
     const final = bundleFiles(prefix);
+    await removeLeftovers(folder).catch(() => {});
+    await expectRoom(prefix, bytesOfAll(tensors));
     const temporary = { data: final.data + temporarySuffix, index: final.index + temporarySuffix };
     await writeTensorBundle(temporary, tensors);
     const list = [
@@ -220,10 +233,12 @@ export async function saveCheckpoint(
     await writeDurably(state + temporarySuffix, [list.join('\n')]);
     // An older one of the same step must not be taken for complete with the new data.
     await rm(final.index, { force: true });
+    isUnlisted = true;
     await rename(temporary.data, final.data);
     await rename(temporary.index, final.index);
     await syncFolder(folder);
     await rename(state + temporarySuffix, state);
+    isUnlisted = false;
     await syncFolder(folder);
     // A copied folder may list the checkpoints of the one that it was copied from.
     const isOurs = (path: string) => dirname(path) === dirname(prefix);
@@ -234,8 +249,17 @@ export async function saveCheckpoint(
   } catch (error) {
     // On a full disk what is half-written would keep it full.
     await removeLeftovers(folder).catch(() => {});
-    throw new UserError(`${prefix}: cannot be saved (${reasonOf(error)}).`);
+    // Without its name in the list, the next start would not know what it is.
+    if (isUnlisted) await removeCheckpoint(prefix).catch(() => {});
+    const isOfDisk =
+      error instanceof WriteError || (error as NodeJS.ErrnoException).syscall !== undefined;
+    if (!isOfDisk) throw error;
+    throw new WriteError(`${prefix}: cannot be saved (${reasonOf(error)}).`, { cause: error });
   }
+}
+
+function bytesOfAll(tensors: ReadonlyMap<string, CheckpointTensor>): number {
+  return [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
 }
 
 /** Deletes the files of one checkpoint. */
@@ -245,8 +269,8 @@ async function removeCheckpoint(prefix: string): Promise<void> {
   await rm(data, { force: true });
 }
 
-/** Deletes what a killed run left half-written. */
-async function removeLeftovers(folder: string): Promise<void> {
+/** Deletes what a killed run left half-written of checkpoints. The folder has no other writer. */
+export async function removeLeftovers(folder: string): Promise<void> {
   for (const file of await readdir(folder)) {
     const isOurs = file.startsWith('model.ckpt-') || file === stateFile + temporarySuffix;
     if (isOurs && file.endsWith(temporarySuffix)) {

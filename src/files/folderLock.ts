@@ -1,4 +1,5 @@
 /** Keeps a second process out of a folder that one writes to. */
+import { existsSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -208,6 +209,11 @@ export async function lockFolder(
     async assertHeld() {
       const holder = await readHolder(path);
       if (holder?.token === own.token) return;
+      if (!existsSync(folder)) {
+        throw new UserError(
+          `${flag}: "${folder}" is gone: it was deleted or moved while this process wrote to it.`,
+        );
+      }
       const who =
         holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
       throw new UserError(
@@ -216,8 +222,9 @@ export async function lockFolder(
     },
     async release() {
       await heartbeat.terminate();
-      await file.close();
-      await giveFree(path, own);
+      // What stays of a lock, on a disk that takes nothing any more, keeps nobody out.
+      await file.close().catch(() => {});
+      await giveFree(path, own).catch(() => {});
       await removeEmptyFolders(folder, made);
     },
   };

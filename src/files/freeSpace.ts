@@ -1,9 +1,31 @@
 /** Room on a disk, asked for before much is written to it. */
 import { statfs } from 'node:fs/promises';
-import { UserError } from '../errors.ts';
+import { dirname } from 'node:path';
+import { UserError, WriteError } from '../errors.ts';
 
 function sizeText(bytes: number): string {
   return bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** Bytes that the file system of a folder has free for this user; Infinity where it does not say. */
+async function freeBytes(folder: string): Promise<number> {
+  const { blocks, bavail, bsize } = await statfs(folder);
+  // Of no blocks at all, as some file systems in user space have it, nothing can be told.
+  return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
+}
+
+/**
+ * Makes sure that there is room for a file before it is begun: half of it would fill the disk for all others.
+ *
+ * @param bytes  that it is going to have, more or less
+ * @throws WriteError  with what it needs and what is free, when that is less
+ */
+export async function expectRoom(path: string, bytes: number): Promise<void> {
+  // What else is wrong with the folder is said by who writes.
+  const free = await freeBytes(dirname(path)).catch(() => Number.POSITIVE_INFINITY);
+  if (free >= bytes) return;
+  const reason = `it needs ${sizeText(bytes)}, and ${sizeText(free)} are free`;
+  throw new WriteError(`${path}: cannot be written to (${reason}).`, { cause: new Error(reason) });
 }
 
 /**
@@ -21,8 +43,7 @@ export async function expectFreeSpace(
   bytes: number,
   remedy: string,
 ): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  const free = bavail * bsize;
+  const free = await freeBytes(folder);
   if (free >= bytes) return;
   throw new UserError(
     `${where}: ${folder} has ${sizeText(free)} free; expected ${sizeText(bytes)} (${bytes} bytes). ${remedy}`,

@@ -1,7 +1,7 @@
 /** Writes a graph with its entry points as a TensorFlow SavedModel. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../files/makeFolder.ts';
-import { replaceFileByParts } from '../files/replaceFile.ts';
 import type { SignatureDef, TensorInfo } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import type { Graph, Tensor } from './graph.ts';
@@ -39,7 +39,6 @@ function toTensorInfos(tensors: Readonly<Record<string, Tensor>>): Record<string
  * @param folder      created where it is missing
  * @param graph       the whole graph
  * @param signatures  entry points by name
- * @throws WriteError  when it cannot be written; what was there before stays
  */
 export async function writeSavedModel(
   folder: string,
@@ -65,5 +64,5 @@ export async function writeSavedModel(
     ],
   });
   await makeFolder(folder);
-  await replaceFileByParts(join(folder, 'saved_model.pb'), [bytes]);
+  await writeFile(join(folder, 'saved_model.pb'), bytes);
 }

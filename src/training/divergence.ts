@@ -1,6 +1,6 @@
 /** Numbers that went wrong: which they are, and what a user is told. */
 import { fileOf } from '../../datasets/itemPlaces.ts';
-import { latestCheckpoint } from '../checkpoint/checkpoints.ts';
+import { lastGoodCheckpoint } from '../checkpoint/checkpoints.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { UserError } from '../errors.ts';
 import type { RunPlan } from './planRun.ts';
@@ -73,16 +73,13 @@ export async function divergenceError(
   const remedies = inBfloat16
     ? 'lower --learning_rate, begin with --warmup_epochs, or compute with --precision=float32 in place of bfloat16'
     : 'lower --learning_rate, or begin with --warmup_epochs';
-  const checkpoint = await latestCheckpoint(plan.options.train_dir).catch(() => undefined);
   const sentences = [
     `step ${step}: ${found}`,
     `The training diverged at a learning rate of ${Number(learningRate.toPrecision(4))}: ${remedies}`,
     variable &&
       `After step ${variable.afterStep}, ${variable.name} is the first variable that is not finite`,
     itemIndices && `Items of the batch: ${listItems(itemIndices, plan)}`,
-    checkpoint === undefined
-      ? `There is no checkpoint in ${plan.options.train_dir} yet`
-      : `The last good checkpoint is ${checkpoint}`,
+    await lastGoodCheckpoint(plan.options.train_dir),
   ];
   return new DivergenceError(`${sentences.filter((sentence) => sentence).join('. ')}.`);
 }

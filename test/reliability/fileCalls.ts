@@ -1,102 +1,130 @@
-/** The calls by which losslens changes files, to be counted, refused or held up. */
+/** The calls by which losslens changes files, to be counted, recorded, refused or held up. */
 import fs from 'node:fs';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { resolve } from 'node:path';
 
 type Call = (...args: unknown[]) => unknown;
 type Calls = Record<string, Call>;
 
-/** One call that is about to change a file or a folder. */
-export interface FileCall {
+/** What a call writes, and where; null: behind what was written before. */
+interface Write {
+  readonly bytes: Uint8Array;
+  readonly at: number | null;
+}
+
+/** One call. */
+export class FileCall {
   /** Such as 'open', 'write', 'rename', 'fsyncSync'. */
   readonly name: string;
-  /** What it changes; '' where that is not known. */
+  /** What it changes, absolute; '' where that is not known. */
   readonly path: string;
+  /** What it is given beside the path or the descriptor. */
+  readonly args: readonly unknown[];
+  /** Of the open file that it changes; undefined of a call by path. */
+  readonly descriptor: number | undefined;
+  readonly write: Write | undefined;
+
+  constructor(name: string, path: string, args: readonly unknown[], descriptor?: number) {
+    this.name = name;
+    this.path = path;
+    this.args = args;
+    this.descriptor = descriptor;
+    this.write = writeOf(name, args);
+  }
+
   /** Bytes that it writes. */
-  readonly bytes: number;
-  /** Writes the first half of them. */
-  writeHalf(): void;
+  get bytes(): number {
+    return this.write?.bytes.length ?? 0;
+  }
+
+  /** Writes the first half of them, if it is a call by descriptor. */
+  writeHalf(): void {
+    if (this.descriptor === undefined || this.write === undefined) return;
+    const { bytes, at } = this.write;
+    writeSync(this.descriptor, bytes, 0, Math.floor(bytes.length / 2), at);
+  }
 }
 
 const { writeSync } = fs;
-/** Paths of the open files, by descriptor. */
+/** Paths of the open files and folders, by descriptor. */
 const paths = new Map<number, string>();
-
-const isReading = (flags: unknown) => flags === undefined || flags === 'r';
-const nothing = () => {};
 
 const pathCalls = ['rename', 'writeFile', 'appendFile', 'truncate', 'rm', 'rmdir', 'mkdir'];
 const handleCalls = ['write', 'writeFile', 'appendFile', 'sync', 'datasync', 'truncate'];
 const syncCalls = ['writeSync', 'fsyncSync'];
 
-/** What a call writes, and where to: null for where the file is at. */
-function writtenBy(name: string, [data, ...rest]: readonly unknown[]) {
-  if (!/^(write|append)/.test(name) || data === undefined) return undefined;
-  const isPart = /^write(Sync)?$/.test(name) && typeof data !== 'string';
-  const position = /^write(Sync)?$/.test(name) ? rest[isPart ? 2 : 0] : null;
-  const all = typeof data === 'string' ? Buffer.from(data) : (data as Uint8Array);
-  const [offset = 0, length = all.byteLength - offset] = isPart ? (rest as number[]) : [];
-  return { all, offset, length, position: (position ?? null) as number | null };
-}
+const isReading = ({ name, args }: FileCall) =>
+  name === 'open' && (args[0] === undefined || args[0] === 'r');
 
-function callOn(fd: number, name: string, args: readonly unknown[]): FileCall {
-  const written = writtenBy(name, args);
+function writeOf(name: string, [data, ...rest]: readonly unknown[]): Write | undefined {
+  if (!/^(write|append)/.test(name) || data === undefined) return undefined;
+  const isWhole = typeof data === 'string' || name.endsWith('File');
+  const all = typeof data === 'string' ? Buffer.from(data) : (data as Uint8Array);
+  const [offset, length] = isWhole ? [0, all.length] : (rest as number[]);
+  const at = name.endsWith('File') ? null : rest[typeof data === 'string' ? 0 : 2];
   return {
-    name,
-    path: paths.get(fd) ?? '',
-    bytes: written?.length ?? 0,
-    writeHalf: () => {
-      if (written === undefined) return;
-      const { all, offset, length, position } = written;
-      writeSync(fd, all, offset, Math.floor(length / 2), position);
-    },
+    bytes: all.subarray(offset, offset! + length!),
+    at: typeof at === 'number' ? at : null,
   };
 }
 
 /**
  * Has all such calls of this thread wait for a function that is told of them. What it throws, they throw.
  *
- * @param before  for calls that do not wait, what it returns counts for nothing
+ * @param before  is not told of files that are opened for reading; for calls that do not wait, what it
+ *                returns counts for nothing
+ * @param after   is told of all calls that did not fail, with what they return; of `open` the descriptor
  */
-export async function watchFileCalls(before: (call: FileCall) => void | Promise<void>) {
-  const wrapAll = (
-    owner: Calls,
-    methods: readonly string[],
-    wrap: (call: Call, name: string) => Call,
-  ) => {
-    for (const name of methods) owner[name] = wrap(owner[name]!, name);
+export async function watchFileCalls(
+  before: (call: FileCall) => void | Promise<void>,
+  after: (call: FileCall, result: unknown) => void = () => {},
+): Promise<void> {
+  const told = async <T>(call: FileCall, action: () => Promise<T>): Promise<T> => {
+    if (!isReading(call)) await before(call);
+    const result = await action();
+    after(call, result);
+    return result;
   };
-  const ofPath = (path: unknown, name: string, bytes = 0): FileCall => ({
-    ...{ name, path: String(path), bytes },
-    writeHalf: nothing,
-  });
+
   const promises = fs.promises as unknown as Calls;
-  wrapAll(promises, pathCalls, (original, name) => async (...args) => {
-    await before(ofPath(args[0], name, writtenBy(name, args.slice(1))?.length));
-    return original(...args);
-  });
-  wrapAll(promises, ['open'], (original) => async (...args) => {
-    if (!isReading(args[1])) await before(ofPath(args[0], 'open'));
-    const handle = (await original(...args)) as { readonly fd: number };
-    paths.set(handle.fd, String(args[0]));
+  for (const name of pathCalls) {
+    const original = promises[name]!;
+    promises[name] = (path, ...args) =>
+      told(new FileCall(name, resolve(String(path)), args), async () => original(path, ...args));
+  }
+  const open = promises['open'] as (...args: unknown[]) => Promise<fs.promises.FileHandle>;
+  promises['open'] = async (path, ...args) => {
+    const call = new FileCall('open', resolve(String(path)), args);
+    let handle: fs.promises.FileHandle | undefined;
+    await told(call, async () => {
+      handle = await open(path, ...args);
+      paths.set(handle.fd, call.path);
+      return handle.fd;
+    });
     return handle;
-  });
-  wrapAll(fs as unknown as Calls, syncCalls, (original, name) => (...args) => {
-    const [fd, ...rest] = args;
-    void before(callOn(fd as number, name, rest));
-    return original(...args);
-  });
+  };
+  const functions = fs as unknown as Calls;
+  for (const name of syncCalls) {
+    const original = functions[name]!;
+    functions[name] = (descriptor, ...args) => {
+      const fd = descriptor as number;
+      const call = new FileCall(name, paths.get(fd) ?? '', args, fd);
+      void before(call);
+      const result = original(descriptor, ...args);
+      after(call, result);
+      return result;
+    };
+  }
   // The class of handles is not exported.
-  const own = createRequire(import.meta.url).resolve('./fileCalls.js');
-  const handle = await fs.promises.open(own);
-  wrapAll(
-    Object.getPrototypeOf(handle) as Calls,
-    handleCalls,
-    (original, name) =>
-      async function (this: { readonly fd: number }, ...args) {
-        await before(callOn(this.fd, name, args));
-        return original.apply(this, args);
-      },
-  );
+  const handle = await open(createRequire(import.meta.url).resolve('./fileCalls.js'));
+  const prototype = Object.getPrototypeOf(handle) as Calls;
+  for (const name of handleCalls) {
+    const original = prototype[name]!;
+    prototype[name] = function (this: { readonly fd: number }, ...args) {
+      const call = new FileCall(name, paths.get(this.fd) ?? '', args, this.fd);
+      return told(call, async () => original.apply(this, args));
+    };
+  }
   await handle.close();
   syncBuiltinESMExports();
 }
