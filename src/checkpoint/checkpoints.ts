@@ -214,7 +214,7 @@ export async function saveCheckpoint(
   const prefix = join(folder, name);
   const listed = (await listCheckpoints(folder)).filter((other) => other !== prefix);
   const kept = [...listed, prefix].slice(-maxToKeep);
-  let isUnlisted = false;
+  let files: 'temporary' | 'unlisted' | 'listed' = 'temporary';
   try {
     const final = bundleFiles(prefix);
     await removeLeftovers(folder).catch(() => {});
@@ -233,12 +233,12 @@ export async function saveCheckpoint(
     await writeDurably(state + temporarySuffix, [list.join('\n')]);
     // An older one of the same step must not be taken for complete with the new data.
     await rm(final.index, { force: true });
-    isUnlisted = true;
+    files = 'unlisted';
     await rename(temporary.data, final.data);
     await rename(temporary.index, final.index);
     await syncFolder(folder);
     await rename(state + temporarySuffix, state);
-    isUnlisted = false;
+    files = 'listed';
     await syncFolder(folder);
     // A copied folder may list the checkpoints of the one that it was copied from.
     const isOurs = (path: string) => dirname(path) === dirname(prefix);
@@ -250,11 +250,13 @@ export async function saveCheckpoint(
     // On a full disk what is half-written would keep it full.
     await removeLeftovers(folder).catch(() => {});
     // Without its name in the list, the next start would not know what it is.
-    if (isUnlisted) await removeCheckpoint(prefix).catch(() => {});
+    if (files === 'unlisted') await removeCheckpoint(prefix).catch(() => {});
     const isOfDisk =
       error instanceof WriteError || (error as NodeJS.ErrnoException).syscall !== undefined;
     if (!isOfDisk) throw error;
-    throw new WriteError(`${prefix}: cannot be saved (${reasonOf(error)}).`, { cause: error });
+    const what =
+      files === 'listed' ? 'is there, but its folder is not in order' : 'cannot be saved';
+    throw new WriteError(`${prefix}: ${what} (${reasonOf(error)}).`, { cause: error });
   }
 }
 

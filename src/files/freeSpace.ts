@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { UserError, WriteError } from '../errors.ts';
 
 function sizeText(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 

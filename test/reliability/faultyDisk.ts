@@ -1,6 +1,6 @@
 /**
- * A disk that has troubles, for the calls of this process: they fail, wait, or find no room. Preloaded
- * into a run (`--import`, which worker threads inherit), it has those of $LOSSLENS_DISK, in JSON.
+ * A disk that has troubles, for the calls of this thread: they fail, wait, or find no room. Preloaded into
+ * a run (`--import`, which worker threads inherit), it has those of $LOSSLENS_DISK, in JSON.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -22,21 +22,22 @@ export interface Trouble {
   readonly code?: string;
   /** Half of a write is done before it fails. */
   readonly isHalfway?: boolean;
-  /** They wait until there is such a file. */
-  readonly until?: string;
 }
 
 /** What a disk is like. */
 export interface Disk {
+  /** Is told of each call before it is done, and may have it wait or fail; not from the environment. */
+  readonly onCall?: (call: FileCall) => void | Promise<void>;
   readonly troubles?: readonly Trouble[];
   /** A folder that has a disk of so many bytes to itself. */
   readonly room?: { readonly folder: string; readonly bytes: number };
 }
 
-const { existsSync, readdirSync, lstatSync } = fs;
+const { readdirSync, lstatSync } = fs;
 const { statfs } = fs.promises;
 
-function failure(code: string, { name, path }: FileCall): Error {
+/** What the system says when a call fails. */
+export function failure(code: string, { name, path }: FileCall): Error {
   const [errno, [, reason]] = [...getSystemErrorMap()].find(([, [each]]) => each === code)!;
   return Object.assign(new Error(`${code}: ${reason}, ${name} '${path}'`), {
     ...{ code, errno, syscall: name, path },
@@ -54,10 +55,6 @@ let disk: Disk = {};
 let seen: number[] = [];
 let isWatching = false;
 
-async function release(path: string): Promise<void> {
-  while (!existsSync(path)) await new Promise((go) => setTimeout(go, 2));
-}
-
 function meet(call: FileCall): void | Promise<void> {
   for (const [i, trouble] of (disk.troubles ?? []).entries()) {
     const { calls, path, from = 1, count = Number.POSITIVE_INFINITY } = trouble;
@@ -67,14 +64,14 @@ function meet(call: FileCall): void | Promise<void> {
     if (seen[i] < from || seen[i] >= from + count) continue;
     if (trouble.isHalfway) call.writeHalf();
     if (trouble.code !== undefined) throw failure(trouble.code, call);
-    if (trouble.until !== undefined) return release(trouble.until);
   }
   const { room } = disk;
-  if (room === undefined || !resolve(call.path).startsWith(room.folder + sep)) return;
-  if (call.bytes > 0 && bytesIn(room.folder) + call.bytes > room.bytes) {
+  const isThere = room !== undefined && call.path.startsWith(room.folder + sep);
+  if (isThere && call.bytes > 0 && bytesIn(room.folder) + call.bytes > room.bytes) {
     call.writeHalf();
     throw failure('ENOSPC', call);
   }
+  return disk.onCall?.(call);
 }
 
 /** Gives this process another disk from now on; the troubles are counted anew. */
