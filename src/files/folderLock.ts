@@ -9,6 +9,7 @@ import { tell } from '../terminal.ts';
 import type { HeartbeatData } from './lockHeartbeat.ts';
 import { type Holder, isHolder, isRunning, newHolder } from './lockHolder.ts';
 import { makeFolder, removeEmptyFolders } from './makeFolder.ts';
+import { syncMadeFolders } from './syncFolder.ts';
 
 const lockName = 'losslens.lock';
 
@@ -26,6 +27,8 @@ const defaultTiming: LockTiming = { heartbeatSeconds: 15, staleSeconds: 180, wat
 /** Who takes a lock over holds its guard for milliseconds; it is asked again for so long. */
 const maxGuardSeconds = 10;
 const retrySeconds = 0.02;
+/** Who makes a lock writes into it at once; one that is not written for so long is nobody's. */
+const unfinishedSeconds = 2;
 
 /** A lock that is held. */
 export interface FolderLock {
@@ -63,6 +66,21 @@ async function touchedAt(path: string): Promise<number> {
   }
 }
 
+/** Whether a lock is no JSON, and stays so: its process or its machine ended before it was written. */
+async function isUnfinished(path: string): Promise<boolean> {
+  const end = performance.now() + unfinishedSeconds * 1000;
+  while (performance.now() < end) {
+    try {
+      JSON.parse(await readFile(path, 'utf8'));
+      return false;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    await setTimeout(retrySeconds * 1000);
+  }
+  return true;
+}
+
 /** Whether a lock was left behind. @throws ENOENT when it is gone */
 async function isLeft(
   path: string,
@@ -72,6 +90,7 @@ async function isLeft(
 ): Promise<boolean> {
   const runs = holder && isRunning(holder, own);
   if (runs !== undefined) return !runs;
+  if (holder === undefined && (await isUnfinished(path))) return true;
   const touched = await touchedAt(path);
   if (Math.abs(Date.now() - touched) < staleSeconds * 1000) return false;
   tell(`${path}: looks abandoned; watching it for ${watchSeconds} s`);
@@ -94,6 +113,7 @@ async function create(path: string, content: string): Promise<FileHandle | null>
   }
   try {
     await file.write(content, 0);
+    await file.sync();
     return file;
   } catch (error) {
     // A full disk leaves it empty.
@@ -196,6 +216,7 @@ export async function lockFolder(
     });
   }
   if (!('file' in attempt)) throw refusal(folder, flag, path, attempt.holder, own);
+  await syncMadeFolders(folder, made);
   const { file } = attempt;
   const workerData: HeartbeatData = {
     descriptor: file.fd,
