@@ -78,7 +78,6 @@ export class JobThread<Job> {
       if (failure === null) this.#caller?.resolve();
       else this.#caller?.reject(errorOf(failure));
     });
-    // Whoever waits for an answer that nobody can read would wait for ever.
     worker.on('messageerror', (error) => this.#caller?.reject(error));
     const fail = (error: Error) => {
       if (this.#worker !== worker) return;
@@ -97,6 +96,9 @@ export class JobThread<Job> {
 export function doJobs<Job>(doJob: (job: Job) => Promise<void>): void {
   const answer = (failure: Failure | null) => parentPort?.postMessage({ failure } satisfies Answer);
   const fail = (error: unknown) => answer(failureOf(error));
-  parentPort?.on('messageerror', fail);
+  // As when its memory was handed to somebody else before; whoever waits for the answer would wait for ever.
+  parentPort?.on('messageerror', ({ message }: Error) =>
+    fail(new Error(`what a thread was to do did not reach it whole (${message})`)),
+  );
   parentPort?.on('message', (job: Job) => doJob(job).then(() => answer(null), fail));
 }

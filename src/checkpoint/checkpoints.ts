@@ -236,7 +236,6 @@ export async function saveCheckpoint(
     for (const old of listed.filter((path) => !kept.includes(path) && isOurs(path))) {
       await removeCheckpoint(old);
     }
-    await removeLeftovers(folder);
   } catch (error) {
     // On a full disk what is half-written would keep it full.
     await removeLeftovers(folder).catch(() => {});
