@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { digestOf } from '../../datasets/dataDigest.ts';
 import { removeLeftovers } from '../checkpoint/checkpoints.ts';
 import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
+import { firstNonFinite } from '../checkpoint/nonFinite.ts';
 import type { Cleanup } from '../cleanup.ts';
 import { interruptSignal } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
@@ -22,10 +23,11 @@ import { lostEvents, RunLog } from '../recording/runLog.ts';
 import { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
-import { divergenceError, firstNonFinite } from './divergence.ts';
+import { divergenceError, foundVariable } from './divergence.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { RunPlan } from './planRun.ts';
 import { TrainingClock } from './schedule.ts';
+import { SkippedSteps } from './skippedSteps.ts';
 
 /** A run under way. */
 export interface Run {
@@ -44,6 +46,7 @@ export interface Run {
   readonly progress: Progress;
   readonly clock: TrainingClock;
   readonly lost: LostWrites;
+  readonly skipped: SkippedSteps;
   /**
    * Aborted to end the run after the current step: by Ctrl-C, the reason is the signal's name; or when no
    * further checkpoint is tried, which the next save throws.
@@ -141,6 +144,7 @@ export async function openRun(
     progress.message(line),
   );
   cleanup.add(() => checkpoints.close());
+  const skipped = new SkippedSteps(start.state?.skippedSteps ?? 0);
   let savedStep = start.step;
   let itemsStep = start.step;
   return {
@@ -155,6 +159,7 @@ export async function openRun(
     progress,
     clock,
     lost,
+    skipped,
     signal: AbortSignal.any([signal, checkpoints.failed]),
     evaluate: async (step) => clock.without(async () => evaluation?.run(step, signal)),
     save: async (step) => {
@@ -167,7 +172,7 @@ export async function openRun(
       // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
       await inSitu?.flush();
       await log.sync();
-      const state = { ...facts, inSitu: inSitu?.state ?? null };
+      const state = { ...facts, skippedSteps: skipped.total, inSitu: inSitu?.state ?? null };
       await saveRun(checkpoints, step, variables, state);
       savedStep = step;
     },
@@ -205,7 +210,7 @@ async function expectFinite(
   const stepsPerEpoch = data.dataset.items.length / options.batch_size;
   throw await divergenceError(plan, {
     step,
-    found: `the variable ${variable.name} holds ${variable.value}; expected finite numbers`,
+    found: foundVariable(variable),
     learningRate: learningRateAt(step - 1, { ...options, stepsPerEpoch, lastStep }),
   });
 }
