@@ -22,7 +22,7 @@ const maxFailures = 3;
 
 /**
  * Saves one checkpoint after the other in a run's folder. One that the disk does not take is told of, and
- * the next one is tried: a disk is full for a while, or a network folder away.
+ * the next one is tried: a disk may be full for a while.
  */
 export class CheckpointWriter {
   readonly #folder: string;

@@ -10,9 +10,11 @@ function sizeText(bytes: number): string {
 
 /** Bytes that the file system of a folder has free for this user; Infinity where it does not say. */
 async function freeBytes(folder: string): Promise<number> {
-  const { blocks, bavail, bsize } = await statfs(folder);
-  // Of no blocks at all, as some file systems in user space have it, nothing can be told.
-  return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
+  // What is wrong with the folder is said by who writes; some file systems do not know the call.
+  const found = await statfs(folder).catch(() => undefined);
+  // Of no blocks at all, as others have it, nothing can be told.
+  if (found === undefined || found.blocks === 0) return Number.POSITIVE_INFINITY;
+  return found.bavail * found.bsize;
 }
 
 /**
@@ -22,8 +24,7 @@ async function freeBytes(folder: string): Promise<number> {
  * @throws WriteError  with what it needs and what is free, when that is less
  */
 export async function expectRoom(path: string, bytes: number): Promise<void> {
-  // What else is wrong with the folder is said by who writes.
-  const free = await freeBytes(dirname(path)).catch(() => Number.POSITIVE_INFINITY);
+  const free = await freeBytes(dirname(path));
   if (free >= bytes) return;
   const reason = `it needs ${sizeText(bytes)}, and ${sizeText(free)} are free`;
   throw new WriteError(`${path}: cannot be written to (${reason}).`, { cause: new Error(reason) });

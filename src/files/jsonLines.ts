@@ -141,7 +141,8 @@ export async function dropLinesAfter(path: string, step: number): Promise<void> 
   try {
     // Most often the end goes: that needs no free space on the disk.
     if (head.start > 0 || others.length > 0) {
-      await replaceFileByParts(path, bytesIn(path, kept), size);
+      const bytes = kept.reduce((sum, { start, end }) => sum + end - start, 0);
+      await replaceFileByParts(path, bytesIn(path, kept), bytes);
     } else if (head.end < size) await truncate(path, head.end);
     if (!isEnded) await appendFile(path, '\n');
   } catch (error) {

@@ -192,7 +192,7 @@ export async function openRun(
 /** @throws UserError  when the run's disk has no room for the variables: hours would be trained for nothing */
 async function expectRoomForCheckpoint({ options, training }: RunPlan): Promise<void> {
   const { train_dir } = options;
-  await removeLeftovers(train_dir);
+  await removeLeftovers(train_dir).catch(() => {});
   const bytes = training.variables.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
   const remedy = 'A checkpoint takes so much: free some, or name a folder of another disk.';
   await expectFreeSpace('--train_dir', train_dir, bytes, remedy);
