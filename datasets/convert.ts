@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../src/errors.ts';
+import { isOfFiles, UserError, writeError } from '../src/errors.ts';
 import { makeFolder } from '../src/files/makeFolder.ts';
 import { replaceFile } from '../src/files/replaceFile.ts';
 import { encodeRecord } from '../src/files/tfrecord.ts';
@@ -99,7 +99,7 @@ export async function writeTfrecords(
   } catch (error) {
     await file?.close().catch(() => {});
     for (const shard of paths.keys()) await rm(temporary(shard), { force: true });
-    throw error;
+    throw isOfFiles(error) ? writeError(folder, error) : error;
   }
 }
 
@@ -139,6 +139,6 @@ export async function writeImageFolder(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    throw error;
+    throw isOfFiles(error) ? writeError(folder, error) : error;
   }
 }

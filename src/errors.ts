@@ -54,6 +54,11 @@ export function excerpt(content: string): string {
   return more > 0 ? `${content.slice(0, maxExcerpt)}… (${more} more characters)` : content;
 }
 
+/** Whether it is the file system that failed: what makes the content of a file may fail, too. */
+export function isOfFiles(error: unknown): boolean {
+  return error instanceof WriteError || (error as NodeJS.ErrnoException).syscall !== undefined;
+}
+
 /** What a user is told when a file cannot be written. */
 export function writeError(path: string, error: unknown): UserError {
   if (error instanceof UserError) return error;

@@ -2,7 +2,15 @@
 import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { excerpt, reasonOf, UsageError, UserError, unreadable, WriteError } from '../errors.ts';
+import {
+  excerpt,
+  isOfFiles,
+  reasonOf,
+  UsageError,
+  UserError,
+  unreadable,
+  WriteError,
+} from '../errors.ts';
 import { expectRoom } from '../files/freeSpace.ts';
 import { writeDurably } from '../files/replaceFile.ts';
 import { syncFolder } from '../files/syncFolder.ts';
@@ -241,9 +249,7 @@ export async function saveCheckpoint(
     await removeLeftovers(folder).catch(() => {});
     // Without its name in the list, the next start would not know what it is.
     if (files === 'unlisted') await removeCheckpoint(prefix).catch(() => {});
-    const isOfDisk =
-      error instanceof WriteError || (error as NodeJS.ErrnoException).syscall !== undefined;
-    if (!isOfDisk) throw error;
+    if (!isOfFiles(error)) throw error;
     const what =
       files === 'listed' ? 'is there, but its folder is not in order' : 'cannot be saved';
     throw new WriteError(`${prefix}: ${what} (${reasonOf(error)}).`, { cause: error });

@@ -1,6 +1,6 @@
 /** Replaces files as a whole. */
 import { open, rename, rm } from 'node:fs/promises';
-import { writeError } from '../errors.ts';
+import { isOfFiles, writeError } from '../errors.ts';
 import { expectRoom } from './freeSpace.ts';
 
 type Parts = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
@@ -43,7 +43,6 @@ export async function replaceFileByParts(path: string, parts: Parts, bytes = 0):
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
-    // What makes the parts may fail too, which is no fault of the disk.
-    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : writeError(path, error);
+    throw isOfFiles(error) ? writeError(path, error) : error;
   }
 }
