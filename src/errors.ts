@@ -1,4 +1,5 @@
 /** What a user can do wrong, as errors that the command line prints as one line (no stack). */
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
 /**
@@ -42,6 +43,8 @@ const reasons: Readonly<Record<string, string>> = {
 export function reasonOf(error: unknown): string {
   if (error instanceof WriteError && error.cause !== undefined) return reasonOf(error.cause);
   const { code = '', errno = 0, message } = error as NodeJS.ErrnoException;
+  // Node has no name for it.
+  if (errno === -constants.errno.EDQUOT) return 'disk quota exceeded';
   return reasons[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
 }
 

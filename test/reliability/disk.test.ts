@@ -214,7 +214,7 @@ test('a slow disk holds nothing up but the next checkpoint', { timeout: 120_000 
 });
 
 const faults = Number(process.env['LOSSLENS_FAULTS'] ?? 2);
-const codes = ['ENOSPC', 'EIO', 'EROFS', 'EDQUOT'];
+const codes = ['ENOSPC', 'EIO', 'EROFS', 'EACCES'];
 
 test(`each call may fail: ${faults} of them`, async (t) => {
   const calls: string[] = [];
