@@ -2,15 +2,16 @@
 
 /** The flags that say how many items a step takes. */
 export interface StepSize {
-  /** Of each worker. */
+  /** Of each clone of each worker. */
   readonly batch_size: number;
+  readonly num_clones: number;
   /** Of a training by several processes; undefined in the records of older versions. */
   readonly worker_hosts?: readonly string[] | undefined;
 }
 
-/** Items of a step, those of all workers together. */
-export function itemsPerStep({ batch_size, worker_hosts = [] }: StepSize): number {
-  return batch_size * Math.max(1, worker_hosts.length);
+/** Items of a step, those of all clones and workers together. */
+export function itemsPerStep({ batch_size, num_clones, worker_hosts = [] }: StepSize): number {
+  return batch_size * num_clones * Math.max(1, worker_hosts.length);
 }
 
 /** Steps in an epoch: every item once, the last batch possibly smaller. */

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { NoEngineError } from '../errors.ts';
+import { NoEngineError, UsageError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { namedSignatures, writeSavedModel } from '../graph/savedModel.ts';
 import { readCudaBuild } from './build.ts';
@@ -80,6 +80,15 @@ const bfloat16OnGpu: Bfloat16Support = {
   reason: 'bfloat16 is untried on GPUs',
 };
 
+/** What is said of a graph that is placed on a GPU which only TensorFlow could tell that there is none of. */
+function withoutDevice({ message }: Error): UsageError | undefined {
+  const device = /explicitly assigned to \/device:(GPU:\d+)/.exec(message)?.[1];
+  if (device === undefined) return undefined;
+  return new UsageError(
+    `--num_clones: TensorFlow has no ${device}; expected a GPU for each clone, or --clone_on_cpu.`,
+  );
+}
+
 class TensorFlowEngine implements Engine {
   readonly name: string;
   readonly bfloat16: Bfloat16Support;
@@ -100,7 +109,9 @@ class TensorFlowEngine implements Engine {
     try {
       await writeSavedModel(folder, graph, signatures);
       const model = { folder, signatures: namedSignatures(signatures) };
-      const session = await this.#thread.request({ kind: 'load', model });
+      const session = await this.#thread.request({ kind: 'load', model }).catch((error: Error) => {
+        throw withoutDevice(error) ?? error;
+      });
       return new ThreadSession(this.#thread, session, signatures);
     } finally {
       await rm(folder, { recursive: true, force: true });

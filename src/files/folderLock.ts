@@ -1,12 +1,14 @@
 /** Keeps a second process out of a folder that one writes to. */
-import { type FileHandle, mkdir, open, readFile, rename, rm, rmdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { reasonOf, UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
 import type { HeartbeatData } from './lockHeartbeat.ts';
 import { type Holder, isHolder, isRunning, newHolder } from './lockHolder.ts';
+import { makeFolder, removeEmptyFolders } from './makeFolder.ts';
 import { syncMadeFolders } from './syncFolder.ts';
 
 const lockName = 'losslens.lock';
@@ -179,19 +181,6 @@ async function giveFree(path: string, own: Holder): Promise<void> {
   if (guardFile !== undefined) await rm(guard, { force: true });
 }
 
-/** Deletes a folder and those above it up to the first that was made with it, as far as they are empty. */
-async function removeEmpty(folder: string, made: string | undefined): Promise<void> {
-  if (made === undefined) return;
-  const top = resolve(made);
-  for (let path = resolve(folder); path.length >= top.length; path = dirname(path)) {
-    try {
-      await rmdir(path);
-    } catch {
-      return;
-    }
-  }
-}
-
 /**
  * Makes a folder where it is missing and locks it for this process. The lock of a process that was
  * killed is taken over: at once where it ran, elsewhere after it was silent for three minutes.
@@ -209,14 +198,14 @@ export async function lockFolder(
   /** The first folder on the way that was not there. */
   let made: string | undefined;
   const cannotWrite = async (error: Error) => {
-    await removeEmpty(folder, made);
+    await removeEmptyFolders(folder, made);
     return new UserError(
       `${flag}: cannot write to "${folder}" (${reasonOf(error)}); expected a folder of one's own.`,
     );
   };
   let attempt: Awaited<ReturnType<typeof acquire>> | undefined;
   while (attempt === undefined) {
-    const first = await mkdir(folder, { recursive: true }).catch(async (error: Error) => {
+    const first = await makeFolder(folder).catch(async (error: Error) => {
       throw await cannotWrite(error);
     });
     made ??= first;
@@ -241,6 +230,11 @@ export async function lockFolder(
     async assertHeld() {
       const holder = await readHolder(path);
       if (holder?.token === own.token) return;
+      if (!existsSync(folder)) {
+        throw new UserError(
+          `${flag}: "${folder}" is gone: it was deleted or moved while this process wrote to it.`,
+        );
+      }
       const who =
         holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
       throw new UserError(
@@ -249,9 +243,10 @@ export async function lockFolder(
     },
     async release() {
       await heartbeat.terminate();
-      await file.close();
-      await giveFree(path, own);
-      await removeEmpty(folder, made);
+      // What stays of a lock, on a disk that takes nothing any more, keeps nobody out.
+      await file.close().catch(() => {});
+      await giveFree(path, own).catch(() => {});
+      await removeEmptyFolders(folder, made);
     },
   };
 }

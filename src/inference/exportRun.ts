@@ -1,9 +1,9 @@
 /** One run of `losslens export`: writes a trained network as a SavedModel. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { classNamesFile, formatClassNames } from '../../datasets/labels/classNames.ts';
 import { reasonOf, UserError } from '../errors.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { freeze } from '../graph/freeze.ts';
 import { writeSavedModel } from '../graph/savedModel.ts';
@@ -50,7 +50,7 @@ export async function exportNetwork(
   const { images, probabilities } = frozen.tensors;
   try {
     const extra = join(export_dir, 'assets.extra');
-    await mkdir(extra, { recursive: true });
+    await makeFolder(extra);
     await replaceFile(join(extra, classNamesFile), formatClassNames(classNames));
     // The model comes last: servers that watch the folder take it then.
     await writeSavedModel(export_dir, frozen.graph, {

@@ -48,7 +48,12 @@ function runTask(
 }
 
 /** @throws UsageError  for what only a training by one process offers */
-function expectClusterFlags({ engine, deterministic }: RunOptions): void {
+function expectClusterFlags({ engine, deterministic, num_clones }: RunOptions): void {
+  if (num_clones > 1) {
+    throw new UsageError(
+      `--num_clones: got ${num_clones}; expected 1 in a training by several processes: start a worker for each GPU.`,
+    );
+  }
   if (engine === 'wasm') {
     throw new UsageError(
       '--engine: got wasm; expected tensorflow, which alone trains by several processes.',

@@ -44,6 +44,8 @@ export interface NetworkPlan {
   /** How items become what the network takes, for training and evaluations alike. */
   readonly pipeline: Pick<BatchPipelineOptions, 'input' | 'seed'>;
   readonly training: TrainingGraph;
+  /** Of all clones and workers together. */
+  readonly itemsPerStep: number;
   readonly stepsPerEpoch: number;
   /** Steps after which the training ends; Infinity for never. */
   readonly lastStep: number;
@@ -79,6 +81,7 @@ export async function planNetwork(
   checkPreprocessing(preprocessingName, network.takes ?? 'images');
   const data = await loadTrainingData(given);
   const { dataset } = data;
+  expectItemsForAllClones(given, dataset);
   const { engine, reason } = await selecting;
   const precision = await precisionOf(given, engine, record);
   const input = await inputOf(given, network, dataset);
@@ -90,7 +93,8 @@ export async function planNetwork(
     preprocessing_name: preprocessingName,
     opt_epsilon: epsilonOf(given),
   };
-  const perEpoch = stepsPerEpoch(dataset.items.length, itemsPerStep(options));
+  const perStep = itemsPerStep(options);
+  const perEpoch = stepsPerEpoch(dataset.items.length, perStep);
   expectItemsForAll(options, dataset);
   const lastStep = Math.min(
     options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
@@ -110,6 +114,7 @@ export async function planNetwork(
     precision,
     pipeline: { input, seed: options.seed },
     training,
+    itemsPerStep: perStep,
     stepsPerEpoch: perEpoch,
     lastStep,
   };
@@ -174,6 +179,16 @@ export async function planRun(
     start,
     evaluationSplit,
   };
+}
+
+/** @throws UsageError  when the last step of an epoch has fewer items than there are clones */
+function expectItemsForAllClones(options: RunOptions, { items }: Dataset): void {
+  const { num_clones: clones, batch_size } = options;
+  const last = items.length % itemsPerStep(options);
+  if (last === 0 || last >= clones) return;
+  throw new UsageError(
+    `--num_clones: got ${clones}, but with --batch_size=${batch_size} the last step of an epoch of ${items.length} items has ${last}; expected one for each clone at least. Give another --batch_size.`,
+  );
 }
 
 /** Features of an item that are kept in any case; more, where the item itself has as many numbers. */
@@ -247,6 +262,7 @@ function buildGraph(
     onNan: options.on_nan,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,
+    clones: { count: options.num_clones, onCpu: options.clone_on_cpu ?? false },
   });
   if (training.selectionLayer === null && training.monitoredLayers.length > 0) {
     throw new UsageError(

@@ -19,6 +19,7 @@ export interface RunOptions
     ClusterOptions,
     Omit<StartingPointOptions, 'worker_hosts'>,
     Omit<LearningRateOptions, 'stepsPerEpoch' | 'lastStep'> {
+  readonly num_clones: number;
   readonly use_grayscale: boolean;
   readonly augmentation: AugmentationChoice;
   readonly num_readers: number;

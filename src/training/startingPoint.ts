@@ -103,13 +103,15 @@ function expectSameEpochs(
     const advice = 'Give another --train_dir, and this one as --checkpoint_path.';
     throw new UsageError(`${what}. ${advice}`);
   };
-  const { seed } = options;
-  const batchSize = itemsPerStep(options);
-  if (state.batchSize !== batchSize) {
-    const workers = options.worker_hosts?.length ?? 1;
-    const ofWorkers = workers > 1 ? ` for each of ${workers} workers` : '';
+  const { batch_size, num_clones, worker_hosts = [], seed } = options;
+  if (state.batchSize !== itemsPerStep(options)) {
+    const ofWhom = [
+      num_clones > 1 && `each of ${num_clones} clones`,
+      worker_hosts.length > 1 && `each of ${worker_hosts.length} workers`,
+    ].filter((each) => each);
+    const given = [batch_size, ...ofWhom].join(' for ');
     refuse(
-      `--batch_size: got ${options.batch_size}${ofWorkers}; the run of ${path} has ${state.batchSize}`,
+      `--batch_size: got ${given}; the run of ${path} has steps of ${state.batchSize} items in all`,
     );
   }
   if (state.seed !== seed) refuse(`--seed: got ${seed}; the run of ${path} has ${state.seed}`);

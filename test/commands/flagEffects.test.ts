@@ -53,6 +53,7 @@ const inVain: Record<string, string> = {
   '--num_ps_tasks=1': 'has no effect without --job_name: this process trains alone',
   '--sync_replicas': 'has no effect without --job_name: this process trains alone',
   '--replicas_to_aggregate=2': 'has no effect without --sync_replicas',
+  '--num_clones=2 --gpu=0': 'has no effect with --num_clones=2, which takes the first GPUs',
   '--validation_seed=1': 'has no effect without --validation_split',
   '--dataset_split_name=test --validation_split=0.1':
     'has no effect on the split test: it divides train into train and validation',

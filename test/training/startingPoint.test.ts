@@ -31,6 +31,7 @@ function options(more: Partial<StartingPointOptions> = {}): StartingPointOptions
     ignore_missing_vars: false,
     batch_size: 4,
     worker_hosts: [],
+    num_clones: 1,
     seed: 3,
     ...more,
   };
@@ -219,7 +220,7 @@ test('of a state in the form of another version the weights are taken, and it is
 test('a run goes on with its batch size, order and data alone', async () => {
   const refused = async (state: Partial<RunState>, message: RegExp) =>
     assert.rejects(startOf({ train_dir: await begunRun(state) }), message);
-  await refused({ batchSize: 8 }, /--batch_size: got 4; .* has 8\./);
+  await refused({ batchSize: 8 }, /--batch_size: got 4; .* has steps of 8 items in all\./);
   await refused({ seed: 4 }, /--seed: got 3; .* has 4\./);
   await refused({ sourceSize: 99 }, /has 100 items; .* trains on 99\./);
   const relabelled = { ...data, labels: new Uint8Array(100).fill(1, 3, 4) };
