@@ -132,8 +132,7 @@ for (let kill = 0; kill < kills; kill++) {
     assert.deepEqual(Object.keys(found), Object.keys(expected));
     const differing = Object.keys(expected).filter((name) => found[name] !== expected[name]);
     assert.deepEqual(differing, [], `${callsFile}: ${differing}`);
-    // Who is killed while giving the lock back may leave its guard, which nobody waits for.
-    const left = readdirSync(trainDir).filter((name) => /\.tmp$|losslens\.lock$/.test(name));
+    const left = readdirSync(trainDir).filter((name) => /\.tmp$|losslens\.lock/.test(name));
     assert.deepEqual(left, []);
     resumedLogs.push(trainDir);
   });
