@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { digestOf } from '../../datasets/dataDigest.ts';
 import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import type { Cleanup } from '../cleanup.ts';
-import { interruptSignal } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
@@ -65,12 +64,14 @@ export interface Run {
  *
  * @param lock     of the run's folder: without it nothing is saved there
  * @param cleanup  gets what closes them
+ * @param signal   asks the run to end after the step that it is at, with the name of a signal as its reason
  * @throws UserError  when the folder of the run cannot be written to
  */
 export async function openRun(
   plan: RunPlan,
   lock: Pick<FolderLock, 'assertHeld'>,
   cleanup: Cleanup,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Run> {
   const { options, data, training, start } = plan;
   const { dataset } = data;
@@ -123,10 +124,6 @@ export async function openRun(
       lost,
       cleanup,
     ));
-  const { signal, release } = interruptSignal((name) =>
-    progress.message(`${name}: stopping after this step; once more ends it at once`),
-  );
-  cleanup.add(release);
   const facts = {
     batchSize: options.batch_size,
     seed: options.seed,

@@ -228,9 +228,15 @@ test('Ctrl-C ends a run cleanly, and a resumed run equals an uninterrupted one',
 });
 
 test('a finished run is left as it is, with a word on how to go on', async () => {
-  const { code, stderr } = await losslens(trainArguments(whole));
-  assert.equal(code, 0);
-  assert.match(stderr, /holds a run of 33 steps already: raise --max_number_of_steps/);
+  for (const [more, flags] of [
+    [[], '--max_number_of_epochs'],
+    [['--max_number_of_steps=40'], '--max_number_of_epochs'],
+    [['--max_number_of_steps=33'], '--max_number_of_steps and --max_number_of_epochs'],
+  ] as const) {
+    const { code, stderr } = await losslens(trainArguments(whole, ...more));
+    assert.equal(code, 0);
+    assert.ok(stderr.includes(`holds a run of 33 steps already: raise ${flags} to go on`), stderr);
+  }
 });
 
 test('a run does not go on with other labels, and keeps its files', async () => {
