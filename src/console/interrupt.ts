@@ -1,5 +1,6 @@
 /** Ends what takes long when its user asks for it. */
 import { constants } from 'node:os';
+import { tell } from '../terminal.ts';
 
 /** Signals that ask a program to end: Ctrl-C, `kill`, and a terminal that goes away. */
 export const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -65,4 +66,26 @@ export function endWith(exitCode: number): void {
   process.exitCode = exitCode;
   if (exitCode <= 128) return;
   setTimeout(() => process.kill(process.pid, exitCode - 128), lastMs).unref();
+}
+
+/**
+ * Does something until the first of the ending signals, which makes the exit code that of the signal.
+ *
+ * @param action  throws something when its signal is aborted before its end
+ * @throws what it throws otherwise
+ */
+export async function untilInterrupted(
+  action: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { signal, release } = interruptSignal((name) =>
+    tell(`${name}: stopping after this step; once more ends it at once`),
+  );
+  try {
+    await action(signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    endWith(interruptedExitCode(signal));
+  } finally {
+    release();
+  }
 }
