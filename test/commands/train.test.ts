@@ -244,7 +244,10 @@ test('a run does not go on with other labels, and keeps its files', async () => 
   const args = trainArguments(whole, '--label_noise=0.1', '--max_number_of_epochs=4');
   const { code, stderr } = await losslens(args);
   assert.equal(code, 2);
-  assert.match(stderr, /^losslens: --dataset_name: its items or labels are not those that .*\n$/m);
+  assert.match(
+    stderr,
+    /^losslens: --train_dir: the run of .*model\.ckpt-33, 33 steps, cannot go on with other items or labels, --label_noise=0\.1 \(was 0\); .*\n$/m,
+  );
   assert.deepEqual(readdirSync(whole), before);
 });
 
