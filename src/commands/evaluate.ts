@@ -1,5 +1,6 @@
 /** `losslens evaluate`: how good a checkpoint is on a split. */
 import type { Command } from 'commander';
+import { UnknownSplitError } from '../../datasets/unknownSplitError.ts';
 import { untilInterrupted } from '../console/interrupt.ts';
 import type { EvaluationOptions } from '../evaluation/evaluationRun.ts';
 import { checkpointPath } from '../weights/byName.ts';
@@ -87,7 +88,10 @@ export function declareEvaluate(command: Command): void {
     await untilInterrupted(async (signal) => {
       if (flags.watch) await waitForCheckpoint(flags, signal);
       signal.throwIfAborted();
-      await runEvaluation(await resolveOptions(flags), signal);
+      await runEvaluation(await resolveOptions(flags), signal).catch((error: unknown) => {
+        const isGiven = command.getOptionValueSource('dataset_split_name') === 'cli';
+        throw error instanceof UnknownSplitError && !isGiven ? error.byDefault() : error;
+      });
       // It has no other end.
       if (flags.watch) signal.throwIfAborted();
     });
