@@ -56,7 +56,7 @@ export function interruptedExitCode({ reason }: AbortSignal): number {
 }
 
 /** How long a process that is at its end may take to end, in milliseconds. */
-const lastMs = 500;
+const lastMs = 2000;
 
 /**
  * Has the process end with an exit code. After an interrupt something that nobody waits for any more may

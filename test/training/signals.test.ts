@@ -65,13 +65,10 @@ function contents(folder: string): Record<string, string> {
   );
 }
 
-/** Steps by tag, over all event files of a folder. */
-function loggedSteps(folder: string): Record<string, number[]> {
-  const steps: Record<string, number[]> = {};
-  for (const { step, values } of readEvents(folder)) {
-    for (const { tag } of values) (steps[tag] ??= []).push(step);
-  }
-  return steps;
+/** Tags and steps of what the evaluations of a run logged. */
+function evaluationsOf(trainDir: string): (readonly [string, number])[] {
+  const events = [...readEvents(join(trainDir, 'eval'))];
+  return events.flatMap(({ step, values }) => values.map(({ tag }) => [tag, step] as const));
 }
 
 /** Fails where something that a run left is not whole, or should not be there. */
@@ -110,8 +107,7 @@ function testSignals(engine: Engine, points: readonly [string, Point, number | u
       assert.equal(await run(given, engine), 0);
       await assertWhole(train_dir);
       assert.deepEqual(contents(train_dir), contents(whole.train_dir));
-      const evaluations = (folder: string) => loggedSteps(join(folder, 'eval'));
-      assert.deepEqual(evaluations(train_dir), evaluations(whole.train_dir));
+      assert.deepEqual(evaluationsOf(train_dir), evaluationsOf(whole.train_dir));
       assert.equal(process.listenerCount('SIGTERM'), 0);
     });
   }
