@@ -18,7 +18,7 @@ export async function exportStep(
   batch: Batch,
   options: StepOptions,
 ): Promise<void> {
-  const { graph, signatures, variables } = stepGraph(options);
+  const { graph, signatures, variables } = await stepGraph(options);
   await writeSavedModel(folder, graph, signatures);
   const feeds = {
     assign: initialValues(variables, 0),

@@ -12,7 +12,8 @@
  *   before, where Node.js was started with --expose-gc
  * - openFiles: of the process, at the end of the first epoch, at most at the end of any part, and at the last step
  *   (null where the system does not tell)
- * - slowdown: median time of an epoch in the last tenth of the run against that in its second tenth
+ * - slowdown: median of the processor time of an epoch, of all threads, in the last tenth of the run against that in
+ *   its second tenth; the time that passed, too, which other processes make longer
  * - eventFiles, runFiles: their number and MiB at the end
  *
  * The last line is one JSON object.
@@ -87,17 +88,21 @@ const trained: Case = {
 const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
 try {
   const samples: Sample[] = [];
-  const epochsMs: number[] = [];
+  const epochsMs: { passed: number; processor: number }[] = [];
   let lastStep = 0;
   let startMs = 0;
+  let startUsage = process.cpuUsage();
   await trainInstantly(trained, folder, folder, Number(flags.steps), (stepsPerEpoch, last) => {
     lastStep = last;
     const every = Math.max(1, Math.floor((last - stepsPerEpoch) / parts));
     return (step) => {
       if (step % stepsPerEpoch === 0) {
         const nowMs = performance.now();
-        if (step > stepsPerEpoch) epochsMs.push(nowMs - startMs);
+        const { user, system } = process.cpuUsage(startUsage);
+        const processor = (user + system) / 1000;
+        if (step > stepsPerEpoch) epochsMs.push({ passed: nowMs - startMs, processor });
         startMs = nowMs;
+        startUsage = process.cpuUsage();
       }
       const isSampled = step >= stepsPerEpoch && (step - stepsPerEpoch) % every === 0;
       if (!isSampled && step !== last) return;
@@ -107,7 +112,7 @@ try {
       const { residentMiB, heapMiB } = sample;
       console.log(
         `step ${step} of ${last}: ${residentMiB.toFixed(0)} MiB resident, ${heapMiB.toFixed(1)} of the heap, ` +
-          `${sample.openFiles} open files, epoch in ${epochsMs.at(-1)?.toFixed(0)} ms`,
+          `${sample.openFiles} open files, epoch in ${epochsMs.at(-1)?.passed.toFixed(0)} ms`,
       );
     };
   });
@@ -115,8 +120,16 @@ try {
   const slope = (key: 'residentMiB' | 'heapMiB') =>
     rounded(1e4 * slopeOf(settled.map((sample) => [sample.step, sample[key]])));
   const tenth = Math.ceil(epochsMs.length / 10);
-  const secondTenthMs = median(epochsMs.slice(tenth, 2 * tenth));
-  const lastTenthMs = median(epochsMs.slice(-tenth));
+  const slowed = (key: 'passed' | 'processor') => {
+    const medianOf = (first: number, end?: number) =>
+      median(epochsMs.slice(first, end).map((each) => each[key]));
+    const [secondTenth, lastTenth] = [medianOf(tenth, 2 * tenth), medianOf(-tenth)];
+    return {
+      secondTenthMs: rounded(secondTenth),
+      lastTenthMs: rounded(lastTenth),
+      ratio: rounded(lastTenth / secondTenth),
+    };
+  };
   const counts = samples.map((sample) => sample.openFiles);
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -132,8 +145,7 @@ try {
       most: counts.some((count) => count === null) ? null : Math.max(...(counts as number[])),
       last: counts.at(-1),
     },
-    epochMs: { secondTenth: rounded(secondTenthMs), lastTenth: rounded(lastTenthMs) },
-    slowdown: rounded(lastTenthMs / secondTenthMs),
+    slowdown: { processor: slowed('processor'), passed: slowed('passed') },
     eventFiles: sizesOf(eventFiles(folder)),
     runFiles: sizesOf(files),
   };

@@ -10,7 +10,11 @@ import { builtInFor, firstBatch, TrainingStep } from './trainingStep.ts';
 
 const [modelName = '', batchSize = '', precision] = process.argv.slice(2);
 const engine = await loadTensorFlowEngine();
-const { input, batch } = await firstBatch(builtInFor(modelName), modelName, Number(batchSize));
+const { input, batch } = await firstBatch(
+  await builtInFor(modelName),
+  modelName,
+  Number(batchSize),
+);
 const computeType = precision === 'bfloat16' ? 'bfloat16' : 'float32';
 const step = await TrainingStep.create(engine, { modelName, input, computeType });
 for (let i = 0; i < 5; i++) await step.run(batch);

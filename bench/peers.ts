@@ -117,8 +117,8 @@ async function benchNetwork({ modelName, batchSize }: (typeof networks)[number])
         `${row.bfloat16Ms} ms in bfloat16 (${row.bfloat16Ratio} ×)`,
     );
   }
-  const { input } = await firstBatch(builtInFor(modelName), modelName, 2);
-  const { signatures } = stepGraph({ modelName, input });
+  const { input } = await firstBatch(await builtInFor(modelName), modelName, 2);
+  const { signatures } = await stepGraph({ modelName, input });
   const gigaFlops = productFlops(Object.values(signatures['train']!.outputs), batchSize) / 1e9;
   const best = (key: 'float32' | 'bfloat16') => Math.max(...ceilings.map((rates) => rates[key]));
   const ofCeiling = (key: 'float32' | 'bfloat16') =>

@@ -29,7 +29,7 @@ const { values: flags } = parseArgs({
 });
 const modelName = flags.model_name;
 const { input, batch } = await firstBatch(
-  builtInFor(modelName),
+  await builtInFor(modelName),
   modelName,
   Number(flags.batch_size),
 );

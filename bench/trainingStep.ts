@@ -5,7 +5,7 @@ import { networkInput } from '../src/input/networkInput.ts';
 import { initialValues } from '../src/model/initialValues.ts';
 import { optimizerDefaults } from '../src/model/optimizerOptions.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../src/model/trainingGraph.ts';
-import { getNetwork } from '../src/nets/factory.ts';
+import { loadNetwork } from '../src/nets/factory.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import type { ItemInput } from '../src/preprocessing/itemInput.ts';
 
@@ -30,10 +30,10 @@ export interface StepOptions {
 }
 
 /** The graph of a step: a network for ten classes, trained with sgd. */
-export function stepGraph(options: StepOptions): TrainingGraph {
+export async function stepGraph(options: StepOptions): Promise<TrainingGraph> {
   const { modelName, input, selectionLayer = '', monitoredLayers = [] } = options;
   return buildTrainingGraph({
-    network: getNetwork(modelName),
+    network: await loadNetwork(modelName),
     numClasses: 10,
     input,
     weightDecay: options.weightDecay ?? 0,
@@ -75,7 +75,7 @@ export class TrainingStep {
 
   /** Loads the step into an engine, with the weights of seed 0. */
   static async create(engine: Engine, options: StepOptions): Promise<TrainingStep> {
-    const training = stepGraph(options);
+    const training = await stepGraph(options);
     const signatures = options.entryPoints?.(training) ?? training.signatures;
     const session = await engine.load(training.graph, signatures);
     await session.run('assign', initialValues(training.variables, 0));
@@ -89,8 +89,8 @@ export class TrainingStep {
 }
 
 /** The built-in data set whose items a network takes. */
-export function builtInFor(modelName: string): string {
-  const network = getNetwork(modelName);
+export async function builtInFor(modelName: string): Promise<string> {
+  const network = await loadNetwork(modelName);
   if (network.takes === 'texts') return 'phrases';
   return network.defaultChannels === 1 ? 'digits' : 'shapes';
 }
@@ -102,7 +102,7 @@ export async function firstBatch(
   batchSize: number,
 ): Promise<{ input: ItemInput; batch: Batch }> {
   const dataset = await loadDataset({ name: datasetName, folder: undefined, split: 'train' });
-  const network = getNetwork(modelName);
+  const network = await loadNetwork(modelName);
   const input = await networkInput(network, dataset);
   const pipeline = new BatchPipeline(dataset, {
     isTraining: true,

@@ -1,9 +1,14 @@
 /** Encodes and decodes the messages of `proto/*.proto`, with their types of messages.ts. */
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import protobuf from 'protobufjs';
-import textformat from 'protobufjs/ext/textformat.js';
+import type protobufPackage from 'protobufjs';
+import type textformatPackage from 'protobufjs/ext/textformat.js';
 import type * as messages from './messages.ts';
 import { packageRoot } from './packageRoot.ts';
+
+// An import would first search all their files for names that they export.
+const require = createRequire(import.meta.url);
+const protobuf = require('protobufjs') as typeof protobufPackage;
 
 /** The messages that are written or read whole, and the file of `proto/` that has each. */
 interface Messages {
@@ -44,11 +49,14 @@ export function messageType<File extends keyof Messages, Name extends keyof Mess
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) => join(packageRoot, 'proto', target);
   const type = root.loadSync(file, { keepCase: true }).lookupType(name);
-  const toMessage = (message: protobuf.Message) =>
+  const toMessage = (message: protobufPackage.Message) =>
     type.toObject(message, { enums: String, longs: Number }) as Messages[File][Name];
   return {
     encode: (message) => type.encode(type.fromObject(message as object)).finish(),
     decode: (bytes) => toMessage(type.decode(bytes)),
-    fromText: (text) => toMessage(textformat.fromText(type, text)),
+    fromText: (text) => {
+      const textformat = require('protobufjs/ext/textformat.js') as typeof textformatPackage;
+      return toMessage(textformat.fromText(type, text));
+    },
   };
 }

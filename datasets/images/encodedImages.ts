@@ -9,14 +9,13 @@ export interface EncodedSplit
 }
 
 function textTable(texts: readonly string[]): TextTable {
-  const encoded = texts.map((text) => Buffer.from(text));
   const starts = new Float64Array(new SharedArrayBuffer(8 * (texts.length + 1)));
-  encoded.forEach(({ length }, i) => {
-    starts[i + 1] = starts[i]! + length;
+  texts.forEach((text, i) => {
+    starts[i + 1] = starts[i]! + Buffer.byteLength(text);
   });
-  const bytes = new Uint8Array(new SharedArrayBuffer(starts[texts.length]!));
-  encoded.forEach((text, i) => {
-    bytes.set(text, starts[i]!);
+  const bytes = Buffer.from(new SharedArrayBuffer(starts[texts.length]!));
+  texts.forEach((text, i) => {
+    bytes.write(text, starts[i]!);
   });
   return { bytes, starts };
 }

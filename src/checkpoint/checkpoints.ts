@@ -1,9 +1,10 @@
 /** The checkpoints of a run: which there are, which is the latest, and how a new one takes its place. */
 import { existsSync, statSync } from 'node:fs';
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { excerpt, reasonOf, UsageError, UserError, unreadable } from '../errors.ts';
 import { writeDurably } from '../files/replaceFile.ts';
+import { syncFolder } from '../files/syncFolder.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import { openCheckpointV1 } from './checkpointV1.ts';
@@ -172,18 +173,6 @@ export async function resolveCheckpoint(path: string): Promise<string> {
   throw new UsageError(`--checkpoint_path: got "${path}"; expected ${expected}.`);
 }
 
-/** Makes sure that renamed files have reached the disk under their new names. */
-async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot open folders; its renames are durable enough.
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /**
  * Saves a checkpoint `folder/model.ckpt-STEP`. A crash at any moment leaves a usable one: files get
  * their names only when they are complete, the index after the data, `checkpoint` last, and a checkpoint
@@ -221,6 +210,8 @@ export async function saveCheckpoint(
     // An older one of the same step must not be taken for complete with the new data.
     await rm(final.index, { force: true });
     await rename(temporary.data, final.data);
+    // A power cut may keep a later name and lose one before it.
+    await syncFolder(folder);
     await rename(temporary.index, final.index);
     await syncFolder(folder);
     await rename(state + temporarySuffix, state);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NoEngineError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
-import { writeSavedModel } from '../graph/savedModel.ts';
+import { namedSignatures, writeSavedModel } from '../graph/savedModel.ts';
 import { readCudaBuild } from './build.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
 import type { Bfloat16Support, Engine, HostTensor, Session, Signatures } from './engine.ts';
@@ -98,8 +98,11 @@ class TensorFlowEngine implements Engine {
     const folder = await mkdtemp(join(tmpdir(), 'losslens-graph-'));
     try {
       await writeSavedModel(folder, graph, signatures);
-      const names = Object.keys(signatures);
-      const session = await this.#thread.request({ kind: 'load', folder, signatures: names });
+      const session = await this.#thread.request({
+        kind: 'load',
+        folder,
+        signatures: namedSignatures(signatures),
+      });
       return new TensorFlowSession(this.#thread, session, signatures);
     } finally {
       await rm(folder, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
 import type * as tfc from '@tensorflow/tfjs-core';
+import type { NamedSignatures } from '../graph/savedModel.ts';
 import { quietLogIn } from './addon.ts';
 import { preloadCudaLibraries } from './cudaLibraries.ts';
 import type { HostTensor } from './engine.ts';
@@ -13,23 +14,26 @@ import { loadLibrary } from './loadLibrary.ts';
 /** The package's name on npm. */
 export const packageName = '@tensorflow/tfjs-node-gpu';
 
-/** One signature of a SavedModel, as the package loads it. */
-interface LoadedSignature {
-  predict(inputs: tfc.NamedTensorMap): tfc.NamedTensorMap;
-  dispose(): void;
+/** The part of the package's backend that is used here. */
+interface Backend {
+  readonly isUsingGpuDevice: boolean;
+  readonly binding: { readonly TF_Version: string };
+  /** @returns  the number of a session */
+  loadSavedModelMetaGraph(folder: string, tags: string): number;
+  runSavedModel(
+    session: number,
+    inputs: readonly tfc.Tensor[],
+    inputInfos: readonly { readonly name: string }[],
+    outputNames: readonly string[],
+  ): tfc.Tensor[];
+  deleteSavedModel(session: number): void;
 }
 
 /** The part of the package that is used here. */
 export interface TensorFlowPackage {
   readonly tensor: typeof tfc.tensor;
   readonly dispose: typeof tfc.dispose;
-  readonly findBackend: (name: string) => {
-    readonly isUsingGpuDevice: boolean;
-    readonly binding: { readonly TF_Version: string };
-  };
-  readonly node: {
-    loadSavedModel(folder: string, tags: string[], signature: string): Promise<LoadedSignature>;
-  };
+  readonly findBackend: (name: string) => Backend;
 }
 
 /** Where the package lies in a folder of npm's, such as an installed engine. */
@@ -96,36 +100,26 @@ function keepTensorFlow(folder: string): void {
   for (const file of files) loadLibrary(join(folder, file));
 }
 
-/** A SavedModel whose signatures share one TensorFlow session, and with it the variables. */
+/**
+ * A SavedModel in a TensorFlow session of its own. The package's own `loadSavedModel` would read the graph in
+ * JavaScript, too, once for each signature, which takes several times as long as TensorFlow.
+ */
 export class LoadedModel {
   readonly #tf: TensorFlowPackage;
-  readonly #signatures = new Map<string, LoadedSignature>();
-
-  private constructor(tf: TensorFlowPackage) {
-    this.#tf = tf;
-  }
+  readonly #backend: Backend;
+  readonly #session: number;
+  readonly #signatures: NamedSignatures;
 
   /**
-   * Loads a SavedModel.
+   * Loads a SavedModel with the tag 'serve'.
    *
-   * @param signatures  names of those that are to be run
-   * @throws Error      what TensorFlow says of a graph that it does not take
+   * @throws Error  what TensorFlow says of a graph that it does not take
    */
-  static async load(
-    tf: TensorFlowPackage,
-    folder: string,
-    signatures: readonly string[],
-  ): Promise<LoadedModel> {
-    const model = new LoadedModel(tf);
-    try {
-      for (const name of signatures) {
-        model.#signatures.set(name, await tf.node.loadSavedModel(folder, ['serve'], name));
-      }
-    } catch (error) {
-      model.close();
-      throw error;
-    }
-    return model;
+  constructor(tf: TensorFlowPackage, folder: string, signatures: NamedSignatures) {
+    this.#tf = tf;
+    this.#backend = tf.findBackend('tensorflow');
+    this.#session = this.#backend.loadSavedModelMetaGraph(folder, 'serve');
+    this.#signatures = signatures;
   }
 
   /**
@@ -139,17 +133,21 @@ export class LoadedModel {
     signature: string,
     feeds: Readonly<Record<string, HostTensor>>,
   ): Record<string, HostTensor<ArrayBuffer>> {
-    const inputs: tfc.NamedTensorMap = {};
-    let outputs: tfc.NamedTensorMap = {};
+    const { inputs: inputNames, outputs: outputNames } = this.#signatures[signature]!;
+    const inputs: tfc.Tensor[] = [];
+    let outputs: tfc.Tensor[] = [];
     try {
-      for (const [key, { data, shape }] of Object.entries(feeds)) {
+      for (const key of Object.keys(inputNames)) {
+        const { data, shape } = feeds[key]!;
         const dtype = data instanceof Float32Array ? 'float32' : 'int32';
-        inputs[key] = this.#tf.tensor(data, [...shape], dtype);
+        inputs.push(this.#tf.tensor(data, [...shape], dtype));
       }
-      // Given a map, predict returns a map, even for a single output.
-      outputs = this.#signatures.get(signature)!.predict(inputs);
+      const infos = Object.values(inputNames).map((name) => ({ name }));
+      const names = Object.values(outputNames);
+      outputs = this.#backend.runSavedModel(this.#session, inputs, infos, names);
       const values: Record<string, HostTensor<ArrayBuffer>> = {};
-      for (const [key, output] of Object.entries(outputs)) {
+      for (const [i, key] of Object.keys(outputNames).entries()) {
+        const output = outputs[i]!;
         const data = output.dataSync<'float32' | 'int32'>();
         values[key] = { data: data as HostTensor<ArrayBuffer>['data'], shape: output.shape };
       }
@@ -162,7 +160,6 @@ export class LoadedModel {
 
   /** Frees the variables. */
   close(): void {
-    for (const signature of this.#signatures.values()) signature.dispose();
-    this.#signatures.clear();
+    this.#backend.deleteSavedModel(this.#session);
   }
 }

@@ -1,5 +1,6 @@
 /** The thread that TensorFlow works in: loads the package, then graphs, and runs what it is asked to. */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { NamedSignatures } from '../graph/savedModel.ts';
 import type { HostTensor } from './engine.ts';
 import { LoadedModel, requireTensorFlow } from './tensorflowPackage.ts';
 
@@ -14,7 +15,11 @@ export type StartMessage =
 
 /** What it can be asked to do; runs, and closings among them, are done in their order. */
 export type EngineTask =
-  | { readonly kind: 'load'; readonly folder: string; readonly signatures: readonly string[] }
+  | {
+      readonly kind: 'load';
+      readonly folder: string;
+      readonly signatures: NamedSignatures;
+    }
   | {
       readonly kind: 'run';
       readonly session: number;
@@ -51,10 +56,10 @@ let nextSession = 0;
 try {
   const tf = requireTensorFlow(folder);
   const backend = tf.findBackend('tensorflow');
-  const answer = async ({ id, task }: EngineRequest): Promise<void> => {
+  const answer = ({ id, task }: EngineRequest): void => {
     if (task.kind === 'load') {
       const session = nextSession++;
-      sessions.set(session, await LoadedModel.load(tf, task.folder, task.signatures));
+      sessions.set(session, new LoadedModel(tf, task.folder, task.signatures));
       port.postMessage({ id, result: session } satisfies EngineResponse);
     } else if (task.kind === 'run') {
       const outputs = sessions.get(task.session)!.run(task.signature, task.feeds);
@@ -67,10 +72,12 @@ try {
     }
   };
   port.on('message', (request: EngineRequest) => {
-    answer(request).catch((thrown: unknown) => {
+    try {
+      answer(request);
+    } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
       port.postMessage({ id: request.id, error } satisfies EngineResponse);
-    });
+    }
   });
   const { TF_Version: version } = backend.binding;
   port.postMessage({ version, isUsingGpu: backend.isUsingGpuDevice } satisfies StartMessage);

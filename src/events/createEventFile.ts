@@ -1,7 +1,8 @@
 /** Names the event files of a run so that readers take them in the order in which they were made. */
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { syncFolder } from '../files/syncFolder.ts';
 
 /** The seconds in the name of an event file, or 0. */
 function secondsOf(fileName: string): number {
@@ -23,11 +24,23 @@ export async function createEventFile(folder: string): Promise<{ path: string; f
   for (;;) {
     const name = `events.out.tfevents.${String(seconds).padStart(10, '0')}.${hostname()}.${process.pid}.0.v2`;
     const path = join(folder, name);
+    let file: FileHandle;
     try {
-      return { path, file: await open(path, 'wx') };
+      file = await open(path, 'wx');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       seconds++;
+      continue;
     }
+    try {
+      // What is synchronised of it later would be lost with its name.
+      await syncFolder(folder);
+    } catch (error) {
+      await file.close();
+      // Readers would wait at it, and not at the one before.
+      await rm(path, { force: true });
+      throw error;
+    }
+    return { path, file };
   }
 }

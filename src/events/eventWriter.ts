@@ -266,7 +266,7 @@ export class EventWriter {
     const isNew = this.#fileBytes === 0;
     const version = isNew ? [this.#recordOf({ file_version: 'brain.Event:2' }, since)] : [];
     const records = [...version, ...events];
-    const bytes = Buffer.concat(records);
+    const bytes = records.length === 1 ? records[0]! : Buffer.concat(records);
     let done = 0;
     try {
       while (done < bytes.length) {

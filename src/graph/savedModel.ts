@@ -19,11 +19,42 @@ export type SavedModelSignatures = Readonly<
   >
 >;
 
+/** The entry points by what their tensors are called in a SavedModel, such as `conv1/Relu:0`. */
+export type NamedSignatures = Readonly<
+  Record<
+    string,
+    {
+      readonly inputs: Readonly<Record<string, string>>;
+      readonly outputs: Readonly<Record<string, string>>;
+    }
+  >
+>;
+
+function tensorName({ node, index }: Tensor): string {
+  return `${node.name}:${index}`;
+}
+
+function namesOf(tensors: Readonly<Record<string, Tensor>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([key, tensor]) => [key, tensorName(tensor)]),
+  );
+}
+
+/** The names of the tensors of entry points in the SavedModel that `writeSavedModel` writes. */
+export function namedSignatures(signatures: SavedModelSignatures): NamedSignatures {
+  return Object.fromEntries(
+    Object.entries(signatures).map(([name, { inputs, outputs }]) => [
+      name,
+      { inputs: namesOf(inputs), outputs: namesOf(outputs) },
+    ]),
+  );
+}
+
 function toTensorInfos(tensors: Readonly<Record<string, Tensor>>): Record<string, TensorInfo> {
   const infos: Record<string, TensorInfo> = {};
   for (const [key, tensor] of Object.entries(tensors)) {
     infos[key] = {
-      name: `${tensor.node.name}:${tensor.index}`,
+      name: tensorName(tensor),
       dtype: toDataType(tensor.dtype),
       tensor_shape: toShapeProto(tensor.shape),
     };

@@ -1,44 +1,24 @@
 /** The networks by the name that --model_name takes. */
-import { cifarnet } from './cifarnet.ts';
-import { efficientnetLite0 } from './efficientnetLite.ts';
-import { inceptionV3 } from './inceptionV3.ts';
-import { lenet } from './lenet.ts';
-import { mobilenetV1 } from './mobilenetV1.ts';
-import { mobilenetV2 } from './mobilenetV2.ts';
 import type { NetworkDefinition } from './network.ts';
 import { expectNetworkName, type NetworkName } from './networkNames.ts';
 import { importNetwork, isNetworkFile } from './ownNetwork.ts';
-import { resnetV1_50, resnetV1_101, resnetV1_152 } from './resnetV1.ts';
-import { resnetV1_20 } from './resnetV1Cifar.ts';
-import { resnetV2_50 } from './resnetV2.ts';
-import { textcnn } from './textcnn.ts';
-import { vgg16 } from './vgg.ts';
 
-const networks: Readonly<Record<NetworkName, NetworkDefinition>> = {
-  cifarnet,
-  efficientnet_lite0: efficientnetLite0,
-  inception_v3: inceptionV3,
-  lenet,
-  mobilenet_v1: mobilenetV1,
-  mobilenet_v2: mobilenetV2,
-  resnet_v1_20: resnetV1_20,
-  resnet_v1_50: resnetV1_50,
-  resnet_v1_101: resnetV1_101,
-  resnet_v1_152: resnetV1_152,
-  resnet_v2_50: resnetV2_50,
-  textcnn,
-  vgg_16: vgg16,
+/** Only the one that is named is loaded: a run has one. */
+const networks: Readonly<Record<NetworkName, () => Promise<NetworkDefinition>>> = {
+  cifarnet: async () => (await import('./cifarnet.ts')).cifarnet,
+  efficientnet_lite0: async () => (await import('./efficientnetLite.ts')).efficientnetLite0,
+  inception_v3: async () => (await import('./inceptionV3.ts')).inceptionV3,
+  lenet: async () => (await import('./lenet.ts')).lenet,
+  mobilenet_v1: async () => (await import('./mobilenetV1.ts')).mobilenetV1,
+  mobilenet_v2: async () => (await import('./mobilenetV2.ts')).mobilenetV2,
+  resnet_v1_20: async () => (await import('./resnetV1Cifar.ts')).resnetV1_20,
+  resnet_v1_50: async () => (await import('./resnetV1.ts')).resnetV1_50,
+  resnet_v1_101: async () => (await import('./resnetV1.ts')).resnetV1_101,
+  resnet_v1_152: async () => (await import('./resnetV1.ts')).resnetV1_152,
+  resnet_v2_50: async () => (await import('./resnetV2.ts')).resnetV2_50,
+  textcnn: async () => (await import('./textcnn.ts')).textcnn,
+  vgg_16: async () => (await import('./vgg.ts')).vgg16,
 };
-
-/**
- * One of the built-in networks.
- *
- * @throws UsageError  when there is no such network, listing those that there are
- */
-export function getNetwork(name: string): NetworkDefinition {
-  const known = expectNetworkName(name);
-  return { ...networks[known], modelName: known };
-}
 
 /**
  * The network that --model_name stands for: a built-in one, or a module of the user's own.
@@ -46,5 +26,7 @@ export function getNetwork(name: string): NetworkDefinition {
  * @throws UserError  when there is none of this name, or the module is not right
  */
 export async function loadNetwork(name: string): Promise<NetworkDefinition> {
-  return isNetworkFile(name) ? importNetwork(name) : getNetwork(name);
+  if (isNetworkFile(name)) return importNetwork(name);
+  const known = expectNetworkName(name);
+  return { ...(await networks[known]()), modelName: known };
 }

@@ -2,6 +2,56 @@
 import type { Image } from '../../datasets/dataset.ts';
 import type { TakeWindow } from './preprocessing.ts';
 
+// Words take half the time that bytes do; `set` and `fill` are slow where memory is shared with threads.
+
+function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
+function copy(source: DataView, from: number, out: DataView, to: number, bytes: number): void {
+  let i = 0;
+  for (; i + 4 <= bytes; i += 4) out.setUint32(to + i, source.getUint32(from + i, true), true);
+  for (; i < bytes; i++) out.setUint8(to + i, source.getUint8(from + i));
+}
+
+/** Copies pixels in reverse order. */
+function copyMirrored(
+  source: DataView,
+  from: number,
+  out: DataView,
+  to: number,
+  pixels: number,
+  channels: number,
+): void {
+  let pixel = 0;
+  let at = to + pixels * channels;
+  if (channels === 3) {
+    // Four pixels are three words, RGBR GBRG BRGB.
+    for (; pixel + 4 <= pixels; pixel += 4) {
+      const first = source.getUint32(from + 3 * pixel, true);
+      const second = source.getUint32(from + 3 * pixel + 4, true);
+      const third = source.getUint32(from + 3 * pixel + 8, true);
+      at -= 12;
+      out.setUint32(at, (third >>> 8) | ((second & 0xff0000) << 8), true);
+      const middle = (second >>> 24) | ((third & 0xff) << 8) | ((first >>> 24) << 16);
+      out.setUint32(at + 4, middle | (second << 24), true);
+      out.setUint32(at + 8, ((second >>> 8) & 0xff) | (first << 8), true);
+    }
+  }
+  for (; pixel < pixels; pixel++) {
+    at -= channels;
+    for (let c = 0; c < channels; c++) {
+      out.setUint8(at + c, source.getUint8(from + pixel * channels + c));
+    }
+  }
+}
+
+function clear(out: DataView, from: number, end: number): void {
+  let at = from;
+  for (; at + 4 <= end; at += 4) out.setUint32(at, 0);
+  for (; at < end; at++) out.setUint8(at, 0);
+}
+
 /**
  * Copies a window of an image, zero where it reaches over the border, optionally mirrored.
  *
@@ -17,27 +67,28 @@ export function copyWindow(
   out: Uint8Array,
   mirrored = false,
 ): void {
-  const [firstRow, lastRow] = [Math.max(0, -top), Math.min(height, imageHeight - top)];
-  const [first, last] = [Math.max(0, -left), Math.min(width, imageWidth - left)];
-  if (lastRow - firstRow < height || last - first < width) out.fill(0);
-  for (let y = firstRow; y < lastRow; y++) {
-    let from = ((y + top) * imageWidth + left + first) * channels;
-    const end = from + (last - first) * channels;
-    let to = (y * width + (mirrored ? width - 1 - first : first)) * channels;
-    const step = mirrored ? -channels : channels;
-    // Written out, as the loop over the channels takes twice the time.
-    if (channels === 3) {
-      for (; from < end; from += 3, to += step) {
-        out[to] = data[from]!;
-        out[to + 1] = data[from + 1]!;
-        out[to + 2] = data[from + 2]!;
-      }
-    } else {
-      for (; from < end; from += channels, to += step) {
-        for (let c = 0; c < channels; c++) out[to + c] = data[from + c]!;
-      }
-    }
+  const source = wordsOf(data);
+  const target = wordsOf(out);
+  if (left === 0 && width === imageWidth && !mirrored && top >= 0 && top + height <= imageHeight) {
+    copy(source, top * width * channels, target, 0, height * width * channels);
+    return;
   }
+  const within = (value: number, size: number) => Math.max(0, Math.min(value, size));
+  const [firstRow, lastRow] = [within(-top, height), within(imageHeight - top, height)];
+  const [first, last] = [within(-left, width), within(imageWidth - left, width)];
+  const bytes = (last - first) * channels;
+  const rowBytes = width * channels;
+  clear(target, 0, firstRow * rowBytes);
+  for (let y = firstRow; y < lastRow; y++) {
+    const from = ((y + top) * imageWidth + left + first) * channels;
+    const row = y * rowBytes;
+    const to = row + (mirrored ? width - last : first) * channels;
+    clear(target, row, to);
+    if (mirrored) copyMirrored(source, from, target, to, last - first, channels);
+    else copy(source, from, target, to, bytes);
+    clear(target, to + bytes, row + rowBytes);
+  }
+  clear(target, lastRow * rowBytes, height * rowBytes);
 }
 
 /** The middle of an image, padded with zeros where it is smaller (tf.image.resize_with_crop_or_pad). */

@@ -3,7 +3,7 @@ import type { Image } from '../../datasets/dataset.ts';
 import type { Encounter, StoredMaps } from '../views/evolutionView.ts';
 import type { InSituState } from './inSituRecorder.ts';
 import { expectStateHeader } from './inSituStateCheck.ts';
-import type { ItemHistory, MonitoringHistoryState } from './monitoringHistory.ts';
+import { emptyPoints, type ItemHistory, type MonitoringHistoryState } from './monitoringHistory.ts';
 
 /** Arrays by name. */
 export type StateArrays = Readonly<Record<string, Float32Array | Int32Array | Uint8Array>>;
@@ -22,9 +22,8 @@ interface EncounterHeader extends Omit<Encounter, 'maps' | 'input'> {
 }
 
 /** A history without its points: `points` of them follow in `history/steps` and `history/contributions`. */
-interface HistoryHeader extends Pick<ItemHistory, 'count' | 'stride' | 'scaleMaximum'> {
+interface HistoryHeader extends Pick<ItemHistory, 'count' | 'stride' | 'scaleMaximum' | 'points'> {
   readonly itemIndex: number;
-  readonly points: number;
   readonly encounters: readonly EncounterHeader[];
 }
 
@@ -56,12 +55,12 @@ export function encodeInSituState({ items, monitor, ...selection }: InSituState)
     history: {
       layers: history.layers,
       scaleMaximum: history.scaleMaximum,
-      items: histories.map(([itemIndex, { count, stride, scaleMaximum, steps, encounters }]) => ({
+      items: histories.map(([itemIndex, { count, stride, scaleMaximum, points, encounters }]) => ({
         itemIndex,
         count,
         stride,
         scaleMaximum,
-        points: steps.length,
+        points,
         encounters: encounters.map(encounterHeader),
       })),
     },
@@ -70,9 +69,13 @@ export function encodeInSituState({ items, monitor, ...selection }: InSituState)
     header,
     arrays: {
       ...items,
-      'history/steps': Int32Array.from(histories.flatMap(([, { steps }]) => steps)),
+      'history/steps': Int32Array.from(
+        histories.flatMap(([, { steps, points }]) => [...steps.subarray(0, points)]),
+      ),
       'history/contributions': Float32Array.from(
-        histories.flatMap(([, { contributions }]) => contributions.flat()),
+        histories.flatMap(([, { contributions, points }]) => [
+          ...contributions.subarray(0, points * history.layers.length),
+        ]),
       ),
       'history/bytes': new Uint8Array(Buffer.concat(pixels)),
     },
@@ -130,15 +133,13 @@ export function decodeInSituState({ header, arrays }: EncodedState, size: number
   });
   const layers = history.layers.length;
   const items = new Map(
-    history.items.map(({ itemIndex, points, encounters, ...rest }): [number, ItemHistory] => [
-      itemIndex,
-      {
-        ...rest,
-        steps: [...nextSteps(points)],
-        contributions: Array.from({ length: points }, () => [...nextContributions(layers)]),
-        encounters: encounters.map(encounterOf),
-      },
-    ]),
+    history.items.map(({ itemIndex, encounters, ...rest }): [number, ItemHistory] => {
+      const { steps, contributions } = emptyPoints(layers);
+      steps.set(nextSteps(rest.points));
+      contributions.set(nextContributions(rest.points * layers));
+      const decoded = encounters.map(encounterOf);
+      return [itemIndex, { ...rest, steps, contributions, encounters: decoded }];
+    }),
   );
   const ofItems = Object.entries(arrays).filter(([name]) => !name.startsWith('history/'));
   return {

@@ -15,15 +15,23 @@ const maxPoints = 400;
 /** Largest side of what is kept of maps and inputs: that of a tile of the Evolution View. */
 const storedSide = 48;
 
+/** Room for the points of a line plot of an item: steps, and S in nats at so many layers. */
+export function emptyPoints(layers: number): Pick<ItemHistory, 'steps' | 'contributions'> {
+  return { steps: new Int32Array(maxPoints), contributions: new Float32Array(maxPoints * layers) };
+}
+
 /** The past of one item. */
 export interface ItemHistory {
   /** Encounters so far. */
   count: number;
   /** Encounters from one point to the next. */
   stride: number;
-  steps: number[];
-  /** S in nats, [points][Hs, then Hm in network order]. */
-  contributions: number[][];
+  /** Points that are there. */
+  points: number;
+  /** Of each point; room for as many as there may be, so that a long run holds no more than a short one. */
+  readonly steps: Int32Array;
+  /** S in nats, [points, Hs, then Hm in network order]; room as for the steps. */
+  readonly contributions: Float32Array;
   /** The first, the last, and between them as even as can be on a logarithmic scale. */
   encounters: Encounter[];
   /** Upper end of the colour scale of this item in nats. */
@@ -48,15 +56,20 @@ function storedSize(size: Size): Size {
 
 function storeMaps(maps: ContributionMaps): StoredMaps {
   const size = storedSize(maps);
-  const [c, r] = [maps.contributionMap, maps.reductionMap].map((map) =>
-    averageAreas(map, maps, 1, size),
-  ) as [Float32Array, Float32Array];
+  const values = () => new Float32Array(size.width * size.height);
+  const c = averageAreas(maps.contributionMap, maps, 1, size, values());
+  const r = averageAreas(maps.reductionMap, maps, 1, size, values());
   let maximum = 0;
   for (const map of [c, r]) {
     for (const value of map) if (value > maximum && Number.isFinite(value)) maximum = value;
   }
-  const toBytes = (map: Float32Array) =>
-    Uint8Array.from(map, (value) => (maximum > 0 ? Math.round((255 * value) / maximum) : 0));
+  const toBytes = (map: Float32Array) => {
+    const bytes = new Uint8Array(map.length);
+    if (maximum === 0) return bytes;
+    // By index: `from` takes several times as long.
+    for (let i = 0; i < map.length; i++) bytes[i] = Math.round((255 * map[i]!) / maximum);
+    return bytes;
+  };
   return { ...size, maximum, contributionMap: toBytes(c), reductionMap: toBytes(r) };
 }
 
@@ -67,11 +80,8 @@ function storeInput({ data, shape }: Sighting['input']): Image | null {
   const image = inputImage(data, [height, width, depth]);
   const size = storedSize(image);
   const { channels } = image;
-  return {
-    ...size,
-    channels,
-    data: Uint8Array.from(averageAreas(image.data, image, channels, size)),
-  };
+  const bytes = new Uint8Array(size.width * size.height * channels);
+  return { ...size, channels, data: averageAreas(image.data, image, channels, size, bytes) };
 }
 
 /**
@@ -140,7 +150,10 @@ export class MonitoringHistory {
     const { layers, input } = sighting;
     let item = this.#items.get(itemIndex);
     if (item === undefined) {
-      item = { count: 0, stride: 1, steps: [], contributions: [], encounters: [], scaleMaximum: 0 };
+      item = {
+        ...{ count: 0, stride: 1, encounters: [], scaleMaximum: 0 },
+        ...{ points: 0, ...emptyPoints(1 + this.#layers.length) },
+      };
       this.#items.set(itemIndex, item);
     }
     // Scales move to the next of 1, 2, 5 · 10^k and never back: most steps share one.
@@ -163,17 +176,22 @@ export class MonitoringHistory {
   }
 
   /** The last encounter is always a point, also one between two strides. */
-  #addPoint(item: ItemHistory, step: number, contributions: number[]): void {
-    if (item.count > 0 && (item.count - 1) % item.stride !== 0) {
-      item.steps.pop();
-      item.contributions.pop();
+  #addPoint(item: ItemHistory, step: number, contributions: readonly number[]): void {
+    const { steps, contributions: values } = item;
+    const layers = contributions.length;
+    if (item.count > 0 && (item.count - 1) % item.stride !== 0) item.points--;
+    steps[item.points] = step;
+    values.set(contributions, item.points * layers);
+    item.points++;
+    if (item.points < maxPoints) return;
+    let kept = 0;
+    for (let i = 0; i < maxPoints; i++) {
+      if (i % 2 !== 0 && i !== maxPoints - 1) continue;
+      steps[kept] = steps[i]!;
+      values.copyWithin(kept * layers, i * layers, (i + 1) * layers);
+      kept++;
     }
-    item.steps.push(step);
-    item.contributions.push(contributions);
-    if (item.steps.length < maxPoints) return;
-    const isKept = (_: unknown, i: number) => i % 2 === 0 || i === maxPoints - 1;
-    item.steps = item.steps.filter(isKept);
-    item.contributions = item.contributions.filter(isKept);
+    item.points = kept;
     item.stride *= 2;
   }
 
@@ -186,11 +204,15 @@ export class MonitoringHistory {
   seriesOf(itemIndex: number): ContributionSeries[] {
     const item = this.#items.get(itemIndex);
     if (item === undefined) return [];
-    return [this.#selectionLayer, ...this.#layers].flatMap((layer, i) =>
-      i > 0 && layer === this.#selectionLayer
-        ? []
-        : [{ layer, steps: item.steps, contributions: item.contributions.map((row) => row[i]!) }],
-    );
+    const { points, contributions } = item;
+    const names = [this.#selectionLayer, ...this.#layers];
+    const steps = [...item.steps.subarray(0, points)];
+    return names.flatMap((layer, i) => {
+      if (i > 0 && layer === this.#selectionLayer) return [];
+      return [
+        { layer, steps, contributions: steps.map((_, k) => contributions[k * names.length + i]!) },
+      ];
+    });
   }
 
   /**

@@ -1,9 +1,11 @@
 /** What a run leaves when it ends; done again, it leaves the same. */
 import { interruptedExitCode } from '../console/interrupt.ts';
 import { epochAfter } from '../epochs.ts';
+import { writeError } from '../errors.ts';
 import { hparamsEndSummary } from '../events/hparams.ts';
 import { lastStepOf } from '../events/readEvents.ts';
 import { longestOf } from '../events/series.ts';
+import { syncFolder } from '../files/syncFolder.ts';
 import { reportDetection } from '../recording/detectionReport.ts';
 import { writeSelectionEmbedding } from '../recording/selectionEmbedding.ts';
 import type { Run } from './openRun.ts';
@@ -64,19 +66,28 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
           step,
         })
       : undefined;
-  await log.flush();
+  await log.sync();
+  await lost.attempt('names of files', () => syncNames(options.train_dir));
   // A signal may have ended the evaluation after the last step.
   const interrupted = result.interrupted || evaluation?.holds(step) === false;
+  // Only then its end is marked: a run that has one is not looked at again.
   // TensorBoard keeps the first end that it reads of a run: an interrupted one has none yet, and
   // one whose disk was full gets it from the next start, which writes what is missing.
   if (!interrupted && lost.count === 0) {
     await log.write(step, [hparamsEndSummary(Date.now() / 1000)]);
-    await log.flush();
+    await log.sync();
   }
   progress.close();
   const longest = longestOf(log.longestSeries, evaluation?.longestSeries ?? {});
   printReport(options, { ...result, interrupted }, longest, training, expectation, lost.summary);
   return interrupted ? interruptedExitCode(run.signal) : 0;
+}
+
+/** @throws WriteError  when the names in a folder cannot be made to outlive a power cut */
+async function syncNames(folder: string): Promise<void> {
+  await syncFolder(folder).catch((error) => {
+    throw writeError(folder, error);
+  });
 }
 
 /** Shows what was trained of an epoch; a checkpoint keeps its queue as it is, to go on with. */

@@ -44,6 +44,31 @@ export function layerSummaries(statistics: readonly LayerStatistic[]): SummaryVa
   );
 }
 
+/** The smallest and the largest finite value; Infinity and −Infinity where there is none. */
+function rangeOf(data: HostTensor['data']): [low: number, high: number] {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  // By index: millions of values take several times as long with an iterator.
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i]!;
+    if (value < low && value > Number.NEGATIVE_INFINITY) low = value;
+    if (value > high && value < Number.POSITIVE_INFINITY) high = value;
+  }
+  return [low, high];
+}
+
+/** How many values are in each of so many bins of one width, the last one closed. */
+function countsIn(data: HostTensor['data'], low: number, high: number, bins: number): Int32Array {
+  const counts = new Int32Array(bins + 1);
+  const width = (high - low) / bins || 1;
+  for (let i = 0; i < data.length; i++) {
+    const bin = (data[i]! - low) / width;
+    if (bin >= 0 && bin < bins + 1) counts[bin | 0]!++;
+  }
+  // The largest values come to lie behind the last bin.
+  counts[bins - 1]! += counts[bins]!;
+  return counts.subarray(0, bins);
+}
+
 /**
  * The distribution of each variable's values, those that are no numbers left out. The tags begin
  * with `variables/`: a section of the network's own name, LeNet, would come before those of the views.
@@ -57,24 +82,9 @@ export function variableSummaries(
 ): SummaryValue[] {
   return names.map((name) => {
     const { data } = values[name]!;
-    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    // By index: millions of values take several times as long with an iterator.
-    for (let i = 0; i < data.length; i++) {
-      const value = data[i]!;
-      if (!Number.isFinite(value)) continue;
-      if (value < low) low = value;
-      if (value > high) high = value;
-    }
+    const [low, high] = rangeOf(data);
     const tag = `variables/${name}`;
     if (low > high) return histogramSummary(tag, [0], 0, 0);
-    const counts = new Float64Array(histogramBins);
-    const width = (high - low) / histogramBins || 1;
-    for (let i = 0; i < data.length; i++) {
-      const value = data[i]!;
-      if (!Number.isFinite(value)) continue;
-      const bin = Math.min(Math.floor((value - low) / width), histogramBins - 1);
-      counts[bin] = counts[bin]! + 1;
-    }
-    return histogramSummary(tag, counts, low, high);
+    return histogramSummary(tag, countsIn(data, low, high, histogramBins), low, high);
   });
 }

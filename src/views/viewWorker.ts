@@ -75,14 +75,20 @@ function draw(request: ViewRequest): Uint8Array {
   }
 }
 
+/** The memory of a file, to be handed over; a small one shares it with others, and is copied. */
+function ownMemory({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+}
+
 function answer(request: ViewRequest): void {
-  let response: ViewResponse;
+  const send = (response: ViewResponse, memory: ArrayBuffer[] = []) =>
+    parentPort?.postMessage(response, memory);
   try {
-    response = { png: draw(request) };
+    const png = draw(request);
+    send({ png }, ownMemory(png));
   } catch (error) {
-    response = { error: error as Error };
+    send({ error: error as Error });
   }
-  parentPort?.postMessage(response);
 }
 
 /** Settled when all requests so far are answered. */

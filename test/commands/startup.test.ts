@@ -65,10 +65,12 @@ for (const args of [
   });
 }
 
-test('layers loads the graph, and no package for it', async () => {
+test('layers loads the graph, no package for it, and no other network', async () => {
   const { stdout, packages, own } = await loadedBy('layers');
   assert.match(stdout, /^lenet, images 28×28×1, 10 classes/);
   assert.ok(own.includes('src/graph/graph.js'));
+  assert.ok(own.includes('src/nets/lenet.js'));
+  assert.ok(!own.includes('src/nets/vgg.js'));
   assert.deepEqual(packages, light);
   assert.deepEqual(
     heavyOf(own).filter((module) => !/^src\/(inspection|input)\//.test(module)),

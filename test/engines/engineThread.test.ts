@@ -8,10 +8,10 @@ import { loadTensorFlowPackage } from '../../src/engines/tensorflow.ts';
 import { packageFolderIn } from '../../src/engines/tensorflowPackage.ts';
 import { UserError } from '../../src/errors.ts';
 import { Graph } from '../../src/graph/graph.ts';
-import { placeholder } from '../../src/graph/ops/array.ts';
+import { identity, placeholder } from '../../src/graph/ops/array.ts';
 import { startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 
-/** A package in the place of TensorFlow's, whose signatures do what their names say. */
+/** A package in the place of TensorFlow's, whose outputs have done what the names of their scopes say. */
 const standIn = `
   const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
   const actions = {
@@ -23,16 +23,18 @@ const standIn = `
   };
   exports.tensor = (data, shape) => ({ shape, dataSync: () => data.slice() });
   exports.dispose = () => {};
-  exports.findBackend = () => ({ isUsingGpuDevice: false, binding: { TF_Version: '0.0.0' } });
-  exports.node = {
-    loadSavedModel: async (folder, tags, name) => ({
-      predict: (inputs) => {
-        (actions[name === 'train_with_summaries' ? process.env.STAND_IN : name] ?? (() => {}))();
-        return inputs.x === undefined ? {} : { x: inputs.x };
-      },
-      dispose: () => {},
-    }),
-  };`;
+  exports.findBackend = () => ({
+    isUsingGpuDevice: false,
+    binding: { TF_Version: '0.0.0' },
+    loadSavedModelMetaGraph: () => 0,
+    runSavedModel: (session, inputs, infos, outputs) => {
+      const [scope] = outputs[0]?.split('/') ?? [];
+      const action = outputs.some((name) => name.startsWith('summaries/')) ? process.env.STAND_IN : scope;
+      (actions[action] ?? (() => {}))();
+      return outputs.map(() => inputs[0] ?? exports.tensor(new Float32Array(1), []));
+    },
+    deleteSavedModel: () => {},
+  });`;
 
 /** A folder for LOSSLENS_HOME with the stand-in. */
 function standInHome(): string {
@@ -47,9 +49,11 @@ async function load(home = standInHome()): Promise<Session> {
   const engine = await loadTensorFlowPackage(packageFolderIn(join(home, 'engine')));
   const graph = new Graph();
   const x = placeholder(graph, 'float32', [-1], 'x');
-  const entry = { inputs: { x }, outputs: { x } };
-  const names = ['echo', 'slow', 'fail', 'die', 'crash'];
-  return engine.load(graph, Object.fromEntries(names.map((name) => [name, entry])));
+  const entries = ['echo', 'slow', 'fail', 'die', 'crash'].map((name) => {
+    const output = graph.withRootScope(name, () => identity(x));
+    return [name, { inputs: { x }, outputs: { x: output } }] as const;
+  });
+  return engine.load(graph, Object.fromEntries(entries));
 }
 
 const feed = (...values: number[]) => ({

@@ -11,11 +11,11 @@ import { buildInspectionGraph } from '../../src/inspection/inspectionGraph.ts';
 import { optimizerNames } from '../../src/model/optimizerOptions.ts';
 import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
 import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import type { GraphInput } from '../../src/preprocessing/itemInput.ts';
 import { trainingGraph } from '../model/trainingSession.ts';
+import { getNetwork } from '../nets/getNetwork.ts';
 import { imagesFor } from '../preprocessing/imagesFor.ts';
 import { gpuKernels, onHost, waysBackToHost, withoutGpuKernel } from './gpuKernels.ts';
 

@@ -18,7 +18,7 @@ import { Graph } from '../../src/graph/graph.ts';
 import { gather, identity, placeholder } from '../../src/graph/ops/array.ts';
 import { add, matMul, sum } from '../../src/graph/ops/math.ts';
 import { applyGradientDescent, assign, getVariable } from '../../src/graph/ops/variables.ts';
-import { writeSavedModel } from '../../src/graph/savedModel.ts';
+import { namedSignatures, writeSavedModel } from '../../src/graph/savedModel.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 async function loadEngine(): Promise<Engine | undefined> {
@@ -147,7 +147,7 @@ test('runs leave no tensor behind, failed ones neither', { skip }, async () => {
   const [graph, signatures] = line();
   await writeSavedModel(folder, graph, signatures);
   const tf = requireTensorFlow(findTensorFlowPackage()!);
-  const model = await LoadedModel.load(tf, folder, Object.keys(signatures));
+  const model = new LoadedModel(tf, folder, namedSignatures(signatures));
   const feeds = {
     x: floats([1, 2], [1, 2]),
     rate: floats([], [0]),

@@ -13,7 +13,8 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type LockTiming, lockFolder } from '../../src/files/folderLock.ts';
+import { lockFolder } from '../../src/files/folderLock.ts';
+import type { LockTiming } from '../../src/files/lockFile.ts';
 import { type Holder, newHolder } from '../../src/files/lockHolder.ts';
 import { temporaryFolder } from '../losslens.ts';
 
@@ -246,8 +247,25 @@ test('a lock that somebody deleted is not held any more', async () => {
   await lock.release();
 });
 
+test('a lock that nobody goes on to write was left by a process that ended before', async () => {
+  for (const content of ['', '{"pid', '\0\0\0\0']) {
+    const folder = temporaryFolder();
+    writeFileSync(lockOf(folder), content);
+    await (await lockFolder(folder, '--train_dir', timing)).release();
+    assert.deepEqual(readdirSync(folder), []);
+  }
+});
+
+test('a lock that is still to be written holds', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(lockOf(folder), '');
+  const second = lockFolder(folder, '--train_dir', timing);
+  writeLock(folder, elsewhere);
+  await assert.rejects(second, /is in use by/);
+});
+
 test('a lock that says nothing holds until it is old', async () => {
-  for (const content of ['', '{"pid', 'null', '{}']) {
+  for (const content of ['null', '{}']) {
     const folder = temporaryFolder();
     writeFileSync(lockOf(folder), content);
     await assert.rejects(lockFolder(folder, '--train_dir'), /is in use by/, content);

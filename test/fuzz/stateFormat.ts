@@ -34,8 +34,9 @@ const state = encodeInSituState({
             count: 1,
             stride: 1,
             scaleMaximum: 1,
-            steps: [4],
-            contributions: [[0.5, 0.25]],
+            points: 1,
+            steps: Int32Array.of(4),
+            contributions: Float32Array.of(0.5, 0.25),
             encounters: [
               {
                 number: 1,

@@ -6,10 +6,10 @@ import type { HostTensor, Session } from '../../src/engines/engine.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { optimizerDefaults } from '../../src/model/optimizerOptions.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../../src/model/trainingGraph.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
+import { getNetwork } from '../nets/getNetwork.ts';
 import {
   batchSize,
   dropoutSeed,

@@ -6,11 +6,11 @@ import type { Engine, HostTensor, Session } from '../../src/engines/engine.ts';
 import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../../src/model/trainingGraph.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { hashed } from '../hashed.ts';
 import { plainSgd } from '../model/trainingSession.ts';
+import { getNetwork } from '../nets/getNetwork.ts';
 
 interface Reference {
   itemLoss: number[];

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { addCosts, noCost } from '../../src/graph/cost.ts';
 import { costText } from '../../src/inspection/costText.ts';
 import { countStep } from '../../src/inspection/layerCosts.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
 import { networkNames } from '../../src/nets/networkNames.ts';
 import { type GraphInput, preprocessedImages } from '../../src/preprocessing/itemInput.ts';
+import { getNetwork } from '../nets/getNetwork.ts';
 
 const texts: GraphInput = { kind: 'texts', shape: [16], vocabulary: { size: 100 } };
 

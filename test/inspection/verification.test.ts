@@ -19,7 +19,7 @@ import { checksText, verdict } from '../../src/inspection/verificationReport.ts'
 import { initialValues } from '../../src/model/initialValues.ts';
 import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
 import { depthwiseConv2d } from '../../src/nets/depthwise.ts';
-import { getNetwork, loadNetwork } from '../../src/nets/factory.ts';
+import { loadNetwork } from '../../src/nets/factory.ts';
 import { conv2d, fullyConnected } from '../../src/nets/layers.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
 import { avgPool2d } from '../../src/nets/pooling.ts';
@@ -28,6 +28,7 @@ import { random } from '../../src/random.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { someFeeds } from '../model/trainingSession.ts';
+import { getNetwork } from '../nets/getNetwork.ts';
 import { writeResidualNetwork } from '../residualNetwork.ts';
 
 interface Case {

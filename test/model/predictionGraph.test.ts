@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildServingGraph } from '../../src/model/predictionGraph.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
+import { getNetwork } from '../nets/getNetwork.ts';
 
 for (const preprocessingName of ['vgg', 'inception', 'efficientnet']) {
   test(`networks that take one size only are served photographs of any by ${preprocessingName}`, () => {

@@ -7,9 +7,9 @@ import {
   type TrainingGraph,
   type TrainingGraphOptions,
 } from '../../src/model/trainingGraph.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
 import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { random } from '../../src/random.ts';
+import { getNetwork } from '../nets/getNetwork.ts';
 
 /** Plain steps; an epsilon that no rounding is divided by. */
 export const plainSgd: OptimizerOptions = {

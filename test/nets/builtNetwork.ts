@@ -1,7 +1,7 @@
 /** Networks as they are built for training, for tests to look at. */
 import { Graph, type Variable } from '../../src/graph/graph.ts';
 import { placeholder } from '../../src/graph/ops/array.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
+import { getNetwork } from './getNetwork.ts';
 
 /** A network of items of this shape, with the shapes of its end points by their names. */
 export function build(

@@ -4,7 +4,7 @@ import { UsageError } from '../../src/errors.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { placeholder } from '../../src/graph/ops/array.ts';
 import { endPointName, pickEndPoints } from '../../src/nets/endPoints.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
+import { getNetwork } from './getNetwork.ts';
 
 /** A network with 10 classes, built for training. */
 function built(modelName: string) {

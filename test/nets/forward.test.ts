@@ -9,10 +9,10 @@ import { Graph } from '../../src/graph/graph.ts';
 import { constant, placeholder } from '../../src/graph/ops/array.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { variableSignatures } from '../../src/model/predictionGraph.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { hashed } from '../hashed.ts';
+import { getNetwork } from './getNetwork.ts';
 
 /** What test/python/networks_reference.py computed. */
 interface Reference {

@@ -8,8 +8,8 @@ import { readVariable } from '../../src/graph/ops/variables.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { addLoss } from '../../src/model/loss.ts';
 import { variableSignatures } from '../../src/model/predictionGraph.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
 import { hashed } from '../hashed.ts';
+import { getNetwork } from './getNetwork.ts';
 
 /** As the script has them. */
 const classes = 10;

@@ -6,10 +6,10 @@ import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { constant, placeholder } from '../../src/graph/ops/array.ts';
 import { variableSignatures } from '../../src/model/predictionGraph.ts';
-import { getNetwork } from '../../src/nets/factory.ts';
 import { efficientnetLiteVariables } from '../../src/weights/efficientnetLite.ts';
 import { readTorchFile } from '../../src/weights/torchFile.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
+import { getNetwork } from '../nets/getNetwork.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 
 const count = 3;

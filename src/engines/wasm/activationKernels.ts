@@ -1,14 +1,15 @@
 /** Kernels of ops/activations.ts. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tfc from '@tensorflow/tfjs-core';
 import { allocate, view } from './heap.ts';
 import type { KernelTable } from './kernel.ts';
+import { tf } from './tfjs.ts';
 
 /** Derivative of an activation, from dy and what the activation gave or took. */
 function derivative(
-  dy: tf.Tensor,
-  features: tf.Tensor,
+  dy: tfc.Tensor,
+  features: tfc.Tensor,
   slope: (feature: number) => number,
-): tf.Tensor {
+): tfc.Tensor {
   const dx = allocate(dy.shape);
   const [from, at, to] = [view(dy), view(features), view(dx)];
   for (let i = 0; i < to.length; i++) to[i] = from[i]! * slope(at[i]!);

@@ -1,11 +1,12 @@
 /** Kernels of ops/array.ts and ops/random.ts. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tfc from '@tensorflow/tfjs-core';
 import { constantInput } from '../../graph/nodeInputs.ts';
 import { allocate, intView, view } from './heap.ts';
 import type { KernelTable } from './kernel.ts';
 import { statelessUniform } from './philox.ts';
+import { tf } from './tfjs.ts';
 
-function intTensor(values: readonly number[]): tf.Tensor {
+function intTensor(values: readonly number[]): tfc.Tensor {
   return tf.tensor([...values], [values.length], 'int32');
 }
 
@@ -60,7 +61,7 @@ export const arrayKernels: KernelTable = {
   Slice: (node, [x]) => tf.slice(x!, [...constantInput(node, 1)], [...constantInput(node, 2)]),
   ConcatV2: (node, inputs) => {
     const tensors = inputs.slice(0, -1);
-    return tf.concat(tensors as tf.Tensor[], constantInput(node, tensors.length)[0]!);
+    return tf.concat(tensors as tfc.Tensor[], constantInput(node, tensors.length)[0]!);
   },
   OneHot: (node, [indices]) => {
     const depth = constantInput(node, 1)[0]!;

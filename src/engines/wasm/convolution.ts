@@ -3,7 +3,8 @@
  * them, where its own derivative is naive or missing. It refuses a batch of no items, for which they
  * are written down here.
  */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tfc from '@tensorflow/tfjs-core';
+import { tf } from './tfjs.ts';
 
 /** Zeros before and after the rows and columns. */
 interface Border {
@@ -31,11 +32,11 @@ export function borderOf(size: number, window: number, stride: number, padding: 
 
 /** [n, h, w, in] * [kh, kw, in, out] → [n, h', w', out] */
 export function convolve(
-  x: tf.Tensor4D,
-  filter: tf.Tensor4D,
+  x: tfc.Tensor4D,
+  filter: tfc.Tensor4D,
   stride: number,
   padding: string,
-): tf.Tensor4D {
+): tfc.Tensor4D {
   const pad = padding === 'SAME' ? 'same' : 'valid';
   if (x.size > 0) return tf.conv2d(x, filter, stride, pad);
   return tf.zeros(
@@ -44,7 +45,7 @@ export function convolve(
 }
 
 /** Zeros between rows and columns: [n, h, w, c] → [n, (h−1)·stride+1, (w−1)·stride+1, c]. */
-function dilate(x: tf.Tensor4D, stride: number): tf.Tensor4D {
+function dilate(x: tfc.Tensor4D, stride: number): tfc.Tensor4D {
   if (stride === 1) return tf.clone(x);
   const [n, height, width, channels] = x.shape;
   const spread = tf.pad(tf.reshape(x, [n * height, 1, width, channels]), [
@@ -59,7 +60,7 @@ function dilate(x: tf.Tensor4D, stride: number): tf.Tensor4D {
     [0, stride - 1],
     [0, 0],
   ]);
-  const whole: tf.Tensor4D = tf.reshape(columns, [n, height * stride, width * stride, channels]);
+  const whole: tfc.Tensor4D = tf.reshape(columns, [n, height * stride, width * stride, channels]);
   return tf.slice(
     whole,
     [0, 0, 0, 0],
@@ -75,15 +76,15 @@ function dilate(x: tf.Tensor4D, stride: number): tf.Tensor4D {
  */
 export function convolveBackpropInput(
   inputShape: readonly number[],
-  filter: tf.Tensor4D,
-  dy: tf.Tensor4D,
+  filter: tfc.Tensor4D,
+  dy: tfc.Tensor4D,
   stride: number,
   padding: string,
-): tf.Tensor4D {
-  if (dy.size === 0) return tf.zeros(inputShape as tf.Tensor4D['shape']);
+): tfc.Tensor4D {
+  if (dy.size === 0) return tf.zeros(inputShape as tfc.Tensor4D['shape']);
   return tf.tidy(() => {
     const [kernelRows, kernelColumns] = filter.shape;
-    const turned = tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2]) as tf.Tensor4D;
+    const turned = tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2]) as tfc.Tensor4D;
     const dilated = dilate(dy, stride);
     const border = (axis: 1 | 2, window: number): Border => {
       const size = inputShape[axis]!;
@@ -102,13 +103,13 @@ export function convolveBackpropInput(
  * @param filterShape  [kh, kw, in, out]
  */
 export function convolveBackpropFilter(
-  x: tf.Tensor4D,
+  x: tfc.Tensor4D,
   filterShape: readonly number[],
-  dy: tf.Tensor4D,
+  dy: tfc.Tensor4D,
   stride: number,
   padding: string,
-): tf.Tensor4D {
-  if (dy.size === 0) return tf.zeros(filterShape as tf.Tensor4D['shape']);
+): tfc.Tensor4D {
+  if (dy.size === 0) return tf.zeros(filterShape as tfc.Tensor4D['shape']);
   return tf.tidy(() => {
     const [kernelRows, kernelColumns, inner, outer] = filterShape as [
       number,
@@ -116,8 +117,8 @@ export function convolveBackpropFilter(
       number,
       number,
     ];
-    const images = tf.transpose(x, [3, 1, 2, 0]) as tf.Tensor4D;
-    const derivative = tf.transpose(dilate(dy, stride), [1, 2, 0, 3]) as tf.Tensor4D;
+    const images = tf.transpose(x, [3, 1, 2, 0]) as tfc.Tensor4D;
+    const derivative = tf.transpose(dilate(dy, stride), [1, 2, 0, 3]) as tfc.Tensor4D;
     const pad = explicit(
       borderOf(x.shape[1], kernelRows, stride, padding),
       borderOf(x.shape[2], kernelColumns, stride, padding),
@@ -125,6 +126,6 @@ export function convolveBackpropFilter(
     const result = tf.conv2d(images, derivative, 1, pad);
     // With a stride the last rows of the image can lie beyond the last window.
     const cut = tf.slice(result, [0, 0, 0, 0], [inner, kernelRows, kernelColumns, outer]);
-    return tf.transpose(cut, [1, 2, 0, 3]) as tf.Tensor4D;
+    return tf.transpose(cut, [1, 2, 0, 3]) as tfc.Tensor4D;
   });
 }

@@ -1,20 +1,21 @@
 /** Kernels of ops/math.ts. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tfc from '@tensorflow/tfjs-core';
 import { attr, constantInput } from '../../graph/nodeInputs.ts';
 import { allocate, intView, view } from './heap.ts';
 import type { Kernel, KernelTable } from './kernel.ts';
+import { tf } from './tfjs.ts';
 
-function unary(compute: (x: tf.Tensor) => tf.Tensor): Kernel {
+function unary(compute: (x: tfc.Tensor) => tfc.Tensor): Kernel {
   return (_node, [x]) => compute(x!);
 }
 
-function binary(compute: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Kernel {
+function binary(compute: (a: tfc.Tensor, b: tfc.Tensor) => tfc.Tensor): Kernel {
   return (_node, [a, b]) => compute(a!, b!);
 }
 
 /** @param ofNone  what is made of no elements, for which the backend has no answer */
 function reduction(
-  compute: (x: tf.Tensor, axes: number[], keepDims: boolean) => tf.Tensor,
+  compute: (x: tfc.Tensor, axes: number[], keepDims: boolean) => tfc.Tensor,
   ofNone: number,
 ): Kernel {
   return (node, [x]) => {
@@ -33,7 +34,12 @@ function reduction(
  * Matrix product. The backend is fast only where neither matrix is transposed, so that is done
  * beforehand: to the first matrix, and of the second one's product the smaller way round.
  */
-function matMul(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
+function matMul(
+  a: tfc.Tensor,
+  b: tfc.Tensor,
+  transposeA: boolean,
+  transposeB: boolean,
+): tfc.Tensor {
   return tf.tidy(() => {
     const left = transposeA ? tf.transpose(a) : a;
     // The backend refuses a matrix without elements, and leaves the product as its memory was.

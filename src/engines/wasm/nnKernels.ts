@@ -1,5 +1,5 @@
 /** Kernels of ops/nn.ts. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tfc from '@tensorflow/tfjs-core';
 import type { Node } from '../../graph/graph.ts';
 import { attr, constantInput } from '../../graph/nodeInputs.ts';
 import {
@@ -10,6 +10,7 @@ import {
 } from './convolution.ts';
 import { allocate, intView, view } from './heap.ts';
 import type { KernelTable } from './kernel.ts';
+import { tf } from './tfjs.ts';
 
 function windowOf(node: Node): { stride: number; padding: string } {
   return { stride: attr(node, 'strides', 'ints')[1]!, padding: attr(node, 'padding', 's') };
@@ -19,7 +20,7 @@ function windowOf(node: Node): { stride: number; padding: string } {
  * Derivative of max pooling: each element of dy goes to the first largest element of its window, as
  * in TensorFlow's CPU kernel.
  */
-function maxPoolGrad(node: Node, x: tf.Tensor, dy: tf.Tensor): tf.Tensor {
+function maxPoolGrad(node: Node, x: tfc.Tensor, dy: tfc.Tensor): tfc.Tensor {
   const { stride, padding } = windowOf(node);
   const window = attr(node, 'ksize', 'ints')[1]!;
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
@@ -57,7 +58,7 @@ function maxPoolGrad(node: Node, x: tf.Tensor, dy: tf.Tensor): tf.Tensor {
 }
 
 /** Loss of each row and its derivative with respect to the logits. */
-function softmaxCrossEntropy(logits: tf.Tensor, targets: tf.Tensor): tf.Tensor[] {
+function softmaxCrossEntropy(logits: tfc.Tensor, targets: tfc.Tensor): tfc.Tensor[] {
   const [rows, classes] = logits.shape as [number, number];
   const loss = allocate([rows]);
   const backprop = allocate(logits.shape);
@@ -102,13 +103,13 @@ function channelStatistics(
   return { mean, variance };
 }
 
-function batchNorm(node: Node, inputs: readonly tf.Tensor[]): tf.Tensor[] {
+function batchNorm(node: Node, inputs: readonly tfc.Tensor[]): tfc.Tensor[] {
   const [x, scale, offset, mean, variance] = inputs as [
-    tf.Tensor,
-    tf.Tensor,
-    tf.Tensor,
-    tf.Tensor,
-    tf.Tensor,
+    tfc.Tensor,
+    tfc.Tensor,
+    tfc.Tensor,
+    tfc.Tensor,
+    tfc.Tensor,
   ];
   const isTraining = attr(node, 'is_training', 'b');
   const epsilon = attr(node, 'epsilon', 'f');
@@ -150,13 +151,13 @@ function batchNorm(node: Node, inputs: readonly tf.Tensor[]): tf.Tensor[] {
  * With x̂ = (x − mean)/σ: dOffset = Σ dy, dScale = Σ dy·x̂, and in training
  * dx = scale/σ·(dy − mean(dy) − x̂·mean(dy·x̂)), otherwise scale/σ·dy.
  */
-function batchNormGrad(node: Node, inputs: readonly tf.Tensor[]): tf.Tensor[] {
+function batchNormGrad(node: Node, inputs: readonly tfc.Tensor[]): tfc.Tensor[] {
   const [dy, x, scale, mean, variance] = inputs as [
-    tf.Tensor,
-    tf.Tensor,
-    tf.Tensor,
-    tf.Tensor,
-    tf.Tensor,
+    tfc.Tensor,
+    tfc.Tensor,
+    tfc.Tensor,
+    tfc.Tensor,
+    tfc.Tensor,
   ];
   const isTraining = attr(node, 'is_training', 'b');
   const epsilon = attr(node, 'epsilon', 'f');
@@ -208,14 +209,14 @@ function batchNormGrad(node: Node, inputs: readonly tf.Tensor[]): tf.Tensor[] {
 export const nnKernels: KernelTable = {
   Conv2D: (node, [x, filter]) => {
     const { stride, padding } = windowOf(node);
-    return convolve(x as tf.Tensor4D, filter as tf.Tensor4D, stride, padding);
+    return convolve(x as tfc.Tensor4D, filter as tfc.Tensor4D, stride, padding);
   },
   Conv2DBackpropInput: (node, [shape, filter, dy]) => {
     const { stride, padding } = windowOf(node);
     return convolveBackpropInput(
       [...intView(shape!)],
-      filter as tf.Tensor4D,
-      dy as tf.Tensor4D,
+      filter as tfc.Tensor4D,
+      dy as tfc.Tensor4D,
       stride,
       padding,
     );
@@ -223,9 +224,9 @@ export const nnKernels: KernelTable = {
   Conv2DBackpropFilter: (node, [x, , dy]) => {
     const { stride, padding } = windowOf(node);
     return convolveBackpropFilter(
-      x as tf.Tensor4D,
+      x as tfc.Tensor4D,
       constantInput(node, 1),
-      dy as tf.Tensor4D,
+      dy as tfc.Tensor4D,
       stride,
       padding,
     );
@@ -247,7 +248,7 @@ export const nnKernels: KernelTable = {
   MaxPool: (node, [x]) => {
     const { stride, padding } = windowOf(node);
     const window = attr(node, 'ksize', 'ints')[1]!;
-    return tf.maxPool(x as tf.Tensor4D, window, stride, padding === 'SAME' ? 'same' : 'valid');
+    return tf.maxPool(x as tfc.Tensor4D, window, stride, padding === 'SAME' ? 'same' : 'valid');
   },
   MaxPoolGrad: (node, [x, , dy]) => maxPoolGrad(node, x!, dy!),
   Softmax: (_node, [logits]) => tf.softmax(logits!),

@@ -1,7 +1,6 @@
 /** Runs graphs on the kernels of tfjs' WebAssembly backend: an interpreter of the same graph. */
 import { setImmediate } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-wasm';
+import type * as tfc from '@tensorflow/tfjs-core';
 import { NoEngineError } from '../../errors.ts';
 import type { Graph, Node, Tensor } from '../../graph/graph.ts';
 import { nodesBefore } from '../../graph/walk.ts';
@@ -12,6 +11,7 @@ import { arrayKernels } from './arrayKernels.ts';
 import type { KernelTable } from './kernel.ts';
 import { mathKernels } from './mathKernels.ts';
 import { nnKernels } from './nnKernels.ts';
+import { tf } from './tfjs.ts';
 import { updates } from './updates.ts';
 import { windowKernels } from './windowKernels.ts';
 
@@ -75,9 +75,9 @@ class WasmSession implements Session {
   readonly #signatures: Signatures;
   readonly #plans = new Map<string, Plan>();
   /** Values of constants, made once. */
-  readonly #constants = new Map<Node, tf.Tensor>();
+  readonly #constants = new Map<Node, tfc.Tensor>();
   /** Values of variables by their handles. */
-  readonly #variables = new Map<Tensor, tf.Tensor>();
+  readonly #variables = new Map<Tensor, tfc.Tensor>();
 
   constructor(graph: Graph, signatures: Signatures) {
     this.#signatures = signatures;
@@ -113,7 +113,7 @@ class WasmSession implements Session {
     checkFeeds(name, signature, feeds);
     // Every engine on tfjs shares its one registry of backends.
     if (tf.getBackend() !== 'wasm') void tf.setBackend('wasm');
-    const values = new Map<Tensor, tf.Tensor>();
+    const values = new Map<Tensor, tfc.Tensor>();
     try {
       for (const [key, input] of Object.entries(signature.inputs)) {
         const { data, shape } = feeds[key]!;
@@ -137,7 +137,7 @@ class WasmSession implements Session {
     }
   }
 
-  #runNode(node: Node, values: Map<Tensor, tf.Tensor>): void {
+  #runNode(node: Node, values: Map<Tensor, tfc.Tensor>): void {
     const update = updates[node.op];
     if (update !== undefined) {
       this.#runUpdate(node, values);
@@ -150,7 +150,7 @@ class WasmSession implements Session {
     });
   }
 
-  #compute(node: Node, values: Map<Tensor, tf.Tensor>): readonly tf.Tensor[] {
+  #compute(node: Node, values: Map<Tensor, tfc.Tensor>): readonly tfc.Tensor[] {
     switch (node.op) {
       case 'Placeholder':
       case 'VarHandleOp':
@@ -165,7 +165,7 @@ class WasmSession implements Session {
     return result instanceof tf.Tensor ? [result] : result;
   }
 
-  #constant(node: Node): tf.Tensor {
+  #constant(node: Node): tfc.Tensor {
     let value = this.#constants.get(node);
     if (value === undefined) {
       const attr = node.attrs['value'];
@@ -177,14 +177,14 @@ class WasmSession implements Session {
     return value;
   }
 
-  #variable(handle: Tensor): tf.Tensor {
+  #variable(handle: Tensor): tfc.Tensor {
     const value = this.#variables.get(handle);
     if (value === undefined) throw new Error(`${handle.node.name}: used before it was assigned`);
     return value;
   }
 
   /** A new tensor takes the place of the old one: the backend keeps packed weights by tensor. */
-  #runUpdate(node: Node, values: Map<Tensor, tf.Tensor>): void {
+  #runUpdate(node: Node, values: Map<Tensor, tfc.Tensor>): void {
     const handles = node.inputs.filter(({ dtype }) => dtype === 'resource');
     const others = node.inputs.filter(({ dtype }) => dtype !== 'resource');
     const isAssignment = node.op === 'AssignVariableOp';

@@ -1,10 +1,11 @@
 /** Kernels of ops/depthwise.ts, ops/averagePool.ts and ops/dilation.ts. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tfc from '@tensorflow/tfjs-core';
 import type { Node } from '../../graph/graph.ts';
 import { attr, constantInput } from '../../graph/nodeInputs.ts';
 import { borderOf } from './convolution.ts';
 import { allocate, intView, view } from './heap.ts';
 import type { KernelTable } from './kernel.ts';
+import { tf } from './tfjs.ts';
 
 /** Batch, height, width and channels. */
 type Size = [batch: number, height: number, width: number, channels: number];
@@ -62,7 +63,7 @@ function windowSide(node: Node): number {
   return attr(node, 'ksize', 'ints')[1]!;
 }
 
-function avgPool(node: Node, x: tf.Tensor): tf.Tensor {
+function avgPool(node: Node, x: tfc.Tensor): tfc.Tensor {
   const [batch, height, width, channels] = x.shape as Size;
   const side = windowSide(node);
   const stride = attr(node, 'strides', 'ints')[1]!;
@@ -90,7 +91,7 @@ function avgPool(node: Node, x: tf.Tensor): tf.Tensor {
 }
 
 /** @param shape  of the input of the pooling */
-function avgPoolGrad(node: Node, shape: Size, dy: tf.Tensor): tf.Tensor {
+function avgPoolGrad(node: Node, shape: Size, dy: tfc.Tensor): tfc.Tensor {
   const [, height, width, channels] = shape;
   const side = windowSide(node);
   const dx = allocate(shape);
@@ -111,7 +112,7 @@ function avgPoolGrad(node: Node, shape: Size, dy: tf.Tensor): tf.Tensor {
   return dx;
 }
 
-function depthwiseConv2d(node: Node, x: tf.Tensor4D, filter: tf.Tensor4D): tf.Tensor {
+function depthwiseConv2d(node: Node, x: tfc.Tensor4D, filter: tfc.Tensor4D): tfc.Tensor {
   const stride = attr(node, 'strides', 'ints')[1]!;
   const padding = attr(node, 'padding', 's') === 'SAME' ? 'same' : 'valid';
   if (x.size > 0) return tf.depthwiseConv2d(x, filter, stride, padding);
@@ -159,9 +160,9 @@ function forEachConnection(
 function depthwiseBackpropInput(
   node: Node,
   shape: Size,
-  filter: tf.Tensor,
-  dy: tf.Tensor,
-): tf.Tensor {
+  filter: tfc.Tensor,
+  dy: tfc.Tensor,
+): tfc.Tensor {
   const dx = allocate(shape);
   const [weights, derivative, result] = [view(filter), view(dy), view(dx).fill(0)];
   const [channels, multiplier] = [shape[3], filter.shape[3]!];
@@ -178,10 +179,10 @@ function depthwiseBackpropInput(
 
 function depthwiseBackpropFilter(
   node: Node,
-  x: tf.Tensor,
+  x: tfc.Tensor,
   filterShape: readonly number[],
-  dy: tf.Tensor,
-): tf.Tensor {
+  dy: tfc.Tensor,
+): tfc.Tensor {
   const dFilter = allocate(filterShape);
   const [values, derivative] = [view(x), view(dy)];
   const sums = new Float64Array(dFilter.size);
@@ -212,7 +213,7 @@ export const windowKernels: KernelTable = {
   AvgPool: (node, [x]) => avgPool(node, x!),
   AvgPoolGrad: (node, [shape, dy]) => avgPoolGrad(node, [...intView(shape!)] as Size, dy!),
   DepthwiseConv2dNative: (node, [x, filter]) =>
-    depthwiseConv2d(node, x as tf.Tensor4D, filter as tf.Tensor4D),
+    depthwiseConv2d(node, x as tfc.Tensor4D, filter as tfc.Tensor4D),
   DepthwiseConv2dNativeBackpropInput: (node, [shape, filter, dy]) =>
     depthwiseBackpropInput(node, [...intView(shape!)] as Size, filter!, dy!),
   DepthwiseConv2dNativeBackpropFilter: (node, [x, , dy]) =>

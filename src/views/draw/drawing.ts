@@ -25,6 +25,9 @@ export const ink = {
 /** A canvas for drawing. */
 export type Drawing = SKRSContext2D;
 
+/** The scale of each drawing: to ask it takes as long as to draw some pixels. */
+const scales = new WeakMap<Drawing, number>();
+
 /**
  * A white canvas.
  *
@@ -33,6 +36,7 @@ export type Drawing = SKRSContext2D;
 export function createDrawing(width: number, height: number, scale = 1): Drawing {
   const drawing = createCanvas(width * scale, height * scale).getContext('2d');
   drawing.scale(scale, scale);
+  scales.set(drawing, scale);
   fillRect(drawing, ink.background, 0, 0, width, height);
   drawing.textBaseline = 'alphabetic';
   return drawing;
@@ -199,7 +203,7 @@ export function drawPixels(
   { width, height }: Size,
 ): void {
   // Canvas pixels are written as they are, past the scale of the drawing.
-  const scale = drawing.getTransform().a;
+  const scale = scales.get(drawing) ?? 1;
   const scaled = resample(pixels, {
     width: Math.round(width * scale),
     height: Math.round(height * scale),
@@ -228,5 +232,6 @@ export function drawTile(
 /** The drawing as a PNG file. */
 export function toPng(drawing: Drawing): Buffer {
   const { width, height } = drawing.canvas;
-  return encodeOpaquePng(drawing.getImageData(0, 0, width, height).data, width, height);
+  // Nothing shows through a drawing, so that pixels are the same with alpha multiplied in or not.
+  return encodeOpaquePng(drawing.canvas.data(), width, height);
 }

@@ -31,7 +31,7 @@ let keptRows = Buffer.alloc(0);
  *
  * @param rgba  [height, width, 4], 0..255; the last channel is left out
  */
-export function encodeOpaquePng(rgba: Uint8ClampedArray, width: number, height: number): Buffer {
+export function encodeOpaquePng(rgba: Uint8Array, width: number, height: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);

@@ -1,0 +1,121 @@
+/**
+ * A run whose machine lost its power at any moment, and that is started again, ends as if nothing had
+ * happened. The calls of a run are recorded, and the disk made that a power cut may leave: what no fsync
+ * has confirmed may be there or not. $LOSSLENS_POWER_CUTS says how many cuts there are;
+ * $LOSSLENS_POWER_CUTS_SEED repeats those of an earlier run.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { random } from '../../src/random.ts';
+import { temporaryFolder } from '../losslens.ts';
+import { skipWithoutPython } from '../python.ts';
+import {
+  allKept,
+  allLost,
+  type Files,
+  fatesByChance,
+  RecordedDisk,
+  writeFiles,
+} from './recordedDisk.ts';
+import { expectSameViews, SmallRun, savedSteps } from './smallRun.ts';
+import { TrainProcesses } from './trainProcesses.ts';
+
+const asked = process.env['LOSSLENS_POWER_CUTS'];
+const cuts = Number(asked ?? 5);
+/** Of the tests' own cuts always the same, so that they fail by a change alone; others are for looking. */
+const ownSeed = asked === undefined ? 1 : Math.floor(Math.random() * 2 ** 31);
+const seed = Number(process.env['LOSSLENS_POWER_CUTS_SEED'] ?? ownSeed);
+const folder = temporaryFolder();
+const processes = new TrainProcesses();
+/** Of even seeds those whose checkpoints and tables are written by threads. */
+const runs = new SmallRun(join(folder, 'small'), seed % 2 === 0);
+
+/** What a folder holds. */
+function filesIn(root: string): Files {
+  const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).sort();
+  return new Map(
+    paths.map((path) => {
+      const place = join(root, path);
+      return [path, statSync(place).isDirectory() ? null : readFileSync(place)];
+    }),
+  );
+}
+
+/** Makes the disk that a cut leaves. @returns the run's folder there */
+function afterCut(name: string, files: Files): string {
+  const root = join(folder, name);
+  writeFiles(root, files);
+  return join(root, 'run');
+}
+
+const whole = join(folder, 'whole');
+mkdirSync(whole);
+const wholeRecord = join(folder, 'whole.record');
+await runs.runWhole(join(whole, 'run'), 'recordHook.js', { LOSSLENS_RECORD: wholeRecord });
+const wholeDisk = new RecordedDisk(wholeRecord, whole);
+
+/** The disk of a run that goes on after a first power cut. */
+async function secondDisk(): Promise<RecordedDisk> {
+  const next = random(seed);
+  const moment = Math.floor((0.2 + 0.6 * next()) * wholeDisk.end);
+  const before = wholeDisk.cut(moment, fatesByChance(next));
+  const trainDir = afterCut('second', before);
+  const record = join(folder, 'second.record');
+  const { code, stderr } = await runs.start(trainDir, 'recordHook.js', {
+    LOSSLENS_RECORD: record,
+  })[1];
+  assert.equal(code, 0, stderr);
+  runs.expectSameFiles(trainDir);
+  return new RecordedDisk(record, join(folder, 'second'), before);
+}
+
+const goingOnDisk = await secondDisk();
+
+test('the record of calls gives the files of the run, byte for byte', () => {
+  assert.deepEqual(wholeDisk.cut(wholeDisk.end, allKept), filesIn(whole));
+  assert.deepEqual(goingOnDisk.cut(goingOnDisk.end, allKept), filesIn(join(folder, 'second')));
+});
+
+test('a run that has ended outlives a power cut', async () => {
+  for (const [i, disk] of [wholeDisk, goingOnDisk].entries()) {
+    const trainDir = afterCut(`ended-${i}`, disk.cut(disk.end, allLost));
+    runs.expectSameFiles(trainDir);
+    await runs.expectSameEnd(trainDir, processes);
+  }
+});
+
+test('a complete checkpoint is never lost', async () => {
+  const steps: number[] = [];
+  for (let moment = 0; moment <= wholeDisk.end; moment++) {
+    if (moment > 0 && !wholeDisk.isConfirming(moment)) continue;
+    const trainDir = afterCut(`moment-${moment}`, wholeDisk.cut(moment, allLost));
+    steps.push(await runs.latestStep(trainDir));
+  }
+  const changes = steps.filter((step, i) => step !== steps[i - 1]);
+  assert.deepEqual(changes, [0, ...savedSteps]);
+});
+
+describe(`power cuts of seed ${seed}`, { concurrency: 2 }, () => {
+  for (let cut = 0; cut < cuts; cut++) {
+    const next = random(seed, cut);
+    const disk = cut % 4 === 3 ? goingOnDisk : wholeDisk;
+    const stretch = disk.stretches[Math.floor(((cut + next()) / cuts) * disk.stretches.length)]!;
+    const moment = stretch[Math.floor(next() * stretch.length)]!;
+    const which = disk === goingOnDisk ? 'a second one, ' : '';
+    test(`cut ${cut + 1} of seed ${seed}: ${which}${disk.describe(moment)}`, async () => {
+      const trainDir = afterCut(`cut-${cut}`, disk.cut(moment, fatesByChance(next)));
+      await runs.latestStep(trainDir);
+      await runs.expectSameEnd(trainDir, processes);
+    });
+  }
+});
+
+test(
+  'TensorBoard reads what each cut left, and shows the views of a whole run in the end',
+  {
+    skip: skipWithoutPython('tensorboard'),
+  },
+  () => expectSameViews([runs]),
+);
