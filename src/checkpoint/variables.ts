@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { shapeText } from '../graph/shape.ts';
 import { openCheckpoint } from './checkpoints.ts';
+import { firstNonFinite } from './nonFinite.ts';
 
 type Shape = readonly number[];
 
@@ -86,7 +87,7 @@ function shapeError(path: string, mismatches: readonly Mismatch[], hint: string)
  *
  * @param path  its prefix
  * @param hint  a sentence for errors: what can be done
- * @throws UserError  when one is missing or has another shape
+ * @throws UserError  when one is missing, has another shape or is not finite
  */
 export async function readVariables(
   path: string,
@@ -109,6 +110,12 @@ export async function readVariables(
   for (const { name, shape } of variables) {
     const { data } = await bundle.read(name);
     values[name] = { data: Float32Array.from(data as Float32Array), shape };
+  }
+  const bad = firstNonFinite(variables, values);
+  if (bad !== undefined) {
+    throw new UserError(
+      `${path}: ${bad.name} holds ${bad.value}; expected finite numbers. Take a checkpoint from before the training diverged.`,
+    );
   }
   return values;
 }

@@ -6,6 +6,7 @@ import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { precisionChoices } from '../engines/precision.ts';
 import { UsageError } from '../errors.ts';
 import { defaultScore, scores } from '../insitu/scores.ts';
+import { onNanChoices } from '../model/onNan.ts';
 import { defaultEpsilons, optimizerDefaults, optimizerNames } from '../model/optimizerOptions.ts';
 import { augmentationChoices } from '../preprocessing/itemInput.ts';
 import { colorScales } from '../recording/colorScale.ts';
@@ -184,6 +185,11 @@ export const trainFlags = {
     ftrl_l2: real(optimizerDefaults.ftrl_l2, 'L2 strength of ftrl', { min: 0 }),
     rmsprop_momentum: real(optimizerDefaults.rmsprop_momentum, 'momentum of rmsprop', { min: 0 }),
     rmsprop_decay: real(optimizerDefaults.rmsprop_decay, 'decay of rmsprop', { min: 0, max: 1 }),
+    on_nan: choice(
+      onNanChoices,
+      'stop',
+      'a step whose loss or derivatives are not finite: end the run with a checkpoint of what was before it, or leave the step out and go on',
+    ),
     seed: integer(0, 'fixes initial weights, order of items, augmentation and dropout', { min: 0 }),
   },
   'In situ': {

@@ -97,10 +97,15 @@ export async function evaluationSummaries(
 }
 
 /** One line: `accuracy 0.7312, recall at 5 0.9810, cross-entropy 0.8012 nats`. */
-export function evaluationLine({ accuracy, recallAt5, crossEntropy }: Evaluation): string {
+export function evaluationLine(evaluation: Evaluation): string {
+  const { accuracy, recallAt5, crossEntropy, notFinite } = evaluation;
+  const wrong =
+    notFinite === 0
+      ? ''
+      : `; for ${notFinite} of them the network gives NaN, which counts as wrong`;
   return (
     `accuracy ${accuracy.toFixed(4)}, recall at 5 ${recallAt5.toFixed(4)}, ` +
-    `cross-entropy ${crossEntropy.toFixed(4)} nats`
+    `cross-entropy ${crossEntropy.toFixed(4)} nats${wrong}`
   );
 }
 
@@ -131,9 +136,10 @@ export function evaluationTables(evaluation: Evaluation): string {
 
 /** An evaluation for programs. */
 export function evaluationRecord(evaluation: Evaluation): Readonly<Record<string, unknown>> {
-  const { classNames, items, accuracy, recallAt5, crossEntropy, confusion } = evaluation;
+  const { classNames, items, notFinite, accuracy, recallAt5, crossEntropy, confusion } = evaluation;
   return {
     items,
+    ...(notFinite > 0 ? { not_finite: notFinite } : {}),
     accuracy,
     recall_at_5: recallAt5,
     cross_entropy: crossEntropy,

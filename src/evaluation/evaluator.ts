@@ -13,6 +13,8 @@ export interface Evaluation {
   readonly classNames: readonly string[];
   /** Items that were classified. */
   readonly items: number;
+  /** Items for which the network gave no probabilities but NaN; they count as wrong, with a probability of 0. */
+  readonly notFinite: number;
   /** Share whose most probable class is the label, 0..1. */
   readonly accuracy: number;
   /** Share whose label is among the five most probable classes, 0..1. */
@@ -64,6 +66,7 @@ export async function evaluate(
   let correct = 0;
   let amongFive = 0;
   let lossSum = 0;
+  let notFinite = 0;
   let done = 0;
   const isNeeded = features && ((itemIndex: number) => !features.has(itemIndex));
   for await (const batch of pipeline.epoch(0, 0, isNeeded)) {
@@ -75,13 +78,17 @@ export async function evaluate(
     const { data } = outputs['probabilities']!;
     labels.forEach((label, row) => {
       const probabilities = data.subarray(row * classes, (row + 1) * classes);
-      const rank = rankOf(probabilities, label);
+      // A softmax makes all of a row NaN, or none.
+      const isGiven = Number.isFinite(probabilities[label]!);
+      if (!isGiven) notFinite++;
+      const rank = isGiven ? rankOf(probabilities, label) : classes;
       if (rank === 0) correct++;
       if (rank < 5) amongFive++;
-      lossSum -= Math.log(Math.max(smallestProbability, probabilities[label]!));
+      const probability = isGiven ? probabilities[label]! : 0;
+      lossSum -= Math.log(Math.max(smallestProbability, probability));
       confusion.add(label, rank === 0 ? label : argMax(probabilities));
       curves.forEach((curve, k) => {
-        curve.add(probabilities[k]!, k === label);
+        curve.add(isGiven ? probabilities[k]! : 0, k === label);
       });
     });
     items += labels.length;
@@ -90,6 +97,7 @@ export async function evaluate(
   return {
     classNames,
     items,
+    notFinite,
     accuracy: correct / items,
     recallAt5: amongFive / items,
     crossEntropy: lossSum / items,
@@ -122,8 +130,6 @@ class CurveCounter {
 /** Number of classes that come before `label`: more probable, or as probable with a lower index. */
 function rankOf(probabilities: ArrayLike<number>, label: number): number {
   const own = probabilities[label]!;
-  // No comparison holds for what is not a number: a network that has diverged would seem perfect.
-  if (Number.isNaN(own)) return probabilities.length;
   let rank = 0;
   for (let k = 0; k < probabilities.length; k++) {
     if (probabilities[k]! > own || (probabilities[k] === own && k < label)) rank++;

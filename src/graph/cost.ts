@@ -26,7 +26,7 @@ export function addCosts(a: Cost, b: Cost): Cost {
 /** Ops that neither compute nor copy: they name a value, or look at its shape. */
 const isFree = new Set([
   ...['Const', 'Placeholder', 'VarHandleOp', 'ReadVariableOp'],
-  ...['Identity', 'IdentityN', 'Reshape', 'Shape', 'Size'],
+  ...['Identity', 'IdentityN', 'Merge', 'Reshape', 'Shape', 'Size', 'Switch'],
 ]);
 /** Ops that copy without computing. */
 const onlyCopies = new Set([

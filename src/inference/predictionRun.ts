@@ -106,24 +106,38 @@ interface ReadFile {
   readonly image: Image;
 }
 
-/** Classifies what could be read of some files, and prints a line for each. */
+/**
+ * Classifies what could be read of some files, and prints a line for each.
+ *
+ * @returns  how many were classified; the others are among the failures
+ */
 async function classify(
   classifier: Classifier,
-  { input, classNames }: TrainedNetwork,
+  { checkpoint, input, classNames }: TrainedNetwork,
   read: readonly ReadFile[],
   { top_k, json }: PredictionOptions,
-): Promise<void> {
-  if (read.length === 0) return;
+  failures: Failures,
+): Promise<number> {
+  if (read.length === 0) return 0;
   const memory = new ItemMemory(input, false, read.length, ArrayBuffer);
   const feeds = memory.feedsIn(memory.allocate());
   const prepare = imagePreparation(input, false);
   for (const [row, { image }] of read.entries()) prepare(image, feeds, row, noRandom);
   const { data: probabilities } = await classifier.probabilities(feeds);
+  let classified = 0;
   for (const [row, { file }] of read.entries()) {
     const own = probabilities.subarray(row * classNames.length, (row + 1) * classNames.length);
+    if (!own.every(Number.isFinite)) {
+      failures.add(
+        new UserError(`${file}: the network of ${checkpoint} gives NaN; expected probabilities.`),
+      );
+      continue;
+    }
+    classified++;
     const predictions = mostProbable(own, classNames, top_k);
     show(`${predictionLine(file, predictions, json)}\n`);
   }
+  return classified;
 }
 
 /** Names what cannot be classified, on stderr, and counts it. */
@@ -192,8 +206,7 @@ export async function predictFiles(
         if (result.status === 'fulfilled') read.push({ file: batch[i]!, image: result.value });
         else failures.add(result.reason);
       }
-      await classify(classifier, trained, read, options);
-      classified += read.length;
+      classified += await classify(classifier, trained, read, options, failures);
     }
   } finally {
     await classifier.close();

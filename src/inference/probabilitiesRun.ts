@@ -131,15 +131,30 @@ async function exportSuspects(
   return suspects.length;
 }
 
-/** Of each batch in turn, float32 [n, classes]. @throws the signal's reason, when it is aborted */
+/**
+ * Of each batch in turn, float32 [n, classes].
+ *
+ * @throws UserError  when the network gives an item none
+ * @throws the signal's reason, when it is aborted
+ */
 async function* probabilitiesOf(
   classifier: Classifier,
+  checkpoint: string,
+  { places }: Dataset,
   pipeline: BatchPipeline,
   signal: AbortSignal,
 ): AsyncGenerator<Float32Array, void, undefined> {
-  for await (const { feeds } of pipeline.epoch(0)) {
+  for await (const { itemIndices, feeds } of pipeline.epoch(0)) {
     signal.throwIfAborted();
-    yield (await classifier.probabilities(feeds)).data as Float32Array;
+    const probabilities = (await classifier.probabilities(feeds)).data as Float32Array;
+    const bad = probabilities.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) {
+      const item = itemIndices[Math.floor((bad * itemIndices.length) / probabilities.length)]!;
+      throw new UserError(
+        `${checkpoint}: gives NaN for item ${item}${places ? ` (${placeOf(places, item)})` : ''}; expected probabilities.`,
+      );
+    }
+    yield probabilities;
   }
 }
 
@@ -202,7 +217,7 @@ export async function exportProbabilities(
       target(probabilitiesFile),
       'float32',
       [items.length, classNames.length],
-      probabilitiesOf(classifier, pipeline, signal),
+      probabilitiesOf(classifier, checkpoint, dataset, pipeline, signal),
     );
     return { checkpoint, dataset, items: items.length, classes: classNames.length, suspects };
   });

@@ -28,9 +28,11 @@ export class QuotaQueue<T extends LabelledItem> {
   #queueOf(label: number): SelectionQueue<T> {
     // Without a bound one queue serves all labels.
     const key = this.#quota >= this.#capacity ? 0 : label;
-    const queue =
-      this.#queues.get(key) ?? new SelectionQueue<T>(Math.min(this.#quota, this.#capacity));
-    this.#queues.set(key, queue);
+    let queue = this.#queues.get(key);
+    if (queue === undefined) {
+      queue = new SelectionQueue<T>(Math.min(this.#quota, this.#capacity));
+      this.#queues.set(key, queue);
+    }
     return queue;
   }
 

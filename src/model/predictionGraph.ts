@@ -63,10 +63,15 @@ function predictionGraph(
   return { graph, variables, signatures: { ...variableSignatures(graph, variables), predict } };
 }
 
-/** Entry points that set and read all variables by their names: `assign` and `read`. */
+/**
+ * Entry points that set and read all variables by their names: `assign` and `read`.
+ *
+ * @param zeroed  a variable [] beside them that `assign` sets to 0
+ */
 export function variableSignatures(
   graph: Graph,
   variables: readonly Variable[],
+  zeroed: Variable | null = null,
 ): { assign: Signature; read: Signature } {
   const values: Record<string, Tensor> = {};
   const current: Record<string, Tensor> = {};
@@ -78,9 +83,10 @@ export function variableSignatures(
       return assign(variable, values[name]);
     }),
   );
+  const cleared = zeroed && assign(zeroed, constant(graph, 'float32', 0));
   const done = identity(constant(graph, 'float32', 1), {
     name: 'assign/done',
-    after: assignments,
+    after: cleared === null ? assignments : [...assignments, cleared],
   });
   return { assign: { inputs: values, outputs: { done } }, read: { inputs: {}, outputs: current } };
 }

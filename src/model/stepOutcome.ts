@@ -14,6 +14,8 @@ export interface MonitoredRow {
 
 /** What is known of a batch after its step; rows are those of the batch. */
 export interface StepOutcome {
+  /** Whether loss and derivatives are finite; else the step has changed no variable. */
+  readonly isFinite: boolean;
   /** Mean over the batch with regularisation, in nats. */
   readonly loss: number;
   /** Mean over the batch without it, in nats. */
@@ -35,6 +37,11 @@ export interface StepOutcome {
   readonly statistics: readonly LayerStatistic[];
 }
 
+/** Whether loss and derivatives of a step are finite, from its outputs. */
+export function isFiniteStep(outputs: Readonly<Record<string, HostTensor>>): boolean {
+  return outputs['is_finite']!.data[0] === 1;
+}
+
 /**
  * Decodes the outputs of the entry points `train`, `train_all_rows` and `train_with_summaries`.
  *
@@ -47,6 +54,7 @@ export function decodeStep(
 ): StepOutcome {
   const data = (name: string) => outputs[name]!.data;
   return {
+    isFinite: isFiniteStep(outputs),
     loss: data('total_loss')[0]!,
     crossEntropy: data('cross_entropy')[0]!,
     output: data('output'),

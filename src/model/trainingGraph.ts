@@ -4,43 +4,36 @@ import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
 import { gather, identity, placeholder } from '../graph/ops/array.ts';
 import { argMax, max } from '../graph/ops/math.ts';
 import { softmax } from '../graph/ops/nn.ts';
+import { assign } from '../graph/ops/variables.ts';
 import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints.ts';
 import type { NetworkDefinition } from '../nets/network.ts';
-import type { GraphInput } from '../preprocessing/itemInput.ts';
 import { backward } from './backward.ts';
 import { addBatchInput, evaluatedBatch } from './batchInput.ts';
 import { dividedPrediction, findFeatures, headSignatures } from './frozenPart.ts';
-import { headScopes } from './head.ts';
+import { headScopes, scopeOf } from './head.ts';
 import { addInSituOutputs } from './inSituOutputs.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
 import { addLoss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
-import { networkContext } from './networkContext.ts';
+import { type TrainedNetworkOptions, trainingContext } from './networkContext.ts';
+import type { OnNan } from './onNan.ts';
 import type { OptimizerOptions } from './optimizerOptions.ts';
 import { addOptimizer } from './optimizers.ts';
 import { predictSignatures, variableSignatures } from './predictionGraph.ts';
-import { inScopes, isHeadAlone, learningRateFactors } from './scopes.ts';
+import { inScopes, learningRateFactors } from './scopes.ts';
+import { addUpdateGuard } from './updateGuard.ts';
 
 /** What the graph of a run depends on. */
-export interface TrainingGraphOptions {
+export interface TrainingGraphOptions extends TrainedNetworkOptions {
   readonly network: NetworkDefinition;
-  readonly numClasses: number;
-  readonly input: GraphInput;
-  readonly weightDecay: number;
   readonly labelSmoothing: number;
-  readonly computeType: 'float32' | 'bfloat16';
   readonly optimizer: OptimizerOptions;
-  /**
-   * Beginnings of the names of the variables to train, as regular expressions, or 'head' or 'all'; all by
-   * default.
-   */
-  readonly trainableScopes?: readonly string[];
   /** SCOPE=FACTOR of the learning rate; none by default. */
   readonly learningRateScopes?: readonly string[];
-  /** Whether batch normalisation keeps to its moving statistics; by default where the head alone is trained. */
-  readonly freezeBatchNorm?: boolean | undefined;
   /** Whether moving averages of the network's variables are kept; not by default. */
   readonly movingAverages?: boolean;
+  /** Whether steps behind one that was not finite change variables again; `stop` by default. */
+  readonly onNan?: OnNan;
   /** Hs; undefined for the logits, empty to select nothing. */
   readonly selectionLayer: string | undefined;
   /** Hm, in any order. */
@@ -52,8 +45,8 @@ export interface TrainingGraphOptions {
  * - `assign`  feeds every variable by its name; output `done`
  * - `read`    outputs every variable by its name
  * - `train`   feeds items as `itemFeeds` has them, labels int32 [n], learning_rate [], dropout_seed int32 [2] and, with monitored layers, monitor_rows
- *             int32 [m], with moving averages moving_average_decay []. Outputs total_loss [],
- *             cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
+ *             int32 [m], with moving averages moving_average_decay []. Outputs total_loss [], is_finite [], which is 0
+ *             when loss or derivatives are not, and no variable was changed, cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
  *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
  *             monitored layer LAYER/contribution [m] and either
  *             LAYER/C and LAYER/R [m, h, w] or [m, time], or LAYER/channels [m, units]; and
@@ -66,6 +59,8 @@ export interface TrainingGraphOptions {
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
  */
 export interface TrainingGraph {
+  /** What it was built from. */
+  readonly options: TrainingGraphOptions;
   readonly graph: Graph;
   readonly signatures: Signatures;
   /** End points of the training network in network order. */
@@ -99,7 +94,7 @@ function resolveSelectionLayer(name: string | undefined, layers: NamedLayers): s
  *                     not depend on
  */
 export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph {
-  const { network, numClasses, weightDecay, computeType } = options;
+  const { network, numClasses } = options;
   const graph = new Graph();
   const batch = addBatchInput(graph, options.input, true);
   const labels = placeholder(graph, 'int32', [-1], 'labels');
@@ -108,16 +103,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const monitorRows = placeholder(graph, 'int32', [-1], 'monitor_rows');
   const averageDecay = placeholder(graph, 'float32', [], 'moving_average_decay');
 
-  const trainsHead = isHeadAlone(options.trainableScopes);
-  const context = networkContext(options.input, {
-    numClasses,
-    isTraining: true,
-    weightDecay,
-    dropoutSeed,
-    computeType,
-    freezeBatchNorm: options.freezeBatchNorm ?? trainsHead,
-    withoutDroppedBranches: trainsHead,
-  });
+  const context = trainingContext(options, dropoutSeed);
   const { logits, endPoints, auxiliary } = network.build(batch.items, context);
   const modelVariables = [...graph.variables.values()];
   const loss = addLoss(graph, logits, labels, options.labelSmoothing, auxiliary);
@@ -149,13 +135,25 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const taps = [...tapped.values(), ...(features === null ? [] : [features])];
   const { variableGradients, tapDerivatives } = backward(loss, trainable, taps);
   const factors = learningRateFactors(trainable, options.learningRateScopes ?? [], head);
-  const rated = variableGradients.map((each) => ({ ...each, factor: factors.get(each.variable) }));
-  const changes = [...addOptimizer(rated, learningRate, options.optimizer), ...context.updates];
+  const guard = addUpdateGuard(graph, loss.total, variableGradients, options.onNan ?? 'stop');
+  const rated = variableGradients.map(({ variable, gradient }) => ({
+    variable,
+    gradient: guard.pass(gradient),
+    factor: factors.get(variable),
+  }));
+  const changes = [
+    ...addOptimizer(rated, learningRate, options.optimizer),
+    ...context.updates.map(({ variable, value }) =>
+      graph.withRootScope(scopeOf(variable.name), () =>
+        assign(variable, guard.pass(value), { name: 'AssignMovingAvg' }),
+      ),
+    ),
+  ];
   const updates = options.movingAverages
     ? [...changes, ...addMovingAverages(modelVariables, averageDecay, changes)]
     : changes;
 
-  const totalLoss = identity(loss.total, { name: 'train/total_loss', after: updates });
+  const totalLoss = guard.after(loss.total, updates, 'train/total_loss');
   const output = graph.withRootScope('outputs', () => argMax(logits, { name: 'output' }));
   const probabilities = graph.withRootScope('outputs', () => softmax(logits));
   const outputProbability = graph.withRootScope('outputs', () =>
@@ -173,7 +171,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     monitorRows,
   });
 
-  const variables = [...graph.variables.values()];
+  const variables = [...graph.variables.values()].filter((each) => each !== guard.memory);
   const inputs = {
     labels,
     learning_rate: learningRate,
@@ -183,6 +181,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
   const common = {
     total_loss: totalLoss,
+    is_finite: guard.isFinite,
     cross_entropy: loss.crossEntropy,
     output,
     output_probability: outputProbability,
@@ -218,6 +217,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     changed,
   );
   return {
+    options,
     graph,
     endPoints,
     selectionLayer,
@@ -228,7 +228,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     features: divided && features,
     evaluatedFeatures: predicted.features,
     signatures: {
-      ...variableSignatures(graph, variables),
+      ...variableSignatures(graph, variables, guard.memory),
       train: { inputs: { ...items, ...rowInputs }, outputs },
       ...(monitoredLayers.length > 0
         ? {

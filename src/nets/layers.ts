@@ -14,7 +14,7 @@ import {
   softmax as softmaxOp,
 } from '../graph/ops/nn.ts';
 import { statelessRandomUniform } from '../graph/ops/random.ts';
-import { assign, getVariable } from '../graph/ops/variables.ts';
+import { getVariable } from '../graph/ops/variables.ts';
 import { sizeOf } from '../graph/shape.ts';
 import { type Activation, activate } from './activations.ts';
 import { constantValue, xavierUniform, zeros } from './initializers.ts';
@@ -331,7 +331,7 @@ export function batchNormalization(
       ] as const) {
         // moving ← moving − (1 − decay)·(moving − batch)
         const step = mul(sub(moving.value, ofBatch), 1 - decay);
-        context.updates.push(assign(moving, sub(moving.value, step), { name: 'AssignMovingAvg' }));
+        context.updates.push({ variable: moving, value: sub(moving.value, step) });
       }
     }
     return y;

@@ -1,5 +1,11 @@
 /** What a network is: a function from items, images or texts, to logits and named end points. */
-import type { Node, Tensor } from '../graph/graph.ts';
+import type { Tensor, Variable } from '../graph/graph.ts';
+
+/** What a variable becomes in each training step. */
+export interface MovedVariable {
+  readonly variable: Variable;
+  readonly value: Tensor;
+}
 
 /** How a network is built this time. */
 export interface NetworkContext {
@@ -23,8 +29,8 @@ export interface NetworkContext {
    * statistics, logits and loss are float32.
    */
   readonly computeType: 'float32' | 'bfloat16';
-  /** Nodes to run with each training step: updates of moving statistics. Layers add to it. */
-  readonly updates: Node[];
+  /** Moving statistics, for whoever trains the network to assign. Layers add to it. */
+  readonly updates: MovedVariable[];
 }
 
 /** What a network returns. */

@@ -35,12 +35,16 @@ interface EpochFacts {
 
 interface StateHeader extends EpochFacts {
   readonly version: number;
+  /** Left out where there are none. */
+  readonly skippedSteps?: number | undefined;
   /** Of `encodeInSituState`; null when no layer guides a selection. */
   readonly inSitu: unknown;
 }
 
 /** What a resumed run goes on from, beside the variables. */
 export interface RunState extends EpochFacts {
+  /** By --on_nan=skip. */
+  readonly skippedSteps: number;
   /** null when no layer guides a selection. */
   readonly inSitu: InSituState | null;
 }
@@ -66,7 +70,7 @@ export async function saveRun(
   writer: CheckpointWriter,
   step: number,
   variables: Readonly<Record<string, HostTensor>>,
-  { inSitu, ...facts }: RunState,
+  { inSitu, skippedSteps, ...facts }: RunState,
 ): Promise<void> {
   const tensors = new Map<string, CheckpointTensor>(Object.entries(variables));
   tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
@@ -74,6 +78,7 @@ export async function saveRun(
   const state: StateHeader = {
     version: stateVersion,
     ...facts,
+    skippedSteps: skippedSteps || undefined,
     inSitu: encoded?.header ?? null,
   };
   const json = new Uint8Array(Buffer.from(JSON.stringify(state)));
@@ -133,9 +138,12 @@ async function readState(bundle: TensorBundle, path: string): Promise<RunState |
 /** @throws Error  when it is damaged */
 async function decodeState(bundle: TensorBundle): Promise<RunState | undefined> {
   const { data } = await bundle.read(stateName);
-  const { version, inSitu, ...facts } = JSON.parse(
-    Buffer.from(data as Uint8Array).toString(),
-  ) as StateHeader;
+  const {
+    version,
+    inSitu,
+    skippedSteps = 0,
+    ...facts
+  } = JSON.parse(Buffer.from(data as Uint8Array).toString()) as StateHeader;
   if (version !== stateVersion) return undefined;
   if (typeof facts.dataDigest !== 'string') throw new Error('it does not say of which data it is');
   const arrays: Record<string, StateArrays[string]> = {};
@@ -145,5 +153,5 @@ async function decodeState(bundle: TensorBundle): Promise<RunState | undefined> 
   }
   const state =
     inSitu === null ? null : decodeInSituState({ header: inSitu, arrays }, facts.sourceSize);
-  return { ...facts, inSitu: state };
+  return { ...facts, skippedSteps, inSitu: state };
 }

@@ -66,11 +66,11 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
           step,
         })
       : undefined;
-  await log.sync();
+  await log.flush();
+  // All has to be on the disk before the end is: a run that has an end is not looked at again.
   await lost.attempt('names of files', () => syncNames(options.train_dir));
   // A signal may have ended the evaluation after the last step.
   const interrupted = result.interrupted || evaluation?.holds(step) === false;
-  // Only then its end is marked: a run that has one is not looked at again.
   // TensorBoard keeps the first end that it reads of a run: an interrupted one has none yet, and
   // one whose disk was full gets it from the next start, which writes what is missing.
   if (!interrupted && lost.count === 0) {

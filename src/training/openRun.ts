@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { digestOf } from '../../datasets/dataDigest.ts';
 import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
+import { firstNonFinite } from '../checkpoint/nonFinite.ts';
 import type { Cleanup } from '../cleanup.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
@@ -18,10 +19,11 @@ import { lostEvents, RunLog } from '../recording/runLog.ts';
 import { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
-import { divergenceError, firstNonFinite } from './divergence.ts';
+import { divergenceError, foundVariable } from './divergence.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { RunPlan } from './planRun.ts';
 import { TrainingClock } from './schedule.ts';
+import { SkippedSteps } from './skippedSteps.ts';
 
 /** A run under way. */
 export interface Run {
@@ -40,6 +42,7 @@ export interface Run {
   readonly progress: Progress;
   readonly clock: TrainingClock;
   readonly lost: LostWrites;
+  readonly skipped: SkippedSteps;
   /**
    * Aborted to end the run after the current step: by Ctrl-C, the reason is the signal's name; or when a
    * checkpoint could not be saved, which the next save throws.
@@ -132,6 +135,7 @@ export async function openRun(
   };
   const checkpoints = new CheckpointWriter(options.train_dir, options.max_checkpoints);
   cleanup.add(() => checkpoints.close());
+  const skipped = new SkippedSteps(start.state?.skippedSteps ?? 0);
   let savedStep = start.step;
   let itemsStep = start.step;
   return {
@@ -146,6 +150,7 @@ export async function openRun(
     progress,
     clock,
     lost,
+    skipped,
     signal: AbortSignal.any([signal, checkpoints.failed]),
     evaluate: async (step) => clock.without(async () => evaluation?.run(step, signal)),
     save: async (step) => {
@@ -158,7 +163,7 @@ export async function openRun(
       // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
       await inSitu?.flush();
       await log.sync();
-      const state = { ...facts, inSitu: inSitu?.state ?? null };
+      const state = { ...facts, skippedSteps: skipped.total, inSitu: inSitu?.state ?? null };
       await saveRun(checkpoints, step, variables, state);
       savedStep = step;
     },
@@ -187,7 +192,7 @@ async function expectFinite(
   const stepsPerEpoch = data.dataset.items.length / options.batch_size;
   throw await divergenceError(plan, {
     step,
-    found: `the variable ${variable.name} holds ${variable.value}; expected finite numbers`,
+    found: foundVariable(variable),
     learningRate: learningRateAt(step - 1, { ...options, stepsPerEpoch, lastStep }),
   });
 }

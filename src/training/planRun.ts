@@ -193,6 +193,7 @@ function buildGraph(
     learningRateScopes: options.learning_rate_scopes,
     freezeBatchNorm: options.freeze_batch_norm,
     movingAverages: options.moving_average_decay !== undefined,
+    onNan: options.on_nan,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,
   });

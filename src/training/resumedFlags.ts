@@ -67,6 +67,7 @@ export const meaningOnResuming: Readonly<Record<keyof RunOptions, Meaning>> = {
   weight_decay: 'continued',
   label_smoothing: 'continued',
   freeze_batch_norm: 'continued',
+  on_nan: 'continued',
   augmentation: 'continued',
   // Where these change the variables, the checkpoint does not fit them.
   preprocessing_name: 'continued',

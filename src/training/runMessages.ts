@@ -60,7 +60,9 @@ export function epochLine(
 ): string {
   const parts: string[] = [];
   if (evaluation !== undefined) {
-    parts.push(`accuracy ${evaluation.accuracy.toFixed(4)} on ${evaluation.items} items`);
+    const { accuracy, items, notFinite } = evaluation;
+    parts.push(`accuracy ${accuracy.toFixed(4)} on ${items} items`);
+    if (notFinite > 0) parts.push(`for ${notFinite} of which the network gives NaN`);
   }
   const selected = selection?.records.length ?? 0;
   if (selection?.detection !== undefined) {

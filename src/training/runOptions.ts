@@ -2,6 +2,7 @@
 import type { PrecisionChoice } from '../engines/precision.ts';
 import type { EngineOptions } from '../engines/select.ts';
 import type { TrainingDataOptions } from '../input/trainingData.ts';
+import type { OnNan } from '../model/onNan.ts';
 import type { OptimizerOptions } from '../model/optimizerOptions.ts';
 import type { AugmentationChoice } from '../preprocessing/itemInput.ts';
 import type { ColorScale } from '../recording/colorScale.ts';
@@ -27,6 +28,7 @@ export interface RunOptions
   readonly freeze_batch_norm: boolean | undefined;
   readonly learning_rate_scopes: readonly string[];
   readonly moving_average_decay: number | undefined;
+  readonly on_nan: OnNan;
   readonly eval_interval_epochs: number;
   readonly eval_split_name: string;
   readonly max_number_of_steps: number | undefined;

@@ -19,11 +19,11 @@ export interface TrainingResult {
  * Trains from the run's first step to its last. What is not complete of the last epoch stays in the
  * checkpoint, for `concludeRun` or for a run that goes on.
  *
- * @throws UserError  when the loss or a variable is no number, an item cannot be read, or a checkpoint not written
+ * @throws UserError  when a loss, a derivative or a variable is no number, an item cannot be read, or a checkpoint not written
  */
 export async function train(run: Run): Promise<TrainingResult> {
   const { options, start, lastStep, stepsPerEpoch: perEpoch } = run.plan;
-  const { log, inSitu, evaluation, progress, clock, signal } = run;
+  const { log, inSitu, evaluation, progress, clock, skipped, signal } = run;
   const firstStep = start.step;
   const checkpointTimer = new Timer(options.save_interval_secs);
   const isOver = (step: number) => step >= lastStep || signal.aborted;
@@ -54,6 +54,9 @@ export async function train(run: Run): Promise<TrainingResult> {
   if (step > firstStep) await run.save(step);
   await run.writeItems();
   await run.saved();
+  if (skipped.total > 0) {
+    progress.message(`skipped ${skipped.total} of ${step} steps, which were not finite`);
+  }
   const seconds = (clock.now() - startMs) / 1000;
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };
 }

@@ -1,15 +1,19 @@
 /** The steps of a run: begun one after the other, and recorded when the engine has done them. */
+import { firstNonFinite } from '../checkpoint/nonFinite.ts';
 import type { HostTensor } from '../engines/engine.ts';
+import { type SummaryValue, scalarSummary } from '../events/summaries.ts';
 import { FrozenFeatures } from '../model/frozenFeatures.ts';
 import { movingAverageDecayAt } from '../model/movingAverages.ts';
-import { decodeStep } from '../model/stepOutcome.ts';
+import { decodeStep, isFiniteStep } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
-import { type DivergenceError, divergenceError, firstNonFinite } from './divergence.ts';
+import { diagnose, isAllFinite } from './diagnosis.ts';
+import { type DivergenceError, divergenceError, foundInStep, listItems } from './divergence.ts';
 import { HeadSteps } from './headSteps.ts';
 import { learningRateAt } from './learningRate.ts';
 import type { Run } from './openRun.ts';
 import type { RunOptions } from './runOptions.ts';
 import { StepRate, SummarySchedule } from './schedule.ts';
+import { maxSkippedInARow } from './skippedSteps.ts';
 import { layerSummaries, stepSummaries, variableSummaries } from './stepSummaries.ts';
 
 /** What a session returns of a run. */
@@ -25,6 +29,8 @@ export interface BegunStep {
   /** Where these rows are in what the step returns of rows. */
   readonly returnedAt: Iterable<number>;
   readonly learningRate: number;
+  /** What its dropout is drawn from: dropout_seed of the entry points. */
+  readonly seed: HostTensor;
   /** What the step returns and, of one with summaries, all variables after it. */
   readonly results: Promise<readonly [step: Outputs, variables: Outputs | undefined]>;
 }
@@ -36,15 +42,14 @@ export class TrainingSteps {
   readonly #rate: StepRate;
   /** null where each step runs the whole network. */
   readonly #head: HeadSteps | null;
-  /** Steps begun so far. */
-  #begun: number;
+  /** The step that was begun last. */
+  #last: BegunStep | undefined;
   /** Whether an item is to be prepared for its next step; undefined for all. */
   readonly isNeeded: ((itemIndex: number) => boolean) | undefined;
 
   constructor(run: Run) {
     const { start, stepsPerEpoch, options } = run.plan;
     this.#run = run;
-    this.#begun = start.step;
     this.#head =
       run.features &&
       new HeadSteps(
@@ -88,27 +93,38 @@ export class TrainingSteps {
     // A step that fails is heard of when it is recorded, or never: one before it has ended the run.
     results.catch(() => {});
     const returnedAt = takesAllRows ? rows : (rows?.keys() ?? []);
-    this.#begun = stepsBefore + 1;
-    return { step: this.#begun, batch, rows, returnedAt, learningRate, results };
+    const step = stepsBefore + 1;
+    const seed = feeds.dropout_seed;
+    this.#last = { step, batch, rows, returnedAt, learningRate, seed, results };
+    return this.#last;
   }
 
   /**
-   * Waits for a step and records it, those before it having been recorded.
+   * Waits for a step and records it, those before it having been recorded. Of one that was not finite, and has
+   * changed nothing, no more than that is recorded.
    *
-   * @throws DivergenceError  when the loss is no number
+   * @throws DivergenceError  for such a step, or with --on_nan=skip too many of them in a row
    */
   async record(begun: BegunStep): Promise<void> {
     const { step, batch, rows, returnedAt, learningRate, results } = begun;
-    const { plan, log, inSitu, progress } = this.#run;
+    const { plan, log, inSitu, progress, skipped } = this.#run;
     const [outputs, variables] = await results;
     const outcome = decodeStep(outputs, plan.training, returnedAt);
-    if (!Number.isFinite(outcome.loss)) throw await this.#diverged(begun, outcome.loss);
     const epoch = Math.ceil(step / plan.stepsPerEpoch);
+    if (!outcome.isFinite) {
+      await this.#leaveOut(begun, outcome.loss);
+      progress.update({ step, epoch, loss: outcome.loss });
+      return;
+    }
+    skipped.endRow();
     if (inSitu) await inSitu.observe(batch, rows, outcome, epoch, step);
     progress.update({ step, epoch, loss: outcome.loss });
     if (variables === undefined && step % plan.options.log_every_n_steps !== 0) return;
     const rate = this.#rate.measure(step);
-    const ofStep = stepSummaries(outcome, batch.labels, learningRate, rate);
+    const ofStep = [
+      ...stepSummaries(outcome, batch.labels, learningRate, rate),
+      ...(plan.options.on_nan === 'skip' ? [skippedSummary(skipped.total)] : []),
+    ];
     const names = plan.training.modelVariables.map(({ name }) => name);
     const ofLayers = variables && [
       ...layerSummaries(outcome.statistics),
@@ -117,26 +133,65 @@ export class TrainingSteps {
     await log.write(step, [...ofStep, ...(ofLayers ?? [])]);
   }
 
-  /** What is to be said of a step whose loss is no number. */
-  async #diverged(
-    { step, batch, learningRate }: BegunStep,
-    loss: number,
-  ): Promise<DivergenceError> {
-    const { plan, session } = this.#run;
-    // The step behind this one may have been begun: it is done before they are read.
-    const afterStep = this.#begun;
-    // Whatever else fails now, it is the loss that is spoken of.
+  /** Counts a step that was not finite. @throws DivergenceError  where the run is to end with it */
+  async #leaveOut(begun: BegunStep, loss: number): Promise<void> {
+    const { plan, log, progress, skipped } = this.#run;
+    const { step, batch } = begun;
+    if (plan.options.on_nan === 'stop') throw await this.#diverged(begun, loss);
+    const isTooMany = skipped.add();
+    await log.write(step, [skippedSummary(skipped.total)]);
+    if (isTooMany) throw await this.#diverged(begun, loss);
+    if (!skipped.isToTell(step, plan.options.log_every_n_steps)) return;
+    const items = listItems(batch.itemIndices, plan);
+    progress.message(
+      `skipped step ${step}: ${foundInStep(loss)}; ${skipped.total} skipped so far. Items of the batch: ${items}`,
+    );
+  }
+
+  /** The steps after which the variables are what they are now; one that is not finite leaves them as before. */
+  async #stepOfVariables({ step }: BegunStep): Promise<number> {
+    const last = this.#last!;
+    const isLast = last.step === step;
+    return !isLast && isFiniteStep((await last.results)[0]) ? last.step : step - 1;
+  }
+
+  /** What is to be said of a step that was not finite. Saves the state before it, where all of it is finite. */
+  async #diverged(begun: BegunStep, loss: number): Promise<DivergenceError> {
+    const { plan, session, save, writeItems, saved } = this.#run;
+    const { step, batch, learningRate, seed } = begun;
+    const { training, precision } = plan;
+    // Whatever else fails now, it is the step that is spoken of.
     const values = await session.run('read', {}).catch(() => undefined);
-    const variable = values && firstNonFinite(plan.training.variables, values);
-    await this.#run.saved().catch(() => {});
+    const afterStep = await this.#stepOfVariables(begun).catch(() => undefined);
+    const variable = values && firstNonFinite(training.variables, values);
+    const diagnosisIn = async (computeType: typeof precision.computeType) =>
+      values && diagnose(plan, batch, seed, values, computeType).catch(() => undefined);
+    const diagnosis = await diagnosisIn(precision.computeType);
+    const inFloat32 =
+      precision.computeType === 'bfloat16' ? await diagnosisIn('float32') : undefined;
+    // With `skip`, one behind it may have changed them: what is recorded is of another state then.
+    if (variable === undefined && afterStep === step - 1) {
+      await save(afterStep)
+        .then(writeItems)
+        .catch(() => {});
+    }
+    await saved().catch(() => {});
     return divergenceError(plan, {
       step,
-      found: `the loss is ${loss}; expected a number`,
+      found: foundInStep(loss, variable),
+      skippedBefore: plan.options.on_nan === 'stop' ? 0 : maxSkippedInARow - 1,
       learningRate,
       variable: variable && { name: variable.name, afterStep },
+      diagnosis,
+      lossInFloat32: inFloat32 && isAllFinite(inFloat32) ? inFloat32.loss : undefined,
       itemIndices: batch.itemIndices,
     });
   }
+}
+
+/** Of the whole run. */
+function skippedSummary(total: number): SummaryValue {
+  return scalarSummary('skipped_steps', total);
 }
 
 function scalar(value: number): HostTensor {
@@ -150,7 +205,7 @@ function trainFeeds(
   step: number,
   rows: Int32Array | undefined,
   { seed, moving_average_decay }: RunOptions,
-): Record<string, HostTensor> {
+) {
   return {
     labels: { data: labels, shape: [labels.length] },
     learning_rate: scalar(rate),

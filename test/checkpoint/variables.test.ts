@@ -47,3 +47,18 @@ test('another size of images is thought of where a flattened layer differs', asy
   );
   assert.equal(await saidOf([8, 8, 1], [8, 8, 1]), '');
 });
+
+test('a checkpoint that holds what is no number is refused', async () => {
+  const folder = temporaryFolder();
+  const variables = variablesFor([8, 8, 1]);
+  const values = initialValues(variables, 0);
+  values['Tiny/conv2/biases']!.data[2] = Number.NEGATIVE_INFINITY;
+  const tensors = Object.entries(values).map(
+    ([name, { data, shape }]) => [name, { data: Float32Array.from(data), shape }] as const,
+  );
+  await saveCheckpoint(folder, 1, new Map(tensors), 1);
+  await assert.rejects(readVariables(join(folder, 'model.ckpt-1'), variables), {
+    name: 'UserError',
+    message: /model\.ckpt-1: Tiny\/conv2\/biases holds -Infinity; expected finite numbers\. /,
+  });
+});

@@ -579,6 +579,23 @@ for (const [name, op] of Object.entries(emptyOps)) {
   });
 }
 
+test('no engine makes a number of NaN in a ReLU, whichever sign NaN has', { skip }, async () => {
+  const graph = new Graph();
+  const x = array.placeholder(graph, 'float32', [-1], 'x');
+  const outputs = { relu: nn.relu(x), relu6: relu6(x) };
+  // The bits of −1, 2, 7 and both NaNs.
+  const bits = Uint32Array.of(0xbf800000, 0x40000000, 0x40e00000, 0x7fc00000, 0xffc00000);
+  for (const engine of [wasm, tensorflow!]) {
+    const session = await engine.load(graph, { run: { inputs: { x }, outputs } });
+    const data = new Float32Array(bits.buffer);
+    const results = await session.run('run', { x: { data, shape: [5] } });
+    const { NaN: none } = Number;
+    assert.deepEqual([...results['relu']!.data], [0, 2, 7, none, none], engine.name);
+    assert.deepEqual([...results['relu6']!.data], [0, 2, 6, none, none], engine.name);
+    await session.close();
+  }
+});
+
 test('what TensorFlow gets wrong for a batch of no items, the WebAssembly engine has right', async () => {
   const conv2d: (typeof ops)[string] = [
     [

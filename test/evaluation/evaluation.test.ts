@@ -5,6 +5,7 @@ import type { Session } from '../../src/engines/engine.ts';
 import { classMetrics } from '../../src/evaluation/classMetrics.ts';
 import { Confusion } from '../../src/evaluation/confusion.ts';
 import {
+  evaluationLine,
   evaluationRecord,
   evaluationSummaries,
   evaluationTables,
@@ -111,10 +112,18 @@ test('the classes of ImageNet-21k take room for what was seen, not for their squ
   assert.ok(process.memoryUsage().heapUsed - before < 300e6);
 });
 
-test('what is not a number is wrong', async () => {
+test('what is not a number is wrong, counted, and has a probability of 0', async () => {
   const evaluation = await evaluateRows([0, 1], [rows[0]!, new Array(6).fill(Number.NaN)]);
   assert.equal(evaluation.accuracy, 1 / 2);
   assert.equal(evaluation.recallAt5, 1 / 2);
+  assert.equal(evaluation.notFinite, 1);
+  assert.ok(evaluation.crossEntropy > 40 && evaluation.crossEntropy < 50);
+  assert.match(
+    evaluationLine(evaluation),
+    / nats; for 1 of them the network gives NaN, which counts as wrong$/,
+  );
+  const finite = await evaluateRows([0], [rows[0]!]);
+  assert.match(evaluationLine(finite), / nats$/);
 });
 
 test('stops after so many batches, or when it is told to', async () => {

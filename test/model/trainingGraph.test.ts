@@ -280,7 +280,10 @@ async function assertResumes(
   const first = await startSession(engine, graph);
   await trainOn(first, shape, [0, 1]);
   const folder = temporaryFolder();
-  const state = { batchSize: 4, seed: 0, sourceSize: 16, dataDigest: '', inSitu: null };
+  const state = {
+    ...{ batchSize: 4, seed: 0, sourceSize: 16, dataDigest: '' },
+    ...{ skippedSteps: 0, inSitu: null },
+  };
   const writer = new CheckpointWriter(folder, 5);
   await saveRun(writer, 2, await first.run('read', {}), state);
   await writer.close();

@@ -2,12 +2,12 @@
 import crc from 'crc-32';
 import type { Engine, HostTensor } from '../../src/engines/engine.ts';
 import { gradients } from '../../src/graph/gradients.ts';
-import { Graph, type Node, type Tensor, type Variable } from '../../src/graph/graph.ts';
+import { Graph, type Tensor, type Variable } from '../../src/graph/graph.ts';
 import { constant, placeholder } from '../../src/graph/ops/array.ts';
-import { readVariable } from '../../src/graph/ops/variables.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
 import { addLoss } from '../../src/model/loss.ts';
 import { variableSignatures } from '../../src/model/predictionGraph.ts';
+import type { MovedVariable } from '../../src/nets/network.ts';
 import { hashed } from '../hashed.ts';
 import { getNetwork } from './getNetwork.ts';
 
@@ -81,7 +81,7 @@ export async function runNetwork(
     dropoutSeed: constant(graph, 'int32', [0, 0]),
     computeType: 'float32' as const,
   };
-  const updates: Node[] = [];
+  const updates: MovedVariable[] = [];
   const trained = getNetwork(name).build(images, { ...context, isTraining: true, updates });
   const { total } = addLoss(graph, trained.logits, labels, 0, trained.auxiliary);
   const variables = [...graph.variables.values()];
@@ -94,9 +94,7 @@ export async function runNetwork(
   trainable.forEach((variable, i) => {
     outputs[variable.name] = derivatives[i]!;
   });
-  for (const variable of variables) {
-    if (!variable.trainable) outputs[variable.name] = readVariable(variable, { after: updates });
-  }
+  for (const { variable, value } of updates) outputs[variable.name] = value;
   const { logits, endPoints } = graph.withNodePrefix('predict', () =>
     getNetwork(name).build(images, { ...context, isTraining: false, updates: [] }),
   );

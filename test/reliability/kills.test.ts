@@ -11,7 +11,7 @@ import { random } from '../../src/random.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { skipWithoutPython } from '../python.ts';
-import { expectSameViews, SmallRun } from './smallRun.ts';
+import { expectSameViews, latestStep, SmallRun } from './smallRun.ts';
 import { TrainProcesses } from './trainProcesses.ts';
 
 const asked = process.env['LOSSLENS_KILLS'];
@@ -130,10 +130,12 @@ describe(`kills of seed ${seed}`, { concurrency: 2 }, () => {
       // Records that are written together are one call: how many there are differs a little.
       const isEarly = kill.milliseconds === undefined && kill.call < 0.9 * calls.length;
       if (isEarly) assert.equal(signal, 'SIGKILL');
-      await runs.latestStep(trainDir);
+      await latestStep(trainDir);
+      runs.keepLogs(trainDir);
       if (kill.again !== undefined) {
         await killedAt(kill.again, !kill.isHalfway, 'second');
-        await runs.latestStep(trainDir);
+        await latestStep(trainDir);
+        runs.keepLogs(trainDir);
       }
       await runs.expectSameEnd(trainDir, processes);
     });

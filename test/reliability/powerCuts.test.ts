@@ -5,7 +5,7 @@
  * $LOSSLENS_POWER_CUTS_SEED repeats those of an earlier run.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { random } from '../../src/random.ts';
@@ -19,7 +19,7 @@ import {
   RecordedDisk,
   writeFiles,
 } from './recordedDisk.ts';
-import { expectSameViews, SmallRun, savedSteps } from './smallRun.ts';
+import { expectSameViews, latestStep, SmallRun } from './smallRun.ts';
 import { TrainProcesses } from './trainProcesses.ts';
 
 const asked = process.env['LOSSLENS_POWER_CUTS'];
@@ -78,23 +78,55 @@ test('the record of calls gives the files of the run, byte for byte', () => {
   assert.deepEqual(goingOnDisk.cut(goingOnDisk.end, allKept), filesIn(join(folder, 'second')));
 });
 
-test('a run that has ended outlives a power cut', async () => {
+test('a run that has ended outlives a power cut with all of its files', async () => {
   for (const [i, disk] of [wholeDisk, goingOnDisk].entries()) {
-    const trainDir = afterCut(`ended-${i}`, disk.cut(disk.end, allLost));
-    runs.expectSameFiles(trainDir);
-    await runs.expectSameEnd(trainDir, processes);
+    const confirmed = disk.cut(disk.end, allLost);
+    for (const [path, content] of disk.cut(disk.end, allKept)) {
+      assert.deepEqual(confirmed.get(path), content, path);
+    }
+    await runs.expectSameEnd(afterCut(`ended-${i}`, confirmed), processes);
   }
 });
 
-test('a complete checkpoint is never lost', async () => {
-  const steps: number[] = [];
-  for (let moment = 0; moment <= wholeDisk.end; moment++) {
-    if (moment > 0 && !wholeDisk.isConfirming(moment)) continue;
-    const trainDir = afterCut(`moment-${moment}`, wholeDisk.cut(moment, allLost));
-    steps.push(await runs.latestStep(trainDir));
+/** Makes the disk's checkpoints alone: they are looked at more often. @returns the latest one's steps */
+async function stepAfterCut(name: string, files: Files): Promise<number> {
+  const checkpoints = [...files].filter(([path]) =>
+    /^run($|\/checkpoint|\/model\.ckpt-)/.test(path),
+  );
+  const trainDir = afterCut(name, new Map(checkpoints));
+  const step = await latestStep(trainDir);
+  rmSync(join(folder, name), { recursive: true });
+  return step;
+}
+
+test('a checkpoint that was saved is not lost any more', async () => {
+  for (const [call, path, saved] of [
+    ['mkdir', 'run', 0],
+    ['open', 'run/model.ckpt-6.data-00000-of-00001.tmp', 3],
+    ['open', 'run/model.ckpt-8.data-00000-of-00001.tmp', 6],
+    ['mkdir', 'run/projector-8', 8],
+  ] as const) {
+    const moment = wholeDisk.momentOf(call, path);
+    assert.equal(await stepAfterCut('saved', wholeDisk.cut(moment, allLost)), saved, path);
   }
-  const changes = steps.filter((step, i) => step !== steps[i - 1]);
-  assert.deepEqual(changes, [0, ...savedSteps]);
+});
+
+test('at any moment the latest checkpoint is whole, and none before it was later', async () => {
+  const next = random(seed);
+  const ways = asked === undefined ? 1 : 10;
+  for (const disk of [wholeDisk, goingOnDisk]) {
+    let before = 0;
+    for (const stretch of disk.stretches) {
+      const moment = stretch.at(-1)!;
+      const least = await stepAfterCut('least', disk.cut(moment, allLost));
+      assert.ok(least >= before, disk.describe(moment));
+      before = least;
+      for (let way = 0; way < ways; way++) {
+        const step = await stepAfterCut('some', disk.cut(moment, fatesByChance(next)));
+        assert.ok(step >= least, disk.describe(moment));
+      }
+    }
+  }
 });
 
 describe(`power cuts of seed ${seed}`, { concurrency: 2 }, () => {
@@ -106,7 +138,8 @@ describe(`power cuts of seed ${seed}`, { concurrency: 2 }, () => {
     const which = disk === goingOnDisk ? 'a second one, ' : '';
     test(`cut ${cut + 1} of seed ${seed}: ${which}${disk.describe(moment)}`, async () => {
       const trainDir = afterCut(`cut-${cut}`, disk.cut(moment, fatesByChance(next)));
-      await runs.latestStep(trainDir);
+      await latestStep(trainDir);
+      runs.keepLogs(trainDir);
       await runs.expectSameEnd(trainDir, processes);
     });
   }

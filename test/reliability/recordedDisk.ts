@@ -140,10 +140,12 @@ export class RecordedDisk {
     return `${isEnd ? 'after' : 'within'} ${call.name} ${relative(this.#root, call.path)}`;
   }
 
-  /** Whether an fsync ended just before a moment. */
-  isConfirming(moment: number): boolean {
-    const line = this.#lines[moment - 1];
-    return line !== undefined && 'end' in line && this.#callOf(line).name.endsWith('sync');
+  /** The moment before the first call of a name about a path below the root. */
+  momentOf(name: string, path: string): number {
+    return this.#lines.findIndex((line) => {
+      const call = this.#callOf(line);
+      return call.name === name && relative(this.#root, call.path) === path;
+    });
   }
 
   /** What the disk holds when the power fails at a moment. */

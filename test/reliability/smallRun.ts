@@ -8,6 +8,9 @@ import {
   checkCheckpoint,
   latestCheckpoint,
   listCheckpoints,
+  listKilledCheckpoint,
+  stepOfCheckpoint,
+  unlistedCheckpoints,
 } from '../../src/checkpoint/checkpoints.ts';
 import { eventFiles } from '../../src/events/readEvents.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
@@ -20,9 +23,6 @@ const items = 40;
 /** With so many in the data, what is kept of all of them is written by a thread. */
 const manyItems = 2000;
 const lastCheckpoint = 'model.ckpt-8';
-
-/** Steps of the checkpoints, of which two are kept. */
-export const savedSteps = [3, 6, 8];
 
 const recordFiles = [
   ...['items.csv', 'selection.csv', 'selections.jsonl', 'monitoring.jsonl', 'detection.csv'],
@@ -50,6 +50,24 @@ function contents(trainDir: string): Record<string, string> {
       readFileSync(join(trainDir, name)).toString('latin1'),
     ]),
   );
+}
+
+/**
+ * Makes sure that the next start takes what a disturbed run left of checkpoints: the one that the file
+ * `checkpoint` names is there, all of it can be read, and none is there without that file.
+ *
+ * @returns  its steps; 0 where there is none
+ */
+export async function latestStep(trainDir: string): Promise<number> {
+  await listKilledCheckpoint(trainDir);
+  const latest = await latestCheckpoint(trainDir);
+  assert.equal(latest, (await listCheckpoints(trainDir)).at(-1), trainDir);
+  if (latest === undefined) {
+    assert.deepEqual(await unlistedCheckpoints(trainDir), [], trainDir);
+    return 0;
+  }
+  await checkCheckpoint(latest);
+  return stepOfCheckpoint(latest);
 }
 
 /** Runs of two epochs of four steps, all of the same flags. */
@@ -119,22 +137,13 @@ export class SmallRun {
     this.#expected = contents(trainDir);
   }
 
-  /**
-   * Looks at a run that was disturbed: its logs are kept for `expectSameViews`.
-   *
-   * @returns  steps of its latest checkpoint, all of which was read; 0 where there is none
-   */
-  async latestStep(trainDir: string): Promise<number> {
-    if (!existsSync(trainDir)) return 0;
+  /** Keeps the event files of a run that was disturbed as they are, for `expectSameViews`. */
+  keepLogs(trainDir: string): void {
+    if (!existsSync(trainDir)) return;
     const logs = join(this.#folder, `disturbed-${this.#disturbedLogs.length}`);
     mkdirSync(logs);
     for (const path of eventFiles(trainDir)) cpSync(path, join(logs, basename(path)));
     this.#disturbedLogs.push(logs);
-    const latest = await latestCheckpoint(trainDir);
-    assert.equal(latest, (await listCheckpoints(trainDir)).at(-1), 'what the file names is there');
-    if (latest === undefined) return 0;
-    await checkCheckpoint(latest);
-    return Number(latest.split('-').at(-1));
   }
 
   /** Makes sure that a folder holds the records and the checkpoint of the undisturbed run. */

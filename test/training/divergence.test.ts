@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { divergenceError, firstNonFinite } from '../../src/training/divergence.ts';
-import { planRun, type RunPlan } from '../../src/training/planRun.ts';
+import { makeDigits } from '../../datasets/builtIn/digits.ts';
+import { writeImageFolder } from '../../datasets/convert.ts';
+import { divergenceError, foundInStep } from '../../src/training/divergence.ts';
+import { planRun } from '../../src/training/planRun.ts';
 import { temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { someRun } from './someRun.ts';
 
@@ -9,44 +12,61 @@ const data = temporaryFolder();
 writeSmallMnist(data, 40, 20);
 
 const plan = await planRun(someRun({ dataset_name: 'mnist', dataset_dir: data }));
-const computedIn = (computeType: RunPlan['precision']['computeType']): RunPlan => ({
-  ...plan,
-  precision: { ...plan.precision, computeType },
-});
-const divergence = { step: 7, found: 'the loss is NaN; expected a number', learningRate: 0.1 };
+const divergence = { step: 7, found: foundInStep(Number.NaN), learningRate: 0.1 };
+const finite = { loss: 2.5, layer: undefined, derivative: undefined };
 
-const vector = (...values: number[]) => ({
-  data: Float32Array.from(values),
-  shape: [values.length],
-});
+/** What is said of a divergence. */
+async function messageOf(more: Partial<Parameters<typeof divergenceError>[1]>): Promise<string> {
+  return (await divergenceError(plan, { ...divergence, ...more })).message;
+}
 
-test('the first variable that is not finite is that of the order that is asked for', () => {
-  const { NaN: none, POSITIVE_INFINITY: most, MAX_VALUE: large } = Number;
-  const values = {
-    late: vector(0, none),
-    early: vector(1, -most, none),
-    fine: vector(-0, 3e38, 1e-45),
-    count: { data: Int32Array.of(-5), shape: [] },
-  };
-  const named = (...names: string[]) => names.map((name) => ({ name }));
-  const order = named('fine', 'count', 'early', 'late');
-  assert.deepEqual(firstNonFinite(order, values), { name: 'early', value: -most });
-  assert.deepEqual(firstNonFinite(named('late', 'early'), values), { name: 'late', value: none });
-  assert.equal(firstNonFinite(named('fine', 'count'), values), undefined);
-  // No float32: it becomes infinite.
-  assert.equal(firstNonFinite(named('w'), { w: vector(large) })?.value, most);
+test('float32 is advised where a loss is finite in it alone, and bfloat16 blamed nowhere else', async () => {
+  const ofBfloat16 = await messageOf({ lossInFloat32: 2.5 });
+  assert.match(ofBfloat16, / 0\.1: compute with --precision=float32\. /);
+  assert.match(ofBfloat16, /\. It overflows in bfloat16 alone: in float32 the loss is 2\.5000\. /);
+  const ofAny = await messageOf({});
+  assert.match(ofAny, /: lower --learning_rate, or begin with --warmup_epochs\. /);
+  assert.doesNotMatch(ofAny, /--precision|bfloat16/);
 });
 
-test('in bfloat16 it is advised to compute in float32, and in float32 not', async () => {
-  const { message } = await divergenceError(computedIn('bfloat16'), divergence);
-  assert.match(message, /begin with --warmup_epochs, or compute with --precision=float32 /);
-  const other = await divergenceError(computedIn('float32'), divergence);
-  assert.doesNotMatch(other.message, /--precision/);
+test('the first layer that is not finite is named, or what is not where all of them are', async () => {
+  assert.match(
+    await messageOf({ diagnosis: { loss: Number.NaN, layer: 'pool1', derivative: 'a' } }),
+    /\. pool1 is the first layer that is not finite\. /,
+  );
+  assert.match(
+    await messageOf({ diagnosis: { ...finite, loss: Number.POSITIVE_INFINITY } }),
+    /\. All layers are finite, but the loss made of them is not\. /,
+  );
+  const ofDerivative = await messageOf({
+    found: foundInStep(2.5),
+    diagnosis: { ...finite, derivative: 'Small/fc3/weights' },
+  });
+  assert.match(ofDerivative, /^step 7: derivatives of the loss, 2\.5000, are not finite; /);
+  assert.match(
+    ofDerivative,
+    /\. All layers are finite, and the loss is: on the way back, the derivative of Small\/fc3\/weights is the first that is not\. /,
+  );
+  const variable = { name: 'Small/fc3/biases', value: Number.NaN };
+  assert.match(
+    await messageOf({ found: foundInStep(2.5, variable) }),
+    /^step 7: the variable Small\/fc3\/biases holds NaN; expected finite numbers\. The training /,
+  );
 });
 
-test('five items of a batch are listed at most', async () => {
-  const few = await divergenceError(plan, { ...divergence, itemIndices: [4, 9] });
-  assert.match(few.message, /\. Items of the batch: 4, 9\. /);
-  const many = await divergenceError(plan, { ...divergence, itemIndices: [4, 9, 1, 2, 3, 8] });
-  assert.match(many.message, /\. Items of the batch: 4, 9, 1, 2, 3 and 1 more\. /);
+test('five items of a batch are listed at most, by their files where each has its own', async () => {
+  const few = await messageOf({ itemIndices: [4, 9] });
+  assert.match(few, /\. Items of the batch: 4, 9\. /);
+  const many = await messageOf({ itemIndices: [4, 9, 1, 2, 3, 8] });
+  assert.match(many, /\. Items of the batch: 4, 9, 1, 2, 3 and 1 more\. /);
+
+  const photos = join(temporaryFolder(), 'photos');
+  await writeImageFolder(makeDigits('train', 12), { folder: photos });
+  const ofFiles = await planRun(someRun({ dataset_name: 'folder', dataset_dir: photos }));
+  const { message } = await divergenceError(ofFiles, { ...divergence, itemIndices: [0, 3] });
+  const listed = /\. Items of the batch: (\S+\.png), (\S+\.png)\. /.exec(message);
+  assert.ok(
+    listed?.slice(1).every((file) => file.startsWith(photos)),
+    message,
+  );
 });

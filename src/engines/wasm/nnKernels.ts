@@ -2,6 +2,7 @@
 import type * as tfc from '@tensorflow/tfjs-core';
 import type { Node } from '../../graph/graph.ts';
 import { attr, constantInput } from '../../graph/nodeInputs.ts';
+import { keepNaN } from './activationKernels.ts';
 import {
   borderOf,
   convolve,
@@ -243,7 +244,7 @@ export const nnKernels: KernelTable = {
     result.set(sums);
     return y;
   },
-  Relu: (_node, [x]) => tf.relu(x!),
+  Relu: (_node, [x]) => keepNaN(x!, tf.relu),
   ReluGrad: (_node, [dy, features]) => tf.tidy(() => tf.mul(dy!, tf.step(features!))),
   MaxPool: (node, [x]) => {
     const { stride, padding } = windowOf(node);

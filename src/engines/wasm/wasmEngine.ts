@@ -15,7 +15,7 @@ import { tf } from './tfjs.ts';
 import { updates } from './updates.ts';
 import { windowKernels } from './windowKernels.ts';
 
-/** Kernels by op; the session handles Placeholder, Const and the ops of variables itself. */
+/** Kernels by op; the session handles Placeholder, Const, the ops of variables and those of control flow itself. */
 const kernels: KernelTable = {
   ...arrayKernels,
   ...mathKernels,
@@ -23,7 +23,10 @@ const kernels: KernelTable = {
   ...activationKernels,
   ...windowKernels,
 };
-const ownOps = new Set(['Placeholder', 'Const', 'VarHandleOp', 'ReadVariableOp']);
+const ownOps = new Set([
+  ...['Placeholder', 'Const', 'VarHandleOp', 'ReadVariableOp'],
+  ...['Switch', 'Merge'],
+]);
 
 /**
  * Starts the WebAssembly backend.
@@ -71,6 +74,15 @@ function planSignature(graph: Graph, signature: Signature): Plan {
   return { nodes, lastUses };
 }
 
+/** Nodes and tensors that a run leaves out: those of the way that a Switch did not take. */
+type Idle = Set<Node | Tensor>;
+
+function isIdle({ op, inputs, controlInputs }: Node, idle: Idle): boolean {
+  if (idle.size === 0) return false;
+  if (op === 'Merge') return inputs.every((input) => idle.has(input));
+  return inputs.some((input) => idle.has(input)) || controlInputs.some((node) => idle.has(node));
+}
+
 class WasmSession implements Session {
   readonly #signatures: Signatures;
   readonly #plans = new Map<string, Plan>();
@@ -114,13 +126,16 @@ class WasmSession implements Session {
     // Every engine on tfjs shares its one registry of backends.
     if (tf.getBackend() !== 'wasm') void tf.setBackend('wasm');
     const values = new Map<Tensor, tfc.Tensor>();
+    const idle: Idle = new Set();
     try {
       for (const [key, input] of Object.entries(signature.inputs)) {
         const { data, shape } = feeds[key]!;
         values.set(input, tf.tensor(data, [...shape], input.dtype as 'float32' | 'int32'));
       }
       plan.nodes.forEach((node, position) => {
-        this.#runNode(node, values);
+        if (isIdle(node, idle)) {
+          for (const each of [node, ...node.outputs]) idle.add(each);
+        } else this.#runNode(node, values, idle);
         for (const tensor of plan.lastUses[position]!) {
           values.get(tensor)?.dispose();
           values.delete(tensor);
@@ -137,10 +152,17 @@ class WasmSession implements Session {
     }
   }
 
-  #runNode(node: Node, values: Map<Tensor, tfc.Tensor>): void {
+  #runNode(node: Node, values: Map<Tensor, tfc.Tensor>, idle: Idle): void {
     const update = updates[node.op];
     if (update !== undefined) {
       this.#runUpdate(node, values);
+      return;
+    }
+    if (node.op === 'Switch') {
+      const [x, condition] = node.inputs.map((input) => values.get(input)!);
+      const taken = condition!.dataSync()[0] ? 1 : 0;
+      values.set(node.outputs[taken]!, tf.clone(x!));
+      idle.add(node.outputs[1 - taken]!);
       return;
     }
     const results = this.#compute(node, values);
@@ -159,6 +181,8 @@ class WasmSession implements Session {
         return [tf.clone(this.#constant(node))];
       case 'ReadVariableOp':
         return [tf.clone(this.#variable(node.inputs[0]!))];
+      case 'Merge':
+        return [tf.clone(node.inputs.map((input) => values.get(input)).find((value) => value)!)];
     }
     const inputs = node.inputs.map((input) => values.get(input)!);
     const result = kernels[node.op]!(node, inputs);

@@ -1,11 +1,13 @@
 /** What all views draw with: a canvas, text that fits, pixels, PNG files. */
 import './hugePages.ts';
 import { createRequire } from 'node:module';
-import { createCanvas, GlobalFonts, ImageData, type SKRSContext2D } from '@napi-rs/canvas';
+import type * as canvasPackage from '@napi-rs/canvas';
 import { type Pixels, resample, type Size, sizeInBox } from './pixels.ts';
 import { encodeOpaquePng } from './png.ts';
 
 const require = createRequire(import.meta.url);
+// An import would first search the package's text for the names that it exports.
+const { createCanvas, GlobalFonts, ImageData } = require('@napi-rs/canvas') as typeof canvasPackage;
 /** A name of its own, so that a font of the machine with the same name does not take its place. */
 const fontFamily = 'losslens';
 for (const file of ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf']) {
@@ -23,7 +25,7 @@ export const ink = {
 } as const;
 
 /** A canvas for drawing. */
-export type Drawing = SKRSContext2D;
+export type Drawing = canvasPackage.SKRSContext2D;
 
 /** The scale of each drawing: to ask it takes as long as to draw some pixels. */
 const scales = new WeakMap<Drawing, number>();

@@ -216,6 +216,15 @@ export function averageAreas<Result extends Samples>(
       continue;
     }
     rowBefore = -1;
+    // All others of an enlarged picture lie within two.
+    if (end - begin === 2) {
+      const [upper, lower] = [shares[begin]!, shares[begin + 1]!];
+      for (let i = 0; i < rowLength; i++) {
+        const sum = Math.fround(upper * wide[from + i]!);
+        result[to + i] = Math.fround(sum + lower * wide[from + rowLength + i]!);
+      }
+      continue;
+    }
     sums.fill(0);
     for (let k = begin; k < end; k++, from += rowLength) {
       const share = shares[k]!;
