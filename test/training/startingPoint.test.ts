@@ -295,7 +295,10 @@ test('all that makes a run another one is named at once, with what it was before
 
 test('other flags hold from the next step on, and are said', async () => {
   const train_dir = await begunRun();
-  const flags = { learning_rate: 0.1, hm: ['conv1', 'conv2'], ns: 8, dataset_dir: '/data/old' };
+  const flags = {
+    ...{ learning_rate: 0.1, hm: ['conv1', 'conv2'], ns: 8, dataset_dir: '/data/old' },
+    batch_size: 4,
+  };
   await record(train_dir, {
     ...flags,
     train_dir: '/elsewhere',
