@@ -1,8 +1,9 @@
 /** Writes data sets as TF-Slim's TFRecords and as image folders. */
 import { existsSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../src/errors.ts';
+import { isOfFiles, UserError, writeError } from '../src/errors.ts';
+import { makeFolder } from '../src/files/makeFolder.ts';
 import { replaceFile } from '../src/files/replaceFile.ts';
 import { encodeRecord } from '../src/files/tfrecord.ts';
 import { type Image, type ImageDataset, imagesOf } from './dataset.ts';
@@ -68,7 +69,7 @@ export async function writeTfrecords(
   { folder, onProgress, numShards }: ConvertOptions & { readonly numShards: number },
 ): Promise<void> {
   const labelsText = formatClassNames(dataset.classNames);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const { name, split, items } = dataset;
   const paths = Array.from({ length: numShards }, (_, shard) =>
     join(folder, tfrecordFile(name, split, shard, numShards)),
@@ -98,7 +99,7 @@ export async function writeTfrecords(
   } catch (error) {
     await file?.close().catch(() => {});
     for (const shard of paths.keys()) await rm(temporary(shard), { force: true });
-    throw error;
+    throw isOfFiles(error) ? writeError(folder, error) : error;
   }
 }
 
@@ -126,7 +127,7 @@ export async function writeImageFolder(
     await rm(temporary, { recursive: true, force: true });
     const present = new Set(Array.from(dataset.items, (itemIndex) => dataset.labels[itemIndex]!));
     for (const label of present) {
-      await mkdir(join(temporary, dataset.classNames[label]!), { recursive: true });
+      await makeFolder(join(temporary, dataset.classNames[label]!));
     }
     const digits = Math.max(5, String(dataset.size - 1).length);
     for await (const { itemIndex, png } of encodedImages(dataset, onProgress)) {
@@ -138,6 +139,6 @@ export async function writeImageFolder(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    throw error;
+    throw isOfFiles(error) ? writeError(folder, error) : error;
   }
 }

@@ -1,8 +1,9 @@
 /** Makes folders for pictures of data, which are not taken for data themselves. */
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../src/errors.ts';
+import { makeFolder } from '../src/files/makeFolder.ts';
 import { type FolderTree, pictureMarker, readFolderTree } from './formats/folderTree.ts';
 
 /** A split's folder has its images in those of the classes. */
@@ -18,7 +19,7 @@ const hasImages = ({ images, folders }: FolderTree): boolean =>
  * @throws UsageError  when it holds images that may be data: marked, they would be left out
  */
 export async function makePictureFolder(folder: string, flag = '--output_dir'): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const marker = join(folder, pictureMarker);
   if (existsSync(marker)) return;
   const found = await readFolderTree(folder, depth).catch(() => undefined);

@@ -1,4 +1,5 @@
 /** What a user can do wrong, as errors that the command line prints as one line (no stack). */
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
 /**
@@ -35,9 +36,15 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTDIR: 'it is no folder, or a part of its path is none',
 };
 
-/** Why a file cannot be read or written, in words: "permission denied" for EACCES. */
+/**
+ * Why a file cannot be read or written, in words: "permission denied" for EACCES. Of an error that tells of
+ * it already, that of its cause.
+ */
 export function reasonOf(error: unknown): string {
+  if (error instanceof WriteError && error.cause !== undefined) return reasonOf(error.cause);
   const { code = '', errno = 0, message } = error as NodeJS.ErrnoException;
+  // Node has no name for it.
+  if (errno === -constants.errno.EDQUOT) return 'disk quota exceeded';
   return reasons[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
 }
 
@@ -50,10 +57,15 @@ export function excerpt(content: string): string {
   return more > 0 ? `${content.slice(0, maxExcerpt)}… (${more} more characters)` : content;
 }
 
+/** Whether it is the file system that failed: what makes the content of a file may fail, too. */
+export function isOfFiles(error: unknown): boolean {
+  return error instanceof WriteError || (error as NodeJS.ErrnoException).syscall !== undefined;
+}
+
 /** What a user is told when a file cannot be written. */
 export function writeError(path: string, error: unknown): UserError {
   if (error instanceof UserError) return error;
-  return new WriteError(`${path}: cannot be written to (${reasonOf(error)}).`);
+  return new WriteError(`${path}: cannot be written to (${reasonOf(error)}).`, { cause: error });
 }
 
 /** What a message says of a file that cannot be read, beside its path and the reason. */

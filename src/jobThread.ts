@@ -51,12 +51,12 @@ export class JobThread<Job> {
    * @param arrays  those of it whose memory goes to the thread: nobody else uses them any more, but where it is shared
    * @throws        what the job throws, or why the thread ended
    */
-  do(job: Job, arrays: readonly ArrayBufferView[]): Promise<void> {
+  async do(job: Job, arrays: readonly ArrayBufferView[]): Promise<void> {
     const bytes = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
     if (bytes <= smallJobBytes) return this.#doHere(job);
     const buffers = new Set(arrays.map(({ buffer }) => buffer));
     const moved = [...buffers].filter((buffer) => buffer instanceof ArrayBuffer);
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       this.#caller = { resolve, reject };
       this.#worker ??= this.#start();
       this.#worker.postMessage(job, moved);
@@ -78,6 +78,7 @@ export class JobThread<Job> {
       if (failure === null) this.#caller?.resolve();
       else this.#caller?.reject(errorOf(failure));
     });
+    worker.on('messageerror', (error) => this.#caller?.reject(error));
     const fail = (error: Error) => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
@@ -94,10 +95,10 @@ export class JobThread<Job> {
 /** In the thread: does each job that comes. */
 export function doJobs<Job>(doJob: (job: Job) => Promise<void>): void {
   const answer = (failure: Failure | null) => parentPort?.postMessage({ failure } satisfies Answer);
-  parentPort?.on('message', (job: Job) =>
-    doJob(job).then(
-      () => answer(null),
-      (error: unknown) => answer(failureOf(error)),
-    ),
+  const fail = (error: unknown) => answer(failureOf(error));
+  // As when its memory was handed to somebody else before; whoever waits for the answer would wait for ever.
+  parentPort?.on('messageerror', ({ message }: Error) =>
+    fail(new Error(`what a thread was to do did not reach it whole (${message})`)),
   );
+  parentPort?.on('message', (job: Job) => doJob(job).then(() => answer(null), fail));
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { test } from 'node:test';
 import { UserError, unreadable, writeError } from '../src/errors.ts';
 import { temporaryFolder } from './losslens.ts';
@@ -21,6 +22,9 @@ test('a file that cannot be read is named with flag, byte, reason and remedy', (
     '--labels_file: a.bin, byte 7: cannot be read (i/o error); copy it again.',
   );
   assert.equal(writeError('a.bin', error).message, 'a.bin: cannot be written to (i/o error).');
+  const code = `Unknown system error -${constants.errno.EDQUOT}`;
+  const quota = Object.assign(new Error(code), { code, errno: -constants.errno.EDQUOT });
+  assert.equal(writeError('b', quota).message, 'b: cannot be written to (disk quota exceeded).');
 });
 
 test('reasons are words, not codes', () => {

@@ -39,3 +39,14 @@ test('a thread that dies fails its job, and the next one gets a new thread', asy
   await thread.do('done()', large);
   await thread.close();
 });
+
+test('a small job that throws at once fails as one that throws later', async () => {
+  const thread = new JobThread<string>(new URL('data:text/javascript,'), () => {
+    throw new TypeError('no such array');
+  });
+  let isRejected = false;
+  await thread.do('', []).catch(() => {
+    isRejected = true;
+  });
+  assert.ok(isRejected);
+});

@@ -1,8 +1,8 @@
 /** Downloads the data sets that others publish. */
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { reasonOf, UserError } from '../../src/errors.ts';
 import { downloadFile, isComplete } from '../../src/files/downloadFile.ts';
+import { makeFolder } from '../../src/files/makeFolder.ts';
 import { partialOf } from '../../src/files/replaceFolder.ts';
 import { unpackFiles } from '../../src/files/unpackFiles.ts';
 import type { DownloadName } from './downloadName.ts';
@@ -100,11 +100,7 @@ export async function downloadDataset(
   const { folder, baseUrl, timeoutMs, onProgress } = options;
   const { bases, files: published, unpacked } = publications[name];
   const files = options.files ?? published;
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new UserError(`${folder}: cannot be made (${reasonOf(error)}).`);
-  }
+  await makeFolder(folder);
   if (unpacked !== undefined) {
     const isThere = await stat(join(folder, unpacked.folder)).catch(() => null);
     if (isThere !== null) return [];

@@ -4,9 +4,10 @@
  * user's cache where that cannot be written to.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { endianness, homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { makeFolder } from '../../src/files/makeFolder.ts';
 import { readRecords } from '../../src/files/recordReader.ts';
 import { replaceFileByParts } from '../../src/files/replaceFile.ts';
 import { encodeRecord } from '../../src/files/tfrecord.ts';
@@ -141,7 +142,7 @@ export async function writeRecordIndex(
   };
   for (const path of indexPaths(folder, name, split)) {
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       await replaceFileByParts(path, parts());
       return;
     } catch {

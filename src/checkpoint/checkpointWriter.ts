@@ -1,6 +1,7 @@
 /** Saves the checkpoints of a run while its training goes on. */
+import { WriteError } from '../errors.ts';
 import { JobThread } from '../jobThread.ts';
-import { saveCheckpoint } from './checkpoints.ts';
+import { lastGoodCheckpoint, saveCheckpoint } from './checkpoints.ts';
 import type { CheckpointTensor } from './tensorBundle.ts';
 
 /** One checkpoint to save. */
@@ -16,53 +17,94 @@ export function saveJob({ folder, step, tensors, maxToKeep }: CheckpointJob): Pr
   return saveCheckpoint(folder, step, tensors, maxToKeep);
 }
 
-/** Saves one checkpoint after the other in a run's folder. */
+/** So many in a row that the disk does not take end a run: it would train for nothing. */
+const maxFailures = 3;
+
+/**
+ * Saves one checkpoint after the other in a run's folder. One that the disk does not take is told of, and
+ * the next one is tried: a disk may be full for a while.
+ */
 export class CheckpointWriter {
   readonly #folder: string;
   readonly #maxToKeep: number;
+  readonly #tell: (line: string) => void;
   readonly #failed = new AbortController();
   readonly #thread = new JobThread<CheckpointJob>(
     new URL('./checkpointWorker.js', import.meta.url),
     saveJob,
   );
+  /** Never rejected. */
   #saving: Promise<void> = Promise.resolve();
+  /** Why the last one is not there; undefined when it is. */
+  #failure: unknown;
+  /** How many in a row are not. */
+  #failures = 0;
 
-  /** @param maxToKeep  listed ones beyond it are deleted, oldest first */
-  constructor(folder: string, maxToKeep: number) {
+  /**
+   * @param maxToKeep  listed ones beyond it are deleted, oldest first
+   * @param tell       is told, in a line for people, of one that the disk does not take
+   */
+  constructor(folder: string, maxToKeep: number, tell: (line: string) => void = () => {}) {
     this.#folder = folder;
     this.#maxToKeep = maxToKeep;
+    this.#tell = tell;
   }
 
-  /** Aborted when a checkpoint could not be saved: no later one is. */
+  /** Aborted when no further checkpoint is tried; the reason is what the next call throws. */
   get failed(): AbortSignal {
     return this.#failed.signal;
   }
 
+  /** Resolves when the last checkpoint is there or has failed. @throws what no further one is tried for */
+  async ready(): Promise<void> {
+    await this.#saving;
+    this.failed.throwIfAborted();
+  }
+
   /**
-   * Begins to save a checkpoint once the one before is complete.
+   * Begins to save a checkpoint once the writer is ready.
    *
    * @param tensors  by name; nobody else uses their memory any more, but where it is shared
-   * @throws UserError  when the one before could not be saved
+   * @throws what no further one is tried for
    */
   async save(step: number, tensors: ReadonlyMap<string, CheckpointTensor>): Promise<void> {
-    await this.#saving;
+    await this.ready();
     const job = { folder: this.#folder, step, tensors, maxToKeep: this.#maxToKeep };
-    this.#saving = this.#thread.do(
-      job,
-      Array.from(tensors.values(), ({ data }) => data),
+    const arrays = Array.from(tensors.values(), ({ data }) => data);
+    this.#saving = this.#thread.do(job, arrays).then(
+      () => {
+        this.#failure = undefined;
+        this.#failures = 0;
+      },
+      (error: unknown) => this.#fail(error),
     );
-    // Whoever saves the next one or finishes is told of it.
-    this.#saving.catch((error: unknown) => this.#failed.abort(error));
   }
 
   /** Resolves when the last checkpoint is complete. @throws UserError  when it could not be saved */
   async finish(): Promise<void> {
-    await this.#saving;
+    await this.ready();
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Ends the thread, once the last checkpoint is complete or has failed. */
   async close(): Promise<void> {
-    await Promise.allSettled([this.#saving]);
+    await this.#saving;
     await this.#thread.close();
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.#failures++;
+    this.#failure = error;
+    if (error instanceof WriteError) {
+      const found = `${error.message} ${await lastGoodCheckpoint(this.#folder)}`;
+      this.#failure = new WriteError(
+        `${found}; once the disk takes one, the same command goes on from what is there.`,
+      );
+      if (this.#failures < maxFailures) {
+        this.#tell(`${found}; training goes on, and the next one is tried when it is due.`);
+        return;
+      }
+    }
+    this.#failed.abort(this.#failure);
   }
 }

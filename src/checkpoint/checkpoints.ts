@@ -2,7 +2,16 @@
 import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { excerpt, reasonOf, UsageError, UserError, unreadable } from '../errors.ts';
+import {
+  excerpt,
+  isOfFiles,
+  reasonOf,
+  UsageError,
+  UserError,
+  unreadable,
+  WriteError,
+} from '../errors.ts';
+import { expectRoom } from '../files/freeSpace.ts';
 import { writeDurably } from '../files/replaceFile.ts';
 import { syncFolder } from '../files/syncFolder.ts';
 import type { CheckpointState } from '../messages.ts';
@@ -73,6 +82,14 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
 export async function latestCheckpoint(folder: string): Promise<string | undefined> {
   const checkpoints = await listCheckpoints(folder);
   return checkpoints.findLast((prefix) => isV2(prefix) || isV1(prefix));
+}
+
+/** What is left of a folder's checkpoints when something went wrong: a sentence without its full stop. */
+export async function lastGoodCheckpoint(folder: string): Promise<string> {
+  const checkpoint = await latestCheckpoint(folder).catch(() => undefined);
+  return checkpoint === undefined
+    ? `There is no checkpoint in ${folder} yet`
+    : `The last good checkpoint is ${checkpoint}`;
 }
 
 /**
@@ -177,11 +194,12 @@ export async function resolveCheckpoint(path: string): Promise<string> {
  * Saves a checkpoint `folder/model.ckpt-STEP`. A crash at any moment leaves a usable one: files get
  * their names only when they are complete, the index after the data, `checkpoint` last, and a checkpoint
  * without an index does not count. The new `checkpoint` lies beside them before the index has its name,
- * for `listKilledCheckpoint`.
+ * for `listKilledCheckpoint`. Where it fails, those before stay, and nothing of this one.
  *
  * @param tensors    by name
  * @param maxToKeep  listed ones beyond it are deleted, oldest first
- * @throws UserError  when the folder cannot be written to
+ * @throws WriteError  when it cannot be written, or there is no room for it
+ * @throws UserError   when the file `checkpoint` cannot be read
  */
 export async function saveCheckpoint(
   folder: string,
@@ -193,8 +211,11 @@ export async function saveCheckpoint(
   const prefix = join(folder, name);
   const listed = (await listCheckpoints(folder)).filter((other) => other !== prefix);
   const kept = [...listed, prefix].slice(-maxToKeep);
+  let files: 'temporary' | 'unlisted' | 'listed' = 'temporary';
   try {
     const final = bundleFiles(prefix);
+    await removeLeftovers(folder).catch(() => {});
+    await expectRoom(prefix, bytesOfAll(tensors));
     const temporary = { data: final.data + temporarySuffix, index: final.index + temporarySuffix };
     await writeTensorBundle(temporary, tensors);
     const list = [
@@ -209,24 +230,34 @@ export async function saveCheckpoint(
     await writeDurably(state + temporarySuffix, [list.join('\n')]);
     // An older one of the same step must not be taken for complete with the new data.
     await rm(final.index, { force: true });
+    files = 'unlisted';
     await rename(temporary.data, final.data);
     // A power cut may keep a later name and lose one before it.
     await syncFolder(folder);
     await rename(temporary.index, final.index);
     await syncFolder(folder);
     await rename(state + temporarySuffix, state);
+    files = 'listed';
     await syncFolder(folder);
     // A copied folder may list the checkpoints of the one that it was copied from.
     const isOurs = (path: string) => dirname(path) === dirname(prefix);
     for (const old of listed.filter((path) => !kept.includes(path) && isOurs(path))) {
       await removeCheckpoint(old);
     }
-    await removeLeftovers(folder);
   } catch (error) {
     // On a full disk what is half-written would keep it full.
     await removeLeftovers(folder).catch(() => {});
-    throw new UserError(`${prefix}: cannot be saved (${reasonOf(error)}).`);
+    // Without its name in the list, the next start would not know what it is.
+    if (files === 'unlisted') await removeCheckpoint(prefix).catch(() => {});
+    if (!isOfFiles(error)) throw error;
+    const what =
+      files === 'listed' ? 'is there, but its folder is not in order' : 'cannot be saved';
+    throw new WriteError(`${prefix}: ${what} (${reasonOf(error)}).`, { cause: error });
   }
+}
+
+function bytesOfAll(tensors: ReadonlyMap<string, CheckpointTensor>): number {
+  return [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
 }
 
 /** Deletes the files of one checkpoint. */
@@ -236,8 +267,8 @@ async function removeCheckpoint(prefix: string): Promise<void> {
   await rm(data, { force: true });
 }
 
-/** Deletes what a killed run left half-written. */
-async function removeLeftovers(folder: string): Promise<void> {
+/** Deletes what a killed run left half-written of checkpoints. The folder has no other writer. */
+export async function removeLeftovers(folder: string): Promise<void> {
   for (const file of await readdir(folder)) {
     const isOurs = file.startsWith('model.ckpt-') || file === stateFile + temporarySuffix;
     if (isOurs && file.endsWith(temporarySuffix)) {

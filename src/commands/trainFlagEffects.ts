@@ -66,14 +66,17 @@ export const undrawnDataFlagEffects: readonly FlagEffect<TrainFlags>[] = [
 
 /** Of the flags that choose the engine, in all commands that have them. */
 export const engineFlagEffects: readonly FlagEffect<
-  Pick<TrainFlags, 'engine' | 'gpu'> & { readonly clone_on_cpu?: boolean }
+  Pick<TrainFlags, 'engine' | 'gpu'> & Partial<Pick<TrainFlags, 'num_clones' | 'clone_on_cpu'>>
 >[] = [
   {
     flags: ['gpu'],
-    missing: ({ engine, gpu, clone_on_cpu }) => {
+    missing: ({ engine, gpu, num_clones = 1, clone_on_cpu }) => {
       if (gpu === 'auto') return undefined;
       if (engine === 'wasm') return 'with --engine=wasm, which computes on the CPU';
-      return clone_on_cpu ? 'with --clone_on_cpu' : undefined;
+      if (clone_on_cpu) return 'with --clone_on_cpu';
+      return num_clones > 1
+        ? `with --num_clones=${num_clones}, which takes the first GPUs`
+        : undefined;
     },
   },
 ];

@@ -31,7 +31,7 @@ import {
 import { modelFlags } from './modelFlags.ts';
 import { sourceFlags } from './sourceFlags.ts';
 
-const oneProcess = 'losslens trains in one process on one device';
+const oneProcess = 'losslens trains in one process';
 
 /** Flags that choose the data, shared by the commands that read data. */
 export const dataFlags = {
@@ -99,7 +99,7 @@ export const trainFlags = {
       'full',
       'how the preprocessing changes images by chance; none: as for an evaluation',
     ),
-    batch_size: integer(32, 'items per step', { min: 1 }),
+    batch_size: integer(32, 'items per step, of each clone', { min: 1 }),
     label_noise: real(0, 'share of training labels that are changed on purpose, 0..1', {
       min: 0,
       max: 1,
@@ -256,7 +256,11 @@ export const trainFlags = {
     // Where it takes bfloat16, a step needs two thirds of the time (docs/benchmarks.md).
     precision: { ...engineFlags.precision, defaultValue: 'auto' as const },
     master: unsupported(text('', ''), oneProcess),
-    num_clones: unsupported(integer(1, ''), oneProcess),
+    num_clones: integer(
+      1,
+      'copies of the network that share the work: each has its own batch and, unless --clone_on_cpu is given, its own GPU',
+      { min: 1 },
+    ),
     clone_on_cpu: boolean(false, 'compute on the CPU where there is a GPU too'),
     worker_replicas: unsupported(integer(1, ''), oneProcess),
     num_ps_tasks: unsupported(integer(0, ''), oneProcess),

@@ -1,9 +1,9 @@
 /** Compiles the addon of tfjs-node-gpu against a given TensorFlow. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import { packageRoot } from '../packageRoot.ts';
 import type { LibTensorFlow } from './libtensorflow.ts';
 import { ProgramError, runProgram } from './runProgram.ts';
@@ -51,7 +51,7 @@ export async function compileAddon(
   const require = createRequire(import.meta.url);
   const { include_dir: nodeApiHeaders } = require('node-api-headers') as { include_dir: string };
   const folder = addonFolder(packageFolder);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'];
   try {
     await runProgram(

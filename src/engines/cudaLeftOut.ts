@@ -2,7 +2,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Random numbers of its own, several GPUs in one run, profiles. */
+/** Random numbers of its own, operations over several GPUs, profiles. */
 const wheelsLeftOut = /^nvidia-(curand|nccl|cuda-cupti)-cu\d+\b/;
 
 /** What compilers need, and libraries that neither TensorFlow nor another library opens. */

@@ -52,25 +52,57 @@ export async function chooseGpu(choice: GpuChoice, build: CudaBuild | undefined)
   const driver = await askDriver();
   const visible = visibleGpus(driver);
   if (choice === 'auto') {
-    const first = firstUsable(visible, build);
+    const [first] = usable(visible, build);
     if (first !== undefined) process.env['CUDA_VISIBLE_DEVICES'] = first.id;
     return;
   }
-  // What has no driver's program and files may have GPUs all the same, which TensorFlow then tells.
-  const isUnknown = driver.version === undefined && driver.failure === undefined;
-  const isAny = isUnknown && process.env['CUDA_VISIBLE_DEVICES'] === undefined;
-  const chosen =
-    visible[Number(choice)] ?? (isAny && visible.length === 0 ? { id: choice } : undefined);
+  const isAny = visible.length === 0 && mayHaveOthers(driver);
+  const chosen = visible[Number(choice)] ?? (isAny ? { id: choice } : undefined);
   if (chosen === undefined) throw tooFewGpus(choice, visible, driver);
   process.env['CUDA_VISIBLE_DEVICES'] = chosen.id;
 }
 
-function firstUsable(
+/**
+ * Leaves TensorFlow a GPU for each clone, before CUDA is loaded: the first that it has kernels for, of those that
+ * CUDA_VISIBLE_DEVICES names.
+ *
+ * @param build  what TensorFlow was built for
+ * @throws UsageError  when there are fewer
+ */
+export async function chooseCloneGpus(clones: number, build: CudaBuild | undefined): Promise<void> {
+  if (build === undefined) throw tooFewForClones(clones, 'this TensorFlow is built for the CPU');
+  process.env['CUDA_DEVICE_ORDER'] ??= 'PCI_BUS_ID';
+  const driver = await askDriver();
+  const visible = visibleGpus(driver);
+  const chosen = usable(visible, build).slice(0, clones);
+  if (chosen.length === clones) {
+    process.env['CUDA_VISIBLE_DEVICES'] = chosen.map(({ id }) => id).join(',');
+  } else if (visible.length > 0 || !mayHaveOthers(driver)) {
+    const found = chosen.length === 1 ? '1 GPU' : `${chosen.length} GPUs`;
+    throw tooFewForClones(clones, `TensorFlow can use ${found}`);
+  }
+}
+
+/** What is said when there is no GPU for each clone. @param reason  such as "TensorFlow can use 1 GPU" */
+export function tooFewForClones(clones: number, reason: string): UsageError {
+  return new UsageError(
+    `--num_clones: got ${clones}, but ${reason}; expected a GPU for each clone, or --clone_on_cpu.`,
+  );
+}
+
+/** Those that TensorFlow has kernels for. */
+function usable(
   visible: readonly VisibleGpu[],
   { computeCapabilities: [lowest = 0] }: CudaBuild,
-): VisibleGpu | undefined {
+): readonly VisibleGpu[] {
   const capabilityOf = ({ gpu }: VisibleGpu) => gpu?.computeCapability ?? Number.POSITIVE_INFINITY;
-  return visible.find((each) => capabilityOf(each) >= lowest);
+  return visible.filter((each) => capabilityOf(each) >= lowest);
+}
+
+/** Whether there may be GPUs that only TensorFlow can tell of: without the driver's program and files. */
+function mayHaveOthers({ version, failure }: DriverReport): boolean {
+  const isUnknown = version === undefined && failure === undefined;
+  return isUnknown && process.env['CUDA_VISIBLE_DEVICES'] === undefined;
 }
 
 function tooFewGpus(

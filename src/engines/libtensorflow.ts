@@ -1,7 +1,8 @@
 /** The parts of TensorFlow that the addon needs: its C headers and shared libraries. */
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { copyFile, mkdir, rename, symlink } from 'node:fs/promises';
+import { copyFile, rename, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeFolder } from '../files/makeFolder.ts';
 import { buildInfoFile } from './build.ts';
 
 /** Where they lie. */
@@ -69,7 +70,7 @@ export async function placeLibraries(
   const deps = join(packageFolder, 'deps');
   const place = (from: string, to: string) =>
     how === 'move' ? rename(from, to) : symlink(realpathSync(from), to);
-  await mkdir(join(deps, 'lib'), { recursive: true });
+  await makeFolder(join(deps, 'lib'));
   const placed: string[] = [];
   for (const library of libraries) {
     const to = join(deps, 'lib', basename(library));

@@ -4,7 +4,7 @@ import { readCudaBuild } from './build.ts';
 import { requireDeterminism, requiresDeterminism, withDeterministicLosses } from './determinism.ts';
 import type { Engine } from './engine.ts';
 import type { EngineChoice } from './engineChoice.ts';
-import { chooseGpu, type GpuChoice } from './gpuChoice.ts';
+import { chooseCloneGpus, chooseGpu, type GpuChoice, tooFewForClones } from './gpuChoice.ts';
 import { loadTensorFlowEngine } from './tensorflow.ts';
 import { findTensorFlowPackage } from './tensorflowPackage.ts';
 
@@ -27,6 +27,8 @@ export interface EngineOptions {
   readonly deterministic?: boolean;
   /** Whether GPUs are hidden from it; not by default. */
   readonly clone_on_cpu?: boolean;
+  /** Copies of the network, each of which has a GPU of its own unless they are hidden; one by default. */
+  readonly num_clones?: number;
 }
 
 /** An engine and, for people and run.json, why it was taken. */
@@ -39,7 +41,7 @@ export interface SelectedEngine {
  * Loads the engine of one's choice.
  *
  * @throws NoEngineError  when it cannot run here; with 'auto', when none can (every engine says why)
- * @throws UsageError     for a GPU that there is none of
+ * @throws UsageError     for a GPU that there is none of, or more clones than GPUs
  */
 export async function selectEngine(options: EngineOptions): Promise<SelectedEngine> {
   if (options.deterministic === true) requireDeterminism();
@@ -49,10 +51,13 @@ export async function selectEngine(options: EngineOptions): Promise<SelectedEngi
 }
 
 async function loadChosen(options: EngineOptions): Promise<SelectedEngine> {
-  const { engine: choice, gpu = 'auto', clone_on_cpu: onCpu = false } = options;
+  const { engine: choice, gpu = 'auto', clone_on_cpu: onCpu = false, num_clones = 1 } = options;
   // CUDA looks at it when it is loaded.
   if (onCpu) process.env['CUDA_VISIBLE_DEVICES'] = '-1';
-  else if (choice !== 'wasm') await prepareGpu(gpu);
+  else if (num_clones > 1) {
+    const reason = `asked for by --num_clones=${num_clones}`;
+    return { engine: await loadForClones(choice, num_clones), reason };
+  } else if (choice !== 'wasm') await prepareGpu(gpu);
   if (gpu !== 'auto') {
     return { engine: await loadOnGpu(gpu), reason: `asked for by --gpu=${gpu}` };
   }
@@ -90,6 +95,19 @@ async function loadOnGpu(gpu: GpuChoice): Promise<Engine> {
     `--gpu: got ${gpu}, but the engine is ${engine.name}; expected one that uses the GPU. ` +
       'Run: losslens engine doctor',
   );
+}
+
+/** An engine with a GPU for each clone. */
+async function loadForClones(choice: EngineChoice, clones: number): Promise<Engine> {
+  if (choice === 'wasm') throw tooFewForClones(clones, '--engine=wasm computes on the CPU');
+  const folder = findTensorFlowPackage();
+  if (folder === undefined) {
+    throw tooFewForClones(clones, 'TensorFlow, which uses GPUs, is not installed');
+  }
+  await chooseCloneGpus(clones, readCudaBuild(folder));
+  const engine = await loadTensorFlowEngine();
+  if (isNamedAfterGpu(engine)) return engine;
+  throw tooFewForClones(clones, `the engine is ${engine.name}`);
 }
 
 /** Whether an engine computes on a GPU, as loadTensorFlowEngine names it. */

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { NoEngineError } from '../errors.ts';
+import { NoEngineError, UsageError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { namedSignatures, writeSavedModel } from '../graph/savedModel.ts';
 import { readCudaBuild } from './build.ts';
@@ -79,6 +79,15 @@ const bfloat16OnGpu: Bfloat16Support = {
   reason: 'bfloat16 is untried on GPUs',
 };
 
+/** What is said of a graph that is placed on a GPU which only TensorFlow could tell that there is none of. */
+function withoutDevice({ message }: Error): UsageError | undefined {
+  const device = /explicitly assigned to \/device:(GPU:\d+)/.exec(message)?.[1];
+  if (device === undefined) return undefined;
+  return new UsageError(
+    `--num_clones: TensorFlow has no ${device}; expected a GPU for each clone, or --clone_on_cpu.`,
+  );
+}
+
 class TensorFlowEngine implements Engine {
   readonly name: string;
   readonly bfloat16: Bfloat16Support;
@@ -98,11 +107,12 @@ class TensorFlowEngine implements Engine {
     const folder = await mkdtemp(join(tmpdir(), 'losslens-graph-'));
     try {
       await writeSavedModel(folder, graph, signatures);
-      const session = await this.#thread.request({
-        kind: 'load',
-        folder,
-        signatures: namedSignatures(signatures),
-      });
+      const names = namedSignatures(signatures);
+      const session = await this.#thread
+        .request({ kind: 'load', folder, signatures: names })
+        .catch((error: Error) => {
+          throw withoutDevice(error) ?? error;
+        });
       return new TensorFlowSession(this.#thread, session, signatures);
     } finally {
       await rm(folder, { recursive: true, force: true });

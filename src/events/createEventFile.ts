@@ -1,5 +1,5 @@
 /** Names the event files of a run so that readers take them in the order in which they were made. */
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { syncFolder } from '../files/syncFolder.ts';
@@ -13,12 +13,10 @@ function secondsOf(fileName: string): number {
  * Creates an event file whose name sorts after those in the folder: readers ignore late files that
  * sort earlier. The exclusive flag keeps two writers of one second apart.
  *
- * @param folder  created where it is missing
  * @returns the empty file, open for writing
  * @throws Error  of the file system
  */
 export async function createEventFile(folder: string): Promise<{ path: string; file: FileHandle }> {
-  await mkdir(folder, { recursive: true });
   const earlier = (await readdir(folder)).map(secondsOf);
   let seconds = Math.max(Math.floor(Date.now() / 1000), ...earlier.map((s) => s + 1));
   for (;;) {

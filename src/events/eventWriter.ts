@@ -1,7 +1,8 @@
 /** Writes event files that stock TensorBoard reads while they grow. */
-import { type FileHandle, mkdir, rm } from 'node:fs/promises';
+import { type FileHandle, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { reasonOf, UserError, WriteError } from '../errors.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import { encodeRecord } from '../files/tfrecord.ts';
 import type { Event } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -105,7 +106,7 @@ export class EventWriter {
     maxFileBytes: number = defaultMaxFileBytes,
   ): Promise<EventWriter> {
     try {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       const series = new SeriesOfTags();
       let hasGraph = false;
       for (const event of readEvents(folder)) {
@@ -206,10 +207,10 @@ export class EventWriter {
     }
   }
 
-  /** Flushes and closes the file. */
+  /** Closes the file once everything that was appended outlives a power failure. */
   async close(): Promise<void> {
     try {
-      await this.flush();
+      await this.sync();
     } finally {
       await this.#file.close();
     }

@@ -1,7 +1,7 @@
 /** Files for TensorBoard's Projector tab: points, what is known of them, and their pictures. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeError } from '../errors.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 
 /** Points to look at. */
@@ -66,7 +66,7 @@ export async function writeEmbedding(folder: string, embedding: Embedding): Prom
     '',
   ].join('\n');
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await replaceFileByParts(join(folder, 'vectors.tsv'), tsv(points(embedding)));
     await replaceFileByParts(join(folder, 'metadata.tsv'), tsv([columns, ...rows]));
     if (sprite !== undefined) {

@@ -1,6 +1,6 @@
 /** Keeps a second process out of a folder that one writes to. */
-import { mkdir, rmdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { reasonOf, UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
@@ -16,6 +16,7 @@ import {
 } from './lockFile.ts';
 import type { HeartbeatData } from './lockHeartbeat.ts';
 import { type Holder, isRunning, nameOf, newHolder, sinceOf } from './lockHolder.ts';
+import { makeFolder, removeEmptyFolders } from './makeFolder.ts';
 import { syncMadeFolders } from './syncFolder.ts';
 
 const defaults: LockOptions = {
@@ -38,19 +39,6 @@ export interface FolderLock {
   release(): Promise<void>;
 }
 
-/** Deletes a folder and those above it up to the first that was made with it, as far as they are empty. */
-async function removeEmpty(folder: string, made: string | undefined): Promise<void> {
-  if (made === undefined) return;
-  const top = resolve(made);
-  for (let path = resolve(folder); path.length >= top.length; path = dirname(path)) {
-    try {
-      await rmdir(path);
-    } catch {
-      return;
-    }
-  }
-}
-
 /**
  * Makes a folder where it is missing and locks it for this process. The lock of a process that was
  * killed is taken over, with a line that says so: at once where it ran, elsewhere after it was silent for
@@ -71,14 +59,14 @@ export async function lockFolder(
   /** The first folder on the way that was not there. */
   let made: string | undefined;
   const cannotWrite = async (error: Error) => {
-    await removeEmpty(folder, made);
+    await removeEmptyFolders(folder, made);
     return new UserError(
       `${flag}: cannot write to "${folder}" (${reasonOf(error)}); expected a folder of one's own.`,
     );
   };
   let attempt: LockAttempt | undefined;
   while (attempt === undefined) {
-    const first = await mkdir(folder, { recursive: true }).catch(async (error: Error) => {
+    const first = await makeFolder(folder).catch(async (error: Error) => {
       throw await cannotWrite(error);
     });
     made ??= first;
@@ -109,15 +97,21 @@ export async function lockFolder(
     async assertHeld() {
       const holder = await readHolder(path);
       if (holder?.token === own.token) return;
+      if (!existsSync(folder)) {
+        throw new UserError(
+          `${flag}: "${folder}" is gone: it was deleted or moved while this process wrote to it.`,
+        );
+      }
       throw new UserError(
         `${flag}: "${folder}" was taken over by ${nameOf(holder)}, because this one seemed to be dead, or its lock was deleted: was it stopped, or cut off from the disk?`,
       );
     },
     async release() {
       await heartbeat.terminate();
-      await file.close();
-      await giveLockFree(path, own);
-      await removeEmpty(folder, made);
+      // What stays of a lock, on a disk that takes nothing any more, keeps nobody out.
+      await file.close().catch(() => {});
+      await giveLockFree(path, own).catch(() => {});
+      await removeEmptyFolders(folder, made);
     },
   };
 }

@@ -140,8 +140,10 @@ export async function dropLinesAfter(path: string, step: number): Promise<void> 
   const [head = { start: 0, end: 0 }, ...others] = kept;
   try {
     // Most often the end goes: that needs no free space on the disk.
-    if (head.start > 0 || others.length > 0) await replaceFileByParts(path, bytesIn(path, kept));
-    else if (head.end < size) await truncate(path, head.end);
+    if (head.start > 0 || others.length > 0) {
+      const bytes = kept.reduce((sum, { start, end }) => sum + end - start, 0);
+      await replaceFileByParts(path, bytesIn(path, kept), bytes);
+    } else if (head.end < size) await truncate(path, head.end);
     if (!isEnded) await appendFile(path, '\n');
   } catch (error) {
     throw writeError(path, error);

@@ -9,6 +9,7 @@ export interface NpyTypes {
 }
 
 const codes: Readonly<Record<keyof NpyTypes, string>> = { int64: 'i8', float32: 'f4' };
+const elementBytes: Readonly<Record<keyof NpyTypes, number>> = { int64: 8, float32: 4 };
 
 /** The data begin at a multiple of so many bytes, so that the file can be mapped into memory. */
 const alignmentBytes = 64;
@@ -52,5 +53,5 @@ export async function writeNpy<T extends keyof NpyTypes>(
     }
     if (count !== size) throw new Error(`${path}: ${count} elements of an array of [${shape}]`);
   };
-  await replaceFileByParts(path, content());
+  await replaceFileByParts(path, content(), size * elementBytes[dtype]);
 }

@@ -1,6 +1,7 @@
 /** Replaces files as a whole. */
 import { open, rename, rm } from 'node:fs/promises';
-import { writeError } from '../errors.ts';
+import { isOfFiles, writeError } from '../errors.ts';
+import { expectRoom } from './freeSpace.ts';
 
 type Parts = Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
 
@@ -27,16 +28,21 @@ export async function replaceFile(path: string, content: string): Promise<void> 
 /**
  * The same for a file that is made part by part, so that it need not fit into one string.
  *
+ * @param bytes  that it is going to have, more or less, where it may be many: there has to be room for them
  * @throws  what making the parts throws; then, too, what was there before stays
  */
-export async function replaceFileByParts(path: string, parts: Parts): Promise<void> {
+export async function replaceFileByParts(path: string, parts: Parts, bytes = 0): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
+    if (bytes > 0) {
+      // What a killed process left of it takes up room.
+      await rm(temporary, { force: true }).catch(() => {});
+      await expectRoom(path, bytes);
+    }
     await writeDurably(temporary, parts);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
-    // What makes the parts may fail too, which is no fault of the disk.
-    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : writeError(path, error);
+    throw isOfFiles(error) ? writeError(path, error) : error;
   }
 }

@@ -3,10 +3,11 @@
  * the very end. Whatever stops the work, what was there before stays, or nothing.
  */
 import { accessSync, constants, existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, UserError } from '../errors.ts';
 import { expectFreeSpace } from './freeSpace.ts';
+import { makeFolder } from './makeFolder.ts';
 
 /** What a message about a folder names. */
 export interface FolderUse {
@@ -35,7 +36,7 @@ export async function prepareFolder(
   { command, setting }: FolderUse,
 ): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new UserError(

@@ -30,7 +30,8 @@ const isFree = new Set([
 ]);
 /** Ops that copy without computing. */
 const onlyCopies = new Set([
-  ...['AssignVariableOp', 'BroadcastTo', 'Cast', 'ConcatV2', 'GatherV2', 'OneHot', 'Pad', 'Slice'],
+  ...['AssignVariableOp', 'BroadcastTo', 'Cast', 'ConcatV2'],
+  ...['GatherV2', 'OneHot', 'Pad', 'Slice', 'SplitV'],
 ]);
 /** Ops that touch each element of their first input so often. */
 const perInput: Readonly<Record<string, number>> = {

@@ -26,7 +26,11 @@ export function withDeterministicLoss(original: Graph): CopiedGraph {
     const controlInputs = node.controlInputs.map((control) => nodes.get(control)!);
     const outputs =
       node.op === 'SoftmaxCrossEntropyWithLogits'
-        ? graph.withRootScope(node.name, () => crossEntropy(inputs[0]!, inputs[1]!, controlInputs))
+        ? graph.withRootScope(node.name, () =>
+            graph.withDevice(node.device, () =>
+              crossEntropy(inputs[0]!, inputs[1]!, controlInputs),
+            ),
+          )
         : graph.addNode({ ...node, inputs, controlInputs }).outputs;
     node.outputs.forEach((output, i) => {
       tensors.set(output, outputs[i]!);

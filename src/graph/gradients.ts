@@ -58,7 +58,7 @@ export function gradients(loss: Tensor, xs: readonly Tensor[]): (Tensor | null)[
     if (known !== undefined) return known;
     const own = parts.get(tensor);
     if (own === undefined) return null;
-    const total = addN(own);
+    const total = graph.withDevice(tensor.node.device, () => addN(own));
     sums.set(tensor, total);
     return total;
   };
@@ -72,7 +72,9 @@ export function gradients(loss: Tensor, xs: readonly Tensor[]): (Tensor | null)[
           `${node.name}: the op ${node.op} has no gradient, so nothing before it can be trained.`,
         );
       }
-      graph.withScope(`${node.name}_grad`, () => {
+      const ofNode = (build: () => void) =>
+        graph.withScope(`${node.name}_grad`, () => graph.withDevice(node.device, build));
+      ofNode(() => {
         const inputGradients = gradient(node, node.outputs.map(gradientOf));
         node.inputs.forEach((input, i) => {
           const addGradient = inputGradients[i];

@@ -35,6 +35,8 @@ export interface Node {
   /** Nodes that must have run before. */
   readonly controlInputs: readonly Node[];
   readonly attrs: Readonly<Record<string, Attr>>;
+  /** TensorFlow's name of the device that runs it, such as '/device:GPU:1'; '' leaves that to the engine. */
+  readonly device: string;
   readonly outputs: readonly Tensor[];
 }
 
@@ -88,6 +90,8 @@ export interface NodeSpec {
   readonly inputs?: readonly Tensor[];
   readonly controlInputs?: readonly Node[];
   readonly attrs?: Readonly<Record<string, Attr>>;
+  /** That of `withDevice` by default. */
+  readonly device?: string;
   readonly outputs: readonly { readonly dtype: DType; readonly shape: Shape }[];
 }
 
@@ -101,7 +105,15 @@ export class Graph {
   readonly customGradients = new Map<Node, OpGradient>();
   #scope = '';
   #nodePrefix = '';
+  readonly #commonDevice: string;
+  #device: string;
   readonly #names = new Set<string>();
+
+  /** @param device  of all nodes that `withDevice` places nowhere else; by default the engine decides */
+  constructor(device = '') {
+    this.#commonDevice = device;
+    this.#device = device;
+  }
 
   /** The current scope: '' or 'a/b'. */
   get scope(): string {
@@ -127,6 +139,7 @@ export class Graph {
       inputs,
       controlInputs: spec.controlInputs ?? [],
       attrs: spec.attrs ?? {},
+      device: spec.device ?? this.#device,
       outputs,
     };
     spec.outputs.forEach(({ dtype, shape }, index) => {
@@ -163,12 +176,28 @@ export class Graph {
    * a network built a second time shares its variables and has a box of its own in the Graphs tab.
    */
   withNodePrefix<T>(prefix: string, build: () => T): T {
-    const outer = this.#nodePrefix;
-    this.#nodePrefix = `${prefix}/`;
+    return this.#within(`${prefix}/`, this.#device, build);
+  }
+
+  /** Runs `build` with new nodes on a device, but for variables and what changes them. */
+  withDevice<T>(device: string, build: () => T): T {
+    return this.#within(this.#nodePrefix, device, build);
+  }
+
+  /** Runs `build` for what all parts of the graph share, such as a variable: without prefix and device of any. */
+  inCommon<T>(build: () => T): T {
+    return this.#within('', this.#commonDevice, build);
+  }
+
+  #within<T>(nodePrefix: string, device: string, build: () => T): T {
+    const [outerPrefix, outerDevice] = [this.#nodePrefix, this.#device];
+    this.#nodePrefix = nodePrefix;
+    this.#device = device;
     try {
       return build();
     } finally {
-      this.#nodePrefix = outer;
+      this.#nodePrefix = outerPrefix;
+      this.#device = outerDevice;
     }
   }
 

@@ -70,6 +70,7 @@ function toNodeDef(node: Node): NodeDef {
       ...node.inputs.map(tensorName),
       ...node.controlInputs.map((control) => `^${control.name}`),
     ],
+    device: node.device,
     attr,
   };
 }

@@ -1,6 +1,7 @@
 /** Writes a graph with its entry points as a TensorFlow SavedModel. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../files/makeFolder.ts';
 import type { SignatureDef, TensorInfo } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import type { Graph, Tensor } from './graph.ts';
@@ -100,6 +101,6 @@ export async function writeSavedModel(
   graph: Graph,
   signatures: SavedModelSignatures,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeFile(join(folder, 'saved_model.pb'), encodeSavedModel(graph, signatures));
 }

@@ -14,15 +14,12 @@ export function substitute(end: Tensor, from: Tensor, replacement: Tensor): Tens
   const { graph } = end;
   const needed = tensorsBefore(end);
   const copies = new Map<Tensor, Tensor>([[from, replacement]]);
-  for (const { op, name, inputs, controlInputs, attrs, outputs } of nodesBehind(graph, copies)) {
+  for (const node of nodesBehind(graph, copies)) {
+    const { inputs, outputs } = node;
     if (!outputs.some((output) => needed.has(output))) continue;
     const copy = graph.addNode({
-      op,
-      name,
+      ...node,
       inputs: inputs.map((input) => copies.get(input) ?? input),
-      controlInputs,
-      attrs,
-      outputs,
     });
     outputs.forEach((output, i) => {
       if (output !== from) copies.set(output, copy.outputs[i]!);

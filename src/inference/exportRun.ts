@@ -1,9 +1,9 @@
 /** One run of `losslens export`: writes a trained network as a SavedModel. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { classNamesFile, formatClassNames } from '../../datasets/labels/classNames.ts';
 import { reasonOf, UserError } from '../errors.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { freeze } from '../graph/freeze.ts';
 import { encodeSavedModel } from '../graph/savedModel.ts';
@@ -56,7 +56,7 @@ export async function exportNetwork(
   });
   try {
     const extra = join(export_dir, 'assets.extra');
-    await mkdir(extra, { recursive: true });
+    await makeFolder(extra);
     await replaceFile(join(extra, classNamesFile), formatClassNames(classNames));
     // The model comes last: servers that watch the folder take it then.
     await replaceFileByParts(join(export_dir, 'saved_model.pb'), [model]);

@@ -3,7 +3,7 @@
  * the suspects of the run, for programs that look for wrong labels themselves.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDigestOf } from '../../datasets/dataDigest.ts';
 import { type Dataset, itemOf } from '../../datasets/dataset.ts';
@@ -17,6 +17,7 @@ import type { GpuChoice } from '../engines/gpuChoice.ts';
 import type { PrecisionChoice } from '../engines/precision.ts';
 import { reasonOf, UserError } from '../errors.ts';
 import { csvRows } from '../files/csv.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import { writeNpy } from '../files/npy.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { tellOfClassOrder } from '../input/knownClasses.ts';
@@ -196,7 +197,7 @@ export async function exportProbabilities(
     cleanup.add(() => classifier.close());
     await classifier.restore(checkpoint, options.moving_average_decay !== undefined);
     signal.throwIfAborted();
-    await mkdir(export_dir, { recursive: true }).catch((error: Error) => {
+    await makeFolder(export_dir).catch((error: Error) => {
       throw new UserError(`--export_dir: cannot write to "${export_dir}" (${reasonOf(error)}).`);
     });
     const suspects = await exportSuspects(options, folder, record, dataset, signal);

@@ -23,9 +23,10 @@
  * R = −Σ over j ≠ y of p_j·log p_j. There S, C and R are free of label smoothing, too.
  */
 import type { Tensor } from '../graph/graph.ts';
-import { cast, concat, oneHot } from '../graph/ops/array.ts';
+import { cast, concat, oneHot, reshape } from '../graph/ops/array.ts';
 import { add, exp, max, mul, neg, sqrt, square, sub, sum } from '../graph/ops/math.ts';
 import { logSoftmax } from '../graph/ops/nn.ts';
+import type { OpOptions } from '../graph/ops/op.ts';
 import { lastLayerOf } from './lastLayer.ts';
 import {
   type SignedContributions,
@@ -81,6 +82,12 @@ export function itemScores(
     0,
     { name: 'scores' },
   );
+}
+
+/** The scores of parts of a batch as those of all of it, packed as they are. */
+export function joinScores(parts: readonly Tensor[], options: OpOptions = {}): Tensor {
+  const byScore = parts.map((scores) => reshape(scores, [stepScores.length, -1]));
+  return reshape(concat(byScore, 1), [-1], options);
 }
 
 /** S, C and R at log p. */

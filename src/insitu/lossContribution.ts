@@ -1,6 +1,6 @@
 /** The loss contribution of hidden variables (Lee 2021, Equ. 4 to 7) as nodes of the training graph. */
 import type { Tensor } from '../graph/graph.ts';
-import { cast, gather } from '../graph/ops/array.ts';
+import { cast, gather, reshape, shapeOf, slice } from '../graph/ops/array.ts';
 import { maximum, mul, sub, sum } from '../graph/ops/math.ts';
 import { relu } from '../graph/ops/nn.ts';
 
@@ -45,6 +45,11 @@ export interface MonitoredContributions {
   readonly maps?: { readonly contributionMap: Tensor; readonly reductionMap: Tensor };
   /** Contribution per channel, float32 [rows, channels], for a layer without. */
   readonly channels?: Tensor;
+}
+
+/** The number of items in a batch, float32 []. @param labels  one for each, [n] */
+export function batchSizeOf(labels: Tensor): Tensor {
+  return cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32', { name: 'batch_size' });
 }
 
 /** f·b (Equ. 4 without the factor n), in float32 whatever the layer is computed in. */

@@ -3,16 +3,9 @@ import type { Signatures } from '../engines/engine.ts';
 import { UsageError } from '../errors.ts';
 import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
-import {
-  cast,
-  constant,
-  gather,
-  placeholder,
-  reshape,
-  shapeOf,
-  slice,
-} from '../graph/ops/array.ts';
+import { constant, gather, placeholder } from '../graph/ops/array.ts';
 import { softmax } from '../graph/ops/nn.ts';
+import { batchSizeOf } from '../insitu/lossContribution.ts';
 import { addBatchInput } from '../model/batchInput.ts';
 import { monitoredOutputs } from '../model/inSituOutputs.ts';
 import { addLoss } from '../model/loss.ts';
@@ -68,7 +61,7 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
     dropoutSeed: constant(graph, 'int32', [0, 0]),
   });
   const { logits, endPoints } = options.network.build(batch.items, context);
-  const { labelCrossEntropy } = addLoss(graph, logits, labels, 0);
+  const { labelCrossEntropy } = addLoss(logits, labels, 0);
   const layers = pickEndPoints('--layers', options.layers, {
     logits,
     endPoints,
@@ -80,7 +73,7 @@ export function buildInspectionGraph(options: InspectionGraphOptions): Inspectio
     probabilities: graph.withRootScope('outputs', () => softmax(logits)),
   };
   graph.withRootScope('in_situ', () => {
-    const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32');
+    const batchSize = batchSizeOf(labels);
     const tapped = [...layers].map(([name, activation], i) => {
       const gradient = derivatives[i];
       if (!gradient) {

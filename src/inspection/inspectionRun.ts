@@ -7,7 +7,7 @@ import { resolveCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.t
 import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { selectEngine } from '../engines/select.ts';
-import { epochAfter, stepsPerEpoch } from '../epochs.ts';
+import { epochAfter, itemsPerStep, type StepSize, stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import { tellOfClassOrder } from '../input/knownClasses.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
@@ -21,7 +21,7 @@ import { type Inspected, Inspector } from './inspector.ts';
 import { layersOfRun } from './layersOfRun.ts';
 
 /** What is inspected: the flags of `losslens inspect`. */
-export interface InspectionOptions extends RunDataOptions {
+export interface InspectionOptions extends RunDataOptions, StepSize {
   readonly use_grayscale: boolean;
   readonly max_sequence_length: number | undefined;
   readonly hs: string | undefined;
@@ -33,8 +33,6 @@ export interface InspectionOptions extends RunDataOptions {
   readonly batch_of: readonly string[];
   /** Layers to look at; empty for those of the run. */
   readonly layers: readonly string[];
-  /** Items of a step of the run. */
-  readonly batch_size: number;
   readonly output_dir: string | undefined;
   readonly json: boolean;
   readonly engine: EngineChoice;
@@ -99,7 +97,7 @@ function viewFileName({ itemIndex, label }: Inspected): string {
  * @throws UserError  for what the user can mend
  */
 export async function runInspection(options: InspectionOptions): Promise<void> {
-  const { batch_size: batchSize, output_dir: folder, json } = options;
+  const { output_dir: folder, json } = options;
   const checkpoint = await resolveCheckpoint(options.checkpoint_path);
   const layers = options.layers.length > 0 ? options.layers : layersOfRun(options);
   if (layers.length === 0) {
@@ -121,7 +119,7 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
   if (folder !== undefined) await makePictureFolder(folder);
   const renderer = folder === undefined ? null : new ViewRenderer();
   const step = stepOfCheckpoint(checkpoint);
-  const epoch = epochAfter(step, stepsPerEpoch(dataset.items.length, batchSize));
+  const epoch = epochAfter(step, stepsPerEpoch(dataset.items.length, itemsPerStep(options)));
   const records: Record<string, unknown>[] = [];
   if (!json) {
     const statistics =

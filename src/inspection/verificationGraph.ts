@@ -2,7 +2,7 @@
 import type { HostTensor, Signature, Signatures } from '../engines/engine.ts';
 import { gradients } from '../graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
-import { cast, identity, placeholder, reshape, shapeOf, slice } from '../graph/ops/array.ts';
+import { identity, placeholder } from '../graph/ops/array.ts';
 import { abs, mul, sum } from '../graph/ops/math.ts';
 import { substitute } from '../graph/substitute.ts';
 import {
@@ -11,7 +11,7 @@ import {
   layerOfEqualItemSums,
 } from '../insitu/conservation.ts';
 import { type ItemSums, itemSumsOf } from '../insitu/itemSums.ts';
-import { itemContribution } from '../insitu/lossContribution.ts';
+import { batchSizeOf, itemContribution } from '../insitu/lossContribution.ts';
 import { addBatchInput } from '../model/batchInput.ts';
 import { addLoss } from '../model/loss.ts';
 import { networkContext } from '../model/networkContext.ts';
@@ -112,7 +112,7 @@ export function buildVerificationGraph(options: VerificationGraphOptions): Verif
       ),
     { logits, endPoints: new Map(tapped), modelName: options.network.modelName },
   );
-  const { itemLoss, labelCrossEntropy } = addLoss(graph, logits, labels, 0);
+  const { itemLoss, labelCrossEntropy } = addLoss(logits, labels, 0);
   const biases = [...new Set(layers.flatMap(({ law }) => [...(law?.biases.keys() ?? [])]))];
   const derivatives = gradients(labelCrossEntropy, [
     ...tapped.map(([, tensor]) => tensor),
@@ -123,7 +123,7 @@ export function buildVerificationGraph(options: VerificationGraphOptions): Verif
   const items = { ...batch.inputs, dropout_seed: dropoutSeed };
   const behind: Record<string, Signature> = {};
   graph.withRootScope('verify', () => {
-    const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32');
+    const batchSize = batchSizeOf(labels);
     tapped.forEach(([name, activation], i) => {
       const gradient = derivatives[i]!;
       outputs[`${name}/contribution`] = itemContribution({ name, activation, gradient, batchSize });

@@ -1,15 +1,15 @@
 /** The backward pass of a training step. */
 import { gradients } from '../graph/gradients.ts';
 import type { Tensor, Variable } from '../graph/graph.ts';
-import type { Loss } from './loss.ts';
+import type { TotalLoss } from './loss.ts';
 import type { VariableGradient } from './optimizers.ts';
 
 /** What the backward pass gives. */
 interface Derivatives {
   /** Of the variables that the loss depends on. */
   readonly variableGradients: readonly VariableGradient[];
-  /** dL/dh by tap; null where the loss does not depend on it. */
-  readonly tapDerivatives: readonly (Tensor | null)[];
+  /** dL/dh of each tap; null where the loss does not depend on it. */
+  readonly tapDerivatives: ReadonlyMap<Tensor, Tensor | null>;
 }
 
 /**
@@ -19,7 +19,7 @@ interface Derivatives {
  * tapped layers.
  */
 export function backward(
-  loss: Loss,
+  loss: TotalLoss,
   trainable: readonly Variable[],
   taps: readonly Tensor[],
 ): Derivatives {
@@ -28,12 +28,15 @@ export function backward(
     ...trainable.map(({ value }) => value),
     ...(hasMore ? [] : taps),
   ]);
-  const tapDerivatives = hasMore
+  const ofTaps = hasMore
     ? gradients(loss.labelCrossEntropy, taps)
     : derivatives.slice(trainable.length);
   const variableGradients = trainable.flatMap((variable, i) => {
     const gradient = derivatives[i];
     return gradient ? [{ variable, gradient }] : [];
   });
-  return { variableGradients, tapDerivatives };
+  return {
+    variableGradients,
+    tapDerivatives: new Map(taps.map((tap, i) => [tap, ofTaps[i]!])),
+  };
 }

@@ -13,19 +13,28 @@ export interface BatchInput {
   readonly items: Tensor;
 }
 
-/** The placeholders of batches of such items, with the preprocessing that lies in the graph. */
-export function addBatchInput(graph: Graph, input: GraphInput, isTraining: boolean): BatchInput {
-  const inputs = Object.fromEntries(
+/** The placeholders of batches of such items, by name. */
+export function batchPlaceholders(
+  graph: Graph,
+  input: GraphInput,
+  isTraining: boolean,
+): BatchInput['inputs'] {
+  return Object.fromEntries(
     itemFeeds(input, isTraining).map(({ name, dtype, shape }) => [
       name,
       placeholder(graph, dtype, [-1, ...shape], name),
     ]),
   );
+}
+
+/** The same with the preprocessing that lies in the graph. */
+export function addBatchInput(graph: Graph, input: GraphInput, isTraining: boolean): BatchInput {
+  const inputs = batchPlaceholders(graph, input, isTraining);
   return { inputs, items: networkItems(inputs, input, isTraining) };
 }
 
-/** The same batch as an evaluation has it: without augmentation. */
-export function evaluatedBatch({ inputs }: BatchInput, input: GraphInput): BatchInput {
+/** A batch as an evaluation has it, without augmentation. @param inputs  placeholders of a training, by name */
+export function evaluatedBatch(inputs: BatchInput['inputs'], input: GraphInput): BatchInput {
   const names = itemFeeds(input, false).map(({ name }) => name);
   const given = Object.fromEntries(names.map((name) => [name, inputs[name]!]));
   return { inputs: given, items: networkItems(given, input, false) };

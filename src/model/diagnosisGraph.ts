@@ -1,13 +1,11 @@
 /** The graph that finds where a batch's numbers stop being finite: forward and backward, without any update. */
 import type { Signatures } from '../engines/engine.ts';
-import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
-import { cast, placeholder } from '../graph/ops/array.ts';
-import { isFiniteNumber, min } from '../graph/ops/math.ts';
+import type { Graph, Tensor, Variable } from '../graph/graph.ts';
+import { cast } from '../graph/ops/array.ts';
+import { isFiniteNumber, min, minimum } from '../graph/ops/math.ts';
 import { backward } from './backward.ts';
-import { addBatchInput } from './batchInput.ts';
+import { buildClonedNetwork } from './clonedNetwork.ts';
 import { headScopes } from './head.ts';
-import { addLoss } from './loss.ts';
-import { trainingContext } from './networkContext.ts';
 import { variableSignatures } from './predictionGraph.ts';
 import { inScopes } from './scopes.ts';
 import type { TrainingGraphOptions } from './trainingGraph.ts';
@@ -28,47 +26,50 @@ export interface DiagnosisGraph {
   readonly derivatives: ReadonlyMap<string, string>;
 }
 
-function isAllFinite(x: Tensor): Tensor {
-  return min(cast(isFiniteNumber(x), 'float32'));
+/** 1 where all numbers in some tensors are finite, else 0; each is looked at where it is computed. */
+function areAllFinite(tensors: readonly Tensor[]): Tensor {
+  return tensors
+    .map((x) => x.graph.withDevice(x.node.device, () => min(cast(isFiniteNumber(x), 'float32'))))
+    .reduce((all, each) => minimum(all, each));
 }
 
 /** Builds it for the network of a training graph: the same batch, seed and weights give the same numbers. */
 export function buildDiagnosisGraph(options: TrainingGraphOptions): DiagnosisGraph {
-  const { network, numClasses } = options;
-  const graph = new Graph();
-  const batch = addBatchInput(graph, options.input, true);
-  const labels = placeholder(graph, 'int32', [-1], 'labels');
-  const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
-  const context = trainingContext(options, dropoutSeed);
-  const { logits, endPoints, auxiliary } = network.build(batch.items, context);
-  const variables = [...graph.variables.values()];
-  const loss = addLoss(graph, logits, labels, options.labelSmoothing, auxiliary);
+  const { graph, feeds, clones, variables, loss } = buildClonedNetwork(options);
   const trained = inScopes(
     variables.filter(({ trainable }) => trainable),
     options.trainableScopes ?? [],
-    headScopes(network, variables, numClasses),
+    headScopes(options.network, variables, options.numClasses),
   );
   const { variableGradients } = backward(loss, trained, []);
   const outputs: Record<string, Tensor> = { loss: loss.total };
-  const added = (kind: string, tensors: Iterable<readonly [string, Tensor]>) => {
+  const added = (kind: string, tensors: Iterable<readonly [string, readonly Tensor[]]>) => {
     const names = new Map<string, string>();
-    for (const [name, tensor] of tensors) {
+    for (const [name, ofName] of tensors) {
       names.set(name, `${kind}/${name}`);
-      outputs[`${kind}/${name}`] = isAllFinite(tensor);
+      outputs[`${kind}/${name}`] = areAllFinite(ofName);
     }
     return names;
   };
   return {
     graph,
     variables,
-    layers: added('layer', endPoints),
+    layers: added(
+      'layer',
+      [...clones[0]!.endPoints.keys()].map(
+        (name) => [name, clones.map(({ endPoints }) => endPoints.get(name)!)] as const,
+      ),
+    ),
     derivatives: added(
       'derivative',
-      variableGradients.map(({ variable, gradient }) => [variable.name, gradient] as const),
+      variableGradients.map(({ variable, gradient }) => [variable.name, [gradient]] as const),
     ),
     signatures: {
       ...variableSignatures(graph, variables),
-      diagnose: { inputs: { ...batch.inputs, labels, dropout_seed: dropoutSeed }, outputs },
+      diagnose: {
+        inputs: { ...feeds.items, labels: feeds.labels, dropout_seed: feeds.dropoutSeed },
+        outputs,
+      },
     },
   };
 }

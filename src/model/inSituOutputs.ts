@@ -1,21 +1,26 @@
 /** The in situ part of the training graph: what a step says of its items and monitored rows. */
 import { UsageError } from '../errors.ts';
 import type { Tensor } from '../graph/graph.ts';
-import { cast, reshape, shapeOf, slice } from '../graph/ops/array.ts';
+import { gather, identity } from '../graph/ops/array.ts';
+import { argMax, max } from '../graph/ops/math.ts';
+import { softmax } from '../graph/ops/nn.ts';
 import { itemScores } from '../insitu/itemScores.ts';
 import { monitoredContributions, type TappedLayer } from '../insitu/lossContribution.ts';
 
 /** What the in situ part is made of: f and b of each layer, both of which the step has anyway. */
 export interface InSituParts {
+  /** The items as the network takes them, [n, …] */
+  readonly input: Tensor;
   /** [n, classes] */
   readonly logits: Tensor;
-  readonly probabilities: Tensor;
   /** int32 [n] */
   readonly labels: Tensor;
-  /** f of Hs and Hm by layer. */
-  readonly tapped: ReadonlyMap<string, Tensor>;
-  /** b = dL/df by layer; undefined where the loss does not depend on it. */
-  readonly gradients: ReadonlyMap<string, Tensor | null | undefined>;
+  /** Items of the whole batch, of which these may be a part, float32 [] */
+  readonly batchSize: Tensor;
+  /** f of all layers by their names. */
+  readonly endPoints: ReadonlyMap<string, Tensor>;
+  /** b = dL/df for f of Hs and Hm; null where the loss does not depend on it. */
+  readonly derivatives: ReadonlyMap<Tensor, Tensor | null>;
   /** Hs; null to select nothing. */
   readonly selectionLayer: string | null;
   /** Hm in network order. */
@@ -24,41 +29,56 @@ export interface InSituParts {
   readonly monitorRows: Tensor;
 }
 
-/** The outputs that the in situ part adds to a step. */
+/** What a step outputs of its items. */
 export interface InSituOutputs {
-  /** With a selection layer: of every item of the batch. */
+  /** Of every item of the batch: what the network makes of it and, with a selection layer, its scores. */
   readonly ofItems: Readonly<Record<string, Tensor>>;
-  /** For each monitored layer: of the rows that are fed. */
+  /** With monitored layers: of the rows that are fed. */
   readonly ofRows: Readonly<Record<string, Tensor>>;
   /** The same of all rows of the batch. */
   readonly ofAllRows: Readonly<Record<string, Tensor>>;
 }
 
 /**
- * Adds the scores of all items and the contributions of the monitored rows to the graph.
+ * Adds the answers and scores of all items and the contributions of the monitored rows to the graph.
  *
  * @returns  outputs of the entry points, as `buildTrainingGraph` names them
  * @throws UsageError  for a layer that the loss does not depend on
  */
 export function addInSituOutputs(parts: InSituParts): InSituOutputs {
-  const { graph } = parts.logits;
-  return graph.withRootScope('in_situ', () => {
-    const layers = tappedLayers(parts);
-    const monitored = parts.monitoredLayers.map((name) => layers.get(name)!);
+  const { input, logits, selectionLayer, monitoredLayers, monitorRows } = parts;
+  const { graph } = logits;
+  const { probabilities, ...answers } = graph.withRootScope('outputs', () => {
+    const probabilities = softmax(logits);
     return {
-      ofItems: scoresOfItems(parts, layers),
-      ofRows: monitoredOutputs(monitored, parts.monitorRows),
-      ofAllRows: graph.withScope('all_rows', () => monitoredOutputs(monitored, null)),
+      probabilities,
+      output: argMax(logits, { name: 'output' }),
+      output_probability: max(probabilities, [1], { name: 'output_probability' }),
+    };
+  });
+  return graph.withRootScope('in_situ', () => {
+    const selecting = selectionLayer === null ? null : tappedLayer(parts, selectionLayer, '--hs');
+    const monitored = monitoredLayers.map((name) => tappedLayer(parts, name, '--hm'));
+    const inputOf = (rows: Tensor | null) =>
+      rows === null ? identity(input) : gather(input, rows, { name: 'monitored_input' });
+    const outputsOf = (rows: Tensor | null): Record<string, Tensor> =>
+      monitored.length === 0
+        ? {}
+        : { ...monitoredOutputs(monitored, rows), monitored_input: inputOf(rows) };
+    return {
+      ofItems: { ...answers, ...scoresOfItems(parts, probabilities, selecting) },
+      ofRows: outputsOf(monitorRows),
+      ofAllRows: graph.withScope('all_rows', () => outputsOf(null)),
     };
   });
 }
 
 function scoresOfItems(
-  { logits, probabilities, labels, selectionLayer }: InSituParts,
-  layers: ReadonlyMap<string, TappedLayer>,
+  { logits, labels }: InSituParts,
+  probabilities: Tensor,
+  layer: TappedLayer | null,
 ): Record<string, Tensor> {
-  if (selectionLayer === null) return {};
-  const layer = layers.get(selectionLayer)!;
+  if (layer === null) return {};
   const scores = logits.graph.withScope('scores', () =>
     itemScores(logits, probabilities, labels, layer.activation === logits ? null : layer),
   );
@@ -92,26 +112,18 @@ export function monitoredOutputs(
   return outputs;
 }
 
-/** f and b of each layer. @throws UsageError  for a layer that the loss does not depend on */
-function tappedLayers({
-  labels,
-  tapped,
-  gradients,
-  selectionLayer,
-}: InSituParts): ReadonlyMap<string, TappedLayer> {
-  const batchSize = cast(reshape(slice(shapeOf(labels), [0], [1]), []), 'float32', {
-    name: 'batch_size',
-  });
-  const layers = new Map<string, TappedLayer>();
-  for (const [name, activation] of tapped) {
-    const gradient = gradients.get(name);
-    if (!gradient) {
-      const flag = name === selectionLayer ? '--hs' : '--hm';
-      throw new UsageError(
-        `${flag}: the loss does not depend on "${name}"; expected a layer on the way from the image to the logits.`,
-      );
-    }
-    layers.set(name, { name, activation, gradient, batchSize });
+/** f and b of a layer. @throws UsageError  when the loss does not depend on it */
+function tappedLayer(
+  { endPoints, derivatives, batchSize }: InSituParts,
+  name: string,
+  flag: string,
+): TappedLayer {
+  const activation = endPoints.get(name)!;
+  const gradient = derivatives.get(activation);
+  if (!gradient) {
+    throw new UsageError(
+      `${flag}: the loss does not depend on "${name}"; expected a layer on the way from the image to the logits.`,
+    );
   }
-  return layers;
+  return { name, activation, gradient, batchSize };
 }

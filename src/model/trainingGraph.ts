@@ -1,21 +1,19 @@
 /** The one graph of a run: forward, backward, update, loss contribution, and the entry points. */
 import type { Signatures } from '../engines/engine.ts';
-import { Graph, type Tensor, type Variable } from '../graph/graph.ts';
-import { gather, identity, placeholder } from '../graph/ops/array.ts';
-import { argMax, max } from '../graph/ops/math.ts';
-import { softmax } from '../graph/ops/nn.ts';
+import type { Graph, Tensor, Variable } from '../graph/graph.ts';
+import { placeholder } from '../graph/ops/array.ts';
 import { assign } from '../graph/ops/variables.ts';
+import { batchSizeOf } from '../insitu/lossContribution.ts';
 import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints.ts';
-import type { NetworkDefinition } from '../nets/network.ts';
 import { backward } from './backward.ts';
-import { addBatchInput, evaluatedBatch } from './batchInput.ts';
+import { evaluatedBatch } from './batchInput.ts';
+import { buildClonedNetwork, type ClonedNetworkOptions } from './clonedNetwork.ts';
+import { joinOutputs } from './clones.ts';
 import { dividedPrediction, findFeatures, headSignatures } from './frozenPart.ts';
 import { headScopes, scopeOf } from './head.ts';
 import { addInSituOutputs } from './inSituOutputs.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
-import { addLoss } from './loss.ts';
 import { addMovingAverages } from './movingAverages.ts';
-import { type TrainedNetworkOptions, trainingContext } from './networkContext.ts';
 import type { OnNan } from './onNan.ts';
 import type { OptimizerOptions } from './optimizerOptions.ts';
 import { addOptimizer } from './optimizers.ts';
@@ -24,9 +22,7 @@ import { inScopes, learningRateFactors } from './scopes.ts';
 import { addUpdateGuard } from './updateGuard.ts';
 
 /** What the graph of a run depends on. */
-export interface TrainingGraphOptions extends TrainedNetworkOptions {
-  readonly network: NetworkDefinition;
-  readonly labelSmoothing: number;
+export interface TrainingGraphOptions extends ClonedNetworkOptions {
   readonly optimizer: OptimizerOptions;
   /** SCOPE=FACTOR of the learning rate; none by default. */
   readonly learningRateScopes?: readonly string[];
@@ -45,7 +41,7 @@ export interface TrainingGraphOptions extends TrainedNetworkOptions {
  * - `assign`  feeds every variable by its name; output `done`
  * - `read`    outputs every variable by its name
  * - `train`   feeds items as `itemFeeds` has them, labels int32 [n], learning_rate [], dropout_seed int32 [2] and, with monitored layers, monitor_rows
- *             int32 [m], with moving averages moving_average_decay []. Outputs total_loss [], is_finite [], which is 0
+ *             int32 [m] in ascending order, with moving averages moving_average_decay []. Outputs total_loss [], is_finite [], which is 0
  *             when loss or derivatives are not, and no variable was changed, cross_entropy [], output int32 [n], output_probability [n]; with a selection layer
  *             probabilities [n, classes] and scores [scores·n] as `itemScores` packs them; for each
  *             monitored layer LAYER/contribution [m] and either
@@ -63,7 +59,7 @@ export interface TrainingGraph {
   readonly options: TrainingGraphOptions;
   readonly graph: Graph;
   readonly signatures: Signatures;
-  /** End points of the training network in network order. */
+  /** End points of the training network in network order; with clones, of the first. */
   readonly endPoints: ReadonlyMap<string, Tensor>;
   /** Hs, or null when nothing is selected. */
   readonly selectionLayer: string | null;
@@ -74,7 +70,7 @@ export interface TrainingGraph {
   readonly modelVariables: readonly Variable[];
   /** Of the layers that make the logits. */
   readonly headScopes: readonly string[];
-  /** What the part that stays as it is gives of an item, [n, …]; null where `train` cannot be divided there. */
+  /** What the part that stays as it is gives of an item, [n, …]; null where `train` cannot be divided there, as with clones. */
   readonly features: Tensor | null;
   /** The same of `predict`; null where all of it changes. */
   readonly evaluatedFeatures: Tensor | null;
@@ -95,25 +91,19 @@ function resolveSelectionLayer(name: string | undefined, layers: NamedLayers): s
  */
 export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph {
   const { network, numClasses } = options;
-  const graph = new Graph();
-  const batch = addBatchInput(graph, options.input, true);
-  const labels = placeholder(graph, 'int32', [-1], 'labels');
+  const { graph, feeds, clones, loss, variables: modelVariables } = buildClonedNetwork(options);
+  const { items, labels, monitorRows, dropoutSeed } = feeds;
   const learningRate = placeholder(graph, 'float32', [], 'learning_rate');
-  const dropoutSeed = placeholder(graph, 'int32', [2], 'dropout_seed');
-  const monitorRows = placeholder(graph, 'int32', [-1], 'monitor_rows');
   const averageDecay = placeholder(graph, 'float32', [], 'moving_average_decay');
+  // As in TF-Slim, it also moves the statistics of batch normalisation, and its layers are summarised.
+  const first = clones[0]!;
+  const { context, endPoints } = first;
 
-  const context = trainingContext(options, dropoutSeed);
-  const { logits, endPoints, auxiliary } = network.build(batch.items, context);
-  const modelVariables = [...graph.variables.values()];
-  const loss = addLoss(graph, logits, labels, options.labelSmoothing, auxiliary);
-
-  const named = { logits, endPoints, modelName: network.modelName };
+  const named = { ...first, modelName: network.modelName };
   const selectionLayer = resolveSelectionLayer(options.selectionLayer, named);
   const selecting = selectionLayer === null ? [] : [selectionLayer];
-  const monitored = pickEndPoints('--hm', options.monitoredLayers, named);
-  const monitoredLayers = [...monitored.keys()];
-  const tapped = new Map([...pickEndPoints('--hs', selecting, named), ...monitored]);
+  const monitoredLayers = [...pickEndPoints('--hm', options.monitoredLayers, named).keys()];
+  const tapped = new Set([...selecting, ...monitoredLayers]);
 
   const head = headScopes(network, modelVariables, numClasses);
   const trainable = inScopes(
@@ -121,18 +111,24 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     options.trainableScopes ?? [],
     head,
   );
-  const items = batch.inputs;
   // Batch normalisation that is not frozen moves its statistics.
   const moved =
     context.updates.length === 0 ? [] : modelVariables.filter(({ trainable }) => !trainable);
   const changed = [...trainable, ...moved];
-  const features = findFeatures({
-    end: loss.total,
-    items: Object.values(items),
-    drawn: [dropoutSeed],
-    changed,
-  });
-  const taps = [...tapped.values(), ...(features === null ? [] : [features])];
+  // Clones share no tensor that all goes through.
+  const features =
+    clones.length > 1
+      ? null
+      : findFeatures({
+          end: loss.total,
+          items: Object.values(items),
+          drawn: [dropoutSeed],
+          changed,
+        });
+  const taps = [
+    ...clones.flatMap((clone) => [...tapped].map((name) => clone.endPoints.get(name)!)),
+    ...(features === null ? [] : [features]),
+  ];
   const { variableGradients, tapDerivatives } = backward(loss, trainable, taps);
   const factors = learningRateFactors(trainable, options.learningRateScopes ?? [], head);
   const guard = addUpdateGuard(graph, loss.total, variableGradients, options.onNan ?? 'stop');
@@ -154,22 +150,18 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     : changes;
 
   const totalLoss = guard.after(loss.total, updates, 'train/total_loss');
-  const output = graph.withRootScope('outputs', () => argMax(logits, { name: 'output' }));
-  const probabilities = graph.withRootScope('outputs', () => softmax(logits));
-  const outputProbability = graph.withRootScope('outputs', () =>
-    max(probabilities, [1], { name: 'output_probability' }),
+  const batchSize = graph.withRootScope('in_situ', () => batchSizeOf(labels));
+  const ofClones = clones.map((clone) =>
+    clone.within(() =>
+      addInSituOutputs({
+        ...clone,
+        batchSize,
+        derivatives: tapDerivatives,
+        selectionLayer,
+        monitoredLayers,
+      }),
+    ),
   );
-  const tapGradients = new Map([...tapped.keys()].map((name, i) => [name, tapDerivatives[i]]));
-  const inSitu = addInSituOutputs({
-    logits,
-    probabilities,
-    labels,
-    tapped,
-    gradients: tapGradients,
-    selectionLayer,
-    monitoredLayers,
-    monitorRows,
-  });
 
   const variables = [...graph.variables.values()].filter((each) => each !== guard.memory);
   const inputs = {
@@ -183,23 +175,20 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     total_loss: totalLoss,
     is_finite: guard.isFinite,
     cross_entropy: loss.crossEntropy,
-    output,
-    output_probability: outputProbability,
-    ...inSitu.ofItems,
+    ...joinOutputs(ofClones.map(({ ofItems }) => ofItems)),
   };
-  const monitoredInput = monitoredLayers.length > 0 && {
-    monitored_input: gather(batch.items, monitorRows, { name: 'monitored_input' }),
-  };
-  const outputs = { ...common, ...inSitu.ofRows, ...monitoredInput };
-  const summaries = addLayerStatistics(graph, endPoints, {
-    'losses/aux_loss/value': loss.auxiliary,
-    regularization_loss: loss.regularization,
-  });
+  const outputs = { ...common, ...joinOutputs(ofClones.map(({ ofRows }) => ofRows)) };
+  const summaries = first.within(() =>
+    addLayerStatistics(graph, endPoints, {
+      'losses/aux_loss/value': loss.auxiliary,
+      regularization_loss: loss.regularization,
+    }),
+  );
   const divided =
     features &&
     headSignatures({
       features,
-      gradient: tapDerivatives[tapped.size]!,
+      gradient: tapDerivatives.get(features)!,
       items,
       monitorRows,
       inputs: rowInputs,
@@ -208,11 +197,13 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
       monitoredLayers,
     });
   const predicted = dividedPrediction(
-    predictSignatures(
-      graph.withNodePrefix('predict', () => evaluatedBatch(batch, options.input)),
-      network,
-      { ...context, isTraining: false },
-      selectionLayer,
+    first.within(() =>
+      predictSignatures(
+        graph.withNodePrefix('predict', () => evaluatedBatch(items, options.input)),
+        network,
+        { ...context, isTraining: false },
+        selectionLayer,
+      ),
     ),
     changed,
   );
@@ -234,7 +225,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
         ? {
             train_all_rows: {
               inputs: { ...items, ...inputs },
-              outputs: { ...common, ...inSitu.ofAllRows, monitored_input: identity(batch.items) },
+              outputs: { ...common, ...joinOutputs(ofClones.map(({ ofAllRows }) => ofAllRows)) },
             },
           }
         : {}),

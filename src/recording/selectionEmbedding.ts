@@ -124,7 +124,6 @@ export async function writeSelectionEmbedding(options: SelectionEmbeddingOptions
   try {
     const text = `${rows.length} items at ${selectionLayer} after ${step} steps: the ${selected.length} selected ones and others by chance. See the Projector tab.`;
     await writer.write({ step, values: [textSummary('projector/items', text)] });
-    await writer.sync();
   } finally {
     await writer.close();
   }

@@ -1,11 +1,11 @@
 /** One run of `losslens review`: from the scores of a run to a page on which people decide. */
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { makeThumbnail } from '../../datasets/images/thumbnail.ts';
 import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { scores } from '../insitu/scores.ts';
@@ -119,7 +119,7 @@ export async function reviewRun(
   );
   signal.throwIfAborted();
   const target = options.output_dir ?? folder;
-  await mkdir(target, { recursive: true });
+  await makeFolder(target);
   const page = join(target, 'review.html');
   await replaceFileByParts(page, parts);
   await replaceFile(join(target, 'review.csv'), reviewCsv(items, scoreNames));

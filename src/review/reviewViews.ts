@@ -5,7 +5,7 @@ import { latestCheckpoint, stepOfCheckpoint } from '../checkpoint/checkpoints.ts
 import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { selectEngine } from '../engines/select.ts';
-import { epochAfter, stepsPerEpoch } from '../epochs.ts';
+import { epochAfter, itemsPerStep, type StepSize, stepsPerEpoch } from '../epochs.ts';
 import { Inspector, type InspectorOptions } from '../inspection/inspector.ts';
 import { loadNetwork } from '../nets/factory.ts';
 import { tell } from '../terminal.ts';
@@ -13,10 +13,10 @@ import { ViewRenderer } from '../views/viewRenderer.ts';
 
 /** How the network was trained, and what draws. */
 export interface ReviewViewOptions
-  extends Omit<InspectorOptions, 'network' | 'checkpoint' | 'layers' | 'batchOf'> {
+  extends Omit<InspectorOptions, 'network' | 'checkpoint' | 'layers' | 'batchOf'>,
+    StepSize {
   readonly train_dir: string;
   readonly model_name: string;
-  readonly batch_size: number;
   readonly hm: readonly string[];
   readonly engine: EngineChoice;
   readonly gpu: GpuChoice;
@@ -59,7 +59,7 @@ export async function drawViews(
   });
   const renderer = new ViewRenderer();
   const step = stepOfCheckpoint(checkpoint);
-  const epoch = epochAfter(step, stepsPerEpoch(dataset.items.length, options.batch_size));
+  const epoch = epochAfter(step, stepsPerEpoch(dataset.items.length, itemsPerStep(options)));
   const urls = new Map<number, string>();
   try {
     for await (const inspected of inspector.inspect(items)) {

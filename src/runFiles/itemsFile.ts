@@ -40,11 +40,15 @@ export async function writeItems(
       scores: Array.from(scores.values(), ({ value }) => (isSeen ? value(table, item) : null)),
     });
   };
+  const part = (first: number) =>
+    csvRows(Array.from(items.subarray(first, first + rowsPerPart), row));
+  const firstPart = part(0);
   const parts = function* () {
     yield csvRows([itemHeader(scores.keys())]);
-    for (let first = 0; first < items.length; first += rowsPerPart) {
-      yield csvRows(Array.from(items.subarray(first, first + rowsPerPart), row));
-    }
+    yield firstPart;
+    for (let first = rowsPerPart; first < items.length; first += rowsPerPart) yield part(first);
   };
-  await replaceFileByParts(join(folder, 'items.csv'), parts());
+  // The others are about as long.
+  const bytes = Buffer.byteLength(firstPart) * Math.max(1, items.length / rowsPerPart);
+  await replaceFileByParts(join(folder, 'items.csv'), parts(), bytes);
 }

@@ -75,7 +75,7 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   // one whose disk was full gets it from the next start, which writes what is missing.
   if (!interrupted && lost.count === 0) {
     await log.write(step, [hparamsEndSummary(Date.now() / 1000)]);
-    await log.sync();
+    await log.flush();
   }
   progress.close();
   const longest = longestOf(log.longestSeries, evaluation?.longestSeries ?? {});

@@ -1,6 +1,6 @@
 /** What a user is told of numbers that went wrong. */
 import { fileOf } from '../../datasets/itemPlaces.ts';
-import { latestCheckpoint } from '../checkpoint/checkpoints.ts';
+import { lastGoodCheckpoint } from '../checkpoint/checkpoints.ts';
 import type { NonFiniteVariable } from '../checkpoint/nonFinite.ts';
 import { UserError } from '../errors.ts';
 import type { Diagnosis } from './diagnosis.ts';
@@ -82,7 +82,6 @@ export async function divergenceError(
     lossInFloat32 === undefined
       ? 'lower --learning_rate, or begin with --warmup_epochs'
       : 'compute with --precision=float32';
-  const checkpoint = await latestCheckpoint(plan.options.train_dir).catch(() => undefined);
   const sentences = [
     `step ${step}: ${found}`,
     skippedBefore > 0 && `The ${skippedBefore} steps before it were not finite either`,
@@ -93,9 +92,7 @@ export async function divergenceError(
     variable &&
       `${variable.afterStep === undefined ? '' : `After step ${variable.afterStep}, `}${variable.name} is the first variable that is not finite`,
     itemIndices && `Items of the batch: ${listItems(itemIndices, plan)}`,
-    checkpoint === undefined
-      ? `There is no checkpoint in ${plan.options.train_dir} yet`
-      : `The last good checkpoint is ${checkpoint}`,
+    await lastGoodCheckpoint(plan.options.train_dir),
   ];
   return new DivergenceError(`${sentences.filter((sentence) => sentence).join('. ')}.`);
 }

@@ -6,6 +6,7 @@ const names = [
   'dataset_name',
   'model_name',
   'batch_size',
+  'num_clones',
   'optimizer',
   'learning_rate',
   'learning_rate_decay_type',

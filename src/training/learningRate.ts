@@ -9,7 +9,7 @@ export interface LearningRateOptions {
   readonly end_learning_rate: number;
   /** Epochs of linear warm-up from 0. */
   readonly warmup_epochs: number;
-  /** Items in the training split ÷ batch size; not rounded. */
+  /** Items in the training split ÷ items of a step; not rounded. */
   readonly stepsPerEpoch: number;
   /** Steps of the whole run; Infinity when it has no end. */
   readonly lastStep: number;

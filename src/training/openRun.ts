@@ -1,6 +1,7 @@
 /** Opens what a run works with; whoever opens it closes it, whatever happens. */
 import { join } from 'node:path';
 import { digestOf } from '../../datasets/dataDigest.ts';
+import { removeLeftovers } from '../checkpoint/checkpoints.ts';
 import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import { firstNonFinite } from '../checkpoint/nonFinite.ts';
 import type { Cleanup } from '../cleanup.ts';
@@ -10,6 +11,8 @@ import type { Evaluation } from '../evaluation/evaluator.ts';
 import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import type { FolderLock } from '../files/folderLock.ts';
+import { expectFreeSpace } from '../files/freeSpace.ts';
+import { sizeOf } from '../graph/shape.ts';
 import { FeatureStore, featuresFile } from '../model/featureStore.ts';
 import { networkTitle } from '../nets/ownNetwork.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
@@ -44,8 +47,8 @@ export interface Run {
   readonly lost: LostWrites;
   readonly skipped: SkippedSteps;
   /**
-   * Aborted to end the run after the current step: by Ctrl-C, the reason is the signal's name; or when a
-   * checkpoint could not be saved, which the next save throws.
+   * Aborted to end the run after the current step: by Ctrl-C, the reason is the signal's name; or when no
+   * further checkpoint is tried, which the next save throws.
    */
   readonly signal: AbortSignal;
   /** Evaluates after so many steps; undefined without --eval_interval_epochs, or when the signal ended it. */
@@ -53,7 +56,7 @@ export interface Run {
   /**
    * Begins to write a checkpoint after so many steps, once: resolves when the training may go on.
    *
-   * @throws UserError  when the one before could not be written, or a variable is not finite
+   * @throws UserError  when several before could not be written, or a variable is not finite
    */
   save(step: number): Promise<void>;
   /** Begins to write items.csv, if a checkpoint was saved since the last time. */
@@ -68,7 +71,7 @@ export interface Run {
  * @param lock     of the run's folder: without it nothing is saved there
  * @param cleanup  gets what closes them
  * @param signal   asks the run to end after the step that it is at, with the name of a signal as its reason
- * @throws UserError  when the folder of the run cannot be written to
+ * @throws UserError  when the folder of the run cannot be written to, or its disk has no room for a checkpoint
  */
 export async function openRun(
   plan: RunPlan,
@@ -78,12 +81,13 @@ export async function openRun(
 ): Promise<Run> {
   const { options, data, training, start } = plan;
   const { dataset } = data;
+  if (start.step < plan.lastStep) await expectRoomForCheckpoint(plan);
   const clock = new TrainingClock();
   const progress = createProgress(
     process.stderr,
     start.step,
     plan.lastStep,
-    options.batch_size,
+    plan.itemsPerStep,
     options.log_every_n_steps,
     clock.now,
   );
@@ -96,7 +100,7 @@ export async function openRun(
   const pipeline = new BatchPipeline(dataset, {
     ...plan.pipeline,
     isTraining: true,
-    batchSize: options.batch_size,
+    batchSize: plan.itemsPerStep,
     numThreads: options.num_preprocessing_threads,
     numReaders: options.num_readers,
   });
@@ -128,12 +132,14 @@ export async function openRun(
       cleanup,
     ));
   const facts = {
-    batchSize: options.batch_size,
+    batchSize: plan.itemsPerStep,
     seed: options.seed,
     sourceSize: dataset.size,
     dataDigest: digestOf(dataset),
   };
-  const checkpoints = new CheckpointWriter(options.train_dir, options.max_checkpoints);
+  const checkpoints = new CheckpointWriter(options.train_dir, options.max_checkpoints, (line) =>
+    progress.message(line),
+  );
   cleanup.add(() => checkpoints.close());
   const skipped = new SkippedSteps(start.state?.skippedSteps ?? 0);
   let savedStep = start.step;
@@ -156,7 +162,7 @@ export async function openRun(
     save: async (step) => {
       if (step === savedStep) return;
       // Two copies of all that is saved would take twice the memory.
-      await checkpoints.finish();
+      await checkpoints.ready();
       await lock.assertHeld();
       const variables = await session.run('read', {});
       await expectFinite(plan, step, variables);
@@ -180,16 +186,25 @@ export async function openRun(
   };
 }
 
+/** @throws UserError  when the run's disk has no room for the variables: hours would be trained for nothing */
+async function expectRoomForCheckpoint({ options, training }: RunPlan): Promise<void> {
+  const { train_dir } = options;
+  await removeLeftovers(train_dir).catch(() => {});
+  const bytes = training.variables.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+  const remedy = 'A checkpoint takes so much: free some, or name a folder of another disk.';
+  await expectFreeSpace('--train_dir', train_dir, bytes, remedy);
+}
+
 /** @throws DivergenceError  when a variable is not finite: no checkpoint is to hold it */
 async function expectFinite(
   plan: RunPlan,
   step: number,
   values: Readonly<Record<string, HostTensor>>,
 ): Promise<void> {
-  const { options, data, training, lastStep } = plan;
+  const { options, data, training, itemsPerStep, lastStep } = plan;
   const variable = firstNonFinite(training.variables, values);
   if (variable === undefined) return;
-  const stepsPerEpoch = data.dataset.items.length / options.batch_size;
+  const stepsPerEpoch = data.dataset.items.length / itemsPerStep;
   throw await divergenceError(plan, {
     step,
     found: foundVariable(variable),

@@ -4,7 +4,7 @@ import { latestCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.t
 import type { Engine } from '../engines/engine.ts';
 import { choosePrecision, type Precision } from '../engines/precision.ts';
 import { selectEngine } from '../engines/select.ts';
-import { stepsPerEpoch } from '../epochs.ts';
+import { itemsPerStep, stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import { loadEvaluationSplit } from '../evaluation/periodicEvaluation.ts';
 import type { Tensor } from '../graph/graph.ts';
@@ -47,6 +47,8 @@ export interface RunPlan {
   /** The same for the items of --eval_split_name. */
   readonly keptEvaluationFeatures: FeatureStoreOptions | null;
   readonly start: StartingPoint;
+  /** Of all clones together. */
+  readonly itemsPerStep: number;
   readonly stepsPerEpoch: number;
   /** Steps after which the training ends; Infinity for never. */
   readonly lastStep: number;
@@ -73,6 +75,7 @@ export async function planRun(
   checkPreprocessing(preprocessingName, network.takes ?? 'images');
   const data = await loadTrainingData(given);
   const { dataset } = data;
+  expectItemsForAllClones(given, dataset);
   const { engine, reason } = await selecting;
   const precision = await precisionOf(given, engine, record);
   const input = await inputOf(given, network, dataset);
@@ -85,7 +88,8 @@ export async function planRun(
     opt_epsilon: epsilonOf(given),
   };
   const start = await findStartingPoint(options, training, dataset, record);
-  const perEpoch = stepsPerEpoch(dataset.items.length, options.batch_size);
+  const perStep = itemsPerStep(options);
+  const perEpoch = stepsPerEpoch(dataset.items.length, perStep);
   const pipeline = { input, seed: options.seed };
   const lastStep = Math.min(
     options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
@@ -120,10 +124,21 @@ export async function planRun(
       evaluationSplit &&
       (await keptFeaturesOf(train_dir, training.evaluatedFeatures, evaluationSplit.dataset, input)),
     start,
+    itemsPerStep: perStep,
     stepsPerEpoch: perEpoch,
     lastStep,
     evaluationSplit,
   };
+}
+
+/** @throws UsageError  when the last step of an epoch has fewer items than there are clones */
+function expectItemsForAllClones(options: RunOptions, { items }: Dataset): void {
+  const { num_clones: clones, batch_size } = options;
+  const last = items.length % itemsPerStep(options);
+  if (last === 0 || last >= clones) return;
+  throw new UsageError(
+    `--num_clones: got ${clones}, but with --batch_size=${batch_size} the last step of an epoch of ${items.length} items has ${last}; expected one for each clone at least. Give another --batch_size.`,
+  );
 }
 
 /** Features of an item that are kept in any case; more, where the item itself has as many numbers. */
@@ -196,6 +211,7 @@ function buildGraph(
     onNan: options.on_nan,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,
+    clones: { count: options.num_clones, onCpu: options.clone_on_cpu ?? false },
   });
   if (training.selectionLayer === null && training.monitoredLayers.length > 0) {
     throw new UsageError(

@@ -42,6 +42,7 @@ export const meaningOnResuming: Readonly<Record<keyof RunOptions, Meaning>> = {
 
   // The items of a step are compared themselves, and refused where they are more or fewer.
   batch_size: 'continued',
+  num_clones: 'continued',
   // How it is trained.
   max_number_of_steps: 'continued',
   max_number_of_epochs: 'continued',

@@ -41,6 +41,9 @@ export function featuresLine({
   pipeline,
 }: Pick<RunPlan, 'options' | 'training' | 'keptFeatures' | 'pipeline'>): string | undefined {
   const { features } = training;
+  if (options.num_clones > 1 && isHeadAlone(options.trainable_scopes)) {
+    return 'features: the frozen layers run in each step, since clones share it; with --num_clones=1 and --augmentation=none they run once for each item';
+  }
   if (features === null) return undefined;
   if (keptFeatures !== null) {
     const bytes = featureBytes(keptFeatures);

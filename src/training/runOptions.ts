@@ -17,6 +17,7 @@ export interface RunOptions
     EngineOptions,
     StartingPointOptions,
     Omit<LearningRateOptions, 'stepsPerEpoch' | 'lastStep'> {
+  readonly num_clones: number;
   readonly use_grayscale: boolean;
   readonly augmentation: AugmentationChoice;
   readonly num_readers: number;

@@ -1,6 +1,7 @@
 /** What a run says at its end: what it leaves, and how to look at it. */
 import { join } from 'node:path';
 import { durationText } from '../console/progress.ts';
+import { itemsPerStep } from '../epochs.ts';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
 import type { TrainingGraph } from '../model/trainingGraph.ts';
 import { tell } from '../terminal.ts';
@@ -15,18 +16,19 @@ import type { TrainingResult } from './trainer.ts';
  * @param lost         what could not be written
  */
 export function printReport(
-  { train_dir, batch_size }: RunOptions,
+  options: RunOptions,
   { step, steps, seconds, interrupted }: TrainingResult,
   longestSeries: Readonly<Record<string, number>>,
   { selectionLayer, monitoredLayers }: Pick<TrainingGraph, 'selectionLayer' | 'monitoredLayers'>,
   expectation: string | undefined,
   lost: string | undefined,
 ): void {
+  const { train_dir } = options;
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
   const views = selectionLayer === null ? 'summaries' : `Selection Views${monitoring}`;
   const command = tensorboardCommand(logdirOf(train_dir), longestSeries);
   tell(
-    `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * batch_size, seconds)}`,
+    `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * itemsPerStep(options), seconds)}`,
   );
   if (lost !== undefined) tell(lost);
   if (expectation !== undefined) {

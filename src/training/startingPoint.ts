@@ -10,6 +10,7 @@ import {
 } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor } from '../engines/engine.ts';
+import { itemsPerStep, type StepSize } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { areNumbers } from '../input/knownClasses.ts';
@@ -37,13 +38,12 @@ export interface StartingPoint {
 }
 
 /** The flags that decide on it. */
-export interface StartingPointOptions {
+export interface StartingPointOptions extends StepSize {
   readonly train_dir: string;
   readonly checkpoint_path: string | undefined;
   readonly checkpoint_exclude_scopes: readonly string[];
   readonly ignore_missing_vars: boolean;
   readonly trainable_scopes: readonly string[];
-  readonly batch_size: number;
   readonly seed: number;
 }
 
@@ -142,10 +142,11 @@ function expectSameRun(
 }
 
 /** How the steps that an epoch is divided into differ from those of a run. */
-function stepDifferences(state: RunState | undefined, { batch_size }: StartingPointOptions) {
-  return state === undefined || state.batchSize === batch_size
+function stepDifferences(state: RunState | undefined, options: StartingPointOptions): string[] {
+  const items = itemsPerStep(options);
+  return state === undefined || state.batchSize === items
     ? []
-    : [`--batch_size=${batch_size}, steps of ${batch_size} items (were ${state.batchSize})`];
+    : [`steps of ${items} items by --batch_size and --num_clones (were ${state.batchSize})`];
 }
 
 /** How items and labels differ from those of a run, and the flags that may be why. */

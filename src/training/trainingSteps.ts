@@ -65,8 +65,8 @@ export class TrainingSteps {
   /** Has the engine do a step; the batch stays as it is until it is recorded. @param stepsBefore  begun so far */
   begin(batch: Batch, stepsBefore: number): BegunStep {
     const { session, inSitu, plan } = this.#run;
-    const { options, data, lastStep } = plan;
-    const stepsPerEpoch = data.dataset.items.length / options.batch_size;
+    const { options, data, itemsPerStep, lastStep } = plan;
+    const stepsPerEpoch = data.dataset.items.length / itemsPerStep;
     const learningRate = learningRateAt(stepsBefore, { ...options, stepsPerEpoch, lastStep });
     const rows = inSitu?.rowsToMonitor(batch);
     // Decided before the step: summaries are of the very batch that it trains on.

@@ -1,8 +1,9 @@
 /** What files were when they were first downloaded: the hashes of those of which nobody has published any. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unreadable } from '../errors.ts';
+import { makeFolder } from '../files/makeFolder.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { weightsFolder } from './byName.ts';
 
@@ -29,6 +30,6 @@ export async function readFirstDownloads(): Promise<Map<string, string>> {
 export async function rememberDownload(file: string, sha256: string): Promise<void> {
   const known = await readFirstDownloads();
   const lines = [...known.set(file, sha256)].map(([name, hash]) => `${hash}  ${name}\n`);
-  await mkdir(weightsFolder(), { recursive: true });
+  await makeFolder(weightsFolder());
   await replaceFile(firstDownloadsFile(), lines.join(''));
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { latestCheckpoint, saveCheckpoint } from '../../src/checkpoint/checkpoints.ts';
@@ -58,21 +58,70 @@ for (const [size, length] of [
     assert.equal(data[length - 1], (length - 1) / 8);
   });
 
-  test(`a ${size} checkpoint that cannot be saved is told of at the next one and at the end`, async () => {
+  test(`a ${size} checkpoint that cannot be saved is told of, and the next one is saved`, async () => {
+    const folder = temporaryFolder();
+    const lines: string[] = [];
+    const writer = new CheckpointWriter(folder, 5, (line) => lines.push(line));
+    mkdirSync(join(folder, 'model.ckpt-1.index.tmp'));
+    await writer.save(1, tensorsOf(length));
+    const found = `${join(folder, 'model.ckpt-1')}: cannot be saved (it is a folder). There is no checkpoint in ${folder} yet; `;
+    await assert.rejects(writer.finish(), (error: Error) => {
+      assert.equal(error.name, 'WriteError');
+      assert.ok(error.message.startsWith(found), error.message);
+      return true;
+    });
+    assert.ok(lines.length === 1 && lines[0]!.startsWith(found), lines.join());
+    await writer.save(2, tensorsOf(length));
+    await writer.finish();
+    await writer.close();
+    assert.ok(isComplete(folder, 2) && !writer.failed.aborted);
+  });
+}
+
+test('three in a row that cannot be saved are the last that are tried', async () => {
+  const folder = temporaryFolder();
+  const lines: string[] = [];
+  const writer = new CheckpointWriter(folder, 5, (line) => lines.push(line));
+  for (const step of [2, 3, 5, 6, 7]) mkdirSync(join(folder, `model.ckpt-${step}.index.tmp`));
+  for (const step of [1, 2, 3, 4, 5, 6, 7]) {
+    await writer.save(step, tensorsOf(small));
+    await writer.ready().catch(() => {});
+    assert.equal(writer.failed.aborted, step === 7, `${step}`);
+  }
+  const told =
+    /model\.ckpt-7: cannot be saved .* The last good checkpoint is .*model\.ckpt-4; once/;
+  await assert.rejects(writer.save(8, tensorsOf(small)), told);
+  await assert.rejects(writer.finish(), told);
+  await writer.close();
+  assert.ok(!isComplete(folder, 8));
+  assert.equal(lines.length, 4, 'the last is not told of, but thrown');
+});
+
+test('what is wrong with other files is no trouble of the disk that might pass', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'checkpoint'), '{');
+  const writer = new CheckpointWriter(folder, 5);
+  await writer.save(1, tensorsOf(small));
+  const told = { name: 'UserError', message: /checkpoint: is no checkpoint state/ };
+  await assert.rejects(writer.finish(), told);
+  await assert.rejects(writer.save(2, tensorsOf(small)), told);
+  await writer.close();
+});
+
+for (const [size, length, reason] of [
+  ['small', small, /detached/],
+  ['large', large, /^what a thread was to do did not reach it whole \(/],
+] as const) {
+  test(`a ${size} checkpoint of memory that is gone fails, and nothing hangs`, async (t) => {
     const folder = temporaryFolder();
     const writer = new CheckpointWriter(folder, 5);
-    const inTheWay = join(folder, 'model.ckpt-1.index.tmp');
-    mkdirSync(inTheWay);
-    await writer.save(1, tensorsOf(length));
-    const told = {
-      name: 'UserError',
-      message: `${join(folder, 'model.ckpt-1')}: cannot be saved (it is a folder).`,
-    };
-    await assert.rejects(writer.finish(), told);
+    t.after(() => writer.close());
+    const tensors = tensorsOf(length);
+    const { buffer } = tensors.get('weights')!.data;
+    structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    await writer.save(1, tensors);
+    await assert.rejects(writer.finish(), { message: reason });
     assert.ok(writer.failed.aborted);
-    rmdirSync(inTheWay);
-    await assert.rejects(writer.save(2, tensorsOf(length)), told);
-    await writer.close();
-    assert.ok(!isComplete(folder, 2));
+    assert.deepEqual(readdirSync(folder), []);
   });
 }

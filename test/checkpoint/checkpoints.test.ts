@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import {
+  checkCheckpoint,
   latestCheckpoint,
   resolveCheckpoint,
   saveCheckpoint,
@@ -15,6 +16,8 @@ import { packageRoot } from '../../src/packageRoot.ts';
 import { random } from '../../src/random.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
+import { failure, setDisk } from '../reliability/faultyDisk.ts';
+import type { FileCall } from '../reliability/fileCalls.ts';
 
 function someTensors(): Map<string, CheckpointTensor> {
   const tensors = new Map<string, CheckpointTensor>();
@@ -153,6 +156,61 @@ test('changed bytes are noticed wherever a checksum covers them', async () => {
     }
     writeFileSync(file, intact);
   }
+});
+
+test('whichever call of a save fails, one good checkpoint stays, and the next save finds order', async () => {
+  const value = (step: number) =>
+    new Map([['step', { shape: [1], data: Float32Array.of(step) }]]) satisfies Map<
+      string,
+      CheckpointTensor
+    >;
+  let isFailing = true;
+  for (let failing = 1; isFailing; failing++) {
+    const folder = temporaryFolder();
+    await saveCheckpoint(folder, 1, value(1), 1);
+    isFailing = false;
+    let count = 0;
+    const onCall = (call: FileCall) => {
+      if (++count !== failing) return;
+      isFailing = true;
+      throw failure('EIO', call);
+    };
+    await setDisk({ onCall });
+    const saved = await saveCheckpoint(folder, 2, value(2), 1).catch((error: Error) => error);
+    await setDisk({});
+    const indices = () => readdirSync(folder).filter((name) => name.endsWith('.index'));
+    const latest = (await latestCheckpoint(folder))!;
+    const bundle = await openTensorBundle(latest);
+    const [step] = (await bundle.read('step')).data;
+    assert.equal(latest, join(folder, `model.ckpt-${step}`));
+    if (isFailing) {
+      assert.ok(saved instanceof Error && saved.name === 'WriteError', String(saved));
+      const is = step === 1 ? 'cannot be saved' : 'is there, but its folder is not in order';
+      assert.equal(saved.message, `${join(folder, 'model.ckpt-2')}: ${is} (i/o error).`);
+    }
+    assert.ok(step === 2 || indices().length === 1, indices().join());
+    await saveCheckpoint(folder, 3, value(3), 1);
+    assert.ok(indices().includes('model.ckpt-3.index'));
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.endsWith('.tmp')),
+      [],
+    );
+    assert.ok(isFailing || failing > 10, `${failing} calls`);
+  }
+});
+
+test('where a checkpoint of the same step is there, it stays when the new one cannot be written', async () => {
+  const folder = temporaryFolder();
+  const tensors = someTensors();
+  await saveCheckpoint(folder, 5, tensors, 5);
+  await setDisk({ room: { folder, bytes: 1000 } });
+  const saved = saveCheckpoint(folder, 5, tensors, 5);
+  await assert.rejects(saved, (error: Error) => {
+    assert.match(error.message, /cannot be saved \(it needs 1\.0 kB, and 0\.0 kB are free\)\.$/);
+    return true;
+  });
+  await setDisk({});
+  await checkCheckpoint((await latestCheckpoint(folder))!);
 });
 
 test('a run that is killed while it saves leaves a usable checkpoint, 20 times of 20', async () => {

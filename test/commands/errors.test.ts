@@ -93,7 +93,16 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'a flag in vain': [train('--hs=', '--ns=8'), 2, /--ns: has no effect with --hs=;/],
   'a wrong value': [train('--ns=0'), 2, /--ns: got "0"; expected a whole number from 1 to 1024/],
   'an unknown command': [['trian'], 2, /unknown command 'trian'/],
-  'a flag that cannot act here': [train('--num_clones=2'), 2, /--num_clones: .*only 1 is possible/],
+  'a flag that cannot act here': [
+    train('--worker_replicas=2'),
+    2,
+    /--worker_replicas: .*only 1 is possible/,
+  ],
+  'clones without GPUs': [
+    train('--num_clones=2'),
+    2,
+    /--num_clones: got 2, but --engine=wasm computes on the CPU; expected a GPU for each clone, or --clone_on_cpu\./,
+  ],
   'a missing folder': [
     train('--dataset_dir=/nowhere'),
     1,

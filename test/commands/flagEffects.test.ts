@@ -47,6 +47,7 @@ async function saidOf(...args: readonly string[]): Promise<string> {
 const inVain: Record<string, string> = {
   '--engine=wasm --gpu=0': 'has no effect with --engine=wasm, which computes on the CPU',
   '--clone_on_cpu --gpu=0': 'has no effect with --clone_on_cpu',
+  '--num_clones=2 --gpu=0': 'has no effect with --num_clones=2, which takes the first GPUs',
   '--validation_seed=1': 'has no effect without --validation_split',
   '--dataset_split_name=test --validation_split=0.1':
     'has no effect on the split test: it divides train into train and validation',

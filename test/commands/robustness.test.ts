@@ -134,15 +134,18 @@ test('a run whose log has no room trains to its end, and says so once with a cou
   );
 });
 
-test('a checkpoint that cannot be written ends a run, and the one before stays', async () => {
+test('a last checkpoint that cannot be written ends a run with one line, and the one before stays', async () => {
   const trainDir = join(temporaryFolder(), 'run');
-  const taken = join(trainDir, 'model.ckpt-6.data-00000-of-00001');
+  const taken = join(trainDir, 'model.ckpt-8.data-00000-of-00001');
   mkdirSync(join(taken, 'folder'), { recursive: true });
   const fewer = '--max_number_of_epochs=4';
   const args = trainArguments(trainDir, fewer, '--save_interval_steps=1');
   const { code, stderr } = await losslens(args);
-  assertOneLine({ status: code, stderr }, /^losslens: .*model\.ckpt-6: cannot be saved \(/);
-  assert.equal(await latestCheckpoint(trainDir), join(trainDir, 'model.ckpt-5'));
+  assertOneLine(
+    { status: code, stderr },
+    /^losslens: .*model\.ckpt-8: cannot be saved \(.*\)\. The last good checkpoint is .*model\.ckpt-7; /,
+  );
+  assert.equal(await latestCheckpoint(trainDir), join(trainDir, 'model.ckpt-7'));
   rmSync(taken, { recursive: true });
   await assertResumes(trainDir, 4, fewer);
 });

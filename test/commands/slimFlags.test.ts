@@ -84,7 +84,6 @@ test('every flag of TF-Slim’s trainer is known', () => {
 test('flags that have nothing to act on are refused at other values, with the reason', () => {
   const refused = {
     master: 'grpc://somewhere',
-    num_clones: '2',
     worker_replicas: '2',
     num_ps_tasks: '1',
     task: '1',

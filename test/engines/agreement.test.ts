@@ -89,6 +89,17 @@ const ops: Record<string, [shapes: number[][], build: (...inputs: Tensor[]) => T
     ],
     (a, b) => [array.concat([a!, b!], 1)],
   ],
+  SplitV: [
+    [[5, 2]],
+    (x) => [
+      ...array.splitRows(x!, array.constant(x!.graph, 'int32', [2, 0, 3])),
+      ...array.splitRows(
+        array.cast(math.mul(x!, 9), 'int32'),
+        array.constant(x!.graph, 'int32', [5]),
+      ),
+    ],
+  ],
+  FloorDiv: [[[1]], (x) => [math.floorDiv(array.constant(x!.graph, 'int32', [7, 6, 0, -7]), 3)]],
   OneHot: [[[1]], (x) => [array.oneHot(array.constant(x!.graph, 'int32', [2, 0, 3]), 4)]],
   'binary ops': [
     [[3, 4], [4]],
@@ -422,6 +433,7 @@ const emptyOps: typeof ops = {
       math.min(x!, [0, 1]),
       math.max(x!),
       math.argMax(x!),
+      math.sum(array.cast(x!, 'int32'), [0]),
     ],
   ],
   HistogramFixedWidth: [

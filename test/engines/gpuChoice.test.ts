@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { afterEach, test } from 'node:test';
 import { engineFlags } from '../../src/commands/trainFlags.ts';
 import type { CudaBuild } from '../../src/engines/build.ts';
-import { chooseGpu, firstVisibleGpu } from '../../src/engines/gpuChoice.ts';
+import { chooseCloneGpus, chooseGpu, firstVisibleGpu } from '../../src/engines/gpuChoice.ts';
 import { selectEngine } from '../../src/engines/select.ts';
 import { packageFolderIn } from '../../src/engines/tensorflowPackage.ts';
 import { NoEngineError, UsageError } from '../../src/errors.ts';
@@ -108,6 +108,46 @@ test('who asks for a GPU gets no other engine where TensorFlow does not load', a
   machine([h100]);
   await assert.rejects(selectEngine({ engine: 'auto', gpu: '0' }), /does not load \(no addon\)/);
   assert.equal((await selectEngine({ engine: 'auto' })).engine.name.split(' ')[0], 'wasm');
+});
+
+test('clones get the first GPUs that TensorFlow has kernels for, of those that may be used', async () => {
+  for (const [gpus, visible, chosen] of [
+    [[display, a100, h100, a100], undefined, '1,2'],
+    [[display, a100, h100, a100], '3,0,2,1', '3,2'],
+    [[a100, h100], 'GPU-8932f937,GPU-2ab0,GPU-77', 'GPU-8932f937,GPU-2ab0'],
+  ] as const) {
+    machine(gpus, visible);
+    await chooseCloneGpus(2, build);
+    assert.equal(process.env['CUDA_VISIBLE_DEVICES'], chosen, visible);
+    assert.equal(process.env['CUDA_DEVICE_ORDER'], 'PCI_BUS_ID');
+  }
+});
+
+test('fewer GPUs than clones are a usage error that says what there is and what to do', async () => {
+  const refused = (clones: number, reason: string) =>
+    new UsageError(
+      `--num_clones: got ${clones}, but ${reason}; expected a GPU for each clone, or --clone_on_cpu.`,
+    );
+  machine([display, a100]);
+  await assert.rejects(chooseCloneGpus(2, build), refused(2, 'TensorFlow can use 1 GPU'));
+  machine([a100, h100], '-1');
+  await assert.rejects(chooseCloneGpus(2, build), refused(2, 'TensorFlow can use 0 GPUs'));
+  machine([a100, h100]);
+  const built = 'this TensorFlow is built for the CPU';
+  await assert.rejects(chooseCloneGpus(2, undefined), refused(2, built));
+  const onWasm = { engine: 'wasm', num_clones: 3 } as const;
+  await assert.rejects(selectEngine(onWasm), refused(3, '--engine=wasm computes on the CPU'));
+  process.env['LOSSLENS_HOME'] = temporaryFolder();
+  const missing = 'TensorFlow, which uses GPUs, is not installed';
+  await assert.rejects(selectEngine({ engine: 'auto', num_clones: 2 }), refused(2, missing));
+  assert.equal(process.env['CUDA_VISIBLE_DEVICES'], undefined);
+});
+
+test('clones on the CPU need no GPU', async () => {
+  machine([a100, h100]);
+  const options = { engine: 'wasm', num_clones: 2, clone_on_cpu: true } as const;
+  assert.match((await selectEngine(options)).engine.name, /^wasm/);
+  assert.equal(process.env['CUDA_VISIBLE_DEVICES'], '-1');
 });
 
 test('--gpu takes a number or auto', () => {

@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { withDeterministicLoss } from '../../src/graph/deterministicLoss.ts';
-import { Graph } from '../../src/graph/graph.ts';
+import { Graph, type Node } from '../../src/graph/graph.ts';
 import { placeholder, reshape, shapeOf } from '../../src/graph/ops/array.ts';
 import { add } from '../../src/graph/ops/math.ts';
 import { nodesBefore } from '../../src/graph/walk.ts';
 import { buildInspectionGraph } from '../../src/inspection/inspectionGraph.ts';
 import { optimizerNames } from '../../src/model/optimizerOptions.ts';
 import { buildPredictionGraph } from '../../src/model/predictionGraph.ts';
-import type { TrainingGraph } from '../../src/model/trainingGraph.ts';
+import type { TrainingGraph, TrainingGraphOptions } from '../../src/model/trainingGraph.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import type { GraphInput } from '../../src/preprocessing/itemInput.ts';
@@ -50,6 +50,7 @@ function graphOf(
   modelName: string,
   computeType: 'float32' | 'bfloat16',
   optimizer: string,
+  more: Partial<TrainingGraphOptions> = {},
 ): TrainingGraph {
   const layers = monitoredLayers[modelName]!;
   const imageShape = imageShapeOf(getNetwork(modelName));
@@ -60,6 +61,7 @@ function graphOf(
     selectionLayer: layers.at(-1)!,
     labelSmoothing: 0.1,
     movingAverages: true,
+    ...more,
   });
 }
 
@@ -130,6 +132,34 @@ for (const modelName of Object.keys(monitoredLayers)) {
     }
   });
 }
+
+test('clones have all of their network on a GPU of their own, and wait neither for each other nor for the host', () => {
+  const clones = { count: 2, onCpu: false };
+  for (const modelName of ['cifarnet', 'mobilenet_v2', 'textcnn']) {
+    const { graph, signatures } = graphOf(modelName, 'bfloat16', 'momentum', { clones });
+    for (const each of [graph, withDeterministicLoss(graph).graph]) {
+      const onGpus = each.nodes.filter(({ device }) => device.startsWith('/device:GPU:'));
+      assert.deepEqual(withoutGpuKernel(onGpus), [], modelName);
+    }
+    const isChange = ({ inputs }: Node) => inputs[0]?.dtype === 'resource';
+    for (const node of graph.nodes) {
+      // A sum of derivatives is where the tensor is that they are of.
+      if (node.name.startsWith('gradients/AddN')) continue;
+      const [, clone] = /^(?:gradients\/)?clone_(\d)\//.exec(node.name) ?? [];
+      const own = clone === undefined || isChange(node) ? '/device:CPU:0' : `/device:GPU:${clone}`;
+      const expected = node.name.startsWith('predict/') ? '/device:GPU:0' : own;
+      assert.equal(node.device, expected, node.name);
+    }
+    for (const name of ['train_with_summaries', 'train_all_rows']) {
+      const needed = nodesBefore(Object.values(signatures[name]!.outputs));
+      const taken = [...needed]
+        .filter(({ device }) => device !== '/device:CPU:0')
+        .flatMap(({ device, inputs }) => inputs.filter(({ node }) => node.device !== device));
+      assert.ok(taken.length > 0);
+      for (const node of nodesBefore(taken)) assert.equal(node.device, '/device:CPU:0', node.name);
+    }
+  }
+});
 
 /** What TensorFlow 2.21 says, in the strings of its library, that it has no deterministic kernel for on a GPU. */
 const neverDeterministic = [

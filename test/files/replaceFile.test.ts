@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { replaceFile, replaceFileByParts } from '../../src/files/replaceFile.ts';
 import { temporaryFolder } from '../losslens.ts';
+import { setDisk } from '../reliability/faultyDisk.ts';
 
 test('a file stays as it was when a part of the new one cannot be made', async () => {
   const folder = temporaryFolder();
@@ -26,4 +27,27 @@ test('a file that cannot be written is named', async () => {
     replaceFile(path, ''),
     /^WriteError: .*nowhere\/file: cannot be written to \(/,
   );
+});
+
+test('a large file is not begun where there is no room for it', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'items.csv');
+  writeFileSync(path, 'before');
+  writeFileSync(`${path}.tmp`, 'of a killed process'.repeat(100));
+  let isBegun = false;
+  const parts = function* () {
+    isBegun = true;
+    yield 'x'.repeat(1500);
+  };
+  await setDisk({ room: { folder, bytes: 2000 } });
+  await assert.rejects(replaceFileByParts(path, parts(), 2500), {
+    name: 'WriteError',
+    message: `${path}: cannot be written to (it needs 2.5 kB, and 2.0 kB are free).`,
+  });
+  assert.ok(!isBegun);
+  assert.equal(readFileSync(path, 'utf8'), 'before');
+  // What the killed process left is in nobody's way.
+  await replaceFileByParts(path, parts(), 1500);
+  await setDisk({});
+  assert.deepEqual(readdirSync(folder), ['items.csv']);
 });

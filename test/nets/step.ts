@@ -5,7 +5,7 @@ import { gradients } from '../../src/graph/gradients.ts';
 import { Graph, type Tensor, type Variable } from '../../src/graph/graph.ts';
 import { constant, placeholder } from '../../src/graph/ops/array.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
-import { addLoss } from '../../src/model/loss.ts';
+import { addLoss, addTotalLoss } from '../../src/model/loss.ts';
 import { variableSignatures } from '../../src/model/predictionGraph.ts';
 import type { MovedVariable } from '../../src/nets/network.ts';
 import { hashed } from '../hashed.ts';
@@ -83,7 +83,8 @@ export async function runNetwork(
   };
   const updates: MovedVariable[] = [];
   const trained = getNetwork(name).build(images, { ...context, isTraining: true, updates });
-  const { total } = addLoss(graph, trained.logits, labels, 0, trained.auxiliary);
+  const loss = addLoss(trained.logits, labels, 0, trained.auxiliary);
+  const { total } = addTotalLoss(graph, [{ ...loss, share: null }]);
   const variables = [...graph.variables.values()];
   const trainable = variables.filter((variable) => variable.trainable);
   const derivatives = gradients(

@@ -137,7 +137,13 @@ export class RecordedDisk {
     const call = this.#callBefore(moment);
     if (call === undefined) return 'before the first call';
     const isEnd = 'end' in this.#lines[moment - 1]!;
-    return `${isEnd ? 'after' : 'within'} ${call.name} ${relative(this.#root, call.path)}`;
+    return `${isEnd ? 'after' : 'within'} ${call.name} ${this.pathAt(moment)}`;
+  }
+
+  /** Path below the root of what was changed at a moment last. */
+  pathAt(moment: number): string {
+    const call = this.#callBefore(moment);
+    return call === undefined ? '' : relative(this.#root, call.path);
   }
 
   /** The moment before the first call of a name about a path below the root. */
@@ -263,21 +269,23 @@ function survivors<T extends Change>(
 }
 
 function contentOf(file: File, moment: number, fates: Fates): Buffer {
-  let content = Buffer.alloc(0);
-  for (const [{ at, bytes }, fate] of survivors(file.changes, moment, fates)) {
+  const changes = survivors(file.changes, moment, fates);
+  const end = Math.max(0, ...changes.map(([{ at, bytes }]) => at + (bytes?.length ?? 0)));
+  const content = Buffer.alloc(end);
+  let size = 0;
+  for (const [{ at, bytes }, fate] of changes) {
     if (fate === 'lost') continue;
     if (bytes === null) {
-      content = content.subarray(0, at);
+      content.fill(0, at);
+      size = Math.min(size, at);
       continue;
     }
     const part = fate === 'torn' ? bytes.subarray(0, Math.floor(bytes.length / 2)) : bytes;
-    const size = Math.max(content.length, at + part.length);
-    const longer = Buffer.alloc(size);
-    longer.set(content);
-    longer.set(fate === 'zeros' ? Buffer.alloc(part.length) : part, at);
-    content = longer;
+    if (fate === 'zeros') content.fill(0, at, at + part.length);
+    else content.set(part, at);
+    size = Math.max(size, at + part.length);
   }
-  return content;
+  return content.subarray(0, size);
 }
 
 /** Makes a folder that holds files. */

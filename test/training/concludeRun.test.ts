@@ -166,12 +166,17 @@ test('items.csv is written where an epoch ends, not at each checkpoint', async (
   });
 });
 
-test('a checkpoint that could not be saved behind the training ends it', async () => {
+test('three checkpoints in a row that could not be saved behind the training end it', async () => {
   const given = options({ save_interval_steps: 1 });
   await Cleanup.after(async (cleanup) => {
     const run = await openRun(await planRun(given), { assertHeld: async () => {} }, cleanup);
-    mkdirSync(join(given.train_dir, 'model.ckpt-1.index.tmp'));
-    await assert.rejects(train(run), /model\.ckpt-1: cannot be saved \(it is a folder\)\.$/);
+    for (const step of [2, 4, 5, 6]) {
+      mkdirSync(join(given.train_dir, `model.ckpt-${step}.index.tmp`));
+    }
+    await assert.rejects(
+      train(run),
+      /model\.ckpt-6: cannot be saved \(it is a folder\)\. The last good checkpoint is .*model\.ckpt-3; /,
+    );
     assert.ok(run.signal.aborted);
   });
 });

@@ -35,6 +35,7 @@ function options(more: Given = {}): StartingPointOptions {
     ignore_missing_vars: false,
     trainable_scopes: [],
     batch_size: 4,
+    num_clones: 1,
     seed: 3,
     ...more,
   };
@@ -248,7 +249,7 @@ test('a run goes on with its batch size, order and data alone', async () => {
     assert.rejects(startOf({ train_dir: await begunRun(state) }), message);
   await refused(
     { batchSize: 8 },
-    /model\.ckpt-7, 7 steps, cannot go on with --batch_size=4, steps of 4 items \(were 8\);/,
+    /model\.ckpt-7, 7 steps, cannot go on with steps of 4 items by --batch_size and --num_clones \(were 8\);/,
   );
   await refused({ seed: 4 }, /cannot go on with --seed=3 \(was 4\);/);
   await refused({ sourceSize: 99 }, /cannot go on with data of 100 items \(were 99\);/);
@@ -282,7 +283,7 @@ test('all that makes a run another one is named at once, with what it was before
       ...['--model_name=cifarnet (was lenet)', '--optimizer=sgd (was adam)'],
       ...['no --trainable_scopes (was head)', '--moving_average_decay=0.9 (was none)'],
       ...[
-        '--batch_size=4, steps of 4 items (were 8)',
+        'steps of 4 items by --batch_size and --num_clones (were 8)',
         'other items or labels',
         'no --labels_file (was /data/labels.csv)',
       ],
@@ -297,7 +298,7 @@ test('other flags hold from the next step on, and are said', async () => {
   const train_dir = await begunRun();
   const flags = {
     ...{ learning_rate: 0.1, hm: ['conv1', 'conv2'], ns: 8, dataset_dir: '/data/old' },
-    batch_size: 4,
+    ...{ batch_size: 4, num_clones: 1 },
   };
   await record(train_dir, {
     ...flags,

@@ -59,6 +59,7 @@ export const arrayKernels: KernelTable = {
     );
   },
   Slice: (node, [x]) => tf.slice(x!, [...constantInput(node, 1)], [...constantInput(node, 2)]),
+  SplitV: (_node, [x, sizes]) => tf.split(x!, [...intView(sizes!)], 0),
   ConcatV2: (node, inputs) => {
     const tensors = inputs.slice(0, -1);
     return tf.concat(tensors as tfc.Tensor[], constantInput(node, tensors.length)[0]!);

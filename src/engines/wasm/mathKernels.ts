@@ -24,7 +24,10 @@ function reduction(
     if (x!.size > 0) return compute(x!, axes, keepDims);
     const isReduced = (axis: number) => axes.some((other) => (other + x!.rank) % x!.rank === axis);
     const sizes = x!.shape.map((size, axis) => (isReduced(axis) ? 1 : size));
-    const y = allocate(keepDims ? sizes : sizes.filter((_, axis) => !isReduced(axis)));
+    const y = allocate(
+      keepDims ? sizes : sizes.filter((_, axis) => !isReduced(axis)),
+      x!.dtype === 'int32' ? 'int32' : 'float32',
+    );
     view(y).fill(ofNone);
     return y;
   };
@@ -60,6 +63,7 @@ export const mathKernels: KernelTable = {
   Sub: binary(tf.sub),
   Mul: binary(tf.mul),
   RealDiv: binary(tf.div),
+  FloorDiv: binary(tf.floorDiv),
   Pow: binary(tf.pow),
   Maximum: binary(tf.maximum),
   Minimum: binary(tf.minimum),

@@ -211,6 +211,27 @@ export function sliceAt(
   return addOp(x.graph, 'Slice', [x, begin, size], attrs, x.dtype, shape, options);
 }
 
+/**
+ * A tensor cut into parts along its first dimension (TF op SplitV); without a gradient.
+ *
+ * @param sizes  int32 [parts], rows of each; all of them are those of x
+ * @returns      the parts, [rows, …]
+ */
+export function splitRows(x: Tensor, sizes: Tensor, options: OpOptions = {}): readonly Tensor[] {
+  const { graph, dtype, shape } = x;
+  const parts = sizes.shape[0]!;
+  const axis = constant(graph, 'int32', 0, [], { name: 'split_dim' });
+  const { outputs } = graph.addNode({
+    op: 'SplitV',
+    name: options.name,
+    inputs: [x, sizes, axis],
+    controlInputs: options.after ?? [],
+    attrs: { num_split: { i: parts }, T: { type: dtype }, Tlen: { type: 'int32' } },
+    outputs: Array.from({ length: parts }, () => ({ dtype, shape: [-1, ...shape.slice(1)] })),
+  });
+  return outputs;
+}
+
 /** Tensors joined along one dimension (TF op ConcatV2). */
 export function concat(tensors: readonly Tensor[], axis: number, options: OpOptions = {}): Tensor {
   const first = tensors[0]!;

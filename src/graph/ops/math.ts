@@ -47,6 +47,8 @@ export const sub = binary('Sub');
 export const mul = binary('Mul');
 /** a / b (TF op RealDiv) */
 export const div = binary('RealDiv');
+/** ⌊a / b⌋ of integers (TF op FloorDiv); without a gradient */
+export const floorDiv = binary('FloorDiv');
 /** a^b (TF op Pow) */
 export const pow = binary('Pow');
 /** the larger of a and b (TF op Maximum) */

@@ -32,38 +32,25 @@ export function getVariable(
       `variable ${fullName}: exists as ${shapeText(known.shape)}, asked for ${shapeText(shape)}`,
     );
   }
-  const handle = addOp(
-    graph,
-    'VarHandleOp',
-    [],
-    {
-      dtype: { type: 'float32' },
-      shape: { shape },
-      shared_name: { s: fullName },
-      container: { s: '' },
-    },
-    'resource',
-    [],
-    { name },
-  );
-  const value = addOp(
-    graph,
-    'ReadVariableOp',
-    [handle],
-    { dtype: { type: 'float32' } },
-    'float32',
-    shape,
-    { name: `${name}/read` },
-  );
-  const variable = { name: fullName, shape, initializer, trainable, weightDecay, handle, value };
-  graph.variables.set(fullName, variable);
-  return variable;
+  const dtype = { type: 'float32' } as const;
+  const attrs = { dtype, shape: { shape }, shared_name: { s: fullName }, container: { s: '' } };
+  return graph.inCommon(() => {
+    const handle = addOp(graph, 'VarHandleOp', [], attrs, 'resource', [], { name });
+    const read = { name: `${name}/read` };
+    const value = addOp(graph, 'ReadVariableOp', [handle], { dtype }, 'float32', shape, read);
+    const variable = { name: fullName, shape, initializer, trainable, weightDecay, handle, value };
+    graph.variables.set(fullName, variable);
+    return variable;
+  });
 }
 
 /** The value of a variable after other nodes have run (TF op ReadVariableOp). */
 export function readVariable({ handle, shape }: Variable, options: OpOptions = {}): Tensor {
+  const { graph, node } = handle;
   const attrs = { dtype: { type: 'float32' } } as const;
-  return addOp(handle.graph, 'ReadVariableOp', [handle], attrs, 'float32', shape, options);
+  return graph.withDevice(node.device, () =>
+    addOp(graph, 'ReadVariableOp', [handle], attrs, 'float32', shape, options),
+  );
 }
 
 function addUpdate(
@@ -72,12 +59,15 @@ function addUpdate(
   attrs: Readonly<Record<string, Attr>>,
   options: OpOptions,
 ): Node {
-  return inputs[0]!.graph.addNode({
+  const [handle] = inputs;
+  return handle!.graph.addNode({
     op,
     name: options.name,
     inputs,
     controlInputs: options.after ?? [],
     attrs,
+    // TensorFlow has what changes a variable where the variable is.
+    device: handle!.node.device,
     outputs: [],
   });
 }

@@ -1,0 +1,57 @@
+/** Makes folders, and takes them away again. */
+import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { reasonOf, WriteError } from '../errors.ts';
+
+/** Folders above may go again meanwhile, as with other processes that make and remove them; then it is tried again. */
+const maxAttempts = 10;
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+/**
+ * Makes a folder, and those above it that are missing. Node's own way to do so never comes back where a
+ * file system takes no new folder and says that there is no such one, as below /proc.
+ *
+ * @returns  the first folder that was made; undefined when all were there
+ * @throws WriteError  naming the folder that cannot be made; then none was
+ */
+export async function makeFolder(path: string): Promise<string | undefined> {
+  const above = dirname(path);
+  let made: string | undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await mkdir(path);
+      return made ?? path;
+    } catch (error) {
+      if (await isFolder(path)) return made;
+      const isAboveMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && above !== path;
+      if (!isAboveMissing || attempt === maxAttempts) {
+        await removeEmptyFolders(above, made);
+        throw new WriteError(`${path}: cannot be made (${reasonOf(error)}).`, { cause: error });
+      }
+      made ??= await makeFolder(above);
+    }
+  }
+}
+
+/**
+ * Deletes a folder and those above it, as far as they are empty, up to the first that was made with it.
+ *
+ * @param made  what `makeFolder` returned
+ */
+export async function removeEmptyFolders(path: string, made: string | undefined): Promise<void> {
+  if (made === undefined) return;
+  const top = resolve(made);
+  for (let each = resolve(path); each.length >= top.length; each = dirname(each)) {
+    try {
+      await rmdir(each);
+    } catch {
+      return;
+    }
+  }
+}
