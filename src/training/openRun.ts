@@ -7,7 +7,7 @@ import { firstNonFinite } from '../checkpoint/nonFinite.ts';
 import type { Cleanup } from '../cleanup.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { Team } from '../cluster/team.ts';
-import { interruptSignal } from '../console/interrupt.ts';
+import { unlessAborted } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
@@ -77,6 +77,7 @@ export interface Run {
  *
  * @param lock     of the run's folder: without it nothing is saved there
  * @param cleanup  gets what closes them
+ * @param signal   asks the run to end after the step that it is at, with the name of a signal as its reason
  * @param cluster  that this process is the chief of
  * @throws UserError  when the folder of the run cannot be written to, or its disk has no room for a checkpoint
  */
@@ -84,6 +85,7 @@ export async function openRun(
   plan: RunPlan,
   lock: Pick<FolderLock, 'assertHeld'>,
   cleanup: Cleanup,
+  signal: AbortSignal = new AbortController().signal,
   cluster?: Cluster,
 ): Promise<Run> {
   const { options, data, training, start } = plan;
@@ -130,8 +132,11 @@ export async function openRun(
   const team =
     cluster === undefined
       ? null
-      : await Team.gather(cluster, fingerprintOf(plan, cluster.engine.version), (line) =>
-          progress.message(line),
+      : await unlessAborted(
+          signal,
+          Team.gather(cluster, fingerprintOf(plan, cluster.engine.version), (line) =>
+            progress.message(line),
+          ),
         );
   const evaluation =
     plan.evaluationSplit &&
@@ -145,10 +150,6 @@ export async function openRun(
       lost,
       cleanup,
     ));
-  const { signal, release } = interruptSignal((name) =>
-    progress.message(`${name}: stopping after this step; once more ends it at once`),
-  );
-  cleanup.add(release);
   const facts = {
     batchSize: plan.itemsPerStep,
     seed: options.seed,

@@ -2,6 +2,7 @@
 import { Cleanup } from '../cleanup.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { Team } from '../cluster/team.ts';
+import { interruptedExitCode, interruptSignal, unlessAborted } from '../console/interrupt.ts';
 import type { SelectedEngine } from '../engines/select.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { tell } from '../terminal.ts';
@@ -10,11 +11,13 @@ import { fingerprintOf } from './fingerprint.ts';
 import { openRun } from './openRun.ts';
 import { planRun, type RunPlan } from './planRun.ts';
 import { recordPlan } from './recordPlan.ts';
+import { concludedLine } from './runMessages.ts';
 import type { RunOptions } from './runOptions.ts';
 import { train } from './trainer.ts';
 
 /**
- * Trains.
+ * Trains. A signal that asks the process to end stops it: before the first step nothing is left, then all
+ * that was trained.
  *
  * @param selecting  the engine, where it is loading already
  * @param joining    the cluster that it is the engine of, whose chief this process is
@@ -26,25 +29,41 @@ export async function runTraining(
   selecting?: Promise<SelectedEngine>,
   joining?: Promise<Cluster>,
 ): Promise<number> {
-  return await Cleanup.after(async (cleanup) => {
-    // First of all: a plan is made of checkpoints that another process may be writing.
-    const lock = await lockFolder(options.train_dir, '--train_dir');
-    cleanup.add(() => lock.release());
-    const plan = await planRun(options, selecting);
-    if (isConcluded(plan)) {
-      tell(
-        `${options.train_dir} holds a run of ${plan.start.step} steps already: ` +
-          'raise --max_number_of_steps to go on with it, or name another --train_dir.',
-      );
-      await sendHome(plan, await joining);
-      return 0;
-    }
-    const run = await openRun(plan, lock, cleanup, await joining);
-    await recordPlan(run);
-    const exitCode = await concludeRun(run, await train(run));
-    await run.team?.dismissServers();
-    return exitCode;
-  });
+  let stopping = 'stopping';
+  let say = tell;
+  const { signal, release } = interruptSignal((name) =>
+    say(`${name}: ${stopping}; once more ends it at once`),
+  );
+  try {
+    return await Cleanup.after(async (cleanup) => {
+      // First of all: a plan is made of checkpoints that another process may be writing.
+      const lock = await lockFolder(options.train_dir, '--train_dir', { signal });
+      cleanup.add(() => lock.release());
+      const plan = await unlessAborted(signal, planRun(options, selecting));
+      if (isConcluded(plan)) {
+        tell(concludedLine(plan));
+        await sendHome(plan, await joining);
+        return 0;
+      }
+      const run = await openRun(plan, lock, cleanup, signal, await joining);
+      signal.throwIfAborted();
+      await recordPlan(run);
+      signal.throwIfAborted();
+      say = (line) => run.progress.message(line);
+      stopping = 'stopping after this step';
+      const result = await train(run);
+      stopping = 'writing what the run leaves';
+      const exitCode = await concludeRun(run, result);
+      await run.team?.dismissServers();
+      return exitCode;
+    });
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    tell('stopped before its first step');
+    return interruptedExitCode(signal);
+  } finally {
+    release();
+  }
 }
 
 /** Has the other processes of a cluster end in which there is nothing to do. */
