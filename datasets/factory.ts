@@ -166,7 +166,7 @@ async function loadSplit(
   if (!isPart && !splits.includes(split)) {
     // Where there is a split to train on, the splits are what they were meant to be.
     const hint = splits.includes('train') ? validationHint(split, splits) : reason;
-    throw new UnknownSplitError(split, owner, splits, hint);
+    throw new UnknownSplitError(split, owner, withValidation(splits, validationShare), hint);
   }
   const loaded = await load(isPart ? 'train' : split, onNote);
   if (loaded.size === 0) {

@@ -1,8 +1,8 @@
 /** `losslens evaluate`: how good a checkpoint is on a split. */
 import type { Command } from 'commander';
-import { interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
+import { UnknownSplitError } from '../../datasets/unknownSplitError.ts';
+import { untilInterrupted } from '../console/interrupt.ts';
 import type { EvaluationOptions } from '../evaluation/evaluationRun.ts';
-import { tell } from '../terminal.ts';
 import { checkpointPath } from '../weights/byName.ts';
 import { trainedCheckpoint } from './checkpointFlag.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
@@ -85,17 +85,15 @@ export function declareEvaluate(command: Command): void {
   withEffects(command, evaluateEffects);
   addFlags(command, evaluateFlags).action(async (flags: EvaluateFlags) => {
     const { runEvaluation, waitForCheckpoint } = await import('../evaluation/evaluationRun.ts');
-    const { signal, release } = interruptSignal((name) =>
-      tell(`${name}: stopping after this step; once more ends it at once`),
-    );
-    try {
+    await untilInterrupted(async (signal) => {
       if (flags.watch) await waitForCheckpoint(flags, signal);
-      if (!signal.aborted) await runEvaluation(await resolveOptions(flags), signal);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      release();
-    }
-    if (signal.aborted) process.exitCode = interruptedExitCode(signal);
+      signal.throwIfAborted();
+      await runEvaluation(await resolveOptions(flags), signal).catch((error: unknown) => {
+        const isGiven = command.getOptionValueSource('dataset_split_name') === 'cli';
+        throw error instanceof UnknownSplitError && !isGiven ? error.byDefault() : error;
+      });
+      // It has no other end.
+      if (flags.watch) signal.throwIfAborted();
+    });
   });
 }

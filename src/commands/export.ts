@@ -3,9 +3,9 @@
  * it says of its data for cleanlab, FiftyOne and Label Studio.
  */
 import type { Command } from 'commander';
-import { interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
+import { untilInterrupted } from '../console/interrupt.ts';
 import { UsageError } from '../errors.ts';
-import { show, tell } from '../terminal.ts';
+import { show } from '../terminal.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
 import { addFlags, boolean, type FlagValues, integer, optionalText, text } from './flags.ts';
 import { inherited } from './ofRunFlags.ts';
@@ -58,11 +58,15 @@ const exportFlagEffects: readonly FlagEffect<ExportFlags>[] = [
   ...engineFlagEffects,
 ];
 
-async function exportModel(flags: ExportFlags, export_dir: string): Promise<void> {
+async function exportModel(
+  flags: ExportFlags,
+  export_dir: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { exportNetwork, servingSignature } = await import('../inference/exportRun.ts');
   const { servedSize } = await import('../preprocessing/networkItems.ts');
   const trained = await resolveTrainedNetwork(flags);
-  await exportNetwork({ ...flags, export_dir }, trained);
+  await exportNetwork({ ...flags, export_dir }, trained, signal);
   const size = servedSize(trained.input).map((side) => (side < 0 ? '?' : side));
   show(
     `${trained.checkpoint} exported to ${export_dir}: signature ${servingSignature} takes images ` +
@@ -70,28 +74,22 @@ async function exportModel(flags: ExportFlags, export_dir: string): Promise<void
   );
 }
 
-async function exportForCleanlab(flags: ExportFlags, export_dir: string): Promise<void> {
+async function exportForCleanlab(
+  flags: ExportFlags,
+  export_dir: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { exportProbabilities } = await import('../inference/probabilitiesRun.ts');
   const { resolveRunFlags, runFolder } = await import('./runFlags.ts');
-  const { signal, release } = interruptSignal((name) =>
-    tell(`${name}: stopping after this step; once more ends it at once`),
-  );
   const { checkpoint_path, moving_average_decay } = flags;
-  try {
-    const run = await resolveRunFlags(runFolder(checkpoint_path), flags);
-    // These mean something else to a run.
-    const options = { ...flags, ...run, checkpoint_path, moving_average_decay, export_dir };
-    const { checkpoint, dataset, ...sizes } = await exportProbabilities(options, signal);
-    show(
-      `${checkpoint} on ${dataset.name} ${dataset.split}, exported to ${export_dir}: labels.npy int64[${sizes.items}], ` +
-        `pred_probs.npy float32[${sizes.items},${sizes.classes}], ${sizes.suspects} suspects\n`,
-    );
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    process.exitCode = interruptedExitCode(signal);
-  } finally {
-    release();
-  }
+  const run = await resolveRunFlags(runFolder(checkpoint_path), flags);
+  // These mean something else to a run.
+  const options = { ...flags, ...run, checkpoint_path, moving_average_decay, export_dir };
+  const { checkpoint, dataset, ...sizes } = await exportProbabilities(options, signal);
+  show(
+    `${checkpoint} on ${dataset.name} ${dataset.split}, exported to ${export_dir}: labels.npy int64[${sizes.items}], ` +
+      `pred_probs.npy float32[${sizes.items},${sizes.classes}], ${sizes.suspects} suspects\n`,
+  );
 }
 
 /** Declares the flags and the action of `losslens export`. */
@@ -103,6 +101,7 @@ export function declareExport(command: Command): void {
       const content = cleanlab ? 'the arrays' : 'the SavedModel';
       throw new UsageError(`--export_dir: missing; expected a folder for ${content}.`);
     }
-    await (cleanlab ? exportForCleanlab : exportModel)(flags, export_dir);
+    const write = cleanlab ? exportForCleanlab : exportModel;
+    await untilInterrupted((signal) => write(flags, export_dir, signal));
   });
 }

@@ -1,5 +1,6 @@
 /** `losslens predict`: classifies image files. */
 import type { Command } from 'commander';
+import { untilInterrupted } from '../console/interrupt.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, boolean, choice, type FlagValues, integer } from './flags.ts';
 import {
@@ -36,8 +37,10 @@ export function declarePredict(command: Command): void {
   addFlags(command, predictFlags).action(
     async (files: string[], flags: FlagValues<typeof predictFlags>) => {
       const { predictFiles } = await import('../inference/predictionRun.ts');
-      const failures = await predictFiles(flags, await resolveTrainedNetwork(flags), files);
-      if (failures > 0) process.exitCode = 1;
+      await untilInterrupted(async (signal) => {
+        const trained = await resolveTrainedNetwork(flags);
+        if ((await predictFiles(flags, trained, files, signal)) > 0) process.exitCode = 1;
+      });
     },
   );
 }

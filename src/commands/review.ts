@@ -1,5 +1,6 @@
 /** `losslens review`: a page on which people decide about the most suspicious items of a run. */
 import type { Command } from 'commander';
+import { untilInterrupted } from '../console/interrupt.ts';
 import { show } from '../terminal.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags, type FlagValues, integer, optionalText, text } from './flags.ts';
@@ -24,15 +25,13 @@ const reviewFlags = {
   ...ofRunFlags,
 };
 
-async function review(given: FlagValues<typeof reviewFlags>): Promise<void> {
+async function review(given: FlagValues<typeof reviewFlags>, signal: AbortSignal): Promise<void> {
   const { resolveRunFlags } = await import('./runFlags.ts');
   const { reviewRun } = await import('../review/reviewRun.ts');
   const { train_dir, top, rank_by, num_views, output_dir, ...ofRun } = given;
   const flags = await resolveRunFlags(train_dir, ofRun, true, undrawnDataFlagEffects);
-  const { page, items } = await reviewRun({
-    ...flags,
-    ...{ train_dir, top, rank_by, num_views, output_dir },
-  });
+  const options = { ...flags, ...{ train_dir, top, rank_by, num_views, output_dir } };
+  const { page, items } = await reviewRun(options, signal);
   show(
     `${page}: ${items} items; open it in a browser, save labels.csv, and train again with --labels_file=labels.csv\n`,
   );
@@ -40,5 +39,7 @@ async function review(given: FlagValues<typeof reviewFlags>): Promise<void> {
 
 /** Declares the flags and the action of `losslens review`. */
 export function declareReview(command: Command): void {
-  withEffects(addFlags(command, reviewFlags), engineFlagEffects).action(review);
+  withEffects(addFlags(command, reviewFlags), engineFlagEffects).action(
+    (given: FlagValues<typeof reviewFlags>) => untilInterrupted((signal) => review(given, signal)),
+  );
 }

@@ -1,5 +1,6 @@
 /** `losslens train`: trains a network and writes both in situ views while it does. */
 import type { Command } from 'commander';
+import { endWith } from '../console/interrupt.ts';
 import { withEffects } from './flagEffects.ts';
 import { addFlags } from './flags.ts';
 import { trainFlagEffects } from './trainFlagEffects.ts';
@@ -16,6 +17,6 @@ export function declareTrain(command: Command): void {
     const selecting = selectEngine(flags);
     selecting.catch(() => {});
     const { runTraining } = await import('../training/run.ts');
-    process.exitCode = await runTraining(flags, selecting);
+    endWith(await runTraining(flags, selecting));
   });
 }

@@ -1,13 +1,15 @@
 /** Ends what takes long when its user asks for it. */
 import { constants } from 'node:os';
+import { tell } from '../terminal.ts';
 
 /** Signals that ask a program to end: Ctrl-C, `kill`, and a terminal that goes away. */
 export const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * An abort signal that the first of the ending signals raises. The second one ends the process at once,
- * unless it is SIGHUP: a terminal that goes away sends it twice, by its shell and by itself, and leaves
- * nobody who could be impatient.
+ * also when it came while JavaScript computed and both are heard together; unless it is SIGHUP: a
+ * terminal that goes away sends it twice, by its shell and by itself, and leaves nobody who could be
+ * impatient.
  *
  * @param onInterrupt  told of the signal's name, which is the reason of the abort, too
  * @returns  `release` gives the signals back to the system
@@ -17,20 +19,73 @@ export function interruptSignal(onInterrupt: (name: NodeJS.Signals) => void): {
   release: () => void;
 } {
   const controller = new AbortController();
-  const abort = (name: NodeJS.Signals) => {
-    for (const impatient of ['SIGINT', 'SIGTERM'] as const) process.off(impatient, abort);
-    if (controller.signal.aborted) return;
-    controller.abort(name);
-    onInterrupt(name);
-  };
   const release = () => {
-    for (const name of endingSignals) process.off(name, abort);
+    for (const name of endingSignals) process.off(name, hear);
   };
-  for (const name of endingSignals) process.on(name, abort);
+  const hear = (name: NodeJS.Signals) => {
+    if (!controller.signal.aborted) {
+      controller.abort(name);
+      onInterrupt(name);
+    } else if (name !== 'SIGHUP') {
+      // What nobody listens to ends the process.
+      release();
+      process.kill(process.pid, name);
+    }
+  };
+  for (const name of endingSignals) process.on(name, hear);
   return { signal: controller.signal, release };
+}
+
+/**
+ * Waits for something unless a signal is aborted: then what goes on behind it is left to itself.
+ *
+ * @throws the signal's reason, when it is aborted first
+ */
+export function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject);
+  });
 }
 
 /** The exit code of what an abort signal of `interruptSignal` ended, as shells have it: 128 + its number. */
 export function interruptedExitCode({ reason }: AbortSignal): number {
   return 128 + constants.signals[reason as NodeJS.Signals];
+}
+
+/** How long a process that is at its end may take to end, in milliseconds. */
+const lastMs = 2000;
+
+/**
+ * Has the process end with an exit code. After an interrupt something that nobody waits for any more may
+ * hold it up, such as a disk that does not answer: then it ends by the signal, which shells see as the same.
+ */
+export function endWith(exitCode: number): void {
+  process.exitCode = exitCode;
+  if (exitCode <= 128) return;
+  setTimeout(() => process.kill(process.pid, exitCode - 128), lastMs).unref();
+}
+
+/**
+ * Does something until the first of the ending signals, which makes the exit code that of the signal.
+ *
+ * @param action  throws something when its signal is aborted before its end
+ * @throws what it throws otherwise
+ */
+export async function untilInterrupted(
+  action: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { signal, release } = interruptSignal((name) =>
+    tell(`${name}: stopping after this step; once more ends it at once`),
+  );
+  try {
+    await action(signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    endWith(interruptedExitCode(signal));
+  } finally {
+    release();
+  }
 }

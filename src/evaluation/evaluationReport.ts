@@ -60,6 +60,9 @@ function classRows(
   };
 }
 
+/** Where each evaluation has a value. */
+export const accuracyTag = 'eval/Accuracy';
+
 /**
  * An evaluation as summaries: accuracy and recall as TF-Slim tags them, the mean cross-entropy, the
  * table of classes, the confusion matrix as a picture, and a precision–recall curve for each class.
@@ -76,7 +79,7 @@ export async function evaluationSummaries(
   const { classNames, accuracy, recallAt5, crossEntropy, confusion, prCurves } = evaluation;
   const { rows, note } = classRows(evaluation, maxTableClasses);
   const summaries = [
-    scalarSummary('eval/Accuracy', accuracy),
+    scalarSummary(accuracyTag, accuracy),
     scalarSummary('eval/Recall_5', recallAt5),
     scalarSummary('eval/Cross_entropy', crossEntropy, { description: 'mean over items, nats' }),
     textSummary('eval/Classes', `${markdownTable(columns, rows)}\n\n${note}`.trimEnd()),

@@ -156,7 +156,7 @@ async function prepare(
   const classifier = await Classifier.open(options, { network, numClasses, input });
   cleanup.add(() => classifier.close());
   const folder = options.eval_dir ?? join(checkpointFolder, evalFolder(options));
-  const lock = await lockFolder(folder, '--eval_dir');
+  const lock = await lockFolder(folder, '--eval_dir', { signal });
   cleanup.add(() => lock.release());
   await recordSkipped(folder, split);
   const pipeline = new BatchPipeline(dataset, {

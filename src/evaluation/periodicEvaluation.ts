@@ -21,7 +21,7 @@ import { averagedValues } from '../model/movingAverages.ts';
 import { BatchPipeline, type BatchPipelineOptions } from '../preprocessing/batchPipeline.ts';
 import type { LostWrites } from '../recording/lostWrites.ts';
 import { lostEvents, RunLog } from '../recording/runLog.ts';
-import { evaluationSummaries } from './evaluationReport.ts';
+import { accuracyTag, evaluationSummaries } from './evaluationReport.ts';
 import { type Evaluation, evaluate } from './evaluator.ts';
 
 /** The flags that decide on it. */
@@ -139,6 +139,11 @@ export class PeriodicEvaluation {
   /** Values of the tag that has most, by plugin. */
   get longestSeries(): Readonly<Record<string, number>> {
     return this.#log.longestSeries;
+  }
+
+  /** Whether the evaluation after so many steps is in the log. */
+  holds(step: number): boolean {
+    return this.#log.holds(accuracyTag, step);
   }
 
   /**

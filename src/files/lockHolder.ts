@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { excerpt } from '../errors.ts';
 
 /** What a lock file says, as JSON. */
 export interface Holder {
@@ -14,6 +15,8 @@ export interface Holder {
   readonly system: string | null;
   /** Tells processes of the same pid apart: in clock ticks since boot (proc(5)); null off Linux. */
   readonly started: string | null;
+  /** When it took the lock, in ISO 8601; undefined where an older version did. */
+  readonly since?: string;
   /** Tells this lock from any other, also of the same process. */
   readonly token: string;
 }
@@ -23,6 +26,21 @@ export function isHolder(value: unknown): value is Holder {
   const { pid, host, token } = (value ?? {}) as Partial<Holder>;
   const isPid = Number.isSafeInteger(pid) && Number(pid) > 0;
   return isPid && typeof host === 'string' && typeof token === 'string' && /^\w+$/.test(token);
+}
+
+/** Who holds a lock, for people: process and machine. */
+export function nameOf(holder: Holder | undefined): string {
+  return holder === undefined
+    ? 'another process'
+    : `process ${holder.pid} on ${excerpt(holder.host)}`;
+}
+
+/** Since when, for people: a phrase that begins with a space, empty where the lock does not say it. */
+export function sinceOf(holder: Holder | undefined): string {
+  const time = Date.parse(String(holder?.since));
+  if (Number.isNaN(time)) return '';
+  const [day, clock] = new Date(time).toISOString().split('T') as [string, string];
+  return ` since ${day} ${clock.slice(0, 8)} UTC`;
 }
 
 /** What the kernel says of a process, or null. */
@@ -53,6 +71,7 @@ export function newHolder(): Holder {
     host: hostname(),
     system: systemOf(),
     started: statusOf(process.pid)?.started ?? null,
+    since: new Date().toISOString(),
     token: randomBytes(8).toString('hex'),
   };
 }

@@ -24,7 +24,8 @@ function leadsOut(path: string): boolean {
 }
 
 /**
- * Unpacks some plain files of a tar archive, gzipped or not, into a folder that is there.
+ * Unpacks some plain files of a tar archive, gzipped or not, into a folder that is there. When it throws,
+ * nothing is being written any more: the folder can be deleted.
  *
  * @param files  their paths in the archive, which are theirs in the folder, too
  * @throws UserError  when the archive is damaged, lacks one of them, or holds a link or a path that leads
@@ -46,7 +47,8 @@ export async function unpackFiles(
     return unpackedBytes <= maxUnpackedBytes;
   };
   try {
-    await extract({ file: archive, cwd: folder, strict: true, preserveOwner: false, filter });
+    // Otherwise tar goes on with what it has begun when it throws.
+    extract({ file: archive, cwd: folder, sync: true, strict: true, preserveOwner: false, filter });
     if (refused !== undefined) {
       throw new Error(`it holds ${excerpt(refused)}, a link or a path that leads out of it`);
     }

@@ -64,18 +64,13 @@ function toTensorInfos(tensors: Readonly<Record<string, Tensor>>): Record<string
 }
 
 /**
- * Writes `folder/saved_model.pb` with the tag 'serve' and without a variables folder: values are
- * assigned through a signature.
+ * A SavedModel as the bytes of its `saved_model.pb`, with the tag 'serve' and without a variables folder:
+ * values are assigned through a signature.
  *
- * @param folder      created where it is missing
  * @param graph       the whole graph
  * @param signatures  entry points by name
  */
-export async function writeSavedModel(
-  folder: string,
-  graph: Graph,
-  signatures: SavedModelSignatures,
-): Promise<void> {
+export function encodeSavedModel(graph: Graph, signatures: SavedModelSignatures): Uint8Array {
   const signatureDefs: Record<string, SignatureDef> = {};
   for (const [name, { inputs, outputs }] of Object.entries(signatures)) {
     signatureDefs[name] = {
@@ -84,7 +79,7 @@ export async function writeSavedModel(
       method_name: 'tensorflow/serving/predict',
     };
   }
-  const bytes = savedModelType.encode({
+  return savedModelType.encode({
     saved_model_schema_version: 1,
     meta_graphs: [
       {
@@ -94,6 +89,18 @@ export async function writeSavedModel(
       },
     ],
   });
+}
+
+/**
+ * Writes `folder/saved_model.pb`.
+ *
+ * @param folder  created where it is missing
+ */
+export async function writeSavedModel(
+  folder: string,
+  graph: Graph,
+  signatures: SavedModelSignatures,
+): Promise<void> {
   await makeFolder(folder);
-  await writeFile(join(folder, 'saved_model.pb'), bytes);
+  await writeFile(join(folder, 'saved_model.pb'), encodeSavedModel(graph, signatures));
 }

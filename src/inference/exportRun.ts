@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { classNamesFile, formatClassNames } from '../../datasets/labels/classNames.ts';
 import { reasonOf, UserError } from '../errors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
-import { replaceFile } from '../files/replaceFile.ts';
+import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { freeze } from '../graph/freeze.ts';
-import { writeSavedModel } from '../graph/savedModel.ts';
+import { encodeSavedModel } from '../graph/savedModel.ts';
 import { buildServingGraph } from '../model/predictionGraph.ts';
 import { readNetwork } from './classifier.ts';
 import type { TrainedNetwork } from './trainedNetwork.ts';
@@ -29,10 +29,12 @@ export const servingSignature = 'serving_default';
  * the graph: there is nothing to restore or initialise, which every reader of SavedModels manages.
  *
  * @throws UserError  when the folder holds a model already or cannot be written to
+ * @throws the signal's reason, when it is aborted before anything is written
  */
 export async function exportNetwork(
   { export_dir, moving_average_decay }: ExportOptions,
   { checkpoint, network, input, classNames }: TrainedNetwork,
+  signal: AbortSignal,
 ): Promise<void> {
   if (existsSync(join(export_dir, 'saved_model.pb'))) {
     throw new UserError(
@@ -48,18 +50,18 @@ export async function exportNetwork(
   const values = await readNetwork(checkpoint, variables, moving_average_decay !== undefined);
   const frozen = freeze(graph, { ...inputs, ...outputs }, values);
   const { images, probabilities } = frozen.tensors;
+  signal.throwIfAborted();
+  const model = encodeSavedModel(frozen.graph, {
+    [servingSignature]: { inputs: { images: images! }, outputs: { probabilities: probabilities! } },
+  });
   try {
     const extra = join(export_dir, 'assets.extra');
     await makeFolder(extra);
     await replaceFile(join(extra, classNamesFile), formatClassNames(classNames));
     // The model comes last: servers that watch the folder take it then.
-    await writeSavedModel(export_dir, frozen.graph, {
-      [servingSignature]: {
-        inputs: { images: images! },
-        outputs: { probabilities: probabilities! },
-      },
-    });
+    await replaceFileByParts(join(export_dir, 'saved_model.pb'), [model]);
   } catch (error) {
+    if (error instanceof UserError) throw error;
     throw new UserError(`--export_dir: cannot write to "${export_dir}" (${reasonOf(error)}).`);
   }
 }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Image } from '../../datasets/dataset.ts';
 import { imageExtensions, isImageFile } from '../../datasets/images/imageFiles.ts';
+import { unlessAborted } from '../console/interrupt.ts';
 import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import type { PrecisionChoice } from '../engines/precision.ts';
@@ -180,11 +181,13 @@ function imageFiles(paths: readonly string[], failures: Failures): string[] {
  * @param paths  files, or folders of files
  * @returns      the number of failures; 0 when what could not be read is left out, but for all of it
  * @throws UserError  for what the user can mend otherwise
+ * @throws the signal's reason, when it is aborted before the last line
  */
 export async function predictFiles(
   options: PredictionOptions,
   trained: TrainedNetwork,
   paths: readonly string[],
+  signal: AbortSignal,
 ): Promise<number> {
   const failures = new Failures();
   const files = imageFiles(paths, failures);
@@ -196,7 +199,8 @@ export async function predictFiles(
     await classifier.restore(checkpoint, options.moving_average_decay !== undefined);
     for (let first = 0; first < files.length; first += options.batch_size) {
       const batch = files.slice(first, first + options.batch_size);
-      const results = await Promise.allSettled(batch.map((file) => readImage(file, trained)));
+      const reading = Promise.allSettled(batch.map((file) => readImage(file, trained)));
+      const results = await unlessAborted(signal, reading);
       const read: ReadFile[] = [];
       for (const [i, result] of results.entries()) {
         if (result.status === 'fulfilled') read.push({ file: batch[i]!, image: result.value });

@@ -106,6 +106,7 @@ async function exportSuspects(
   folder: string,
   record: RunRecord | undefined,
   dataset: Dataset,
+  signal: AbortSignal,
 ): Promise<number> {
   const digest = record?.dataset.digest;
   if (digest === undefined || !isDigestOf(digest, dataset)) {
@@ -117,6 +118,7 @@ async function exportSuspects(
   const column = scoreNames.indexOf(rank_by);
   const suspects: Suspect[] = [];
   for (const [i, item] of items.entries()) {
+    signal.throwIfAborted();
     suspects.push({
       ...item,
       rank: i + 1,
@@ -194,10 +196,11 @@ export async function exportProbabilities(
     const classifier = await Classifier.open(options, { network, numClasses, input });
     cleanup.add(() => classifier.close());
     await classifier.restore(checkpoint, options.moving_average_decay !== undefined);
+    signal.throwIfAborted();
     await makeFolder(export_dir).catch((error: Error) => {
       throw new UserError(`--export_dir: cannot write to "${export_dir}" (${reasonOf(error)}).`);
     });
-    const suspects = await exportSuspects(options, folder, record, dataset);
+    const suspects = await exportSuspects(options, folder, record, dataset, signal);
     await replaceFile(target('classes.json'), `${JSON.stringify(classNames)}\n`);
     await replaceFileByParts(target('index.csv'), indexRows(dataset));
     const own = BigInt64Array.from(items, (item) => BigInt(labels[item]!));

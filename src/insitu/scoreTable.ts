@@ -31,12 +31,13 @@ const surenessMemory = 0.05;
 /** The network's sureness to this power weighs what it says of an item: see docs/detection.md. */
 const surenessPower = 5;
 
-/** Whether all scores of a row are finite: one that is not would stay in the running means for ever. */
-export function hasFiniteScores(scores: ArrayLike<number>, row: number, rows: number): boolean {
-  for (let c = 0; c < stepScores.length; c++) {
-    if (!Number.isFinite(scores[c * rows + row])) return false;
+/** Which rows have finite scores alone, 1 for those: another would stay in the running means for ever. */
+function finiteRows(scores: ArrayLike<number>, rows: number): Uint8Array {
+  const finite = new Uint8Array(rows).fill(1);
+  for (let i = 0; i < stepScores.length * rows; i++) {
+    if (!Number.isFinite(scores[i])) finite[i % rows] = 0;
   }
-  return true;
+  return finite;
 }
 
 /**
@@ -154,9 +155,14 @@ export class ScoreTable {
     return this.#meanOf[score];
   }
 
-  /** Adds one presentation of some items, but for those with a score that is not finite. */
-  add({ itemIndices, scores, output, labels }: StepScores): void {
+  /**
+   * Adds one presentation of some items, but for those with a score that is not finite.
+   *
+   * @returns  1 for each row that was added, 0 for one that was left out
+   */
+  add({ itemIndices, scores, output, labels }: StepScores): Uint8Array {
     const rows = itemIndices.length;
+    const finite = finiteRows(scores, rows);
     const column = (score: StepScore) => stepScores.indexOf(score) * rows;
     const contribution = column('contribution');
     const positive = column('contribution_positive');
@@ -164,11 +170,11 @@ export class ScoreTable {
     const confidence = column('confidence');
     const loss = column('loss');
     const entropy = column('entropy');
-    const weight = this.#updateSureness(scores, loss, margin, rows) ** surenessPower;
+    const weight = this.#updateSureness(scores, loss, margin, finite) ** surenessPower;
     const confidenceMean = this.mean('confidence');
     const [lasts, means, size] = [this.#last, this.#mean, this.size];
     for (let row = 0; row < rows; row++) {
-      if (!hasFiniteScores(scores, row, rows)) continue;
+      if (finite[row] === 0) continue;
       const item = itemIndices[row]!;
       const n = ++this.epochs[item]!;
       const before = confidenceMean[item]!;
@@ -198,20 +204,26 @@ export class ScoreTable {
       this.correct[item] = isCorrect ? 1 : 0;
       this.output[item] = output[row]!;
     }
+    return finite;
   }
 
   /** Takes the outputs of a batch into the running mean, from 0 on. @returns that mean, > 0 */
-  #updateSureness(scores: ArrayLike<number>, loss: number, margin: number, rows: number): number {
+  #updateSureness(
+    scores: ArrayLike<number>,
+    loss: number,
+    margin: number,
+    finite: Uint8Array,
+  ): number {
     let sum = 0;
-    let finite = 0;
-    for (let row = 0; row < rows; row++) {
-      if (!hasFiniteScores(scores, row, rows)) continue;
-      finite++;
+    let count = 0;
+    for (let row = 0; row < finite.length; row++) {
+      if (finite[row] === 0) continue;
+      count++;
       // log p of the output: that of the label, or where another class is ahead, higher by the margin.
       sum += Math.exp(-scores[loss + row]! - Math.min(0, scores[margin + row]!));
     }
-    const rate = Math.min(0.5, finite / (surenessMemory * this.size));
-    if (finite > 0) this.sureness[0]! += (sum / finite - this.sureness[0]!) * rate;
+    const rate = Math.min(0.5, count / (surenessMemory * this.size));
+    if (count > 0) this.sureness[0]! += (sum / count - this.sureness[0]!) * rate;
     return Math.max(1e-3, this.sureness[0]!);
   }
 }

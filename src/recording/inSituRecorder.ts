@@ -1,7 +1,7 @@
 /** The in situ part of the training loop: selects items, watches them, writes both views. */
 import { QuotaQueue } from '../insitu/quotaQueue.ts';
 import { type Score, scores, suspicion } from '../insitu/scores.ts';
-import { hasFiniteScores, ScoreTable } from '../insitu/scoreTable.ts';
+import { ScoreTable } from '../insitu/scoreTable.ts';
 import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels.ts';
 import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
@@ -172,10 +172,10 @@ export class InSituRecorder {
     const { output, outputProbability } = outcome;
     const { scores, probabilities } = outcome.selection!;
     this.#copied = undefined;
-    this.#table.add({ itemIndices, labels, output, scores });
+    const added = this.#table.add({ itemIndices, labels, output, scores });
     this.#suggested.add(itemIndices, probabilities);
     itemIndices.forEach((itemIndex, row) => {
-      if (!hasFiniteScores(scores, row, itemIndices.length)) return;
+      if (added[row] === 0) return;
       const label = labels[row]!;
       const score = suspicion(this.#score, this.#table, itemIndex);
       if (!this.#queue.accepts({ itemIndex, label, score })) return;

@@ -51,8 +51,10 @@ async function* pageItems(
   dataset: Dataset,
   items: readonly ScoredItem[],
   { urls }: ReviewViews,
+  signal: AbortSignal,
 ): AsyncGenerator<PageItem, void, undefined> {
   for (const item of items) {
+    signal.throwIfAborted();
     const view = urls.get(item.item);
     const content = await contentOf(dataset, item.item);
     yield { ...item, ...content, ...(view === undefined ? {} : { view }) };
@@ -89,15 +91,19 @@ function pageId(folder: string, { name, split, labels }: Dataset): string {
  * @returns  the path of the page and how many items it holds
  * @throws UsageError  for a score that the run does not have, or data that are not those of the run
  * @throws UserError   when the run or its data cannot be read
+ * @throws the signal's reason, when it is aborted before the page is whole: then neither is written
  */
-export async function reviewRun(options: ReviewOptions): Promise<{ page: string; items: number }> {
+export async function reviewRun(
+  options: ReviewOptions,
+  signal: AbortSignal,
+): Promise<{ page: string; items: number }> {
   const { train_dir: folder, rank_by: rankBy } = options;
   const { scoreNames, total, items } = await rankedItemsOfRun(folder, rankBy, options.top);
   const { dataset, labelDecisions } = await loadRunData(folder, options);
   const record = await readRunRecord(folder);
   expectItemsOfRun(dataset, { total, items }, { folder, record, datasetDir: options.dataset_dir });
   const withView = items.slice(0, options.num_views).map(({ item }) => item);
-  const views = await drawViews(options, dataset, withView);
+  const views = await drawViews(options, dataset, withView, signal);
   const parts = renderReviewPage(
     {
       id: pageId(folder, dataset),
@@ -109,8 +115,9 @@ export async function reviewRun(options: ReviewOptions): Promise<{ page: string;
       viewCaption: views.caption,
       previous: previousRows(labelDecisions),
     },
-    pageItems(dataset, items, views),
+    pageItems(dataset, items, views, signal),
   );
+  signal.throwIfAborted();
   const target = options.output_dir ?? folder;
   await makeFolder(target);
   const page = join(target, 'review.html');

@@ -30,11 +30,16 @@ export interface ReviewViews {
 
 const noViews: ReviewViews = { urls: new Map(), caption: '' };
 
-/** Draws the views of some items; none, with a line that says why, where there can be none. */
+/**
+ * Draws the views of some items; none, with a line that says why, where there can be none.
+ *
+ * @throws the signal's reason, when it is aborted meanwhile
+ */
 export async function drawViews(
   options: ReviewViewOptions,
   dataset: Dataset,
   items: readonly number[],
+  signal: AbortSignal,
 ): Promise<ReviewViews> {
   if (items.length === 0) return noViews;
   const without = (reason: string) => {
@@ -58,6 +63,7 @@ export async function drawViews(
   const urls = new Map<number, string>();
   try {
     for await (const inspected of inspector.inspect(items)) {
+      signal.throwIfAborted();
       const png = await renderer.renderMonitoringView({ ...inspected, epoch, step });
       const url = `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
       urls.set(inspected.itemIndex, url);

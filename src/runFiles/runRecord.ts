@@ -50,6 +50,8 @@ export interface Start {
   readonly step: number | null;
   /** All flags of the first start; of others those whose value changed, null where there is none now. */
   readonly flags: Flags;
+  /** Of a start that went on, what these flags were before, null where there was none; older versions left it out. */
+  readonly before?: Flags;
   readonly engine: RunRecord['engine'];
   readonly precision: Precision;
   readonly versions: Readonly<Record<string, string>>;
@@ -69,14 +71,21 @@ function withAbsolutePaths(flags: Flags): Flags {
   );
 }
 
-/** Flags whose value is another than before; null for those that have none any more. */
-function changesOf(before: Flags, now: Flags): Flags {
+/** Another value of a flag than before; null stands for none. */
+export interface FlagChange {
+  readonly before: unknown;
+  readonly now: unknown;
+}
+
+/** Flags whose value is another than before, by name; paths are compared as absolute ones. */
+export function changesOf(before: Flags, now: Flags): Readonly<Record<string, FlagChange>> {
   const text = (value: unknown) => JSON.stringify(value ?? null);
-  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  const flags = withAbsolutePaths(now);
+  const names = [...new Set([...Object.keys(before), ...Object.keys(flags)])];
   return Object.fromEntries(
     names
-      .filter((name) => text(before[name]) !== text(now[name]))
-      .map((name) => [name, now[name] ?? null]),
+      .filter((name) => text(before[name]) !== text(flags[name]))
+      .map((name) => [name, { before: before[name] ?? null, now: flags[name] ?? null }]),
   );
 }
 
@@ -109,10 +118,16 @@ export async function writeRunRecord(
     processor: cpus()[0]?.model ?? 'unknown',
   };
   const before = (await readRunRecord(folder)) as RecordedRun | undefined;
+  const changes = before && Object.entries(changesOf(before.flags, flags));
   const start: Start = {
     started,
     step,
-    flags: before === undefined ? flags : changesOf(before.flags, flags),
+    ...(changes === undefined
+      ? { flags }
+      : {
+          flags: Object.fromEntries(changes.map(([name, { now }]) => [name, now])),
+          before: Object.fromEntries(changes.map(([name, change]) => [name, change.before])),
+        }),
     engine: record.engine,
     precision: record.precision,
     versions,

@@ -92,27 +92,41 @@ export async function saveRun(
 /**
  * Restores the latest checkpoint of a run's folder.
  *
+ * @param expect    told of its prefix, steps and state before the variables are compared, to throw what is
+ *                  better said
  * @returns  undefined when there is none: a new run
  * @throws UserError  when it is damaged or does not fit the variables
  */
 export async function restoreRun(
   trainDir: string,
   variables: readonly Variable[],
+  expect: (run: Omit<RestoredRun, 'values'>) => void = () => {},
 ): Promise<RestoredRun | undefined> {
   const path = await latestCheckpoint(trainDir);
   if (path === undefined) return undefined;
-  const hint =
-    'A run goes on with the network, optimizer, trainable scopes and moving averages it began with: ' +
-    'give another --train_dir, and this one as --checkpoint_path.';
-  const values = await readVariables(path, variables, hint);
   const bundle = await openCheckpoint(path);
   const step = Number((await bundle.read(stepName)).data[0]);
   if (!Number.isSafeInteger(step) || step < 0) {
     throw new UserError(`${path}: holds ${step} as ${stepName}; expected a number of steps.`);
   }
-  if (!bundle.shapes.has(stateName)) return { path, step, values, state: undefined };
+  const state = await readState(bundle, path);
+  expect({ path, step, state });
+  const hint =
+    'A run goes on with the network, optimizer, trainable scopes and moving averages it began with: ' +
+    'give another --train_dir, and this one as --checkpoint_path.';
+  return { path, step, state, values: await readVariables(path, variables, hint) };
+}
+
+/**
+ * The state in a checkpoint.
+ *
+ * @returns  undefined when it has none, or one of another version
+ * @throws UserError  when it is damaged
+ */
+async function readState(bundle: TensorBundle, path: string): Promise<RunState | undefined> {
+  if (!bundle.shapes.has(stateName)) return undefined;
   try {
-    return { path, step, values, state: await readState(bundle) };
+    return await decodeState(bundle);
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(
@@ -121,13 +135,8 @@ export async function restoreRun(
   }
 }
 
-/**
- * The state in a checkpoint that has one.
- *
- * @returns  undefined for one of another version
- * @throws Error  when it is damaged
- */
-async function readState(bundle: TensorBundle): Promise<RunState | undefined> {
+/** @throws Error  when it is damaged */
+async function decodeState(bundle: TensorBundle): Promise<RunState | undefined> {
   const { data } = await bundle.read(stateName);
   const {
     version,

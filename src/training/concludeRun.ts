@@ -34,7 +34,7 @@ export function isConcluded({ options, start, lastStep }: RunPlan): boolean {
 export async function concludeRun(run: Run, result: TrainingResult): Promise<number> {
   const { plan, session, log, inSitu, plantedErrors, evaluation, progress, lost } = run;
   const { options, data, training } = plan;
-  const { step, interrupted } = result;
+  const { step } = result;
   await endBegunEpoch(run, result);
   await inSitu?.end(step);
   if (inSitu && training.selectionLayer !== null && options.projector_items > 0) {
@@ -69,6 +69,8 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   await log.flush();
   // All has to be on the disk before the end is: a run that has an end is not looked at again.
   await lost.attempt('names of files', () => syncNames(options.train_dir));
+  // A signal may have ended the evaluation after the last step.
+  const interrupted = result.interrupted || evaluation?.holds(step) === false;
   // TensorBoard keeps the first end that it reads of a run: an interrupted one has none yet, and
   // one whose disk was full gets it from the next start, which writes what is missing.
   if (!interrupted && lost.count === 0) {
@@ -77,7 +79,7 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   }
   progress.close();
   const longest = longestOf(log.longestSeries, evaluation?.longestSeries ?? {});
-  printReport(options, result, longest, training, expectation, lost.summary);
+  printReport(options, { ...result, interrupted }, longest, training, expectation, lost.summary);
   return interrupted ? interruptedExitCode(run.signal) : 0;
 }
 

@@ -5,7 +5,6 @@ import { removeLeftovers } from '../checkpoint/checkpoints.ts';
 import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import { firstNonFinite } from '../checkpoint/nonFinite.ts';
 import type { Cleanup } from '../cleanup.ts';
-import { interruptSignal } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
@@ -71,12 +70,14 @@ export interface Run {
  *
  * @param lock     of the run's folder: without it nothing is saved there
  * @param cleanup  gets what closes them
+ * @param signal   asks the run to end after the step that it is at, with the name of a signal as its reason
  * @throws UserError  when the folder of the run cannot be written to, or its disk has no room for a checkpoint
  */
 export async function openRun(
   plan: RunPlan,
   lock: Pick<FolderLock, 'assertHeld'>,
   cleanup: Cleanup,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Run> {
   const { options, data, training, start } = plan;
   const { dataset } = data;
@@ -130,10 +131,6 @@ export async function openRun(
       lost,
       cleanup,
     ));
-  const { signal, release } = interruptSignal((name) =>
-    progress.message(`${name}: stopping after this step; once more ends it at once`),
-  );
-  cleanup.add(release);
   const facts = {
     batchSize: plan.itemsPerStep,
     seed: options.seed,

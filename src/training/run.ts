@@ -1,5 +1,6 @@
 /** One run of `losslens train`, from its flags to its exit code. */
 import { Cleanup } from '../cleanup.ts';
+import { interruptedExitCode, interruptSignal, unlessAborted } from '../console/interrupt.ts';
 import type { SelectedEngine } from '../engines/select.ts';
 import { lockFolder } from '../files/folderLock.ts';
 import { tell } from '../terminal.ts';
@@ -7,11 +8,13 @@ import { concludeRun, isConcluded } from './concludeRun.ts';
 import { openRun } from './openRun.ts';
 import { planRun } from './planRun.ts';
 import { recordPlan } from './recordPlan.ts';
+import { concludedLine } from './runMessages.ts';
 import type { RunOptions } from './runOptions.ts';
 import { train } from './trainer.ts';
 
 /**
- * Trains.
+ * Trains. A signal that asks the process to end stops it: before the first step nothing is left, then all
+ * that was trained.
  *
  * @param selecting  the engine, where it is loading already
  * @returns  the exit code: 0, or 128 plus the number of the signal that interrupted it
@@ -21,20 +24,36 @@ export async function runTraining(
   options: RunOptions,
   selecting?: Promise<SelectedEngine>,
 ): Promise<number> {
-  return await Cleanup.after(async (cleanup) => {
-    // First of all: a plan is made of checkpoints that another process may be writing.
-    const lock = await lockFolder(options.train_dir, '--train_dir');
-    cleanup.add(() => lock.release());
-    const plan = await planRun(options, selecting);
-    if (isConcluded(plan)) {
-      tell(
-        `${options.train_dir} holds a run of ${plan.start.step} steps already: ` +
-          'raise --max_number_of_steps to go on with it, or name another --train_dir.',
-      );
-      return 0;
-    }
-    const run = await openRun(plan, lock, cleanup);
-    await recordPlan(run);
-    return await concludeRun(run, await train(run));
-  });
+  let stopping = 'stopping';
+  let say = tell;
+  const { signal, release } = interruptSignal((name) =>
+    say(`${name}: ${stopping}; once more ends it at once`),
+  );
+  try {
+    return await Cleanup.after(async (cleanup) => {
+      // First of all: a plan is made of checkpoints that another process may be writing.
+      const lock = await lockFolder(options.train_dir, '--train_dir', { signal });
+      cleanup.add(() => lock.release());
+      const plan = await unlessAborted(signal, planRun(options, selecting));
+      if (isConcluded(plan)) {
+        tell(concludedLine(plan));
+        return 0;
+      }
+      const run = await openRun(plan, lock, cleanup, signal);
+      signal.throwIfAborted();
+      await recordPlan(run);
+      signal.throwIfAborted();
+      say = (line) => run.progress.message(line);
+      stopping = 'stopping after this step';
+      const result = await train(run);
+      stopping = 'writing what the run leaves';
+      return await concludeRun(run, result);
+    });
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    tell('stopped before its first step');
+    return interruptedExitCode(signal);
+  } finally {
+    release();
+  }
 }

@@ -17,6 +17,22 @@ export function dataLine({ name, split, items, classNames, kind }: Dataset): str
   return `data: ${name} ${split}, ${items.length} ${what} of ${classes}`;
 }
 
+/** One line about a run that is at its end already: how to go on with it. */
+export function concludedLine({
+  options,
+  start,
+  stepsPerEpoch,
+}: Pick<RunPlan, 'options' | 'start' | 'stepsPerEpoch'>): string {
+  const { train_dir, max_number_of_steps, max_number_of_epochs } = options;
+  const lastSteps = {
+    max_number_of_steps,
+    max_number_of_epochs: max_number_of_epochs && max_number_of_epochs * stepsPerEpoch,
+  };
+  const reached = Object.entries(lastSteps).filter(([, steps]) => steps && steps <= start.step);
+  const flags = reached.map(([name]) => `--${name}`).join(' and ');
+  return `${train_dir} holds a run of ${start.step} steps already: raise ${flags} to go on with it, or name another --train_dir.`;
+}
+
 /** One line about the part of the network that stays as it is; undefined where there is nothing to say. */
 export function featuresLine({
   options,

@@ -26,7 +26,6 @@ export interface RunOptions
   readonly vocabulary_size: number;
   readonly weight_decay: number;
   readonly label_smoothing: number;
-  readonly trainable_scopes: readonly string[];
   readonly freeze_batch_norm: boolean | undefined;
   readonly learning_rate_scopes: readonly string[];
   readonly moving_average_decay: number | undefined;

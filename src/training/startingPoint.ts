@@ -17,9 +17,11 @@ import { areNumbers } from '../input/knownClasses.ts';
 import { headScopes, isWithin, scopeOf } from '../model/head.ts';
 import { initialValues } from '../model/initialValues.ts';
 import { beginAverages } from '../model/movingAverages.ts';
+import { inScopes } from '../model/scopes.ts';
 import type { TrainingGraph } from '../model/trainingGraph.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { type RestoredRun, type RunState, restoreRun } from './checkpointing.ts';
+import { changeTexts, resumedChanges } from './resumedFlags.ts';
 
 /** What a run begins with. */
 export interface StartingPoint {
@@ -41,6 +43,7 @@ export interface StartingPointOptions extends StepSize {
   readonly checkpoint_path: string | undefined;
   readonly checkpoint_exclude_scopes: readonly string[];
   readonly ignore_missing_vars: boolean;
+  readonly trainable_scopes: readonly string[];
   readonly seed: number;
 }
 
@@ -62,10 +65,10 @@ export async function findStartingPoint(
   const { variables } = graph;
   const { train_dir, checkpoint_path, seed } = options;
   await listKilledCheckpoint(train_dir);
-  const restored = await restoreRun(train_dir, variables);
+  const restored = await restoreRun(train_dir, variables, (run) =>
+    expectSameRun(run, options, dataset, record),
+  );
   if (restored !== undefined) {
-    expectSameEpochs(restored, options, dataset);
-    expectSameClasses(restored.path, record, dataset);
     const messages = [`resuming ${restored.path}`];
     if (restored.state === undefined) {
       messages.push(
@@ -76,6 +79,8 @@ export async function findStartingPoint(
       messages.push(`--checkpoint_path is ignored: ${train_dir} holds a checkpoint of its own`);
     }
     const { step, state, path, values } = restored;
+    const changes = changeTexts(continuedChanges(record, options));
+    if (changes.length > 0) messages.push(`other flags from here on: ${changes.join(', ')}`);
     return { step, state, values: () => values, checkpoint: path, messages };
   }
   const unlisted = (await unlistedCheckpoints(train_dir)).at(-1);
@@ -85,57 +90,87 @@ export async function findStartingPoint(
     );
   }
   if (checkpoint_path === undefined) {
-    return { ...newRun, values: () => beginAverages(initialValues(variables, seed)), messages: [] };
+    const values = () => beginAverages(initialValues(variables, seed));
+    return { ...newRun, values, messages: untrainedMessages(options, graph) };
   }
   const { values, messages } = await warmStart(checkpoint_path, options, graph, dataset.classNames);
   const withInitial = () => beginAverages({ ...initialValues(variables, seed), ...values });
   return { ...newRun, values: withInitial, messages };
 }
 
-/** @throws UsageError  when the epochs of a run that is to go on have other steps from now on */
-function expectSameEpochs(
-  { path, state }: RestoredRun,
-  options: StartingPointOptions,
-  dataset: Dataset,
-): void {
-  if (state === undefined) return;
-  const refuse = (what: string) => {
-    const advice = 'Give another --train_dir, and this one as --checkpoint_path.';
-    throw new UsageError(`${what}. ${advice}`);
-  };
-  const { batch_size, num_clones, seed } = options;
-  if (state.batchSize !== itemsPerStep(options)) {
-    const given = num_clones === 1 ? batch_size : `${batch_size} for each of ${num_clones} clones`;
-    refuse(
-      `--batch_size: got ${given}; the run of ${path} has steps of ${state.batchSize} items in all`,
-    );
-  }
-  if (state.seed !== seed) refuse(`--seed: got ${seed}; the run of ${path} has ${state.seed}`);
-  if (state.sourceSize !== dataset.size) {
-    refuse(
-      `--dataset_name: has ${dataset.size} items; the run of ${path} trains on ${state.sourceSize}`,
-    );
-  }
-  if (!isDigestOf(state.dataDigest, dataset)) {
-    refuse(
-      `--dataset_name: its items or labels are not those that the run of ${path} trains on; they depend on --labels_file, --labels_offset, --label_noise, --validation_split and --on_bad_item, too`,
-    );
-  }
+/** A line for who leaves layers as they are that no checkpoint gives: they are of no use but as they are drawn. */
+function untrainedMessages(
+  { trainable_scopes }: StartingPointOptions,
+  { modelVariables, headScopes: head }: TrainingGraph,
+): string[] {
+  const trainable = modelVariables.filter((variable) => variable.trainable);
+  const trained = inScopes(trainable, trainable_scopes, head);
+  const untrained = trainable.filter((variable) => !trained.includes(variable));
+  if (untrained.length === 0) return [];
+  return [
+    `--trainable_scopes: without --checkpoint_path ${untrained.length} of ${trainable.length} variables stay as they are drawn at random, such as ${untrained[0]!.name}`,
+  ];
 }
 
-/** @throws UsageError  when the classes of a run that is to go on have other names: they are others */
-function expectSameClasses(
-  path: string,
+/** What a run that goes on has otherwise from now on, and may. */
+function continuedChanges(record: RunRecord | undefined, options: StartingPointOptions) {
+  const now = { ...options };
+  const before = record?.flags ?? now;
+  // That its data are the same is known by now.
+  return { ...resumedChanges(before, now, 'data'), ...resumedChanges(before, now, 'continued') };
+}
+
+/** @throws UsageError  naming all by which a run that is to go on would be another one */
+function expectSameRun(
+  { path, step, state }: Omit<RestoredRun, 'values'>,
+  options: StartingPointOptions,
+  dataset: Dataset,
   record: RunRecord | undefined,
-  { classNames }: Dataset,
 ): void {
+  const now = { ...options };
+  const before = { ...(record?.flags ?? now), ...(state && { seed: state.seed }) };
+  const differences = [
+    ...changeTexts(resumedChanges(before, now, 'other run')),
+    ...stepDifferences(state, options),
+    ...dataDifferences(state, dataset, before, now),
+    ...classDifferences(record, dataset),
+  ];
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `--train_dir: the run of ${path}, ${step} steps, cannot go on with ${differences.join(', ')}; expected what was there before. Give that, or another --train_dir and this one as --checkpoint_path.`,
+  );
+}
+
+/** How the steps that an epoch is divided into differ from those of a run. */
+function stepDifferences(state: RunState | undefined, options: StartingPointOptions): string[] {
+  const items = itemsPerStep(options);
+  return state === undefined || state.batchSize === items
+    ? []
+    : [`steps of ${items} items by --batch_size and --num_clones (were ${state.batchSize})`];
+}
+
+/** How items and labels differ from those of a run, and the flags that may be why. */
+function dataDifferences(
+  state: RunState | undefined,
+  dataset: Dataset,
+  before: RunRecord['flags'],
+  now: RunRecord['flags'],
+): string[] {
+  if (state === undefined) return [];
+  const isOfSize = state.sourceSize === dataset.size;
+  if (isOfSize && isDigestOf(state.dataDigest, dataset)) return [];
+  const what = isOfSize
+    ? 'other items or labels'
+    : `data of ${dataset.size} items (were ${state.sourceSize})`;
+  return [what, ...changeTexts(resumedChanges(before, now, 'data'))];
+}
+
+/** The first class that has another name than before, and with it is another one. */
+function classDifferences(record: RunRecord | undefined, { classNames }: Dataset): string[] {
   const trained = record?.dataset.classes ?? classNames;
   // There are as many of them: else the variables of the checkpoint would have other shapes.
   const label = classNames.findIndex((name, i) => name !== trained[i]);
-  if (label < 0) return;
-  throw new UsageError(
-    `--dataset_name: class ${label} is ${classNames[label]}; for the run of ${path} it is ${trained[label]}. Give another --train_dir, and this one as --checkpoint_path.`,
-  );
+  return label < 0 ? [] : [`class ${label} ${classNames[label]} (was ${trained[label]})`];
 }
 
 /**

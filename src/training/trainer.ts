@@ -23,13 +23,20 @@ export interface TrainingResult {
  */
 export async function train(run: Run): Promise<TrainingResult> {
   const { options, start, lastStep, stepsPerEpoch: perEpoch } = run.plan;
-  const { log, inSitu, progress, clock, skipped, signal } = run;
+  const { log, inSitu, evaluation, progress, clock, skipped, signal } = run;
   const firstStep = start.step;
   const checkpointTimer = new Timer(options.save_interval_secs);
   const isOver = (step: number) => step >= lastStep || signal.aborted;
   const isSaveDue = (step: number) =>
     checkpointTimer.isDue() ||
     (options.save_interval_steps !== undefined && step % options.save_interval_steps === 0);
+  const isEvaluationDue = (step: number) =>
+    step >= lastStep || (step / perEpoch) % options.eval_interval_epochs === 0;
+  // What interrupted the run at the end of an epoch ended the evaluation there, too.
+  if (firstStep > 0 && firstStep % perEpoch === 0 && isEvaluationDue(firstStep)) {
+    const evaluated = evaluation?.holds(firstStep) ? undefined : await run.evaluate(firstStep);
+    if (evaluated) progress.message(epochLine(firstStep / perEpoch, null, evaluated));
+  }
   const startMs = clock.now();
   const steps = new TrainingSteps(run);
   let step = firstStep;
@@ -39,8 +46,7 @@ export async function train(run: Run): Promise<TrainingResult> {
     const epoch = step / perEpoch;
     const selection = inSitu ? await inSitu.endEpoch(epoch, step, true) : null;
     await log.flush();
-    const isDue = step >= lastStep || epoch % options.eval_interval_epochs === 0;
-    const evaluated = isDue ? await run.evaluate(step) : undefined;
+    const evaluated = isEvaluationDue(step) ? await run.evaluate(step) : undefined;
     progress.message(epochLine(epoch, selection, evaluated));
     if (isOver(step) || isSaveDue(step)) await run.save(step);
     await run.writeItems();

@@ -228,9 +228,15 @@ test('Ctrl-C ends a run cleanly, and a resumed run equals an uninterrupted one',
 });
 
 test('a finished run is left as it is, with a word on how to go on', async () => {
-  const { code, stderr } = await losslens(trainArguments(whole));
-  assert.equal(code, 0);
-  assert.match(stderr, /holds a run of 33 steps already: raise --max_number_of_steps/);
+  for (const [more, flags] of [
+    [[], '--max_number_of_epochs'],
+    [['--max_number_of_steps=40'], '--max_number_of_epochs'],
+    [['--max_number_of_steps=33'], '--max_number_of_steps and --max_number_of_epochs'],
+  ] as const) {
+    const { code, stderr } = await losslens(trainArguments(whole, ...more));
+    assert.equal(code, 0);
+    assert.ok(stderr.includes(`holds a run of 33 steps already: raise ${flags} to go on`), stderr);
+  }
 });
 
 test('a run does not go on with other labels, and keeps its files', async () => {
@@ -238,7 +244,10 @@ test('a run does not go on with other labels, and keeps its files', async () => 
   const args = trainArguments(whole, '--label_noise=0.1', '--max_number_of_epochs=4');
   const { code, stderr } = await losslens(args);
   assert.equal(code, 2);
-  assert.match(stderr, /^losslens: --dataset_name: its items or labels are not those that .*\n$/m);
+  assert.match(
+    stderr,
+    /^losslens: --train_dir: the run of .*model\.ckpt-33, 33 steps, cannot go on with other items or labels, --label_noise=0\.1 \(was 0\); .*\n$/m,
+  );
   assert.deepEqual(readdirSync(whole), before);
 });
 

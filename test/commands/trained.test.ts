@@ -195,6 +195,27 @@ test('--watch evaluates what appears, and goes on where it left off', async () =
   assert.deepEqual(steps(second.stdout), [30]);
 });
 
+test('a split that nobody named is said to be the default, where the data have none', async () => {
+  const flat = temporaryFolder();
+  for (const name of ['zero', 'one']) mkdirSync(join(flat, name));
+  const png = await encodePng(await makeDigits('test', 1).image(0));
+  for (const name of ['zero/0.png', 'one/1.png']) writeFileSync(join(flat, name), png);
+  const ofFolder = ['--dataset_name=folder', `--dataset_dir=${flat}`];
+  const errorOf = async (...more: readonly string[]) => {
+    const { code, stderr } = await evaluate(...ofFolder, ...more);
+    assert.equal(code, 2, stderr);
+    return stderr.trimEnd().split('\n').at(-1);
+  };
+  assert.equal(
+    await errorOf(),
+    `losslens: --dataset_split_name: missing; by default it is test, but ${flat} has train.`,
+  );
+  assert.equal(
+    await errorOf('--dataset_split_name=tset'),
+    `losslens: --dataset_split_name: got "tset"; ${flat} has train.`,
+  );
+});
+
 test('--watch needs a folder to look at', async () => {
   for (const path of [checkpoint, `${checkpoint}.index`]) {
     const { code, stderr } = await evaluate('--watch', `--checkpoint_path=${path}`);

@@ -1,22 +1,69 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { interruptedExitCode, interruptSignal } from '../../src/console/interrupt.ts';
+import {
+  interruptedExitCode,
+  interruptSignal,
+  unlessAborted,
+} from '../../src/console/interrupt.ts';
 
 for (const [name, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
 ] as const) {
-  test(`${name} aborts once, stands for ${code}, and leaves the next Ctrl-C to the system`, () => {
+  test(`${name} aborts once, and stands for ${code}; a terminal’s second SIGHUP is one with it`, () => {
     const heard: string[] = [];
     const { signal, release } = interruptSignal((received) => heard.push(received));
     assert.equal(signal.aborted, false);
     process.emit(name, name);
+    process.emit('SIGHUP', 'SIGHUP');
     assert.equal(signal.aborted, true);
     assert.deepEqual(heard, [name]);
     assert.equal(interruptedExitCode(signal), code);
-    // What nobody listens to ends the process.
-    assert.deepEqual([process.listenerCount('SIGINT'), process.listenerCount('SIGTERM')], [0, 0]);
     release();
+    for (const each of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+      assert.equal(process.listenerCount(each), 0, each);
+    }
   });
 }
+
+/** How a process ends that hears of some signals, which it sends itself, together. */
+function endAfter(...names: readonly string[]): string {
+  const module = new URL('../../src/console/interrupt.js', import.meta.url).href;
+  const program = `
+    import { interruptSignal } from ${JSON.stringify(module)};
+    interruptSignal((name) => process.stdout.write(name + ' '));
+    for (const name of ${JSON.stringify(names)}) process.kill(process.pid, name);
+    setTimeout(() => process.exit(0), 300);`;
+  const { stdout, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
+  return `${stdout}${signal}`;
+}
+
+test('a second signal ends the process, also one that comes before the first is heard', {
+  skip: process.platform === 'win32' && 'the system has no such signals',
+}, () => {
+  assert.equal(endAfter('SIGINT'), 'SIGINT null');
+  assert.equal(endAfter('SIGINT', 'SIGINT'), 'SIGINT SIGINT');
+  assert.equal(endAfter('SIGTERM', 'SIGINT'), 'SIGTERM SIGINT');
+  assert.equal(endAfter('SIGHUP', 'SIGHUP'), 'SIGHUP null');
+  assert.equal(endAfter('SIGHUP', 'SIGTERM'), 'SIGHUP SIGTERM');
+});
+
+test('an interrupt ends the waiting for what does not come', async () => {
+  const controller = new AbortController();
+  assert.equal(await unlessAborted(controller.signal, Promise.resolve(3)), 3);
+  await assert.rejects(
+    unlessAborted(controller.signal, Promise.reject(new Error('full'))),
+    /^Error: full$/,
+  );
+  const waiting = unlessAborted(controller.signal, new Promise(() => {}));
+  controller.abort('SIGINT');
+  await assert.rejects(waiting, (reason) => reason === 'SIGINT');
+  await assert.rejects(
+    unlessAborted(controller.signal, Promise.reject(new Error('said by nobody'))),
+    (reason) => reason === 'SIGINT',
+  );
+});

@@ -10,9 +10,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { type LockTiming, lockFolder } from '../../src/files/folderLock.ts';
+import { type TestContext, test } from 'node:test';
+import { lockFolder } from '../../src/files/folderLock.ts';
+import type { LockTiming } from '../../src/files/lockFile.ts';
 import { type Holder, newHolder } from '../../src/files/lockHolder.ts';
 import { temporaryFolder } from '../losslens.ts';
 
@@ -34,6 +36,17 @@ function makeOld(path: string) {
   utimesSync(path, old, old);
 }
 
+/** What is said on stderr from now on. */
+function heard(t: TestContext): () => string {
+  const { mock } = t.mock.method(process.stderr, 'write', () => true);
+  return () => mock.calls.map(({ arguments: [text] }) => String(text)).join('');
+}
+
+/** When the kernel says that a process started. */
+function startOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[19]!;
+}
+
 /** The number of a process that has ended. */
 function endedProcess(): number {
   return spawnSync(process.execPath, ['-e', '']).pid;
@@ -45,7 +58,9 @@ test('a folder is locked by one at a time, and free again afterwards', async () 
   const lock = await lockFolder(folder, '--train_dir');
   await assert.rejects(
     lockFolder(folder, '--train_dir'),
-    new RegExp(`^UserError: --train_dir: ".*new" is in use by process ${process.pid}; expected`),
+    new RegExp(
+      `^UserError: --train_dir: ".*new" is in use by process ${process.pid} on ${hostname()} since \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d UTC; expected a folder .* if nothing runs there\\.$`,
+    ),
   );
   await lock.release();
   await (await lockFolder(folder, '--train_dir')).release();
@@ -62,20 +77,40 @@ test('a folder that was there, or that something was put into, stays', async () 
   assert.deepEqual(readdirSync(used), ['model']);
 });
 
-test('the lock of a killed process is taken over', async () => {
+test('the lock of a killed process is taken over, with a line that names it', async (t) => {
   const folder = temporaryFolder();
-  writeLock(folder, { pid: endedProcess() });
+  const said = heard(t);
+  const pid = endedProcess();
+  writeLock(folder, { pid, host: 'here', since: '2026-05-04T03:02:01.500Z' });
   const lock = await lockFolder(folder, '--train_dir');
   assert.equal(JSON.parse(readFileSync(lockOf(folder), 'utf8')).pid, process.pid);
+  assert.equal(
+    said(),
+    `--train_dir: "${folder}": took the lock of process ${pid} on here since 2026-05-04 03:02:01 UTC, which runs no more\n`,
+  );
   await lock.release();
 });
 
 test('a process that got the number of a killed one does not hold its lock', {
   skip: noProc,
-}, async () => {
+}, async (t) => {
   const folder = temporaryFolder();
-  writeLock(folder, { started: '1' });
-  await (await lockFolder(folder, '--train_dir')).release();
+  const said = heard(t);
+  const other = spawn('sleep', ['60']);
+  writeLock(folder, { pid: other.pid!, started: startOf(other.pid!) });
+  makeOld(lockOf(folder));
+  await assert.rejects(
+    lockFolder(folder, '--train_dir', timing),
+    new RegExp(`in use by process ${other.pid} on .* if nothing runs there\\.$`),
+  );
+  assert.equal(said(), '');
+  writeLock(folder, { pid: other.pid!, started: `${Number(startOf(other.pid!)) - 1}` });
+  await (await lockFolder(folder, '--train_dir', timing)).release();
+  assert.match(
+    said(),
+    new RegExp(`took the lock of process ${other.pid} on .*, which runs no more`),
+  );
+  other.kill('SIGKILL');
 });
 
 test('of many that find a stale lock, one gets it', async () => {
@@ -88,12 +123,70 @@ test('of many that find a stale lock, one gets it', async () => {
   assert.equal(held.length, 1);
 });
 
-test('another machine’s lock holds as long as it is touched', async () => {
+test('another machine’s lock holds as long as it is touched, and is then taken over with a line', async (t) => {
   const folder = temporaryFolder();
-  writeLock(folder, { pid: endedProcess(), ...elsewhere });
-  await assert.rejects(lockFolder(folder, '--eval_dir'), /in use by process \d+ on elsewhere;/);
+  const said = heard(t);
+  const pid = endedProcess();
+  writeLock(folder, { pid, ...elsewhere, since: '2026-05-04T03:02:01.500Z' });
+  const who = `process ${pid} on elsewhere since 2026-05-04 03:02:01 UTC`;
+  await assert.rejects(
+    lockFolder(folder, '--eval_dir'),
+    new RegExp(`in use by ${who}; .*; a lock that nobody touches for 225 s is taken over\\.$`),
+  );
+  assert.equal(said(), '');
   makeOld(lockOf(folder));
   await (await lockFolder(folder, '--eval_dir', timing)).release();
+  assert.deepEqual(said().split('\n'), [
+    `${lockOf(folder)}: looks abandoned; watching it for 0.3 s`,
+    `--eval_dir: "${folder}": took the lock of ${who}, which touches it no more`,
+    '',
+  ]);
+});
+
+test('nobody has to wait for the watching of a lock to end', async (t) => {
+  const top = temporaryFolder();
+  const said = heard(t);
+  writeLock(top, elsewhere);
+  makeOld(lockOf(top));
+  const signal = AbortSignal.abort('SIGINT');
+  await assert.rejects(
+    lockFolder(top, '--train_dir', { ...timing, watchSeconds: 3600, signal }),
+    (reason) => reason === 'SIGINT',
+  );
+  assert.match(said(), /looks abandoned/);
+  assert.deepEqual(readdirSync(top), ['losslens.lock']);
+});
+
+test('a lock of an earlier version, which does not say since when, is named without', async () => {
+  const folder = temporaryFolder();
+  for (const since of [undefined, 'yesterday', '']) {
+    writeLock(folder, { ...elsewhere, ...(since === undefined ? {} : { since }) });
+    if (since === undefined) {
+      const { since, ...holder } = JSON.parse(readFileSync(lockOf(folder), 'utf8'));
+      writeFileSync(lockOf(folder), JSON.stringify(holder));
+    }
+    await assert.rejects(lockFolder(folder, '--train_dir'), /on elsewhere; expected/);
+  }
+});
+
+test('guards that killed processes left of locks that are gone are deleted, and nothing else', async () => {
+  const folder = temporaryFolder();
+  const [one, other] = ['0123456789abcdef', 'fedcba9876543210'];
+  for (const name of [one, `${one}.${other}`, 'unknown']) {
+    writeFileSync(`${lockOf(folder)}.${name}`, JSON.stringify(newHolder()));
+  }
+  const others = ['losslens.lock.bak', `losslens.lock.${one}.csv`, `old.losslens.lock.${one}`];
+  for (const name of others) writeFileSync(join(folder, name), '');
+  const lock = await lockFolder(folder, '--train_dir');
+  assert.deepEqual(readdirSync(folder).sort(), [...others, 'losslens.lock'].sort());
+  // Of a lock that is held somebody may be about to take it over.
+  const guard = `${lockOf(folder)}.${JSON.parse(readFileSync(lockOf(folder), 'utf8')).token}`;
+  writeFileSync(guard, '');
+  await assert.rejects(lockFolder(folder, '--train_dir'), /is in use by/);
+  assert.ok(existsSync(guard));
+  rmSync(guard);
+  await lock.release();
+  assert.deepEqual(readdirSync(folder).sort(), others.sort());
 });
 
 test('a lock that looks old by a clock that jumped holds when its process still touches it', async () => {
@@ -190,7 +283,7 @@ test('a stopped process keeps its lock', { skip: noProc }, async () => {
   makeOld(lockOf(folder));
   await assert.rejects(
     lockFolder(folder, '--train_dir', timing),
-    new RegExp(`in use by process ${stopped.pid};`),
+    new RegExp(`in use by process ${stopped.pid} on `),
   );
   stopped.kill('SIGKILL');
 });

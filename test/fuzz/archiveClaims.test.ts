@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { create, Header } from 'tar';
 import { readNumpyPickle } from '../../datasets/formats/numpyPickle.ts';
@@ -125,6 +126,30 @@ test('an archive that unpacks to more than 4 GiB is refused by what it says', as
     /archive\.tar: cannot be unpacked \(/,
   );
   assert.ok(!existsSync(join(root, 'a.bin')));
+});
+
+test('what an archive is refused for leaves nothing that is still being written', async () => {
+  const root = temporaryFolder();
+  const archive = join(root, 'archive.tar');
+  const names = Array.from({ length: 50 }, (_, i) => `${i}/${i}.bin`);
+  const content = Buffer.alloc(1000);
+  const whole = names.map((path) =>
+    archiveOf({ path, type: 'File', size: content.length, mode: 0o644 }, content).subarray(0, 1536),
+  );
+  const damaged = archiveOf({ path: 'last.bin', type: 'File', size: 0, mode: 0o644 });
+  damaged[0]!++;
+  writeFileSync(archive, Buffer.concat([...whole, damaged]));
+  for (let i = 0; i < 20; i++) {
+    const target = join(root, 'target');
+    mkdirSync(target);
+    await assert.rejects(
+      unpackFiles(archive, target, names),
+      /archive\.tar: cannot be unpacked \(/,
+    );
+    rmSync(target, { recursive: true });
+    await setTimeout(5);
+    assert.ok(!existsSync(target));
+  }
 });
 
 test('an intact archive is unpacked', async () => {

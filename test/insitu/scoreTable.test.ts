@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasFiniteScores, ScoreTable, type StepScores } from '../../src/insitu/scoreTable.ts';
+import { ScoreTable, type StepScores } from '../../src/insitu/scoreTable.ts';
 import { stepScores } from '../../src/insitu/stepScores.ts';
 
 /** One presentation of items 0 and 1, whose scores are all of one value but for some. */
@@ -27,8 +27,8 @@ for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINIT
   });
 }
 
-test('a row has finite scores when all of its own are', () => {
-  const { scores } = presentation(1, { grand: Number.NaN });
-  assert.equal(hasFiniteScores(scores, 0, 2), false);
-  assert.equal(hasFiniteScores(scores, 1, 2), true);
+test('the rows that were added are told from those that were left out', () => {
+  const table = new ScoreTable(2);
+  assert.deepEqual([...table.add(presentation(1, { grand: Number.NaN }))], [0, 1]);
+  assert.deepEqual([...table.add(presentation(1))], [1, 1]);
 });

@@ -161,7 +161,7 @@ export class SmallRun {
     this.expectSameFiles(trainDir);
     // What a dead process left of locks beside that of the run keeps nobody out.
     const all = readdirSync(trainDir, { recursive: true, encoding: 'utf8' });
-    const left = all.filter((name) => /\.tmp$|^losslens\.lock$/.test(name));
+    const left = all.filter((name) => /\.tmp$|^losslens\.lock/.test(name));
     assert.deepEqual(left, [], trainDir);
     this.#endedLogs.push(trainDir);
   }

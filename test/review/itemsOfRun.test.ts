@@ -111,7 +111,8 @@ test('decisions of before are not lost when their file was overwritten', async (
   const review = async (labels_file?: string) => {
     const flags = await resolveRunFlags(run, { labels_file });
     const asked = { top: 3, rank_by: 'loss_mean', num_views: 0, output_dir: undefined };
-    return reviewRun({ ...flags, ...asked, train_dir: run });
+    const options = { ...flags, ...asked, train_dir: run };
+    return reviewRun(options, new AbortController().signal);
   };
   assert.equal((await review()).items, 3);
   // Dropped as before, but no longer relabelled.

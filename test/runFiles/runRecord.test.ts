@@ -33,7 +33,7 @@ function start(step: number, flags: NewRecord['flags']): NewRecord {
   };
 }
 
-test('each start of a run is kept with its step and the flags that changed', async () => {
+test('each start of a run is kept with its step and the flags that changed, as they were and are', async () => {
   const folder = temporaryFolder();
   await writeRunRecord(folder, start(0, { seed: 1, learning_rate: 0.1, hm: ['pool1'] }));
   await writeRunRecord(folder, start(40, { seed: 1, learning_rate: 0.01, hm: ['pool1'], ns: 8 }));
@@ -43,11 +43,11 @@ test('each start of a run is kept with its step and the flags that changed', asy
   assert.deepEqual(flags, { seed: 1, learning_rate: 0.01, ns: 8 });
   assert.equal(engine.name, 'engine 70');
   assert.deepEqual(
-    starts!.map((each) => [each.step, each.flags, each.engine.name]),
+    starts!.map((each) => [each.step, each.before, each.flags, each.engine.name]),
     [
-      [0, { seed: 1, learning_rate: 0.1, hm: ['pool1'] }, 'engine 0'],
-      [40, { learning_rate: 0.01, ns: 8 }, 'engine 40'],
-      [70, { hm: null }, 'engine 70'],
+      [0, undefined, { seed: 1, learning_rate: 0.1, hm: ['pool1'] }, 'engine 0'],
+      [40, { learning_rate: 0.1, ns: null }, { learning_rate: 0.01, ns: 8 }, 'engine 40'],
+      [70, { hm: ['pool1'] }, { hm: null }, 'engine 70'],
     ],
   );
   for (const { started, versions } of starts!) {

@@ -98,7 +98,9 @@ test('a TensorBoard that watches a run being killed and resumed loses, doubles a
   assert.equal(other.code, 1);
   assert.match(
     other.stderr,
-    new RegExp(`^losslens: --train_dir: ".*run" is in use by process ${second.pid};.*\\n$`),
+    new RegExp(
+      `^losslens: --train_dir: ".*run" is in use by process ${second.pid} on .* since 2.* UTC; expected .*\\n$`,
+    ),
   );
   second.kill('SIGKILL');
   await secondEnded;

@@ -125,9 +125,11 @@ test('what a full disk left out of the end of a run is written by the next start
 test('a run that begins to be interrupted evaluates no more', async () => {
   const given = options({ eval_interval_epochs: 1 });
   await Cleanup.after(async (cleanup) => {
-    const run = await openRun(await planRun(given), { assertHeld: async () => {} }, cleanup);
+    const interrupt = new AbortController();
+    const lock = { assertHeld: async () => {} };
+    const run = await openRun(await planRun(given), lock, cleanup, interrupt.signal);
     assert.equal((await run.evaluate(1))?.items, 20);
-    process.emit('SIGTERM', 'SIGTERM');
+    interrupt.abort('SIGTERM');
     assert.equal(await run.evaluate(2), undefined);
   });
 });

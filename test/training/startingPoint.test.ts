@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '../../datasets/dataDigest.ts';
@@ -11,6 +11,7 @@ import { initialValues } from '../../src/model/initialValues.ts';
 import { averageName } from '../../src/model/movingAverages.ts';
 import { readRunRecord, writeRunRecord } from '../../src/runFiles/runRecord.ts';
 import { type RunState, stateVersion } from '../../src/training/checkpointing.ts';
+import type { RunOptions } from '../../src/training/runOptions.ts';
 import { findStartingPoint, type StartingPointOptions } from '../../src/training/startingPoint.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { tinyTrainingGraph } from '../model/tinyNetwork.ts';
@@ -23,12 +24,16 @@ const graph = tinyTrainingGraph({
 });
 const initial = initialValues(graph.variables, 3);
 
-function options(more: Partial<StartingPointOptions> = {}): StartingPointOptions {
+/** Flags that matter here, and any others. */
+type Given = Partial<RunOptions>;
+
+function options(more: Given = {}): StartingPointOptions {
   return {
     train_dir: temporaryFolder(),
     checkpoint_path: undefined,
     checkpoint_exclude_scopes: [],
     ignore_missing_vars: false,
+    trainable_scopes: [],
     batch_size: 4,
     num_clones: 1,
     seed: 3,
@@ -49,7 +54,7 @@ const data = {
 };
 
 /** What a run begins with, and its values. */
-async function startOf(more: Partial<StartingPointOptions>, { classNames } = data) {
+async function startOf(more: Given, { classNames } = data) {
   const all = options(more);
   const record = await readRunRecord(all.train_dir);
   const start = await findStartingPoint(all, graph, { ...data, classNames }, record);
@@ -86,6 +91,19 @@ test('a new run begins at step 0 with initial weights, and averages at them', as
     assert.deepEqual(values[name], initial[name]);
     assert.deepEqual(values[averageName(name)], initial[name]);
   }
+});
+
+test('a new run that trains some layers says that the others stay random', async () => {
+  const said = async (trainable_scopes: string[]) => (await startOf({ trainable_scopes })).messages;
+  assert.deepEqual(await said(['head']), [
+    '--trainable_scopes: without --checkpoint_path 5 of 7 variables stay as they are drawn at random, such as Tiny/conv1/weights',
+  ]);
+  assert.deepEqual(await said(['Tiny']), []);
+  const checkpoint_path = await otherCheckpoint();
+  const { messages } = await startOf({ checkpoint_path, trainable_scopes: ['head'] });
+  assert.deepEqual(messages, [
+    `starting from 9 of 9 variables of ${checkpoint_path}/model.ckpt-50`,
+  ]);
 });
 
 test('--checkpoint_path gives the network’s variables, but neither slots nor the step', async () => {
@@ -216,19 +234,98 @@ test('of a state in the form of another version the weights are taken, and it is
   assert.match(messages.join('\n'), /no selection and scores of this version/);
 });
 
+/** The record of a run that was begun with some flags. */
+const record = (train_dir: string, flags: object, classes: readonly string[] = data.classNames) =>
+  writeRunRecord(train_dir, {
+    step: 0,
+    flags: { ...flags },
+    engine: { name: '', reason: '' },
+    precision: { computeType: 'float32', reason: '' },
+    dataset: { name: 'folder', split: 'train', items: 3, classes },
+  });
+
 test('a run goes on with its batch size, order and data alone', async () => {
   const refused = async (state: Partial<RunState>, message: RegExp) =>
     assert.rejects(startOf({ train_dir: await begunRun(state) }), message);
-  await refused({ batchSize: 8 }, /--batch_size: got 4; .* has steps of 8 items in all\./);
-  await refused({ seed: 4 }, /--seed: got 3; .* has 4\./);
-  await refused({ sourceSize: 99 }, /has 100 items; .* trains on 99\./);
-  const relabelled = { ...data, labels: new Uint8Array(100).fill(1, 3, 4) };
   await refused(
-    { dataDigest: digestOf(relabelled) },
-    /items or labels are not those .*--labels_file/,
+    { batchSize: 8 },
+    /model\.ckpt-7, 7 steps, cannot go on with steps of 4 items by --batch_size and --num_clones \(were 8\);/,
   );
+  await refused({ seed: 4 }, /cannot go on with --seed=3 \(was 4\);/);
+  await refused({ sourceSize: 99 }, /cannot go on with data of 100 items \(were 99\);/);
+  const relabelled = { ...data, labels: new Uint8Array(100).fill(1, 3, 4) };
+  await refused({ dataDigest: digestOf(relabelled) }, /cannot go on with other items or labels;/);
   const dropped = { ...data, items: Uint32Array.of(0, 1) };
-  await refused({ dataDigest: digestOf(dropped) }, /items or labels are not those/);
+  await refused({ dataDigest: digestOf(dropped) }, /cannot go on with other items or labels;/);
+});
+
+test('all that makes a run another one is named at once, with what it was before', async () => {
+  const dropped = { ...data, items: Uint32Array.of(0, 1) };
+  const train_dir = await begunRun({ batchSize: 8, dataDigest: digestOf(dropped) });
+  const flags = {
+    ...{
+      model_name: 'lenet',
+      optimizer: 'adam',
+      trainable_scopes: ['head'],
+      batch_size: 8,
+      seed: 3,
+    },
+    ...{ labels_file: '/data/labels.csv', label_noise: 0.1, learning_rate: 1 },
+  };
+  await record(train_dir, flags, ['ape', 'cat']);
+  const now = {
+    ...{ train_dir, model_name: 'cifarnet', optimizer: 'sgd', trainable_scopes: [], batch_size: 4 },
+    ...{ labels_file: undefined, label_noise: 0.1, learning_rate: 2, moving_average_decay: 0.9 },
+  };
+  await assert.rejects(startOf(now), {
+    name: 'UsageError',
+    message: `--train_dir: the run of ${train_dir}/model.ckpt-7, 7 steps, cannot go on with ${[
+      ...['--model_name=cifarnet (was lenet)', '--optimizer=sgd (was adam)'],
+      ...['no --trainable_scopes (was head)', '--moving_average_decay=0.9 (was none)'],
+      ...[
+        'steps of 4 items by --batch_size and --num_clones (were 8)',
+        'other items or labels',
+        'no --labels_file (was /data/labels.csv)',
+      ],
+      'class 1 bee (was cat)',
+    ].join(
+      ', ',
+    )}; expected what was there before. Give that, or another --train_dir and this one as --checkpoint_path.`,
+  });
+});
+
+test('other flags hold from the next step on, and are said', async () => {
+  const train_dir = await begunRun();
+  const flags = {
+    ...{ learning_rate: 0.1, hm: ['conv1', 'conv2'], ns: 8, dataset_dir: '/data/old' },
+    ...{ batch_size: 4, num_clones: 1 },
+  };
+  await record(train_dir, {
+    ...flags,
+    train_dir: '/elsewhere',
+    checkpoint_path: '/weights',
+    seed: 3,
+  });
+  assert.deepEqual((await startOf({ train_dir, ...flags })).messages, [
+    `resuming ${train_dir}/model.ckpt-7`,
+  ]);
+  const now = { learning_rate: 0.01, hm: [], ns: 8, dataset_dir: '/data/new', class_quota: 2 };
+  assert.deepEqual((await startOf({ train_dir, ...now })).messages, [
+    `resuming ${train_dir}/model.ckpt-7`,
+    'other flags from here on: --dataset_dir=/data/new (was /data/old), --learning_rate=0.01 (was 0.1), --class_quota=2 (was none), no --hm (was conv1,conv2)',
+  ]);
+});
+
+test('the module of a network may lie elsewhere when the run goes on', async () => {
+  const train_dir = await begunRun();
+  const own = join(train_dir, 'own.js');
+  writeFileSync(own, '');
+  await record(train_dir, { model_name: own });
+  assert.equal((await startOf({ train_dir, model_name: '/moved/own.js' })).step, 7);
+  await assert.rejects(
+    startOf({ train_dir, model_name: './other.js' }),
+    /cannot go on with --model_name=\.\/other\.js \(was .*own\.js\);/,
+  );
 });
 
 test('checkpoints that no file lists are not passed over', async () => {
@@ -250,20 +347,12 @@ test('a first checkpoint whose writer was killed before it was listed is gone on
 
 test('a run goes on with the classes that it has the names of', async () => {
   const train_dir = await begunRun();
-  const record = (classes: readonly string[]) =>
-    writeRunRecord(train_dir, {
-      step: 0,
-      flags: {},
-      engine: { name: '', reason: '' },
-      precision: { computeType: 'float32', reason: '' },
-      dataset: { name: 'folder', split: 'train', items: 3, classes },
-    });
-  await record(data.classNames);
+  await record(train_dir, {});
   assert.equal((await startOf({ train_dir })).step, 7);
-  await record(['ape', 'cat']);
+  await record(train_dir, {}, ['ape', 'cat']);
   await assert.rejects(startOf({ train_dir }), {
     name: 'UsageError',
-    message: /^--dataset_name: class 1 is bee; for the run of .*model\.ckpt-7 it is cat\. Give/,
+    message: /model\.ckpt-7, 7 steps, cannot go on with class 1 bee \(was cat\);/,
   });
 });
 
@@ -275,13 +364,7 @@ test('the weights of a class are not taken for one of another name', async () =>
   const folder = await otherCheckpoint();
   const [trained, others] = [letters(97), letters(98)];
   await startFor(folder, others);
-  await writeRunRecord(folder, {
-    step: 0,
-    flags: {},
-    engine: { name: '', reason: '' },
-    precision: { computeType: 'float32', reason: '' },
-    dataset: { name: 'folder', split: 'train', items: 3, classes: trained },
-  });
+  await record(folder, {}, trained);
   await startFor(folder, trained);
   await assert.rejects(startFor(folder, others), {
     name: 'UsageError',

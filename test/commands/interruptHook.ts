@@ -1,0 +1,13 @@
+/** Preloaded into a command (`--import`): sends it SIGINT when it opens the file of the name $LOSSLENS_INTERRUPT_AT. */
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { basename } from 'node:path';
+
+const { open } = fs.promises;
+fs.promises.open = (path, ...how) => {
+  if (basename(String(path)) === process.env['LOSSLENS_INTERRUPT_AT']) {
+    process.kill(process.pid, 'SIGINT');
+  }
+  return open(path, ...how);
+};
+syncBuiltinESMExports();
