@@ -103,7 +103,7 @@ test('a run goes on with any clones whose steps have as many items', async () =>
       assert.ok(error instanceof UsageError);
       assert.match(
         error.message,
-        /^--batch_size: got 10 for each of 2 clones; .* of 10 items in all/,
+        /cannot go on with steps of 20 items by --batch_size and --num_clones \(were 10\)/,
       );
       return true;
     },
