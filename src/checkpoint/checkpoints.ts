@@ -56,16 +56,19 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw unreadable(path, error);
   }
+  const expected = async () => {
+    const known = (await unlistedCheckpoints(folder)).at(-1);
+    return `expected model_checkpoint_path: "${known ?? '…'}"`;
+  };
   let state: CheckpointState;
   try {
     state = stateType.fromText(text);
   } catch (error) {
-    throw new UserError(`${path}: is no checkpoint state (${excerpt((error as Error).message)}).`);
+    const reason = excerpt((error as Error).message);
+    throw new UserError(`${path}: is no checkpoint state (${reason}); ${await expected()}.`);
   }
   const latest = state.model_checkpoint_path;
-  if (!latest) {
-    throw new UserError(`${path}: names no checkpoint; expected model_checkpoint_path: "…".`);
-  }
+  if (!latest) throw new UserError(`${path}: names no checkpoint; ${await expected()}.`);
   // No name of a file has one; the system's calls refuse it each in a way of its own.
   if (latest.includes('\0')) throw new UserError(`${path}: names a checkpoint with a zero byte.`);
   const others = (state.all_model_checkpoint_paths ?? []).filter(
@@ -74,14 +77,40 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
   return [...others, latest].map((name) => placeOf(folder, name));
 }
 
+/** Those of a folder's listed checkpoints that have an index, the latest last. */
+async function completeCheckpoints(folder: string): Promise<string[]> {
+  const checkpoints = await listCheckpoints(folder);
+  return checkpoints.filter((prefix) => isV2(prefix) || isV1(prefix));
+}
+
 /**
  * The latest complete checkpoint of a folder.
  *
  * @returns  its prefix, such as `DIR/model.ckpt-100`, or undefined when there is none
  */
 export async function latestCheckpoint(folder: string): Promise<string | undefined> {
-  const checkpoints = await listCheckpoints(folder);
-  return checkpoints.findLast((prefix) => isV2(prefix) || isV1(prefix));
+  return (await completeCheckpoints(folder)).at(-1);
+}
+
+/**
+ * Looks whether the latest checkpoint of a folder is damaged.
+ *
+ * @returns  how, and what to do: go on from the one before; undefined when it is whole
+ * @throws UserError  when the file `checkpoint` cannot be understood
+ */
+export async function latestDamage(folder: string): Promise<UserError | undefined> {
+  const [before, latest] = [undefined, ...(await completeCheckpoints(folder))].slice(-2);
+  if (latest === undefined) return undefined;
+  const damage = await checkCheckpoint(latest).then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  if (damage === undefined) return undefined;
+  const remedy =
+    before === undefined
+      ? `There is none before it: to begin anew, name another folder.`
+      : `To go on from the one before, ${before}, delete ${latest}.index.`;
+  return new UserError(`${damage.message} ${remedy}`);
 }
 
 /** What is left of a folder's checkpoints when something went wrong: a sentence without its full stop. */

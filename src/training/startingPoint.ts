@@ -1,8 +1,10 @@
 /** Where a run begins: at its own latest checkpoint, at the weights of another one, or at new ones. */
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { isDigestOf } from '../../datasets/dataDigest.ts';
 import type { Dataset } from '../../datasets/dataset.ts';
 import {
+  latestDamage,
+  listCheckpoints,
   listKilledCheckpoint,
   openCheckpoint,
   resolveCheckpoint,
@@ -67,9 +69,17 @@ export async function findStartingPoint(
   await listKilledCheckpoint(train_dir);
   const restored = await restoreRun(train_dir, variables, (run) =>
     expectSameRun(run, options, dataset, record),
-  );
+  ).catch(async (error: Error) => {
+    throw error instanceof UsageError ? error : ((await latestDamage(train_dir)) ?? error);
+  });
   if (restored !== undefined) {
     const messages = [`resuming ${restored.path}`];
+    const listed = (await listCheckpoints(train_dir)).at(-1)!;
+    if (listed !== restored.path) {
+      messages.push(
+        `${listed} came after it, but its index is not there: its steps are done again`,
+      );
+    }
     if (restored.state === undefined) {
       messages.push(
         'it holds no selection and scores of this version of losslens: these begin anew',
@@ -83,12 +93,7 @@ export async function findStartingPoint(
     if (changes.length > 0) messages.push(`other flags from here on: ${changes.join(', ')}`);
     return { step, state, values: () => values, checkpoint: path, messages };
   }
-  const unlisted = (await unlistedCheckpoints(train_dir)).at(-1);
-  if (unlisted !== undefined) {
-    throw new UsageError(
-      `--train_dir: "${train_dir}" holds ${unlisted}, but no file "checkpoint" that names it; expected both or neither. To go on from it, write the line model_checkpoint_path: "${unlisted}" into that file; to begin anew, name another folder.`,
-    );
-  }
+  await expectNothingLost(train_dir);
   if (checkpoint_path === undefined) {
     const values = () => beginAverages(initialValues(variables, seed));
     return { ...newRun, values, messages: untrainedMessages(options, graph) };
@@ -96,6 +101,22 @@ export async function findStartingPoint(
   const { values, messages } = await warmStart(checkpoint_path, options, graph, dataset.classNames);
   const withInitial = () => beginAverages({ ...initialValues(variables, seed), ...values });
   return { ...newRun, values: withInitial, messages };
+}
+
+/** @throws UsageError  where a folder that has no checkpoint to go on from had one: a new run would replace its files */
+async function expectNothingLost(folder: string): Promise<void> {
+  const unlisted = (await unlistedCheckpoints(folder)).at(-1);
+  if (unlisted !== undefined) {
+    throw new UsageError(
+      `--train_dir: "${folder}" holds ${unlisted}, but no file "checkpoint" that names it; expected both or neither. To go on from it, write the line model_checkpoint_path: "${unlisted}" into that file; to begin anew, name another folder.`,
+    );
+  }
+  const lost = (await listCheckpoints(folder)).at(-1);
+  if (lost !== undefined) {
+    throw new UsageError(
+      `--train_dir: the file "checkpoint" of "${folder}" names ${basename(lost)}, but ${lost}.index is not there; expected both or neither. Put it back, or name another folder to begin anew.`,
+    );
+  }
 }
 
 /** A line for who leaves layers as they are that no checkpoint gives: they are of no use but as they are drawn. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '../../datasets/dataDigest.ts';
@@ -204,16 +204,19 @@ test('nothing left to restore is an error', async () => {
   );
 });
 
-/** A folder with a checkpoint of this run after 7 steps. */
-async function begunRun(more: Partial<RunState> = {}): Promise<string> {
-  const folder = temporaryFolder();
+/** A folder with a checkpoint of this run after so many steps. */
+async function begunRun(
+  more: Partial<RunState> = {},
+  folder = temporaryFolder(),
+  step = 7,
+): Promise<string> {
   const own = { batchSize: 4, seed: 3, sourceSize: 100, dataDigest: digestOf(data), inSitu: null };
   const state = JSON.stringify({ version: stateVersion, ...own, ...more });
   const json = new Uint8Array(Buffer.from(state));
   const tensors = new Map<string, CheckpointTensor>(Object.entries(initial));
-  tensors.set('global_step', { shape: [], data: BigInt64Array.of(7n) });
+  tensors.set('global_step', { shape: [], data: BigInt64Array.of(BigInt(step)) });
   tensors.set('losslens/state', { shape: [json.length], data: json });
-  await saveCheckpoint(folder, 7, tensors, 5);
+  await saveCheckpoint(folder, step, tensors, 5);
   return folder;
 }
 
@@ -336,6 +339,30 @@ test('checkpoints that no file lists are not passed over', async () => {
     startOf({ train_dir }),
     /--train_dir: ".*" holds model\.ckpt-7, but no file "checkpoint".* write the line model_checkpoint_path: "model\.ckpt-7"/,
   );
+});
+
+test('a run whose checkpoints are gone is not begun anew over its files', async () => {
+  const train_dir = await begunRun();
+  rmSync(join(train_dir, 'model.ckpt-7.index'));
+  await assert.rejects(
+    startOf({ train_dir }),
+    /--train_dir: the file "checkpoint" of ".*" names model\.ckpt-7, but .*model\.ckpt-7\.index is not there/,
+  );
+});
+
+test('of a damaged checkpoint the one before is named, and gone on from as the message says', async () => {
+  const train_dir = await begunRun({}, await begunRun(), 9);
+  const latest = join(train_dir, 'model.ckpt-9');
+  truncateSync(`${latest}.data-00000-of-00001`, 40);
+  const message =
+    /the file ends; .* To go on from .*model\.ckpt-7, delete .*model\.ckpt-9\.index\./;
+  await assert.rejects(startOf({ train_dir }), message);
+  rmSync(`${latest}.index`);
+  const { step, messages } = await startOf({ train_dir });
+  assert.equal(step, 7);
+  assert.match(messages[1]!, /model\.ckpt-9 came after it, but its index is not there/);
+  truncateSync(join(train_dir, 'model.ckpt-7.index'), 10);
+  await assert.rejects(startOf({ train_dir }), /model\.ckpt-7\.index.* There is none before it/);
 });
 
 test('a first checkpoint whose writer was killed before it was listed is gone on from', async () => {
