@@ -65,6 +65,8 @@ outliveReaders();
 const command = commandOf(args);
 const debug = process.argv.includes('--debug');
 try {
+  // Where it is gone no thread starts, and who waits for one waits for ever.
+  process.cwd();
   if (args[0] === 'help') expectKnownCommand(args.slice(1));
   const isGroup = command.commands.length > 0;
   const usage = isGroup ? undefined : usageOf(command);
@@ -72,6 +74,13 @@ try {
   await program.parseAsync(normalized, { from: 'user' });
 } catch (error) {
   process.exitCode = reportError(error);
+}
+
+/** What to do about an error of the system that can come from anywhere, as the end of its sentence. */
+function remedyOf({ code, syscall }: NodeJS.ErrnoException): string {
+  if (code === 'EMFILE') return '; allow the process more of them: ulimit -n 1024';
+  if (syscall !== 'uv_cwd') return '';
+  return ': the folder that it was started in is gone; change to another one, and start it again';
 }
 
 /** Prints an error for people. @returns the exit code that it stands for */
@@ -85,6 +94,6 @@ function reportError(error: unknown): number {
     return 2;
   }
   if (debug || !(error instanceof Error)) console.error(error);
-  else tell(`losslens: ${error.message}`);
+  else tell(`losslens: ${error.message}${remedyOf(error)}`);
   return error instanceof UserError ? error.exitCode : 1;
 }

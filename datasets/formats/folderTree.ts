@@ -45,6 +45,12 @@ async function isFolder(folder: string, entry: Dirent): Promise<boolean> {
   );
 }
 
+/** @throws UserError  for what is named as an image and is a pipe or a device: who reads it may wait for ever */
+function expectFile(path: string, entry: Dirent): void {
+  if (entry.isFile() || entry.isSymbolicLink()) return;
+  throw new UserError(`${path}: is a pipe or a device; expected an image. Move it elsewhere.`);
+}
+
 /** @throws UserError  when there are images in the folder of a run that it did not write: a class, maybe */
 function expectNoData(path: string, runFile: string, entries: readonly Dirent[]): void {
   const images = entries.filter(({ name }) => isImageFile(name) && !ownImages.test(name));
@@ -72,7 +78,10 @@ async function read(
   if (ofItsRun !== undefined && !hasPictures) expectNoData(path, ofItsRun.name, entries);
   for (const entry of isOutput ? [] : entries) {
     if (await isFolder(path, entry)) folders.push(entry.name);
-    else (isImageFile(entry.name) ? images : otherFiles).push(entry.name);
+    else if (isImageFile(entry.name)) {
+      expectFile(join(path, entry.name), entry);
+      images.push(entry.name);
+    } else otherFiles.push(entry.name);
   }
   const below = depth === 0 ? [] : folders.sort();
   return {

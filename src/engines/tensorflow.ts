@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { NoEngineError, UsageError } from '../errors.ts';
+import { NoEngineError, reasonOf, UsageError, UserError } from '../errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import { namedSignatures, writeSavedModel } from '../graph/savedModel.ts';
 import { readCudaBuild } from './build.ts';
@@ -89,6 +89,13 @@ function withoutDevice({ message }: Error): UsageError | undefined {
   );
 }
 
+/** @throws UserError  in place of why the graph, which TensorFlow reads from a file, cannot be written */
+function cannotHandOver(error: Error): never {
+  throw new UserError(
+    `engine tensorflow: cannot write the graph below ${tmpdir()} (${reasonOf(error)}); expected a folder with some MB free. Name another one in the environment variable TMPDIR.`,
+  );
+}
+
 class TensorFlowEngine implements Engine {
   readonly name: string;
   readonly bfloat16: Bfloat16Support;
@@ -105,9 +112,9 @@ class TensorFlowEngine implements Engine {
   }
 
   async load(graph: Graph, signatures: Signatures): Promise<Session> {
-    const folder = await mkdtemp(join(tmpdir(), 'losslens-graph-'));
+    const folder = await mkdtemp(join(tmpdir(), 'losslens-graph-')).catch(cannotHandOver);
     try {
-      await writeSavedModel(folder, graph, signatures);
+      await writeSavedModel(folder, graph, signatures).catch(cannotHandOver);
       const model = { folder, signatures: namedSignatures(signatures) };
       const session = await this.#thread.request({ kind: 'load', model }).catch((error: Error) => {
         throw withoutDevice(error) ?? error;

@@ -74,20 +74,21 @@ async function assertResumes(
 
 const noLimits = process.platform === 'win32' && 'the shell cannot limit the size of files';
 
-/** Trains where no file may be larger than some KiB: as on a full disk, a write fails midway. */
-function trainWithin(
-  kibibytes: number,
-  trainDir: string,
-): { status: number | null; stderr: string } {
-  // The signal would end the process before it could say anything.
-  const command = `trap '' XFSZ; ulimit -f ${kibibytes}; exec "$0" "$@"`;
+/** Trains in a shell after a command of it. */
+function trainAfter(command: string, trainDir: string): { status: number | null; stderr: string } {
   const program = join(packageRoot, 'dist/bin/losslens.cjs');
   const { status, stderr } = spawnSync(
     'bash',
-    ['-c', command, process.execPath, program, ...trainArguments(trainDir)],
+    ['-c', `${command}; exec "$0" "$@"`, process.execPath, program, ...trainArguments(trainDir)],
     { encoding: 'utf8' },
   );
   return { status, stderr };
+}
+
+/** Trains where no file may be larger than some KiB: as on a full disk, a write fails midway. */
+function trainWithin(kibibytes: number, trainDir: string) {
+  // The signal would end the process before it could say anything.
+  return trainAfter(`trap '' XFSZ; ulimit -f ${kibibytes}`, trainDir);
 }
 
 /** Fails unless a run ended with exit code 1 and one line of an error. */
@@ -227,4 +228,17 @@ test('a terminal that is closed leaves a checkpoint, too', { skip: skipWithoutPy
   assert.equal(code, 129);
   assert.ok(existsSync(join(trainDir, 'checkpoint')));
   assert.ok(!existsSync(join(trainDir, 'losslens.lock')));
+});
+
+test('a folder that is gone under its user is named, and not waited in', { skip: noLimits }, () => {
+  const folder = join(temporaryFolder(), 'gone');
+  const trainDir = join(temporaryFolder(), 'run');
+  const result = trainAfter(`mkdir ${folder}; cd ${folder}; rmdir ${folder}`, trainDir);
+  assertOneLine(result, /uv_cwd: the folder that it was started in is gone/);
+  assert.ok(!existsSync(trainDir));
+});
+
+test('where too few files may be open it is said how to allow more', { skip: noLimits }, () => {
+  const result = trainAfter('ulimit -n 45', join(temporaryFolder(), 'run'));
+  assertOneLine(result, /too many open files.*ulimit -n 1024/);
 });

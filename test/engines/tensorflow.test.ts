@@ -185,7 +185,7 @@ test('a wrong feed is named with what was expected', { skip }, async () => {
   await assert.rejects(session.run('read', {}), /closed/);
 });
 
-test('loading leaves no file behind', { skip }, async (t) => {
+test('loading leaves no file behind, and names the folder for it where there is none', { skip }, async (t) => {
   const folder = temporaryFolder();
   const { TMPDIR } = process.env;
   t.after(() => {
@@ -195,6 +195,11 @@ test('loading leaves no file behind', { skip }, async (t) => {
   process.env['TMPDIR'] = folder;
   await (await loadLine()).close();
   assert.deepEqual(readdirSync(folder), []);
+  process.env['TMPDIR'] = join(folder, 'none');
+  await assert.rejects(
+    loadLine(),
+    /cannot write the graph below .*none \(no such file or folder\); .* TMPDIR\.$/,
+  );
 });
 
 test('the fastest engine is chosen by itself, with the reason', { skip }, async () => {

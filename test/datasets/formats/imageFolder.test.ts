@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -421,6 +422,15 @@ test('a folder that is named as an image, and links to nowhere', async (t) => {
   const dataset = await load(folder, { onBadItem: 'skip' });
   assert.deepEqual([...dataset.items], [1]);
   await assert.rejects(dataset.image(0), /cat\/1\.png: cannot be read \(no such file or folder\)/);
+});
+
+test('a pipe that is named as an image is not waited for', {
+  skip: process.platform === 'win32' && 'there are no pipes in folders',
+}, async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFiles(folder, { 'cat/0.png': await plainImage('png', size, red) });
+  execFileSync('mkfifo', [join(folder, 'cat/1.png')]);
+  await assert.rejects(load(folder), /cat\/1\.png: is a pipe or a device; expected an image/);
 });
 
 test('keeps decoded images in memory up to a bound, and gives the same without', async (t) => {
