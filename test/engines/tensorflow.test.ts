@@ -185,7 +185,9 @@ test('a wrong feed is named with what was expected', { skip }, async () => {
   await assert.rejects(session.run('read', {}), /closed/);
 });
 
-test('loading leaves no file behind, and names the folder for it where there is none', { skip }, async (t) => {
+test('loading leaves no file behind, and names the folder for it where there is none', {
+  skip,
+}, async (t) => {
   const folder = temporaryFolder();
   const { TMPDIR } = process.env;
   t.after(() => {
