@@ -7,11 +7,15 @@ import { isatty } from 'node:tty';
  * ends first, a terminal that is closed. Other errors of the streams make its exit code 1.
  */
 export function outliveReaders(): void {
+  let isTold = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE' || (error.code === 'EIO' && stream.isTTY)) return;
       process.exitCode = 1;
-      if (stream === process.stdout) process.stderr.write(`losslens: stdout: ${error.message}\n`);
+      // A full disk fails each line of many.
+      if (stream === process.stdout && !isTold)
+        process.stderr.write(`losslens: stdout: ${error.message}\n`);
+      isTold = true;
     });
   }
   // Node aborts at its end where a terminal does not take its settings back, unless it is closed.
