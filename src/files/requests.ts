@@ -102,7 +102,7 @@ export interface Requests {
  */
 export async function openRequests(): Promise<Requests> {
   if (!httpsVariables.some((name) => process.env[name])) return { fetch, close: async () => {} };
-  const { Agent, ProxyAgent, fetch: fetchThrough } = await import('undici');
+  const { Agent, DecoratorHandler, ProxyAgent, fetch: fetchThrough } = await import('undici');
   const direct = new Agent();
   const agents = new Map<string, InstanceType<typeof ProxyAgent>>();
   const agentOf = ({ address, variable, authorization }: Proxy) => {
@@ -120,9 +120,15 @@ export async function openRequests(): Promise<Requests> {
   // By address, as a redirect may lead to one of another proxy.
   const dispatcher = direct.compose((dispatch) => (options, handler) => {
     const proxy = proxyOf(String(options.origin));
-    return proxy === undefined
-      ? dispatch(options, handler)
-      : agentOf(proxy).dispatch(options, handler);
+    // Where the other side ends a connection while undici waits for bytes to be taken, undici 6 and 7 throw what
+    // nobody can catch. So it never waits; what comes faster than it is taken is held in memory.
+    const taker = Object.assign(new DecoratorHandler(handler), {
+      onData: (chunk: Buffer) => {
+        handler.onData?.(chunk);
+        return true;
+      },
+    });
+    return proxy === undefined ? dispatch(options, taker) : agentOf(proxy).dispatch(options, taker);
   });
   return {
     fetch: async (url, init) => {

@@ -36,13 +36,15 @@ const messageOf = ({ message }: Error) => message;
  *
  * @returns  the message where that fails, or nothing
  */
-async function download(url: string, env: Readonly<Record<string, string>>): Promise<string> {
+async function download(
+  url: string,
+  env: Readonly<Record<string, string>>,
+  onProgress?: (bytes: number) => void,
+): Promise<string> {
   const path = join(folder, randomBytes(8).toString('hex'));
   Object.assign(process.env, noProxies, env);
-  const message = await downloadFile({ urls: [url], path, timeoutMs: 20_000, sha256 }).then(
-    () => '',
-    messageOf,
-  );
+  const options = { urls: [url], path, timeoutMs: 20_000, sha256, onProgress };
+  const message = await downloadFile(options).then(() => '', messageOf);
   if (message === '') assert.ok(readFileSync(path).equals(content));
   return message;
 }
@@ -114,15 +116,29 @@ test('a certificate that nobody vouches for is refused through a proxy, too', as
 });
 
 test('what breaks off goes on through the proxy', async (t) => {
+  let breakOff = () => {};
   const { base } = await serve(t, {
     '/file': (request, response) => {
-      const isFirst = request.headers.range === 'bytes=0-';
-      sendPart(content, request, response, isFirst ? 100_000 : undefined);
+      if (request.headers.range !== 'bytes=0-') return giveContent(request, response);
+      response.writeHead(200, { 'content-length': content.length });
+      response.write(content.subarray(0, 100_000));
+      breakOff = () => response.destroy();
     },
   });
   const { host, asked } = await serveProxy(t, { port: Number(new URL(base).port) });
-  assert.equal(await download('http://files.test/file', { HTTP_PROXY: `http://${host}` }), '');
+  const message = await download('http://files.test/file', { HTTP_PROXY: host }, (bytes) => {
+    if (bytes > 0) breakOff();
+  });
+  assert.equal(message, '');
   assert.equal(asked.length, 2);
+});
+
+test('a connection that ends while bytes wait to be taken harms nothing', async (t) => {
+  const { base } = await serve(t, {
+    '/file': (_, response) => response.writeHead(200, { connection: 'close' }).end(content),
+  });
+  const env = { HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1' };
+  for (let time = 0; time < 10; time++) assert.equal(await download(`${base}/file`, env), '');
 });
 
 test('each address on the way of a redirect goes its own way, past the proxy for one in NO_PROXY', async (t) => {
