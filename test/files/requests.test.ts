@@ -13,7 +13,7 @@ import { losslens, temporaryFolder } from '../losslens.ts';
 import { certificate, serveProxy, serveTls } from '../proxy.ts';
 import { type Handler, sendPart, serve } from '../server.ts';
 
-const content = randomBytes(300_000);
+const content = randomBytes(3_000_000);
 const sha256 = createHash('sha256').update(content).digest('hex');
 const giveContent: Handler = (request, response) => sendPart(content, request, response);
 /** As a password has it that is not to be seen in any message. */
@@ -135,7 +135,10 @@ test('what breaks off goes on through the proxy', async (t) => {
 
 test('a connection that ends while bytes wait to be taken harms nothing', async (t) => {
   const { base } = await serve(t, {
-    '/file': (_, response) => response.writeHead(200, { connection: 'close' }).end(content),
+    '/file': (_, response) => {
+      response.writeHead(200, { 'content-length': content.length, connection: 'close' });
+      response.end(content);
+    },
   });
   const env = { HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1' };
   for (let time = 0; time < 10; time++) assert.equal(await download(`${base}/file`, env), '');
