@@ -108,8 +108,8 @@ export async function latestDamage(folder: string): Promise<UserError | undefine
   if (damage === undefined) return undefined;
   const remedy =
     before === undefined
-      ? `There is none before it: to begin anew, name another folder.`
-      : `To go on from the one before, ${before}, delete ${latest}.index.`;
+      ? 'There is none before it: to begin anew, name another folder.'
+      : `To go on from the one before, ${before}, move ${latest}.index away.`;
   return new UserError(`${damage.message} ${remedy}`);
 }
 

@@ -355,7 +355,7 @@ test('of a damaged checkpoint the one before is named, and gone on from as the m
   const latest = join(train_dir, 'model.ckpt-9');
   truncateSync(`${latest}.data-00000-of-00001`, 40);
   const message =
-    /the file ends; .* To go on from .*model\.ckpt-7, delete .*model\.ckpt-9\.index\./;
+    /the file ends; .* To go on from .*model\.ckpt-7, move .*model\.ckpt-9\.index away\./;
   await assert.rejects(startOf({ train_dir }), message);
   rmSync(`${latest}.index`);
   const { step, messages } = await startOf({ train_dir });
