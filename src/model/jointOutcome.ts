@@ -10,6 +10,27 @@ export interface StepPart extends BatchItems {
   readonly outcome: StepOutcome;
 }
 
+/** A step of all workers, by what became of their parts. */
+export interface JointStep {
+  /** What the variables were changed with; null for nothing. */
+  readonly applied: StepPart | null;
+  /** What was not finite, and has changed nothing; null for nothing. */
+  readonly leftOut: StepPart | null;
+}
+
+/**
+ * Joins the parts of a step, as `joinParts` does.
+ *
+ * @param isTogether  whether the workers update together: then one part that is not finite keeps all from it
+ */
+export function jointStep(parts: readonly StepPart[], isTogether: boolean): JointStep {
+  const finite = parts.filter(({ outcome }) => outcome.isFinite);
+  if (finite.length === parts.length) return { applied: joinParts(parts), leftOut: null };
+  if (isTogether || finite.length === 0) return { applied: null, leftOut: joinParts(parts) };
+  const leftOut = parts.filter(({ outcome }) => !outcome.isFinite);
+  return { applied: joinParts(finite), leftOut: joinParts(leftOut) };
+}
+
 type Data = HostTensor['data'];
 
 /** Arrays of one type, one behind the other. */
@@ -37,10 +58,12 @@ function joinedScores(parts: readonly { readonly scores: Data; readonly count: n
 /**
  * Joins the parts of a step.
  *
- * @param parts  of all workers, in the order of their items in the joint batch; the first is the chief's, which
- *               alone has statistics of its layers
+ * @param parts  of workers, in the order of their items in the joint batch; the first one's statistics of layers are
+ *               the whole's, which the chief alone has
  */
 export function joinParts(parts: readonly StepPart[]): StepPart {
+  const [first] = parts;
+  if (parts.length === 1) return first!;
   const counts = parts.map(({ labels }) => labels.length);
   const total = counts.reduce((sum, count) => sum + count, 0);
   const firsts = counts.map((_, i) => counts.slice(0, i).reduce((sum, count) => sum + count, 0));

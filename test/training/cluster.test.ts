@@ -142,61 +142,87 @@ test('one that would train something else is sent away; each for itself, workers
   assert.deepEqual(visitsOf(`${trainDir}0`), Array(items).fill(2));
 });
 
-/** Resolves when the chief of a training has told of a step. */
-function firstStepOf(chief: ChildProcess): Promise<void> {
+/** Resolves when a process has written something to stderr, or has ended. */
+function said(child: ChildProcess, what: RegExp): Promise<void> {
   return new Promise((resolve) => {
-    chief.stderr!.on('data', (text) => {
-      if (/^step \d/m.test(String(text))) resolve();
+    let text = '';
+    child.stderr!.on('data', (more) => {
+      text += more;
+      if (what.test(text)) resolve();
     });
+    child.on('close', () => resolve());
   });
 }
 
-test('Ctrl-C at the chief ends all with a checkpoint, from which one process goes on', {
+/** The processes of a cluster, started at once: each with what comes of it. */
+interface Started {
+  readonly chief: ReturnType<typeof startLosslens>;
+  readonly worker: ReturnType<typeof startLosslens>;
+  readonly server: ReturnType<typeof startLosslens>;
+}
+
+/** The last line of a process that lost another one. */
+const goneLine = (who: string) =>
+  new RegExp(`losslens: cluster: ${who} at \\S+ is gone: .* Start all processes again[^\\n]*\\n$`);
+
+test('killed processes end all others, and nothing is lost of what was saved', {
   skip,
 }, async () => {
   const trainDir = join(temporaryFolder(), 'run');
   const flagsOf = await clusterFlags();
-  const start = (job: string, task: number) =>
-    startLosslens([
-      ...[...training, ...flagsOf(job, task), '--batch_size=5', '--sync_replicas'],
-      ...[`--train_dir=${trainDir}`, '--log_every_n_steps=1'],
-    ]);
-  const [chief, chiefResult] = start('worker', 0);
-  const others = [start('worker', 1)[1], start('ps', 0)[1]];
-  await firstStepOf(chief);
-  chief.kill('SIGINT');
-  const ofChief = await chiefResult;
-  assert.equal(ofChief.code, 130, ofChief.stderr);
-  expectSuccess(await Promise.all(others));
-  const steps = Number(/stopped after (\d+) steps/.exec(ofChief.stderr)![1]);
+  const start = (): Started => {
+    const [chief, worker, server] = (
+      [
+        ['worker', 0],
+        ['worker', 1],
+        ['ps', 0],
+      ] as const
+    ).map(([job, task]) =>
+      startLosslens([
+        ...[...training, ...flagsOf(job, task), '--batch_size=5', '--sync_replicas'],
+        ...[`--train_dir=${trainDir}`, '--log_every_n_steps=1', '--save_interval_steps=4'],
+      ]),
+    );
+    return { chief: chief!, worker: worker!, server: server! };
+  };
+  const resultsOf = ({ chief, worker, server }: Started) =>
+    Promise.all([chief[1], worker[1], server[1]]);
+
+  const first = start();
+  await said(first.chief[0], /^step ([5-9]|\d\d)/m);
+  first.chief[0].kill('SIGKILL');
+  const [, ...orphans] = await resultsOf(first);
+  for (const { code, stderr } of orphans) {
+    assert.equal(code, 1);
+    assert.match(stderr, goneLine('the chief'));
+  }
+
+  // From a checkpoint in the middle of an epoch.
+  const second = start();
+  await said(second.chief[0], /^step \d/m);
+  second.server[0].kill('SIGKILL');
+  const [ofChief, ofWorker] = await resultsOf(second);
+  assert.equal(ofChief.code, 1);
+  assert.match(ofChief.stderr, goneLine('parameter server 0'));
+  // It may hear of the chief's end first.
+  assert.equal(ofWorker.code, 1);
+  assert.match(ofWorker.stderr, goneLine('(parameter server 0|the chief)'));
+
+  const third = start();
+  await said(third.chief[0], /^step \d/m);
+  for (const [other] of [third.worker, third.server]) other.kill('SIGINT');
+  await Promise.all(
+    [third.worker, third.server].map(([other]) => said(other, /^SIGINT: the chief at .* ends/m)),
+  );
+  third.chief[0].kill('SIGINT');
+  const [interrupted, ...others] = await resultsOf(third);
+  assert.equal(interrupted.code, 130, interrupted.stderr);
+  expectSuccess(others);
+  const steps = Number(/stopped after (\d+) steps/.exec(interrupted.stderr)![1]);
   const epochs = Math.ceil(steps / Math.ceil(items / 10)) + 1;
   const alone = [`--train_dir=${trainDir}`, '--batch_size=10', `--max_number_of_epochs=${epochs}`];
   expectSuccess([await losslens([...training, ...alone])]);
   assert.deepEqual(visitsOf(trainDir), Array(items).fill(epochs));
-});
-
-test('a worker that is killed stops all, and is named', { skip }, async () => {
-  const flagsOf = await clusterFlags();
-  const folder = temporaryFolder();
-  const start = (job: string, task: number) =>
-    startLosslens([
-      ...[...training, ...flagsOf(job, task), '--batch_size=5', '--sync_replicas'],
-      ...[`--train_dir=${join(folder, `${job}${task}`)}`, '--log_every_n_steps=1'],
-    ]);
-  const [chief, chiefResult] = start('worker', 0);
-  const [, serverResult] = start('ps', 0);
-  const [worker, workerResult] = start('worker', 1);
-  await firstStepOf(chief);
-  worker.kill('SIGKILL');
-  await workerResult;
-  const [ofChief, ofServer] = await Promise.all([chiefResult, serverResult]);
-  assert.equal(ofChief.code, 1);
-  assert.match(
-    ofChief.stderr,
-    /losslens: cluster: worker 1 at \S+ is gone: .* Start all processes again[^\n]*\n$/,
-  );
-  assert.equal(ofServer.code, 1);
-  assert.match(ofServer.stderr, /losslens: cluster: the chief at \S+ is gone: [^\n]*\n$/);
 });
 
 test('who does not come in time is named', { skip }, async () => {
