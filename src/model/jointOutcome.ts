@@ -14,7 +14,7 @@ export interface StepPart extends BatchItems {
 export interface JointStep {
   /** What the variables were changed with; null for nothing. */
   readonly applied: StepPart | null;
-  /** What was not finite, and has changed nothing; null for nothing. */
+  /** What has changed nothing, since it was not finite, or less: the parts whose loss is none; null for nothing. */
   readonly leftOut: StepPart | null;
 }
 
@@ -26,9 +26,13 @@ export interface JointStep {
 export function jointStep(parts: readonly StepPart[], isTogether: boolean): JointStep {
   const finite = parts.filter(({ outcome }) => outcome.isFinite);
   if (finite.length === parts.length) return { applied: joinParts(parts), leftOut: null };
-  if (isTogether || finite.length === 0) return { applied: null, leftOut: joinParts(parts) };
-  const leftOut = parts.filter(({ outcome }) => !outcome.isFinite);
-  return { applied: joinParts(finite), leftOut: joinParts(leftOut) };
+  const applied = isTogether ? [] : finite;
+  const leftOut = parts.filter((part) => !applied.includes(part));
+  const blamed = leftOut.filter(({ outcome }) => !Number.isFinite(outcome.loss));
+  return {
+    applied: applied.length === 0 ? null : joinParts(applied),
+    leftOut: joinParts(blamed.length === 0 ? leftOut : blamed),
+  };
 }
 
 type Data = HostTensor['data'];

@@ -28,6 +28,11 @@ function part(items: readonly number[], loss: number, rows: readonly number[]): 
   };
 }
 
+/** The same with a loss or derivatives that are none. */
+function notFinite(of: StepPart): StepPart {
+  return { ...of, outcome: { ...of.outcome, isFinite: false } };
+}
+
 test('the parts of a step are what one process would have made of all its items', () => {
   const whole = joinParts([part([1, 2], 3, [1]), part([5, 6, 7, 8], 6, [0, 3])]);
   assert.deepEqual([...whole.itemIndices], [1, 2, 5, 6, 7, 8]);
@@ -47,9 +52,6 @@ test('without a selection and monitored layers there is neither in the whole', (
 });
 
 test('of workers that update for themselves, only what is not finite is left out', () => {
-  const notFinite = ({ outcome, ...rest }: StepPart): StepPart => ({
-    ...{ ...rest, outcome: { ...outcome, isFinite: false } },
-  });
   const parts = [part([1, 2], 3, [1]), notFinite(part([5], 6, [0])), part([7], 6, [])];
   const apart = jointStep(parts, false);
   assert.deepEqual(apart.applied, joinParts([parts[0]!, parts[2]!]));
@@ -58,4 +60,13 @@ test('of workers that update for themselves, only what is not finite is left out
   assert.equal(together.applied, null);
   assert.deepEqual([...together.leftOut!.itemIndices], [1, 2, 5, 7]);
   assert.deepEqual(jointStep([parts[0]!, parts[2]!], true).leftOut, null);
+});
+
+test('of a step that is left out, the parts are named whose loss is no number', () => {
+  const { applied, leftOut } = jointStep(
+    [part([1, 2], 3, []), notFinite(part([5], NaN, []))],
+    true,
+  );
+  assert.equal(applied, null);
+  assert.deepEqual([...leftOut!.itemIndices], [5]);
 });
