@@ -18,12 +18,6 @@ function sizeOfResource({ attrs }: Node): number {
   return shape !== undefined && 'shape' in shape ? sizeOf(shape.shape) : 0;
 }
 
-/**
- * What hands on a tensor, or less: done where the tensor is. Otherwise the guard of an update would have each gradient
- * sent from its parameter server and back.
- */
-const shrinking: ReadonlySet<string> = new Set(['Switch', 'Sum']);
-
 /** What a Switch hands on. */
 function beforeSwitch(tensor: Tensor): Tensor {
   return tensor.node.op === 'Switch' ? beforeSwitch(tensor.node.inputs[0]!) : tensor;
@@ -58,8 +52,7 @@ function groupsOf(graph: Graph): readonly Group[] {
 
 /**
  * Places a graph on a cluster: variables and whatever else holds something lie on the parameter servers, the largest
- * first, each where there is least so far; what takes their handles is done there, and what makes no more of what that
- * gives; all else in the process itself.
+ * first, each where there is least so far; what takes their handles is done there, all else in the process itself.
  *
  * @param task  the process that runs the graph
  * @returns     the device of each node, which names a process; the same resources are placed alike by every process
@@ -74,11 +67,9 @@ export function placeOnCluster(graph: Graph, hosts: Hosts, task: Task): (node: N
     for (const handle of handles) serverOf.set(handle, server);
   }
   const own = deviceOfTask(task);
-  const deviceOf = (node: Node): string => {
-    if (shrinking.has(node.op)) return deviceOf(node.inputs[0]!.node);
+  return (node) => {
     const handle = serverOf.has(node) ? node : node.inputs.find(isHandle)?.node;
     const server = handle && serverOf.get(handle);
     return server === undefined ? own : deviceOfTask({ job: 'ps', index: server });
   };
-  return deviceOf;
 }
