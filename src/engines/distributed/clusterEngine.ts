@@ -24,6 +24,9 @@ const configType = messageType('cluster.proto', 'ConfigProto');
 /** Nobody has trained with it over a cluster yet. */
 const bfloat16: Bfloat16Support = { support: 'untried', reason: 'bfloat16 is untried on clusters' };
 
+/** What TensorFlow says of a call that did not get through. */
+const unavailable = 'grpc_status:14';
+
 /** A process of a cluster, with its server. */
 export class ClusterEngine implements Engine {
   readonly name: string;
@@ -130,7 +133,7 @@ export class ClusterEngine implements Engine {
   /** Of a failure of TensorFlow's with a call to another process, just that: one that ends may listen a moment still. */
   #unreachable({ message }: Error): UserError | undefined {
     const called = /remote target \/job:(ps|worker)\/replica:0\/task:(\d+)/.exec(message);
-    if (called === null) return undefined;
+    if (called === null || !message.includes(unavailable)) return undefined;
     const task: Task = { job: called[1] as JobName, index: Number(called[2]) };
     return goneError(this.hosts, task);
   }
