@@ -57,8 +57,8 @@ const canServe =
   skipWithoutPython('tensorflow', 'tensorboard') === false;
 const server = canServe ? startPython(socket) : null;
 const skipped: string[] = [];
-// One more than the processor cores of a small machine: many files wait for other programs.
-run({ files: testFiles(process.argv[2] ?? ''), concurrency: 3 })
+// Twice the processor cores of a small machine: many files wait for other programs.
+run({ files: testFiles(process.argv[2] ?? ''), concurrency: 4 })
   .on('test:fail', () => {
     process.exitCode = 1;
   })

@@ -2,15 +2,10 @@
  * LeNet with a hundredth of its variables, as a module for --model_name: for tests of what goes on
  * around a network.
  */
-import {
-  conv2d,
-  dropout,
-  flatten,
-  fullyConnected,
-  maxPool2d,
-  softmax,
-} from '../src/nets/layers.ts';
+import { dropout } from '../src/nets/dropout.ts';
+import { conv2d, flatten, fullyConnected, softmax } from '../src/nets/layers.ts';
 import type { Network } from '../src/nets/network.ts';
+import { maxPool2d } from '../src/nets/pooling.ts';
 
 export const defaultImageSize = 28;
 export const preprocessingName = 'lenet';

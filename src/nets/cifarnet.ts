@@ -1,15 +1,11 @@
 /** cifarnet as TF-Slim has it (nets/cifarnet.py; Krizhevsky 2009), for 32×32 images. */
+
+import { dropout } from './dropout.ts';
 import { constantValue, truncatedNormal } from './initializers.ts';
-import {
-  conv2d,
-  dropout,
-  flatten,
-  fullyConnected,
-  localResponseNormalization,
-  maxPool2d,
-  softmax,
-} from './layers.ts';
+import { conv2d, flatten, fullyConnected, softmax } from './layers.ts';
 import type { Network, NetworkDefinition } from './network.ts';
+import { localResponseNormalization } from './normalization.ts';
+import { maxPool2d } from './pooling.ts';
 
 const lrn = { depthRadius: 4, bias: 1, alpha: 0.001 / 9, beta: 0.75 };
 const convolution = { weights: truncatedNormal(0.05) };

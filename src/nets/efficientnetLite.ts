@@ -19,16 +19,11 @@ import type { Tensor } from '../graph/graph.ts';
 import { add } from '../graph/ops/math.ts';
 import { type Activation, activate } from './activations.ts';
 import { depthwiseConv2d } from './depthwise.ts';
+import { dropBranch, dropout } from './dropout.ts';
 import { fanOutNormal, uniform, zeros } from './initializers.ts';
-import {
-  batchNormalization,
-  conv2d,
-  dropBranch,
-  dropout,
-  fullyConnected,
-  type WeightLayerOptions,
-} from './layers.ts';
+import { conv2d, fullyConnected, type WeightLayerOptions } from './layers.ts';
 import type { Network, NetworkContext, NetworkDefinition } from './network.ts';
+import { batchNormalization } from './normalization.ts';
 import { lastPool2d, spatialSqueeze } from './pooling.ts';
 
 /** Blocks of one kind: the first of them has the stride. */

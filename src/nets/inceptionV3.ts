@@ -1,10 +1,11 @@
 /** inception_v3 as TF-Slim has it (nets/inception_v3.py; Szegedy et al. 2015), for 299×299 images. */
 import type { Tensor } from '../graph/graph.ts';
 import { concat } from '../graph/ops/array.ts';
+import { dropout } from './dropout.ts';
 import { truncatedNormal, varianceScaling } from './initializers.ts';
-import { type Conv2dLayerOptions, conv2d, dropout, maxPool2d, softmax } from './layers.ts';
+import { type Conv2dLayerOptions, conv2d, softmax } from './layers.ts';
 import type { Network, NetworkContext, NetworkDefinition } from './network.ts';
-import { avgPool2d, lastPool2d, spatialSqueeze } from './pooling.ts';
+import { avgPool2d, lastPool2d, maxPool2d, spatialSqueeze } from './pooling.ts';
 
 const convolution: Conv2dLayerOptions = {
   weights: varianceScaling(2),

@@ -18,23 +18,23 @@ export {
 export { relu } from '../graph/ops/nn.ts';
 export type { Activation } from './activations.ts';
 export * from './depthwise.ts';
+export { dropBranch, dropout } from './dropout.ts';
 export * from './initializers.ts';
 export {
-  type BatchNormParameters,
-  batchNormalization,
   type Conv2dLayerOptions,
   conv1d,
   conv2d,
-  dropBranch,
-  dropout,
   embedding,
   flatten,
   fullyConnected,
-  type LrnParameters,
-  localResponseNormalization,
-  maxPool2d,
   softmax,
   type WeightLayerOptions,
 } from './layers.ts';
 export type { Network, NetworkContext, NetworkDefinition, NetworkOutputs } from './network.ts';
-export { avgPool2d } from './pooling.ts';
+export {
+  type BatchNormParameters,
+  batchNormalization,
+  type LrnParameters,
+  localResponseNormalization,
+} from './normalization.ts';
+export { avgPool2d, maxPool2d } from './pooling.ts';

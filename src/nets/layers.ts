@@ -1,45 +1,21 @@
 /** Layers as TF-Slim has them: each opens a scope of its name, makes its variables, returns its output. */
 import { UserError } from '../errors.ts';
-import type { Initializer, Tensor } from '../graph/graph.ts';
-import { describe } from '../graph/graph.ts';
-import {
-  cast,
-  concat,
-  constant,
-  gather,
-  reshape,
-  shapeOf,
-  slice,
-  withGradient,
-} from '../graph/ops/array.ts';
+import { describe, type Initializer, type Tensor } from '../graph/graph.ts';
+import { cast, gather, reshape } from '../graph/ops/array.ts';
 import { dilatedConv2d } from '../graph/ops/dilation.ts';
-import { add, div, floor, matMul, mul, pow, rsqrt, sqrt, square, sub } from '../graph/ops/math.ts';
+import { matMul, mul } from '../graph/ops/math.ts';
 import {
   biasAdd,
   conv2d as conv2dOp,
-  fusedBatchNorm,
-  maxPool,
   type Padding,
   softmax as softmaxOp,
 } from '../graph/ops/nn.ts';
-import { statelessRandomUniform } from '../graph/ops/random.ts';
 import { getVariable } from '../graph/ops/variables.ts';
 import { sizeOf } from '../graph/shape.ts';
 import { type Activation, activate } from './activations.ts';
-import { constantValue, xavierUniform, zeros } from './initializers.ts';
+import { xavierUniform, zeros } from './initializers.ts';
 import type { NetworkContext } from './network.ts';
-
-/** Batch normalisation after a layer, in place of its bias. */
-export interface BatchNormParameters {
-  /** Share of the moving statistics that a step keeps. */
-  readonly decay: number;
-  /** Added to the variance. */
-  readonly epsilon: number;
-  /** Whether the result is scaled by gamma; true by default. */
-  readonly scale?: boolean;
-  /** Scope of its variables; 'BatchNorm' by default. */
-  readonly name?: string;
-}
+import { type BatchNormParameters, batchNormalization } from './normalization.ts';
 
 /** What convolutions and fully connected layers have in common. */
 export interface WeightLayerOptions {
@@ -160,16 +136,6 @@ export function fullyConnected(
   });
 }
 
-/** Max pooling with square windows, VALID by default (slim.max_pool2d): [n, h, w, c] → [n, h', w', c]. */
-export function maxPool2d(
-  x: Tensor,
-  name: string,
-  window: number,
-  { stride = 2, padding = 'VALID' }: { readonly stride?: number; readonly padding?: Padding } = {},
-): Tensor {
-  return x.graph.withScope(name, () => maxPool(x, { window, stride, padding }));
-}
-
 /**
  * The vectors of tokens (slim.embed_sequence), zero for padding.
  *
@@ -233,175 +199,7 @@ export function flatten(x: Tensor): Tensor {
   return x.graph.withScope('Flatten', () => reshape(x, [-1, sizeOf(x.shape.slice(1))]));
 }
 
-/**
- * Inverted dropout (slim.dropout): keeps each element with probability `keepProbability` and scales
- * the kept ones by its inverse; outside of training, or without dropout, the identity.
- *
- * @param layerIndex  different for each dropout of a network, so that their masks differ
- */
-export function dropout(
-  context: NetworkContext,
-  x: Tensor,
-  name: string,
-  keepProbability: number,
-  layerIndex = 0,
-): Tensor {
-  if (!context.isTraining || context.withoutDropout) return x;
-  return x.graph.withScope(name, () =>
-    mul(x, keptScaled(context, x, keepProbability, layerIndex), { name: 'dropout' }),
-  );
-}
-
-/** In the shape of `like`: 1 / keepProbability with that probability, else 0. */
-function keptScaled(
-  context: NetworkContext,
-  like: Tensor,
-  keepProbability: number,
-  layerIndex: number,
-): Tensor {
-  // The seed's second word counts steps: another first word is another sequence of masks.
-  const word = Math.imul(layerIndex, 0x9e3779b1);
-  const ownSeed = add(context.dropoutSeed, constant(like.graph, 'int32', [word, 0]));
-  const mask = floor(add(drawn(context, ownSeed, like), keepProbability));
-  return cast(mul(mask, 1 / keepProbability), like.dtype);
-}
-
-/** Uniform numbers for each element of `like`, the rows of a joint batch where there is one. */
-function drawn({ jointBatch }: NetworkContext, seed: Tensor, like: Tensor): Tensor {
-  if (jointBatch === undefined) return statelessRandomUniform(seed, shapeOf(like), like.shape);
-  const ofOthers = slice(shapeOf(like), [1], [-1]);
-  const jointShape = concat([jointBatch.size, ofOthers], 0);
-  return gather(statelessRandomUniform(seed, jointShape, like.shape), jointBatch.rows);
-}
-
-/**
- * Stochastic depth (Huang et al. 2016): drops a branch of whole items, each kept with probability
- * `keepProbability` and scaled by its inverse; outside of training, or without dropout or without
- * dropped branches, the identity.
- *
- * @param x           [n, h, w, c]
- * @param layerIndex  as of `dropout`, and different from all of those
- */
-export function dropBranch(
-  context: NetworkContext,
-  x: Tensor,
-  name: string,
-  keepProbability: number,
-  layerIndex: number,
-): Tensor {
-  const { isTraining, withoutDropout, withoutDroppedBranches } = context;
-  if (!isTraining || withoutDropout || withoutDroppedBranches || keepProbability === 1) return x;
-  return x.graph.withScope(name, () => {
-    const onePerItem = slice(x, [0, 0, 0, 0], [-1, 1, 1, 1]);
-    return mul(x, keptScaled(context, onePerItem, keepProbability, layerIndex), { name });
-  });
-}
-
 /** Class probabilities [n, classes] (slim.softmax). */
 export function softmax(logits: Tensor, name: string): Tensor {
   return logits.graph.withScope(name, () => softmaxOp(logits));
-}
-
-/**
- * Batch normalisation with offset and, unless it is switched off, scale (slim.batch_norm).
- *
- * While training, x is normalised with the batch's statistics and the moving ones are moved by the
- * context's updates; otherwise, and where it is frozen, with the moving ones.
- *
- * @param x  [n, h, w, c]
- */
-export function batchNormalization(
-  context: NetworkContext,
-  x: Tensor,
-  { decay, epsilon, scale = true, name = 'BatchNorm' }: BatchNormParameters,
-): Tensor {
-  const { graph } = x;
-  return graph.withScope(name, () => {
-    const shape = [x.shape[3]!];
-    const one = constantValue(1);
-    const gamma = scale
-      ? getVariable(graph, 'gamma', shape, { initializer: one }).value
-      : constant(graph, 'float32', new Float32Array(shape[0]!).fill(1), shape, { name: 'gamma' });
-    const beta = getVariable(graph, 'beta', shape, { initializer: zeros });
-    const statistics = { trainable: false };
-    const movingMean = getVariable(graph, 'moving_mean', shape, {
-      ...statistics,
-      initializer: zeros,
-    });
-    const movingVariance = getVariable(graph, 'moving_variance', shape, {
-      ...statistics,
-      initializer: one,
-    });
-    const isTraining = context.isTraining && !context.freezeBatchNorm;
-    const { y, mean, variance } = fusedBatchNorm(
-      x,
-      gamma,
-      beta.value,
-      movingMean.value,
-      movingVariance.value,
-      { epsilon, isTraining },
-    );
-    if (isTraining) {
-      for (const [moving, ofBatch] of [
-        [movingMean, mean],
-        [movingVariance, variance],
-      ] as const) {
-        // moving ← moving − (1 − decay)·(moving − batch)
-        const step = mul(sub(moving.value, ofBatch), 1 - decay);
-        context.updates.push({ variable: moving, value: sub(moving.value, step) });
-      }
-    }
-    return y;
-  });
-}
-
-/** Parameters of local response normalisation. */
-export interface LrnParameters {
-  /** Channels to each side that count. */
-  readonly depthRadius: number;
-  readonly bias: number;
-  readonly alpha: number;
-  readonly beta: number;
-}
-
-/**
- * Local response normalisation over channels (TF op LRN; Krizhevsky 2012):
- * y = x / (bias + alpha·Σ x²)^beta, the sum over the channels within the depth radius.
- *
- * The window sum is a product with a banded matrix, which TensorFlow runs three times as fast as its
- * LRN and LRNGrad ops (docs/benchmarks.md). Its elements are alpha, and the bias is added as that of a
- * layer is, in the same operation: what is left are the fewest passes over x that its ops allow.
- *
- * @param x  [n, h, w, c]
- */
-export function localResponseNormalization(
-  x: Tensor,
-  name: string,
-  { depthRadius, bias, alpha, beta }: LrnParameters,
-): Tensor {
-  const { graph, dtype } = x;
-  const channels = x.shape.at(-1)!;
-  if (channels < 0) throw new Error(`${name}: unknown number of channels in ${describe(x)}`);
-  return graph.withScope(name, () => {
-    /** factor·Σ t over the window, [n·h·w, c] */
-    const windowSum = (t: Tensor, factor: number) => {
-      const elements = Array.from({ length: channels * channels }, (_, i) =>
-        Math.abs((i % channels) - Math.floor(i / channels)) <= depthRadius ? factor : 0,
-      );
-      const band = constant(graph, 'float32', elements, [channels, channels], { name: 'band' });
-      return matMul(reshape(t, [-1, channels]), cast(band, dtype));
-    };
-    const inShapeOfX = (rows: Tensor) => reshape(rows, [-1, ...x.shape.slice(1)]);
-    const biases = constant(graph, 'float32', new Float32Array(channels).fill(bias));
-    const d = inShapeOfX(biasAdd(windowSum(square(x), alpha), cast(biases, dtype)));
-    const r = rsqrt(d);
-    // d^−¾ by two square roots: several times as fast as the general power.
-    const p =
-      beta === 0.75 ? mul(r, sqrt(r)) : pow(d, cast(constant(graph, 'float32', -beta), dtype));
-    const y = mul(x, p);
-    return withGradient(y, x, (dy) => {
-      const sums = windowSum(div(mul(dy, y), d), 2 * alpha * beta);
-      return sub(mul(dy, p), mul(x, inShapeOfX(sums)));
-    });
-  });
 }

@@ -1,7 +1,10 @@
 /** LeNet as TF-Slim has it (nets/lenet.py), for 28×28 images. */
+
+import { dropout } from './dropout.ts';
 import { truncatedNormal } from './initializers.ts';
-import { conv2d, dropout, flatten, fullyConnected, maxPool2d, softmax } from './layers.ts';
+import { conv2d, flatten, fullyConnected, softmax } from './layers.ts';
 import type { Network, NetworkDefinition } from './network.ts';
+import { maxPool2d } from './pooling.ts';
 
 const options = { weights: truncatedNormal(0.1), regularized: true };
 

@@ -1,8 +1,9 @@
 /** mobilenet_v1 as TF-Slim has it (nets/mobilenet_v1.py; Howard et al. 2017), for 224×224 images. */
 import type { Tensor } from '../graph/graph.ts';
 import { depthwiseConv2d } from './depthwise.ts';
+import { dropout } from './dropout.ts';
 import { truncatedNormal } from './initializers.ts';
-import { conv2d, dropout, softmax, type WeightLayerOptions } from './layers.ts';
+import { conv2d, softmax, type WeightLayerOptions } from './layers.ts';
 import type { Network, NetworkDefinition } from './network.ts';
 import { lastPool2d, spatialSqueeze } from './pooling.ts';
 

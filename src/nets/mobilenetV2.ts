@@ -2,8 +2,9 @@
 import type { Tensor } from '../graph/graph.ts';
 import { add } from '../graph/ops/math.ts';
 import { depthwiseConv2d } from './depthwise.ts';
+import { dropout } from './dropout.ts';
 import { truncatedNormal } from './initializers.ts';
-import { conv2d, dropout, softmax, type WeightLayerOptions } from './layers.ts';
+import { conv2d, softmax, type WeightLayerOptions } from './layers.ts';
 import type { Network, NetworkContext, NetworkDefinition } from './network.ts';
 import { lastPool2d, spatialSqueeze } from './pooling.ts';
 

@@ -1,10 +1,20 @@
-/** Average pooling as TF-Slim has it, and the end of networks that close with it. */
+/** Pooling as TF-Slim has it, and the end of networks that close with it. */
 import { UserError } from '../errors.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { describe } from '../graph/graph.ts';
 import { cast, reshape } from '../graph/ops/array.ts';
 import { avgPool } from '../graph/ops/averagePool.ts';
-import type { Padding } from '../graph/ops/nn.ts';
+import { maxPool, type Padding } from '../graph/ops/nn.ts';
+
+/** Max pooling with square windows, VALID by default (slim.max_pool2d): [n, h, w, c] → [n, h', w', c]. */
+export function maxPool2d(
+  x: Tensor,
+  name: string,
+  window: number,
+  { stride = 2, padding = 'VALID' }: { readonly stride?: number; readonly padding?: Padding } = {},
+): Tensor {
+  return x.graph.withScope(name, () => maxPool(x, { window, stride, padding }));
+}
 
 /** Average pooling with square windows, VALID by default (slim.avg_pool2d): [n, h, w, c] → [n, h', w', c]. */
 export function avgPool2d(

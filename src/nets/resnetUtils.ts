@@ -3,8 +3,9 @@ import type { Tensor } from '../graph/graph.ts';
 import { cast, pad, reshape } from '../graph/ops/array.ts';
 import { mean } from '../graph/ops/math.ts';
 import { varianceScaling } from './initializers.ts';
-import { conv2d, maxPool2d, softmax, type WeightLayerOptions } from './layers.ts';
+import { conv2d, softmax, type WeightLayerOptions } from './layers.ts';
 import type { NetworkContext, NetworkOutputs } from './network.ts';
+import { maxPool2d } from './pooling.ts';
 
 /** Batch normalisation and convolutions of TF-Slim's ResNets (resnet_arg_scope). */
 export const batchNorm = { decay: 0.997, epsilon: 1e-5 };

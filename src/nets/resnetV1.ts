@@ -2,8 +2,9 @@
 import type { Tensor } from '../graph/graph.ts';
 import { add } from '../graph/ops/math.ts';
 import { relu } from '../graph/ops/nn.ts';
-import { conv2d, maxPool2d } from './layers.ts';
+import { conv2d } from './layers.ts';
 import type { Network, NetworkContext, NetworkDefinition } from './network.ts';
+import { maxPool2d } from './pooling.ts';
 import { addHead, conv2dSame, convolution, subsample } from './resnetUtils.ts';
 
 /** One residual unit: 1×1, 3×3 and 1×1 convolutions beside a shortcut. */

@@ -3,8 +3,10 @@ import type { Tensor } from '../graph/graph.ts';
 import { add } from '../graph/ops/math.ts';
 import { relu } from '../graph/ops/nn.ts';
 import { varianceScaling } from './initializers.ts';
-import { batchNormalization, conv2d, maxPool2d, type WeightLayerOptions } from './layers.ts';
+import { conv2d, type WeightLayerOptions } from './layers.ts';
 import type { Network, NetworkContext, NetworkDefinition } from './network.ts';
+import { batchNormalization } from './normalization.ts';
+import { maxPool2d } from './pooling.ts';
 import { addHead, batchNorm, conv2dSame, convolution, subsample } from './resnetUtils.ts';
 
 /** What is added to the sum of the units, or the first of it: normalised later, so with biases. */

@@ -2,8 +2,9 @@
 import type { Tensor } from '../graph/graph.ts';
 import { cast, concat, reshape } from '../graph/ops/array.ts';
 import { greater, max, mul } from '../graph/ops/math.ts';
+import { dropout } from './dropout.ts';
 import { uniform, xavierUniform } from './initializers.ts';
-import { conv1d, dropout, embedding, fullyConnected, softmax } from './layers.ts';
+import { conv1d, embedding, fullyConnected, softmax } from './layers.ts';
 import type { Network, TextNetwork } from './network.ts';
 
 /** Elements of a token's vector. */

@@ -1,8 +1,9 @@
 /** vgg_16 as TF-Slim has it (nets/vgg.py; Simonyan & Zisserman 2014), for 224×224 images. */
 import type { Tensor } from '../graph/graph.ts';
-import { conv2d, dropout, maxPool2d, type WeightLayerOptions } from './layers.ts';
+import { dropout } from './dropout.ts';
+import { conv2d, type WeightLayerOptions } from './layers.ts';
 import type { Network, NetworkDefinition } from './network.ts';
-import { spatialSqueeze } from './pooling.ts';
+import { maxPool2d, spatialSqueeze } from './pooling.ts';
 
 const convolution: WeightLayerOptions = { regularized: true };
 

@@ -96,7 +96,7 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'a flag that cannot act here': [
     train('--worker_replicas=2'),
     2,
-    /--worker_replicas: .*only 1 is possible/,
+    /--worker_replicas: has no effect without --job_name: this process trains alone\./,
   ],
   'clones without GPUs': [
     train('--num_clones=2'),

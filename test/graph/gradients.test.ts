@@ -26,7 +26,7 @@ import { batchToSpace, dilatedConv2d, spaceToBatch } from '../../src/graph/ops/d
 import * as math from '../../src/graph/ops/math.ts';
 import * as nn from '../../src/graph/ops/nn.ts';
 import { sizeOf } from '../../src/graph/shape.ts';
-import { localResponseNormalization } from '../../src/nets/layers.ts';
+import { localResponseNormalization } from '../../src/nets/normalization.ts';
 import { random } from '../../src/random.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 

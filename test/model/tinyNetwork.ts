@@ -5,8 +5,9 @@ import {
   type TrainingGraph,
   type TrainingGraphOptions,
 } from '../../src/model/trainingGraph.ts';
-import { conv2d, flatten, fullyConnected, maxPool2d, softmax } from '../../src/nets/layers.ts';
+import { conv2d, flatten, fullyConnected, softmax } from '../../src/nets/layers.ts';
 import type { NetworkDefinition } from '../../src/nets/network.ts';
+import { maxPool2d } from '../../src/nets/pooling.ts';
 import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { plainSgd } from './trainingSession.ts';
 

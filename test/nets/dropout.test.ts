@@ -4,7 +4,7 @@ import { createWasmEngine } from '../../src/engines/wasm/wasmEngine.ts';
 import { Graph } from '../../src/graph/graph.ts';
 import { constant, placeholder } from '../../src/graph/ops/array.ts';
 import { networkContext } from '../../src/model/networkContext.ts';
-import { dropBranch, dropout } from '../../src/nets/layers.ts';
+import { dropBranch, dropout } from '../../src/nets/dropout.ts';
 import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 
 const engine = await createWasmEngine();
