@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { endingSignals } from '../src/console/interrupt.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { Namespaces } from './namespaces.ts';
 
@@ -165,6 +166,8 @@ const report: Record<string, unknown> = {
   machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
 };
 const net = Namespaces.open(machines);
+process.once('exit', () => net.close());
+for (const signal of endingSignals) process.once(signal, () => process.exit(1));
 const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
 try {
   for (const each of cases) {
@@ -186,7 +189,6 @@ try {
     report[model_name] = measured;
   }
 } finally {
-  net.close();
   rmSync(folder, { recursive: true, force: true });
 }
 console.log(JSON.stringify(report));
