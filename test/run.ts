@@ -47,6 +47,10 @@ function testFiles(text: string): string[] {
     .map((name) => join(packageRoot, 'dist/test', name.replace(/ts$/, 'js')));
 }
 
+// What tests ask servers of this machine goes through no proxy of the environment.
+const exempt = process.env['no_proxy'] || process.env['NO_PROXY'];
+process.env['no_proxy'] = [...(exempt ? [exempt] : []), '127.0.0.1', 'localhost'].join();
+
 const folder = mkdtempSync(join(tmpdir(), 'losslens-tests-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
 const socket = join(folder, 'python');

@@ -5,6 +5,7 @@ import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError, writeError } from '../errors.ts';
 import { expectFreeSpace } from './freeSpace.ts';
+import { openRequests, proxyOf, type Requests } from './requests.ts';
 
 /** A file as it has to be, as far as that is known; hashes are in hexadecimal digits. */
 export interface ExpectedFile {
@@ -28,6 +29,11 @@ export interface DownloadOptions extends ExpectedFile {
   readonly signal?: AbortSignal | undefined;
   /** Is told of the bytes that are there, and of how many there will be, where that is known. */
   readonly onProgress?: ((bytes: number, ofBytes: number | undefined) => void) | undefined;
+}
+
+/** A download under way. */
+interface Download extends DownloadOptions {
+  readonly requests: Requests;
 }
 
 /** Connections to one address that may end early, each going on where the one before ended. */
@@ -128,7 +134,7 @@ async function appendFrom(
   url: string,
   part: string,
   total: number | undefined,
-  { timeoutMs, signal, onProgress }: DownloadOptions,
+  { requests, timeoutMs, signal, onProgress }: Download,
 ): Promise<number | undefined> {
   signal?.throwIfAborted();
   const asked = await sizeOf(part);
@@ -140,7 +146,7 @@ async function appendFrom(
     // As it is: what is compressed would be unpacked on the way otherwise, and no length be right.
     const headers = { 'accept-encoding': 'identity', range: `bytes=${asked}-` };
     const ended = signal === undefined ? [] : [signal];
-    const response = await fetch(url, {
+    const response = await requests.fetch(url, {
       headers,
       signal: AbortSignal.any([stalled.signal, ...ended]),
     });
@@ -196,7 +202,7 @@ async function appendFrom(
 const ofBytes = (bytes: number | undefined) => (bytes === undefined ? '' : ` of ${bytes}`);
 
 /** Has one address give the whole file. @throws AddressError when it does not */
-async function downloadFrom(url: string, part: string, options: DownloadOptions): Promise<void> {
+async function downloadFrom(url: string, part: string, options: Download): Promise<void> {
   let total = options.bytes;
   for (let breaks = 0; total === undefined || (await sizeOf(part)) !== total; breaks++) {
     if (breaks > maxBreaks) {
@@ -210,12 +216,10 @@ async function downloadFrom(url: string, part: string, options: DownloadOptions)
   throw new AddressError(`got other bytes: ${wrong}`);
 }
 
-/** Where a proxy is set that requests do not go through: what helps. */
-function proxyAdvice(): string {
-  const { HTTPS_PROXY, https_proxy, HTTP_PROXY, http_proxy, NODE_USE_ENV_PROXY } = process.env;
-  const isSet = HTTPS_PROXY ?? https_proxy ?? HTTP_PROXY ?? http_proxy;
-  if (isSet === undefined || NODE_USE_ENV_PROXY === '1') return '';
-  return ' A proxy is set in the environment; from its versions 22.21 and 24.0 on Node goes through it with NODE_USE_ENV_PROXY=1.';
+/** Which proxy is asked for an address, for messages; nothing when it is asked itself. */
+function throughProxy(url: string): string {
+  const proxy = proxyOf(url);
+  return proxy === undefined ? '' : ` (through the proxy ${proxy.address} of ${proxy.variable})`;
 }
 
 /**
@@ -236,23 +240,28 @@ export async function downloadFile(options: DownloadOptions): Promise<string> {
     if (before > bytes || isWrong) await rm(part, { force: true });
   }
   const problems: string[] = [];
-  for (const url of urls) {
-    const resumed = (await sizeOf(part)) > 0;
-    // A part of another day or address may not belong to this file: then it is tried from the start.
-    for (const attempt of resumed ? [1, 2] : [1]) {
-      try {
-        await downloadFrom(url, part, options);
-        await rename(part, path);
-        return url;
-      } catch (error) {
-        if (!(error instanceof AddressError)) throw error;
-        if (attempt === 1 && resumed && (await sizeOf(part)) === 0) continue;
-        problems.push(`${url} ${error.message}`);
-        break;
+  const requests = await openRequests();
+  try {
+    for (const url of urls) {
+      const resumed = (await sizeOf(part)) > 0;
+      // A part of another day or address may not belong to this file: then it is tried from the start.
+      for (const attempt of resumed ? [1, 2] : [1]) {
+        try {
+          await downloadFrom(url, part, { ...options, requests });
+          await rename(part, path);
+          return url;
+        } catch (error) {
+          if (!(error instanceof AddressError)) throw error;
+          if (attempt === 1 && resumed && (await sizeOf(part)) === 0) continue;
+          problems.push(`${url}${throughProxy(url)} ${error.message}`);
+          break;
+        }
       }
     }
+  } finally {
+    await requests.close();
   }
   throw new UserError(
-    `${path}: no address gives it: ${problems.join('; ')}. Try again later, or name another place by --base_url.${proxyAdvice()}`,
+    `${path}: no address gives it: ${problems.join('; ')}. Try again later, or name another place by --base_url.`,
   );
 }

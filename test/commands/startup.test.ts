@@ -9,9 +9,10 @@ import { losslens, temporaryFolder } from '../losslens.ts';
 const noteModules = pathToFileURL(join(packageRoot, 'dist/test/commands/loadedModules.js'));
 
 /** What a command loads: the packages, and files of our own by their place in `dist`. */
-async function loadedBy(...args: readonly string[]) {
+async function loadedBy(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const file = join(temporaryFolder(), 'modules');
   const result = await losslens(args, {
+    ...env,
     LOADED_MODULES: file,
     NODE_OPTIONS: `--import=${noteModules}`,
   });
@@ -35,7 +36,7 @@ function heavyOf(own: readonly string[]): string[] {
 const light = ['commander', 'fastest-levenshtein'];
 
 test('help loads no command', async () => {
-  const { code, packages, own } = await loadedBy('--help');
+  const { code, packages, own } = await loadedBy(['--help']);
   assert.equal(code, 0);
   assert.deepEqual(packages, light);
   assert.deepEqual(
@@ -58,7 +59,7 @@ for (const args of [
   ['predict', '--top_k=x'],
 ]) {
   test(`${args.join(' ')} loads nothing but the flags`, async () => {
-    const { code, packages, own } = await loadedBy(...args);
+    const { code, packages, own } = await loadedBy(args);
     assert.equal(code, args.includes('--help') ? 0 : 2);
     assert.deepEqual(packages, light);
     assert.deepEqual(heavyOf(own), []);
@@ -66,7 +67,7 @@ for (const args of [
 }
 
 test('layers loads the graph, no package for it, and no other network', async () => {
-  const { stdout, packages, own } = await loadedBy('layers');
+  const { stdout, packages, own } = await loadedBy(['layers']);
   assert.match(stdout, /^lenet, images 28×28×1, 10 classes/);
   assert.ok(own.includes('src/graph/graph.js'));
   assert.ok(own.includes('src/nets/lenet.js'));
@@ -79,7 +80,22 @@ test('layers loads the graph, no package for it, and no other network', async ()
 });
 
 test('what the commands load is noticed', async () => {
-  const { packages, own } = await loadedBy('data', 'info', '--dataset_name=phrases');
+  const { packages, own } = await loadedBy(['data', 'info', '--dataset_name=phrases']);
   assert.ok(own.includes('datasets/builtIn/phrases.js'));
   assert.ok(packages.includes('cli-progress'), packages.join());
+});
+
+test('what goes through proxies is loaded when the environment names one and something is asked', async () => {
+  const proxies = { HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: '', no_proxy: '' };
+  const none = { HTTP_PROXY: '', http_proxy: '', HTTPS_PROXY: '', https_proxy: '' };
+  const ask = ['data', 'download', 'mnist', '--base_url=http://127.0.0.1:9'];
+  const cases = [
+    { args: [...ask, `--output_dir=${temporaryFolder()}`], env: proxies, isLoaded: true },
+    { args: [...ask, `--output_dir=${temporaryFolder()}`], env: none, isLoaded: false },
+    { args: ['data', 'download', '--help'], env: proxies, isLoaded: false },
+  ];
+  for (const { args, env, isLoaded } of cases) {
+    const { packages } = await loadedBy(args, env);
+    assert.equal(packages.includes('undici'), isLoaded, args.join(' '));
+  }
 });
