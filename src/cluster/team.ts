@@ -1,7 +1,7 @@
 /** The other workers, as the chief has to do with them. */
 import { startAgain } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
-import { joinParts, type StepPart } from '../model/jointOutcome.ts';
+import type { StepPart } from '../model/jointOutcome.ts';
 import { Arrivals } from './arrivals.ts';
 import type { Cluster } from './cluster.ts';
 import type { Fingerprint, Letter, LetterToChief } from './letters.ts';
@@ -77,13 +77,13 @@ export class Team {
   }
 
   /**
-   * A step of all workers, as if one process had done it.
+   * Waits for the other workers' parts of a step.
    *
    * @param step  steps done with this one, one more at each call
-   * @param own   the chief's part of it
+   * @returns     theirs, in the order of their items in the joint batch
    */
-  async wholeStep(step: number, own: StepPart): Promise<StepPart> {
-    const parts = [own];
+  async partsOf(step: number): Promise<StepPart[]> {
+    const parts: StepPart[] = [];
     for (const { index } of this.#cluster.others) {
       const next = await this.#arrivals.until(() => this.#parts.get(index)?.shift());
       if (next.step !== step) {
@@ -92,7 +92,7 @@ export class Team {
       parts.push(next.part);
     }
     if (step % paceSteps === 0) await this.#tellAll({ kind: 'recorded', step });
-    return joinParts(parts);
+    return parts;
   }
 
   /** Lets the other workers go, whose steps have ended; resolves when they have left. */

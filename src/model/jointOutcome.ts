@@ -10,6 +10,31 @@ export interface StepPart extends BatchItems {
   readonly outcome: StepOutcome;
 }
 
+/** A step of all workers, by what became of their parts. */
+export interface JointStep {
+  /** What the variables were changed with; null for nothing. */
+  readonly applied: StepPart | null;
+  /** What has changed nothing, since it was not finite, or less: the parts whose loss is none; null for nothing. */
+  readonly leftOut: StepPart | null;
+}
+
+/**
+ * Joins the parts of a step, as `joinParts` does.
+ *
+ * @param isTogether  whether the workers update together: then one part that is not finite keeps all from it
+ */
+export function jointStep(parts: readonly StepPart[], isTogether: boolean): JointStep {
+  const finite = parts.filter(({ outcome }) => outcome.isFinite);
+  if (finite.length === parts.length) return { applied: joinParts(parts), leftOut: null };
+  const applied = isTogether ? [] : finite;
+  const leftOut = parts.filter((part) => !applied.includes(part));
+  const blamed = leftOut.filter(({ outcome }) => !Number.isFinite(outcome.loss));
+  return {
+    applied: applied.length === 0 ? null : joinParts(applied),
+    leftOut: joinParts(blamed.length === 0 ? leftOut : blamed),
+  };
+}
+
 type Data = HostTensor['data'];
 
 /** Arrays of one type, one behind the other. */
@@ -37,10 +62,12 @@ function joinedScores(parts: readonly { readonly scores: Data; readonly count: n
 /**
  * Joins the parts of a step.
  *
- * @param parts  of all workers, in the order of their items in the joint batch; the first is the chief's, which
- *               alone has statistics of its layers
+ * @param parts  of workers, in the order of their items in the joint batch; the first one's statistics of layers are
+ *               the whole's, which the chief alone has
  */
 export function joinParts(parts: readonly StepPart[]): StepPart {
+  const [first] = parts;
+  if (parts.length === 1) return first!;
   const counts = parts.map(({ labels }) => labels.length);
   const total = counts.reduce((sum, count) => sum + count, 0);
   const firsts = counts.map((_, i) => counts.slice(0, i).reduce((sum, count) => sum + count, 0));

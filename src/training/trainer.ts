@@ -46,12 +46,13 @@ export async function train(run: Run): Promise<TrainingResult> {
     if (step % perEpoch !== 0) break;
     const epoch = step / perEpoch;
     const selection = inSitu ? await inSitu.endEpoch(epoch, step, true) : null;
-    if (!isOver(step)) await team?.beginEpoch(step, inSitu?.monitored ?? []);
     await log.flush();
     const evaluated = isEvaluationDue(step) ? await run.evaluate(step) : undefined;
     progress.message(epochLine(epoch, selection, evaluated));
     if (isOver(step) || isSaveDue(step)) await run.save(step);
     await run.writeItems();
+    // Not before: workers that update for themselves would change what is evaluated and saved.
+    if (!isOver(step)) await team?.beginEpoch(step, inSitu?.monitored ?? []);
   }
   await run.dismiss();
   if (step > firstStep) await run.save(step);

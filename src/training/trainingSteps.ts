@@ -3,6 +3,7 @@ import { firstNonFinite } from '../checkpoint/nonFinite.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { type SummaryValue, scalarSummary } from '../events/summaries.ts';
 import { FrozenFeatures } from '../model/frozenFeatures.ts';
+import { jointStep } from '../model/jointOutcome.ts';
 import { decodeStep, isFiniteStep } from '../model/stepOutcome.ts';
 import type { Batch } from '../preprocessing/batchPipeline.ts';
 import { diagnose, isAllFinite } from './diagnosis.ts';
@@ -112,21 +113,22 @@ export class TrainingSteps {
       ...{ itemIndices, labels, rows },
       outcome: decodeStep(outputs, plan.training, returnedAt),
     };
-    const whole = (await team?.wholeStep(step, part)) ?? part;
-    const { outcome } = whole;
+    const parts = [part, ...((await team?.partsOf(step)) ?? [])];
+    const { applied, leftOut } = jointStep(parts, plan.options.sync_replicas);
     const epoch = Math.ceil(step / plan.stepsPerEpoch);
-    if (!outcome.isFinite) {
-      await this.#leaveOut(begun, whole.itemIndices, outcome.loss);
-      progress.update({ step, epoch, loss: outcome.loss });
+    if (leftOut) await this.#leaveOut(begun, leftOut.itemIndices, leftOut.outcome.loss);
+    if (applied === null) {
+      progress.update({ step, epoch, loss: leftOut!.outcome.loss });
       return;
     }
+    const { outcome } = applied;
     skipped.endRow();
-    if (inSitu) await inSitu.observe(whole, whole.rows, outcome, epoch, step);
+    if (inSitu) await inSitu.observe(applied, applied.rows, outcome, epoch, step);
     progress.update({ step, epoch, loss: outcome.loss });
     if (variables === undefined && step % plan.options.log_every_n_steps !== 0) return;
     const rate = this.#rate.measure(step);
     const ofStep = [
-      ...stepSummaries(outcome, whole.labels, learningRate, rate),
+      ...stepSummaries(outcome, applied.labels, learningRate, rate),
       ...(plan.options.on_nan === 'skip' ? [skippedSummary(skipped.total)] : []),
     ];
     const names = plan.training.modelVariables.map(({ name }) => name);

@@ -61,7 +61,7 @@ async function takePart(
   pipeline: BatchPipeline,
   membership: Membership,
 ): Promise<number> {
-  const { training, stepsPerEpoch } = plan;
+  const { training, stepsPerEpoch, lastStep } = plan;
   const isMonitoring = training.monitoredLayers.length > 0;
   let done = 0;
   for (;;) {
@@ -72,6 +72,8 @@ async function takePart(
     let { step } = begun;
     const epoch = Math.floor(step / stepsPerEpoch);
     for await (const batch of pipeline.epoch(epoch, step % stepsPerEpoch)) {
+      // The chief says no more of it: what was done now would be an update that no step of the log has.
+      if (step >= lastStep) break;
       const { itemIndices, labels } = batch;
       const rows = isMonitoring ? monitored.rowsOf(itemIndices) : undefined;
       const outputs = await doStep(plan, session, batch, step, rows);

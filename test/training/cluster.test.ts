@@ -119,84 +119,78 @@ test('two workers at once train as one process does with batches of both', { ski
   assert.match(results[1]!.stderr, /worker 1 at .*: joined the chief at .*\ndone: took part in 33/);
 });
 
-test('one that would train something else is sent away; each for itself, workers visit each item once an epoch', {
+/** Resolves when a process has written something to stderr, or has ended. */
+function said(child: ChildProcess, what: RegExp): Promise<void> {
+  return new Promise((resolve) => {
+    let text = '';
+    child.stderr!.on('data', (more) => {
+      text += more;
+      if (what.test(text)) resolve();
+    });
+    child.on('close', () => resolve());
+  });
+}
+
+// One training, whose processes start three times.
+const disturbed = join(temporaryFolder(), 'run');
+const flagsOfDisturbed = await clusterFlags();
+const goOn = (job: string, task: number, ...more: string[]) =>
+  startLosslens([
+    ...[...training, ...flagsOfDisturbed(job, task), '--batch_size=5', `--train_dir=${disturbed}`],
+    ...['--log_every_n_steps=1', '--save_interval_steps=4', ...more],
+  ]);
+
+test('a parameter server that is killed ends all others with one line that names it', {
   skip,
 }, async () => {
-  const trainDir = join(temporaryFolder(), 'run');
-  const flagsOf = await clusterFlags();
-  const start = (job: string, task: number, ...more: string[]) =>
-    losslens([
-      ...[...training, ...flagsOf(job, task), '--max_number_of_epochs=2', '--batch_size=5'],
-      ...[`--train_dir=${trainDir}${task}`, ...more],
-    ]);
-  const others = [start('worker', 0), start('ps', 0)];
-  const stranger = await start('worker', 1, '--seed=6');
+  const [chief, chiefResult] = goOn('worker', 0, '--sync_replicas');
+  const [, workerResult] = goOn('worker', 1, '--sync_replicas');
+  const [server] = goOn('ps', 0);
+  // Behind a checkpoint in the middle of an epoch.
+  await said(chief, /^step ([5-9]|\d\d)/m);
+  server.kill('SIGKILL');
+  const [ofChief, ofWorker] = await Promise.all([chiefResult, workerResult]);
+  const line = (who: string) =>
+    new RegExp(`losslens: cluster: ${who} at \\S+ is gone: .* Start all .* again[^\\n]*\\n$`);
+  assert.equal(ofChief.code, 1);
+  assert.match(ofChief.stderr, line('parameter server 0'));
+  assert.equal(ofWorker.code, 1);
+  // It may hear of the chief's end first.
+  assert.match(ofWorker.stderr, line('(parameter server 0|the chief)'));
+});
+
+test('started again, they go on, now each for itself; a stranger is sent away, and Ctrl-C at the chief ends all', {
+  skip,
+}, async () => {
+  const [chief, chiefResult] = goOn('worker', 0);
+  const [server, serverResult] = goOn('ps', 0);
+  const stranger = await goOn('worker', 1, '--seed=6')[1];
   assert.equal(stranger.code, 1);
   assert.match(
     stranger.stderr,
     /^losslens: cluster: the chief sent this worker away, since it has --seed 6, the chief 5\. /m,
   );
-  const results = await Promise.all([...others, start('worker', 1)]);
-  expectSuccess(results);
-  assert.match(results[0]!.stderr, /worker 1 at .* was sent away: it has --seed 6, the chief 5\n/);
-  assert.deepEqual(visitsOf(`${trainDir}0`), Array(items).fill(2));
-});
-
-/** Resolves when the chief of a training has told of a step. */
-function firstStepOf(chief: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    chief.stderr!.on('data', (text) => {
-      if (/^step \d/m.test(String(text))) resolve();
-    });
-  });
-}
-
-test('Ctrl-C at the chief ends all with a checkpoint, from which one process goes on', {
-  skip,
-}, async () => {
-  const trainDir = join(temporaryFolder(), 'run');
-  const flagsOf = await clusterFlags();
-  const start = (job: string, task: number) =>
-    startLosslens([
-      ...[...training, ...flagsOf(job, task), '--batch_size=5', '--sync_replicas'],
-      ...[`--train_dir=${trainDir}`, '--log_every_n_steps=1'],
-    ]);
-  const [chief, chiefResult] = start('worker', 0);
-  const others = [start('worker', 1)[1], start('ps', 0)[1]];
-  await firstStepOf(chief);
+  const [worker, workerResult] = goOn('worker', 1);
+  await said(chief, /^step \d/m);
+  const others = [worker, server];
+  const heard = others.map((other) => said(other, /^SIGINT: the chief at \S+ ends the training/m));
+  for (const other of others) other.kill('SIGINT');
+  await Promise.all(heard);
   chief.kill('SIGINT');
   const ofChief = await chiefResult;
   assert.equal(ofChief.code, 130, ofChief.stderr);
-  expectSuccess(await Promise.all(others));
-  const steps = Number(/stopped after (\d+) steps/.exec(ofChief.stderr)![1]);
-  const epochs = Math.ceil(steps / Math.ceil(items / 10)) + 1;
-  const alone = [`--train_dir=${trainDir}`, '--batch_size=10', `--max_number_of_epochs=${epochs}`];
-  expectSuccess([await losslens([...training, ...alone])]);
-  assert.deepEqual(visitsOf(trainDir), Array(items).fill(epochs));
+  assert.match(ofChief.stderr, /worker 1 at .* was sent away: it has --seed 6, the chief 5\n/);
+  expectSuccess(await Promise.all([workerResult, serverResult]));
 });
 
-test('a worker that is killed stops all, and is named', { skip }, async () => {
-  const flagsOf = await clusterFlags();
-  const folder = temporaryFolder();
-  const start = (job: string, task: number) =>
-    startLosslens([
-      ...[...training, ...flagsOf(job, task), '--batch_size=5', '--sync_replicas'],
-      ...[`--train_dir=${join(folder, `${job}${task}`)}`, '--log_every_n_steps=1'],
-    ]);
-  const [chief, chiefResult] = start('worker', 0);
-  const [, serverResult] = start('ps', 0);
-  const [worker, workerResult] = start('worker', 1);
-  await firstStepOf(chief);
-  worker.kill('SIGKILL');
-  await workerResult;
-  const [ofChief, ofServer] = await Promise.all([chiefResult, serverResult]);
-  assert.equal(ofChief.code, 1);
-  assert.match(
-    ofChief.stderr,
-    /losslens: cluster: worker 1 at \S+ is gone: .* Start all processes again[^\n]*\n$/,
-  );
-  assert.equal(ofServer.code, 1);
-  assert.match(ofServer.stderr, /losslens: cluster: the chief at \S+ is gone: [^\n]*\n$/);
+test('one process goes on with it, and each item has been trained on once an epoch', {
+  skip,
+}, async () => {
+  const steps = Number(/-(\d+)$/.exec((await latestCheckpoint(disturbed))!)![1]);
+  const epochs = Math.ceil(steps / Math.ceil(items / 10)) + 1;
+  const alone = ['--batch_size=10', `--max_number_of_epochs=${epochs}`];
+  expectSuccess([await losslens([...training, `--train_dir=${disturbed}`, ...alone])]);
+  assert.deepEqual(visitsOf(disturbed), Array(items).fill(epochs));
 });
 
 test('who does not come in time is named', { skip }, async () => {

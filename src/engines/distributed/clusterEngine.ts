@@ -12,9 +12,9 @@ import { engineFolder } from '../home.ts';
 import { findTensorFlowPackage, loadLibTensorFlow } from '../tensorflowPackage.ts';
 import { ThreadSession } from '../threadSession.ts';
 import { type CApi, loadCApi } from './cApi.ts';
-import { deviceOfTask, type Hosts, jobNames, type Task } from './hosts.ts';
+import { deviceOfTask, type Hosts, type JobName, jobNames, type Task } from './hosts.ts';
 import { placeOnCluster } from './placement.ts';
-import { Watch } from './presence.ts';
+import { goneError, Watch } from './presence.ts';
 import type { RemoteModel, RemoteWorkerData } from './remoteWorker.ts';
 
 const graphDefType = messageType('graph.proto', 'GraphDef');
@@ -23,6 +23,9 @@ const configType = messageType('cluster.proto', 'ConfigProto');
 
 /** Nobody has trained with it over a cluster yet. */
 const bfloat16: Bfloat16Support = { support: 'untried', reason: 'bfloat16 is untried on clusters' };
+
+/** What TensorFlow says of a call that did not get through. */
+const unavailable = 'grpc_status:14';
 
 /** A process of a cluster, with its server. */
 export class ClusterEngine implements Engine {
@@ -122,9 +125,17 @@ export class ClusterEngine implements Engine {
   /** Of a failure that a process is behind that is gone, just that. */
   async #explained(error: unknown): Promise<unknown> {
     if (error instanceof UserError) return error;
-    const gone = await this.#watch?.gone();
+    const gone = (await this.#watch?.gone()) ?? this.#unreachable(error as Error);
     if (gone !== undefined) this.abandon(gone);
     return gone ?? error;
+  }
+
+  /** Of a failure of TensorFlow's with a call to another process, just that: one that ends may listen a moment still. */
+  #unreachable({ message }: Error): UserError | undefined {
+    const called = /remote target \/job:(ps|worker)\/replica:0\/task:(\d+)/.exec(message);
+    if (called === null || !message.includes(unavailable)) return undefined;
+    const task: Task = { job: called[1] as JobName, index: Number(called[2]) };
+    return goneError(this.hosts, task);
   }
 
   /**

@@ -9,7 +9,7 @@ const connectMs = 5000;
 const retryMs = 250;
 /** Between two looks at a process that is there. */
 const watchMs = 1000;
-/** Looks in a row that a host does not answer, after which it is gone: one may be lost on the way. */
+/** Looks in a row that a host does not answer, after which it is gone: a shorter cut of the network is outlived. */
 const silencesToBeGone = 3;
 
 /** Somebody listens there, nobody does, or the host does not say. */
@@ -30,6 +30,14 @@ function lookAt(host: string): Promise<Look> {
       answer(code === 'ECONNREFUSED' ? 'nobody' : 'silent'),
     );
   });
+}
+
+/** The same; a host that does not answer, or to which no way leads just now, gets all of the time that it may take. */
+async function lookPatiently(host: string): Promise<Look> {
+  const patience = pause(connectMs, undefined, { ref: false });
+  const look = await lookAt(host);
+  if (look === 'silent') await patience;
+  return look;
 }
 
 /** Those of some processes that are not there. */
@@ -71,7 +79,7 @@ export const startAgain =
 /** What is said of a process that was there and is not any more. */
 export function goneError(hosts: Hosts, task: Task): UserError {
   return new UserError(
-    `cluster: ${describeTask(hosts, task)} is gone: it ended, or cannot be reached any more. ${startAgain}`,
+    `cluster: ${describeTask(hosts, task)} is gone: it ended, and says why itself, or cannot be reached any more. ${startAgain}`,
   );
 }
 
@@ -108,7 +116,7 @@ export class Watch {
     for (let silences = 0; silences < silencesToBeGone; ) {
       await pause(watchMs, undefined, { ref: false });
       if (this.#isOver) return;
-      const look = await lookAt(host);
+      const look = await lookPatiently(host);
       if (look === 'nobody') break;
       silences = look === 'there' ? 0 : silences + 1;
     }
