@@ -47,7 +47,9 @@ export async function train(run: Run): Promise<TrainingResult> {
     const epoch = step / perEpoch;
     const selection = inSitu ? await inSitu.endEpoch(epoch, step, true) : null;
     await log.flush();
-    const evaluated = isEvaluationDue(step) ? await run.evaluate(step) : undefined;
+    const evaluated = isEvaluationDue(step)
+      ? await run.evaluate(step).catch((error) => saveAndFail(run, step, error))
+      : undefined;
     progress.message(epochLine(epoch, selection, evaluated));
     if (isOver(step) || isSaveDue(step)) await run.save(step);
     await run.writeItems();
@@ -65,6 +67,19 @@ export async function train(run: Run): Promise<TrainingResult> {
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };
 }
 
+/** Keeps what was trained before something else than a step failed, such as data that went away, and fails as that did. */
+async function saveAndFail(run: Run, step: number, error: unknown): Promise<never> {
+  if (step > run.plan.start.step) {
+    // Whatever else fails now, that came first.
+    await run
+      .save(step)
+      .then(run.writeItems)
+      .then(run.saved)
+      .catch(() => {});
+  }
+  throw error;
+}
+
 /**
  * Trains to the end of an epoch, or until it is over. While the engine does a step, the one before it is
  * recorded; before a checkpoint and at the end, all are.
@@ -73,18 +88,21 @@ export async function train(run: Run): Promise<TrainingResult> {
  * @returns     steps done then
  */
 async function trainEpoch(
-  { plan, pipeline, save }: Run,
+  run: Run,
   steps: TrainingSteps,
   step: number,
   isOver: (step: number) => boolean,
   isSaveDue: (step: number) => boolean,
 ): Promise<number> {
+  const { plan, pipeline, save } = run;
   const perEpoch = plan.stepsPerEpoch;
   const epoch = Math.floor(step / perEpoch);
   let done = step;
   let last: BegunStep | undefined;
+  let isReading = true;
   try {
     for await (const batch of pipeline.epoch(epoch, step % perEpoch, steps.isNeeded)) {
+      isReading = false;
       const before = last;
       // Nothing more is recorded once something before it could not be.
       last = undefined;
@@ -96,10 +114,13 @@ async function trainEpoch(
         await save(done);
       } else last = begun;
       if (isOver(done)) break;
+      isReading = true;
     }
-  } finally {
-    // Where there is no further batch, or none that could be read.
+  } catch (error) {
+    if (!isReading) throw error;
     if (last) await steps.record(last);
+    return saveAndFail(run, done, error);
   }
+  if (last) await steps.record(last);
   return done;
 }

@@ -192,8 +192,8 @@ test('an interrupted run ends after the steps that were begun, with a checkpoint
   assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-3$/);
 });
 
-test('where a batch cannot be read, the steps before it are recorded', async () => {
-  const { events, result } = await watch({ max_number_of_steps: 6 }, ({ pipeline }) => ({
+test('where a batch cannot be read, the steps before it are recorded and saved', async () => {
+  const { events, result, trainDir } = await watch({ max_number_of_steps: 6 }, ({ pipeline }) => ({
     pipeline: {
       epoch: async function* (epoch: number, firstBatch?: number) {
         let count = 0;
@@ -206,7 +206,23 @@ test('where a batch cannot be read, the steps before it are recorded', async () 
   }));
   assert.ok(result instanceof UserError);
   assert.equal(result.message, 'item 7: damaged');
-  assert.deepEqual(events, ['begin 1', 'begin 2', 'record 1', 'record 2']);
+  assert.deepEqual(events.slice(0, 5), ['begin 1', 'begin 2', 'record 1', 'record 2', 'save 2']);
+  assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-2$/);
+});
+
+test('where an evaluation fails, the epoch before it is saved', async () => {
+  const { events, result, trainDir } = await watch(
+    { max_number_of_steps: 6, eval_interval_epochs: 1 },
+    () => ({
+      evaluate: async () => {
+        throw new UserError('item 7: damaged');
+      },
+    }),
+  );
+  assert.ok(result instanceof UserError);
+  assert.equal(result.message, 'item 7: damaged');
+  assert.ok(events.includes('save 4') && !events.includes('begin 5'), events.join());
+  assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-4$/);
 });
 
 test('where most rows of a batch are monitored, all are computed, and each item gets its own', async () => {
