@@ -78,7 +78,7 @@ async function makeHome(t: TestContext): Promise<string> {
 
 function optionsFor(folder: string, baseUrl?: string): GetOptions {
   const report = () => {};
-  return { folder, setting: 'LOSSLENS_HOME', baseUrl, timeoutMs: 500, report };
+  return { folder, setting: 'LOSSLENS_HOME', baseUrl, timeoutMs: 20_000, report };
 }
 
 /** Answers with an archive. */
