@@ -3,7 +3,7 @@
  * $LOSSLENS_KILLS asks for more, $LOSSLENS_KILLS_SEED for the same ones again.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -33,7 +33,9 @@ interface Kind {
   readonly milliseconds: number;
 }
 
-const callsIn = (path: string) => readFileSync(path, 'utf8').trimEnd().split('\n');
+/** None where the run was killed before its first. */
+const callsIn = (path: string) =>
+  existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
 
 async function kindOf(name: string, runs: SmallRun): Promise<Kind> {
   const path = join(folder, `${name}.calls`);
@@ -121,7 +123,7 @@ describe(`kills of seed ${seed}`, { concurrency: 2 }, () => {
         const { code, stderr } = await ended;
         if (child.signalCode === null) assert.equal(code, 0, stderr);
         t.diagnostic(
-          `${start}: ${child.signalCode ?? 'ended'}, ${callsIn(path).at(-1)?.trimEnd()}`,
+          `${start}: ${child.signalCode ?? 'ended'}, ${callsIn(path).at(-1)?.trimEnd() ?? 'before any call'}`,
         );
         return child.signalCode;
       };
