@@ -40,14 +40,23 @@ export async function makeFolder(path: string): Promise<string | undefined> {
 }
 
 /**
- * Deletes a folder and those above it, as far as they are empty, up to the first that was made with it.
+ * The folders that were made with one, itself first.
  *
  * @param made  what `makeFolder` returned
  */
-export async function removeEmptyFolders(path: string, made: string | undefined): Promise<void> {
-  if (made === undefined) return;
+export function madeFolders(path: string, made: string | undefined): string[] {
+  const folders: string[] = [];
+  if (made === undefined) return folders;
   const top = resolve(made);
   for (let each = resolve(path); each.length >= top.length; each = dirname(each)) {
+    folders.push(each);
+  }
+  return folders;
+}
+
+/** Deletes the folders that were made with one, itself first, as far as they are empty. @param made  as of `madeFolders` */
+export async function removeEmptyFolders(path: string, made: string | undefined): Promise<void> {
+  for (const each of madeFolders(path, made)) {
     try {
       await rmdir(each);
     } catch {

@@ -1,6 +1,7 @@
 /** Makes sure that the names in a folder outlive a power cut: an fsync of a file is one of its bytes alone. */
 import { open } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
+import { madeFolders } from './makeFolder.ts';
 
 /** What file systems say that have no such call. */
 const withoutSync = ['EINVAL', 'ENOTSUP', 'ENOSYS'];
@@ -29,9 +30,5 @@ export async function syncFolder(folder: string): Promise<void> {
  * @param made  the first folder that was made on the way to it; undefined when none was
  */
 export async function syncMadeFolders(folder: string, made: string | undefined): Promise<void> {
-  if (made === undefined) return;
-  const top = resolve(made);
-  for (let path = resolve(folder); path.length >= top.length; path = dirname(path)) {
-    await syncFolder(dirname(path)).catch(() => {});
-  }
+  for (const path of madeFolders(folder, made)) await syncFolder(dirname(path)).catch(() => {});
 }
