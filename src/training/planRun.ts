@@ -81,7 +81,7 @@ export async function planNetwork(
   checkPreprocessing(preprocessingName, network.takes ?? 'images');
   const data = await loadTrainingData(given);
   const { dataset } = data;
-  expectItemsForAllClones(given, dataset);
+  expectItemsForAll(given, dataset);
   const { engine, reason } = await selecting;
   const precision = await precisionOf(given, engine, record);
   const input = await inputOf(given, network, dataset);
@@ -95,7 +95,6 @@ export async function planNetwork(
   };
   const perStep = itemsPerStep(options);
   const perEpoch = stepsPerEpoch(dataset.items.length, perStep);
-  expectItemsForAll(options, dataset);
   const lastStep = Math.min(
     options.max_number_of_steps ?? Number.POSITIVE_INFINITY,
     (options.max_number_of_epochs ?? Number.POSITIVE_INFINITY) * perEpoch,
@@ -127,16 +126,6 @@ export function learningRateAfter(
 ): number {
   const stepsPerEpoch = data.dataset.items.length / itemsPerStep(options);
   return learningRateAt(step, { ...options, stepsPerEpoch, lastStep });
-}
-
-/** @throws UsageError  when the last step of an epoch has less items than there are workers */
-function expectItemsForAll(options: RunOptions, { items }: Dataset): void {
-  const workers = options.worker_hosts.length;
-  const last = items.length % itemsPerStep(options);
-  if (last === 0 || last >= workers) return;
-  throw new UsageError(
-    `--batch_size: got ${options.batch_size}, which leaves ${last} of ${items.length} items for the last step of an epoch; expected another one, which leaves some for each of ${workers} workers.`,
-  );
 }
 
 /**
@@ -181,13 +170,16 @@ export async function planRun(
   };
 }
 
-/** @throws UsageError  when the last step of an epoch has fewer items than there are clones */
-function expectItemsForAllClones(options: RunOptions, { items }: Dataset): void {
-  const { num_clones: clones, batch_size } = options;
+/** @throws UsageError  when the last step of an epoch has fewer items than there are clones or workers */
+function expectItemsForAll(options: RunOptions, { items }: Dataset): void {
+  const { num_clones: clones, batch_size, worker_hosts } = options;
+  const workers = worker_hosts.length;
   const last = items.length % itemsPerStep(options);
-  if (last === 0 || last >= clones) return;
+  if (last === 0 || last >= Math.max(clones, workers)) return;
   throw new UsageError(
-    `--num_clones: got ${clones}, but with --batch_size=${batch_size} the last step of an epoch of ${items.length} items has ${last}; expected one for each clone at least. Give another --batch_size.`,
+    last < clones
+      ? `--num_clones: got ${clones}, but with --batch_size=${batch_size} the last step of an epoch of ${items.length} items has ${last}; expected one for each clone at least. Give another --batch_size.`
+      : `--batch_size: got ${batch_size}, which leaves ${last} of ${items.length} items for the last step of an epoch; expected another one, which leaves some for each of ${workers} workers.`,
   );
 }
 
