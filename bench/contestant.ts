@@ -23,9 +23,12 @@ export class Contestant {
   /**
    * Starts a program and waits until it has warmed up.
    *
-   * @returns  the last line of its errors when it ends before it is ready
+   * @param endMs  when it is ended if it has not warmed up yet, on the clock of `performance.now()`
+   * @returns      why it is not there: the last line of its errors when it ends before it is ready
    */
-  static async start(command: readonly string[]): Promise<Contestant | string> {
+  static async start(command: readonly string[], endMs = Infinity): Promise<Contestant | string> {
+    const leftMs = endMs - performance.now();
+    if (leftMs <= 0) return 'no time was left';
     const [program = '', ...args] = command;
     const env = { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' };
     const child = spawn(program, args, { env });
@@ -36,11 +39,18 @@ export class Contestant {
     child.on('error', (error) => {
       errors += error.message;
     });
+    const outOfTime =
+      leftMs < Infinity &&
+      setTimeout(() => {
+        errors = 'no time was left';
+        child.kill('SIGKILL');
+      }, leftMs);
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     for (;;) {
       const line = await lines.next();
       if (line.done) return errors.trim().split('\n').at(-1) ?? '';
       if (line.value.startsWith('ready ')) {
+        if (outOfTime) clearTimeout(outOfTime);
         return new Contestant(line.value.slice('ready '.length), child, lines);
       }
     }

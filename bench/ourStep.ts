@@ -17,7 +17,9 @@ const { input, batch } = await firstBatch(
 );
 const computeType = precision === 'bfloat16' ? 'bfloat16' : 'float32';
 const step = await TrainingStep.create(engine, { modelName, input, computeType });
-for (let i = 0; i < 5; i++) await step.run(batch);
+// The first steps set up what later ones use; five of a large network would take a minute.
+const warmEndMs = performance.now() + 10_000;
+for (let i = 0; i < 5 && performance.now() < warmEndMs; i++) await step.run(batch);
 console.log(`ready losslens, ${engine.name}`);
 for await (const line of createInterface({ input: process.stdin })) {
   const times: number[] = [];

@@ -1,20 +1,23 @@
 /**
  * Our bare training step beside TensorFlow's own and PyTorch's, and how far each is from what the machine can do.
  *
- *     node dist/bench/peers.js [--only lenet|cifarnet|resnet_v1_50] [--seconds 6] [--peers PATTERN]
+ *     node dist/bench/peers.js [--only lenet|cifarnet|resnet_v1_50] [--seconds 6] [--peers PATTERN] [--minutes N]
  *
  * Each peer trains in a process of its own ($LOSSLENS_PYTHON, or python3, with TensorFlow; $LOSSLENS_TORCH_PYTHON, or
- * the same, with PyTorch), in turns with ours in float32 and bfloat16 until each turn of it took about --seconds in
- * all. The ceiling, the rate of large matrix products, is measured in the same turns. Prints one JSON object a network.
+ * the same, with PyTorch), in turns with ours until each turn of it took about --seconds in all; in bfloat16 where the
+ * processor has instructions for it. The ceiling, the rate of large matrix products, is measured in
+ * the same turns. After --minutes no further peer begins, and one that is not ready is ended; these are named as left
+ * out. Prints one JSON object a network.
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { Contestant } from './contestant.ts';
 import { productFlops } from './flops.ts';
 import { median } from './measure.ts';
-import type { ByPrecision, Comparison, PeersReport } from './peersTable.ts';
+import type { ByPrecision, Comparison, PeersReport, Precision } from './peersTable.ts';
 import { builtInFor, firstBatch, stepGraph } from './trainingStep.ts';
 
 const { values: flags } = parseArgs({
@@ -22,8 +25,10 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     seconds: { type: 'string', default: '6' },
     peers: { type: 'string', default: '' },
+    minutes: { type: 'string', default: 'Infinity' },
   },
 });
+const endMs = performance.now() + Number(flags.minutes) * 60_000;
 
 const networks = [
   { modelName: 'lenet', batchSize: 50 },
@@ -50,88 +55,112 @@ const peers: Readonly<Record<string, readonly [command: string[], ...args: strin
   'PyTorch bfloat16 compiled': [torch, 'bfloat16', 'compile'],
 };
 
+const { bfloat16 } = await loadTensorFlowEngine();
+/** Where a processor has no instructions for bfloat16, it takes ten times as long: that compares nothing. */
+const isBfloat16Slow = bfloat16.support === 'slow';
+const precisions: readonly Precision[] = isBfloat16Slow ? ['float32'] : ['float32', 'bfloat16'];
+
 async function expectStarted(command: readonly string[]): Promise<Contestant> {
   const started = await Contestant.start(command);
   if (typeof started === 'string') throw new Error(`${command.join(' ')}: ${started}`);
   return started;
 }
 
-/** Ours in both precisions, and everything they took. */
-interface Ours extends ByPrecision<Contestant> {
-  readonly times: ByPrecision<number[]>;
+/** A contestant of ours, and all that its steps took, in ms. */
+interface Ours {
+  readonly contestant: Contestant;
+  readonly timesMs: number[];
 }
 
+async function byPrecision<T>(of: (precision: Precision) => Promise<T>): Promise<ByPrecision<T>> {
+  const values: { [P in Precision]?: T } = {};
+  for (const precision of precisions) values[precision] = await of(precision);
+  return values;
+}
+
+const medianMs = (timesMs: readonly number[]) => Number(median(timesMs).toPrecision(4));
+
 /** Has a peer and ours train in turns. */
-async function compare(name: string, peer: Contestant, ours: Ours): Promise<Comparison> {
+async function compare(
+  name: string,
+  peer: Contestant,
+  ours: ByPrecision<Ours>,
+): Promise<Comparison> {
   const [firstMs = 0] = await peer.train(1);
   const count = (1000 * Number(flags.seconds)) / firstMs;
   const turns = Math.max(2, Math.min(6, Math.round(count)));
   const steps = Math.max(1, Math.round(count / turns));
   const times = { peer: [] as number[], float32: [] as number[], bfloat16: [] as number[] };
+  const order = ['peer', ...precisions] as const;
   for (let turn = 0; turn < turns; turn++) {
-    const order = ['peer', 'float32', 'bfloat16'] as const;
     for (const key of turn % 2 === 0 ? order : order.toReversed()) {
-      const contestant = key === 'peer' ? peer : ours[key];
+      const contestant = key === 'peer' ? peer : ours[key]!.contestant;
       times[key].push(...(await contestant.train(steps)));
     }
   }
-  ours.times.float32.push(...times.float32);
-  ours.times.bfloat16.push(...times.bfloat16);
-  const ms = (key: keyof typeof times) => Number(median(times[key]).toPrecision(4));
+  const peerMs = medianMs(times.peer);
   return {
     peer: name,
     version: peer.version,
-    peerMs: ms('peer'),
-    float32Ms: ms('float32'),
-    bfloat16Ms: ms('bfloat16'),
-    float32Ratio: Number((ms('peer') / ms('float32')).toFixed(2)),
-    bfloat16Ratio: Number((ms('peer') / ms('bfloat16')).toFixed(2)),
+    peerMs,
+    ours: await byPrecision(async (precision) => {
+      ours[precision]!.timesMs.push(...times[precision]);
+      const ms = medianMs(times[precision]);
+      return { ms, ratio: Number((peerMs / ms).toFixed(2)) };
+    }),
     peerMemory: await peer.end(),
   };
 }
 
 async function benchNetwork({ modelName, batchSize }: (typeof networks)[number]): Promise<void> {
   const given = [modelName, String(batchSize)];
-  const ours: Ours = {
-    float32: await expectStarted([...ourStep, ...given, 'float32']),
-    bfloat16: await expectStarted([...ourStep, ...given, 'bfloat16']),
-    times: { float32: [], bfloat16: [] },
-  };
+  const ours = await byPrecision<Ours>(async (precision) => ({
+    contestant: await expectStarted([...ourStep, ...given, precision]),
+    timesMs: [],
+  }));
   const ceiling = await expectStarted([python, script('peers_ceiling.py')]);
-  const ceilings: ByPrecision<number>[] = [];
+  const ceilings: Record<Precision, number>[] = [];
   const comparisons: Comparison[] = [];
   const leftOut: Record<string, string> = {};
   for (const [name, [command, ...args]] of Object.entries(peers)) {
     if (!new RegExp(flags.peers).test(name)) continue;
-    const peer = await Contestant.start([...command, ...given, ...args]);
+    const peer =
+      isBfloat16Slow && name.includes('bfloat16')
+        ? bfloat16.reason
+        : await Contestant.start([...command, ...given, ...args], endMs);
     if (typeof peer === 'string') {
       leftOut[name] = peer;
       console.log(`${modelName}, ${name}: left out, ${peer}`);
       continue;
     }
     const row = await compare(name, peer, ours);
-    ceilings.push((await ceiling.ask('go')) as ByPrecision<number>);
+    ceilings.push((await ceiling.ask('go')) as Record<Precision, number>);
     comparisons.push(row);
-    console.log(
-      `${modelName}, ${name}: ${row.peerMs} ms; ours ${row.float32Ms} ms in float32 (${row.float32Ratio} ×), ` +
-        `${row.bfloat16Ms} ms in bfloat16 (${row.bfloat16Ratio} ×)`,
+    const oursText = Object.entries(row.ours).map(
+      ([precision, { ms, ratio }]) => `${ms} ms in ${precision} (${ratio} ×)`,
     );
+    console.log(`${modelName}, ${name}: ${row.peerMs} ms; ours ${oursText.join(', ')}`);
   }
   const { input } = await firstBatch(await builtInFor(modelName), modelName, 2);
   const { signatures } = await stepGraph({ modelName, input });
   const gigaFlops = productFlops(Object.values(signatures['train']!.outputs), batchSize) / 1e9;
-  const best = (key: 'float32' | 'bfloat16') => Math.max(...ceilings.map((rates) => rates[key]));
-  const ofCeiling = (key: 'float32' | 'bfloat16') =>
-    Number(((1000 * gigaFlops) / median(ours.times[key]) / best(key)).toFixed(3));
+  const best = (precision: Precision) => Math.max(...ceilings.map((rates) => rates[precision]));
   const report: PeersReport = {
     network: modelName,
     batchSize,
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
-    engine: ours.float32.version,
+    engine: ours.float32!.contestant.version,
     gigaFlops: Number(gigaFlops.toPrecision(4)),
-    ceilingGigaFlopsPerSecond: { float32: best('float32'), bfloat16: best('bfloat16') },
-    shareOfCeiling: { float32: ofCeiling('float32'), bfloat16: ofCeiling('bfloat16') },
-    memory: { float32: await ours.float32.end(), bfloat16: await ours.bfloat16.end() },
+    ours: await byPrecision(async (precision) => {
+      const { contestant, timesMs } = ours[precision]!;
+      const ceilingGigaFlopsPerSecond = best(precision);
+      const rate = (1000 * gigaFlops) / median(timesMs);
+      return {
+        ceilingGigaFlopsPerSecond,
+        shareOfCeiling: Number((rate / ceilingGigaFlopsPerSecond).toFixed(3)),
+        memory: await contestant.end(),
+      };
+    }),
     comparisons,
     leftOut,
   };

@@ -1,15 +1,17 @@
 /** The reports of bench/peers.ts as a table of docs/benchmarks.md. */
 
-/** What one peer took, and ours in the same turns; times in ms. */
+export type Precision = 'float32' | 'bfloat16';
+
+/** Something of ours in each precision that was measured. */
+export type ByPrecision<T> = { readonly [P in Precision]?: T };
+
+/** What one peer took, and ours in the same turns. */
 export interface Comparison {
   readonly peer: string;
   readonly version: string;
   readonly peerMs: number;
-  readonly float32Ms: number;
-  readonly bfloat16Ms: number;
-  /** The peer's time over ours in float32 and in bfloat16. */
-  readonly float32Ratio: number;
-  readonly bfloat16Ratio: number;
+  /** With the peer's time over ours. */
+  readonly ours: ByPrecision<{ readonly ms: number; readonly ratio: number }>;
   readonly peerMemory: Memory | undefined;
 }
 
@@ -19,10 +21,11 @@ export interface Memory {
   readonly peakMiB: number;
 }
 
-/** A number for each precision. */
-export interface ByPrecision<T> {
-  readonly float32: T;
-  readonly bfloat16: T;
+/** Our steps against the rate of large matrix products in the same turns. */
+export interface OurShare {
+  readonly ceilingGigaFlopsPerSecond: number;
+  readonly shareOfCeiling: number;
+  readonly memory: Memory | undefined;
 }
 
 /** One network's comparisons. */
@@ -33,11 +36,7 @@ export interface PeersReport {
   readonly engine: string;
   /** Of the products of one step. */
   readonly gigaFlops: number;
-  /** Rates of large matrix products in the same turns. */
-  readonly ceilingGigaFlopsPerSecond: ByPrecision<number>;
-  /** The rate of our step's products over that. */
-  readonly shareOfCeiling: ByPrecision<number>;
-  readonly memory: ByPrecision<Memory | undefined>;
+  readonly ours: ByPrecision<OurShare>;
   readonly comparisons: readonly Comparison[];
   /** Why peers were left out, by name. */
   readonly leftOut: Readonly<Record<string, string>>;
@@ -46,27 +45,30 @@ export interface PeersReport {
 const memoryText = (memory: Memory | undefined) =>
   memory === undefined ? '' : `${memory.residentMiB}, ${memory.peakMiB}`;
 
-/** A Markdown table of one network, with a sentence on the ceiling before it. */
+/** A Markdown table of one network, with a sentence on each precision before it; memory in MiB, at the end and at its peak. */
 export function peersTable(report: PeersReport): string {
-  const { network, batchSize, gigaFlops, ceilingGigaFlopsPerSecond: ceiling } = report;
-  const { shareOfCeiling: share, memory } = report;
-  const percent = (part: number) => `${Math.round(100 * part)} %`;
-  const lines = [
-    `${network}, batch ${batchSize}: ${gigaFlops} GFLOP of products a step, where large products run at ` +
-      `${ceiling.float32} (float32) and ${ceiling.bfloat16} GFLOP/s (bfloat16); ours reach ${percent(share.float32)} and ` +
-      `${percent(share.bfloat16)} of that. Ours hold ${memoryText(memory.float32)} and ` +
-      `${memoryText(memory.bfloat16)} MiB (at the end, peak).`,
+  const precisions = Object.keys(report.ours) as Precision[];
+  const row = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`;
+  const shares = Object.entries(report.ours).map(
+    ([precision, { ceilingGigaFlopsPerSecond, shareOfCeiling, memory }]) =>
+      `In ${precision} large products run at ${ceilingGigaFlopsPerSecond} GFLOP/s, of which ours reach ` +
+      `${Math.round(100 * shareOfCeiling)} %, in ${memoryText(memory)} MiB.`,
+  );
+  return [
+    `${report.network}, batch ${report.batchSize}: ${report.gigaFlops} GFLOP of products a step. ${shares.join(' ')}`,
     '',
-    '| peer | its ms | ours, float32 | ratio | ours, bfloat16 | ratio | its MiB |',
-    '|---|--:|--:|--:|--:|--:|--:|',
-    ...report.comparisons.map(
-      (row) =>
-        `| ${row.peer} | ${row.peerMs} | ${row.float32Ms} | ${row.float32Ratio} | ${row.bfloat16Ms} | ` +
-        `${row.bfloat16Ratio} | ${memoryText(row.peerMemory)} |`,
+    row(['peer', 'its ms', ...precisions.flatMap((each) => [`ours, ${each}`, 'ratio']), 'its MiB']),
+    row(['---', '--:', ...precisions.flatMap(() => ['--:', '--:']), '--:']),
+    ...report.comparisons.map(({ peer, peerMs, ours, peerMemory }) =>
+      row([
+        peer,
+        peerMs,
+        ...Object.values(ours).flatMap(({ ms, ratio }) => [ms, ratio]),
+        memoryText(peerMemory),
+      ]),
     ),
-    ...Object.entries(report.leftOut).map(
-      ([name, why]) => `| ${name} | left out: ${why} | | | | | |`,
+    ...Object.entries(report.leftOut).map(([name, why]) =>
+      row([name, `left out: ${why}`, ...precisions.flatMap(() => ['', '']), '']),
     ),
-  ];
-  return lines.join('\n');
+  ].join('\n');
 }
