@@ -102,7 +102,7 @@ test('an archive writes nothing outside of its folder, whatever its paths and li
       const fields = { path: name || 'x', linkpath, type, size, mode: 0o644 } as const;
       writeFileSync(archive, archiveOf(fields as never, size > 0 ? content : undefined));
       await unpackFiles(archive, target, ['a/one.bin']).catch((error: Error) => {
-        assert.ok(error instanceof UserError, error.stack);
+        assert.ok(error instanceof UserError, error);
         assert.ok(error.message.includes(archive));
       });
       assert.deepEqual(readdirSync(root).sort(), ['archive.tar', 'target']);

@@ -49,7 +49,7 @@ const maxMessageLength = 4000;
 
 /** @throws AssertionError  unless it is an error of one clear line that names the file */
 function expectClear(error: unknown, names: string): void {
-  assert.ok(error instanceof UserError, `no UserError: ${(error as Error).stack}`);
+  assert.ok(error instanceof UserError, error as Error);
   const { message } = error;
   assert.ok(message.includes(names), `names no file: ${message.slice(0, maxMessageLength)}`);
   assert.match(message, /\S.{10,}[.?)]$/s);

@@ -82,7 +82,7 @@ test('a file that is changed at random gives tensors or one line', () => {
     try {
       readTorchFile('w.pth', bytes);
     } catch (error) {
-      assert.ok(error instanceof UserError, `${error} ${(error as Error).stack}`);
+      assert.ok(error instanceof UserError, error as Error);
       refused++;
     }
   }
