@@ -40,8 +40,22 @@ export interface MessageType<Message> {
   fromText(text: string): Message;
 }
 
+const roots = new Map<string, protobufPackage.Root>();
+
+/** What a file of `proto/` declares; read at its first use, as a command needs few of them. */
+function rootOf(file: string): protobufPackage.Root {
+  let root = roots.get(file);
+  if (root === undefined) {
+    root = new protobuf.Root();
+    root.resolvePath = (_origin, target) => join(packageRoot, 'proto', target);
+    root.loadSync(file, { keepCase: true });
+    roots.set(file, root);
+  }
+  return root;
+}
+
 /**
- * Reads one type of messages from `proto/`.
+ * One type of messages of `proto/`.
  *
  * @param file  name inside `proto/`
  * @param name  of a message in it
@@ -50,17 +64,22 @@ export function messageType<File extends keyof Messages, Name extends keyof Mess
   file: File,
   name: Name & string,
 ): MessageType<Messages[File][Name]> {
-  const root = new protobuf.Root();
-  root.resolvePath = (_origin, target) => join(packageRoot, 'proto', target);
-  const type = root.loadSync(file, { keepCase: true }).lookupType(name);
+  let found: protobufPackage.Type | undefined;
+  const type = () => {
+    found ??= rootOf(file).lookupType(name);
+    return found;
+  };
   const toMessage = (message: protobufPackage.Message) =>
-    type.toObject(message, { enums: String, longs: Number }) as Messages[File][Name];
+    type().toObject(message, { enums: String, longs: Number }) as Messages[File][Name];
   return {
-    encode: (message) => type.encode(type.fromObject(message as object)).finish(),
-    decode: (bytes) => toMessage(type.decode(bytes)),
+    encode: (message) =>
+      type()
+        .encode(type().fromObject(message as object))
+        .finish(),
+    decode: (bytes) => toMessage(type().decode(bytes)),
     fromText: (text) => {
       const textformat = require('protobufjs/ext/textformat.js') as typeof textformatPackage;
-      return toMessage(textformat.fromText(type, text));
+      return toMessage(textformat.fromText(type(), text));
     },
   };
 }

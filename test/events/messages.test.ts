@@ -12,7 +12,8 @@ test('the compiler knows the messages of each file, their fields and enumeration
   // @ts-expect-error  there is no such type
   assert.throws(() => entryType.encode({ dtype: 'DT_FLOAT32', shape: 1 }));
   // @ts-expect-error  the file has no such message
-  assert.throws(() => messageType('event.proto', 'GraphDefs'), /no such type/);
+  const absent = messageType('event.proto', 'GraphDefs');
+  assert.throws(() => absent.decode(Buffer.alloc(0)), /no such type/);
 });
 
 test('what a message lacks stays absent, also a size beside one of 0', () => {
