@@ -52,7 +52,7 @@ export const eventFormats: readonly Format[] = [
   {
     name: 'event',
     // Each makes three files.
-    runs: 250,
+    maxInputs: 250,
     isRefusedSeldom: true,
     open: async (folder) => {
       const payloads = Array.from(readRecords(await makeEvents(folder)), ({ payload }) => payload);

@@ -50,7 +50,7 @@ export const imageFormats: readonly Format[] = [
   ]),
   {
     ...format('AVIF', async () => [await image.clone().avif({ effort: 0 }).toBuffer()]),
-    runs: 300,
+    maxInputs: 300,
   },
   format('BMP', async () => [bmp(width, height, [200, 100, 50])]),
 ];

@@ -22,12 +22,12 @@ function oneFile(
   samples: readonly string[],
   read: (folder: string, path: string) => Promise<unknown>,
   isRefusedSeldom = false,
-  runs = 1000,
+  maxInputs = Number.POSITIVE_INFINITY,
 ): Format {
   return {
     name,
     isRefusedSeldom,
-    runs,
+    maxInputs,
     open: async (folder) => ({
       samples: samples.map((sample) => Buffer.from(sample)),
       read: async (input) => {
