@@ -1,8 +1,8 @@
 /** Networks of the user's own: modules that export what a ImageNetwork holds. */
 import { existsSync } from 'node:fs';
-import nodeModule from 'node:module';
+import nodeModule, { createRequire } from 'node:module';
 import { basename, extname, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { UsageError, UserError } from '../errors.ts';
 import { describe, type Tensor } from '../graph/graph.ts';
 import type { ImageNetwork, Network, NetworkDefinition, TextNetwork } from './network.ts';
@@ -24,11 +24,22 @@ export function networkTitle(name: string): string {
   return isNetworkFile(name) ? basename(name, extname(name)) : name;
 }
 
+/** What modules import as 'losslens'. */
+const url = new URL('./index.js', import.meta.url).href;
+
+/** Whether a module finds this very losslens by itself: it lies beside one that is installed, or within. */
+function findsLosslens(path: string): boolean {
+  try {
+    return createRequire(path).resolve('losslens') === fileURLToPath(url);
+  } catch {
+    return false;
+  }
+}
+
 /** Lets modules import this very losslens as 'losslens', wherever they and it are installed. */
 let provideLosslens = () => {
   provideLosslens = () => {};
   const { registerHooks } = nodeModule as unknown as { registerHooks?: (hooks: object) => void };
-  const url = new URL('./index.js', import.meta.url).href;
   // Node 20 has hooks in a thread of their own alone; later versions have them in this thread, too, and
   // are to keep only those.
   if (registerHooks !== undefined) {
@@ -123,7 +134,8 @@ export async function importNetwork(path: string): Promise<NetworkDefinition> {
   if (!existsSync(path)) {
     throw new UsageError(`--model_name: found no file ${path}; expected a module with a network.`);
   }
-  provideLosslens();
+  // On Node 20 the hooks are a thread, a tenth of what a short command takes.
+  if (!findsLosslens(path)) provideLosslens();
   let exported: Partial<Record<ExportName, unknown>>;
   try {
     exported = (await import(pathToFileURL(path).href)) as typeof exported;
