@@ -93,7 +93,12 @@ export const mathKernels: KernelTable = {
   Max: reduction(tf.max, Number.NEGATIVE_INFINITY),
   Min: reduction(tf.min, Number.POSITIVE_INFINITY),
   IsFinite: unary(tf.isFinite),
-  SelectV2: (_node, [condition, a, b]) => tf.where(condition!, a!, b!),
+  SelectV2: (_node, [condition, a, b]) =>
+    tf.tidy(() => {
+      // tfjs itself repeats a scalar by a kernel that takes far longer than the choice.
+      const other = b!.size === 1 ? tf.fill(a!.shape, view(b!)[0]!, a!.dtype as 'float32') : b!;
+      return tf.where(condition!, a!, other);
+    }),
   HistogramFixedWidth: (node, [values, range]) => {
     const bins = constantInput(node, 2)[0]!;
     const y = allocate([bins], 'int32');
