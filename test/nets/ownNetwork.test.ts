@@ -7,7 +7,7 @@ import { placeholder } from '../../src/graph/ops/array.ts';
 import { loadNetwork } from '../../src/nets/factory.ts';
 import { absoluteNetworkName, networkTitle } from '../../src/nets/ownNetwork.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { briefly, losslens, temporaryFolder } from '../losslens.ts';
+import { briefly, losslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 
 const folder = temporaryFolder();
 
@@ -163,6 +163,7 @@ for (const [mistake, [name, source, message]] of Object.entries(mistakes)) {
 }
 
 test('a network of the layers of mobile networks, with an auxiliary classifier, trains', async () => {
+  writeSmallMnist(folder, 60, 1);
   const path = writeModule(
     'mobile.mjs',
     `
@@ -189,7 +190,7 @@ export function build(images, context) {
     '--engine=wasm',
     ...briefly,
     `--train_dir=${join(folder, 'mobile')}`,
-    '--dataset_name=digits',
+    ...['--dataset_name=mnist', `--dataset_dir=${folder}`],
     `--model_name=${path}`,
     '--batch_size=20',
     '--max_number_of_steps=3',

@@ -16,7 +16,7 @@ interface TrainProcess {
 
 function start(): TrainProcess {
   // What they say of their progress is of no interest.
-  const child = fork(module, { stdio: 'ignore', execArgv: ['--enable-source-maps'] });
+  const child = fork(module, { stdio: 'ignore', execArgv: [] });
   const death = once(child, 'exit').then(([code, signal]): [TrainResult] => [
     { code: null, problem: `the process ended: ${code ?? signal}` },
   ]);
