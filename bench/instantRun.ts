@@ -47,8 +47,9 @@ function noiseOf(
     const rows = isMonitored ? monitored : batch * (name === 'scores' ? stepScores.length : 1);
     const actual = shape.map((size) => (size === -1 ? rows : size));
     const length = sizeOf(actual);
-    const data =
-      dtype === 'int32' ? new Int32Array(length) : Float32Array.from({ length }, () => next());
+    // No step is left out.
+    const value = name === 'is_finite' ? () => 1 : next;
+    const data = dtype === 'int32' ? new Int32Array(length) : Float32Array.from({ length }, value);
     return [name, { data, shape: actual }];
   });
   return Object.fromEntries(entries);
