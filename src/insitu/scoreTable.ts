@@ -16,14 +16,69 @@ export interface StepScores {
 /** What is kept of all items, by name; plain arrays for the checkpoint. */
 export type ScoreTableState = Readonly<Record<string, Float32Array | Int32Array>>;
 
-type Columns = Readonly<Record<StepScore, Float32Array>>;
+/** What is kept of an item over its presentations, beside each score at the last one and its mean. */
+const gathered = [
+  /** Presentations so far. */
+  'epochs',
+  /** Class that the network gave at the last presentation. */
+  'output',
+  /** Presentations at which the network gave another class than the label. */
+  'wrong',
+  /** Presentations at which it was wrong after it had been right at the one before. */
+  'forgotten',
+  /** 1 where the last presentation was right. */
+  'correct',
+  /** Mean of max(contribution, 0). */
+  'clippedMean',
+  /** Mean of contribution_positive, the nth presentation weighted by n². */
+  'risingPositive',
+  /** Mean of the margin, the nth presentation weighted by n². */
+  'risingMargin',
+  /**
+   * Mean of max(L − H, 0) − margin, each presentation weighted by the fifth power of how sure the network
+   * was of its outputs then.
+   */
+  'disagreement',
+  /** Sum of these weights. */
+  'disagreementWeight',
+  /** Σ (confidence − mean)², by Welford's recurrence. */
+  'confidenceSquares',
+] as const;
 
-/** Views of the values of each score, which lie one score after the other. */
-function columnsOf(values: Float32Array): Columns {
-  const size = values.length / stepScores.length;
-  return Object.fromEntries(
-    stepScores.map((score, i) => [score, values.subarray(i * size, (i + 1) * size)]),
-  ) as Columns;
+/** A number that is kept of each item. */
+export type Column = StepScore | `${StepScore}_mean` | (typeof gathered)[number];
+const columns: readonly Column[] = [
+  ...stepScores,
+  ...stepScores.map((score) => `${score}_mean` as const),
+  ...gathered,
+];
+const stride = columns.length;
+/** Where each number is in the record of an item. */
+const places = Object.fromEntries(columns.map((column, place) => [column, place])) as Readonly<
+  Record<Column, number>
+>;
+
+/** The column of a state that holds each by itself, as earlier versions wrote it; undefined where it has none. */
+function columnOf(
+  state: ScoreTableState,
+  place: number,
+  size: number,
+): ArrayLike<number> | undefined {
+  const scores = stepScores.length;
+  const ofScores = (name: string, score: number) =>
+    state[name]?.subarray(score * size, (score + 1) * size);
+  if (place < scores) return ofScores('last', place);
+  return place < 2 * scores ? ofScores('mean', place - scores) : state[columns[place]!];
+}
+
+/** The records of such a state. */
+function recordsOf(state: ScoreTableState, size: number): Float32Array {
+  const records = new Float32Array(stride * size);
+  for (let place = 0; place < stride; place++) {
+    const values = columnOf(state, place, size) ?? [];
+    for (let item = 0; item < size; item++) records[item * stride + place] = values[item] ?? 0;
+  }
+  return records;
 }
 
 /** Of an epoch: about so much of it is the memory of the running mean of the network's sureness. */
@@ -41,45 +96,20 @@ function finiteRows(scores: ArrayLike<number>, rows: number): Uint8Array {
 }
 
 /**
- * Accumulates scores in flat arrays: for each item 4 bytes for each of 9 scores of the last
- * presentation, 9 means, the clipped mean, 2 rising means, the disagreement with its weight and the
- * spread of the confidence, the last output and four counts, 116 bytes in all.
+ * Accumulates scores: for each item 4 bytes for each of 9 scores of the last presentation, 9 means, the clipped
+ * mean, 2 rising means, the disagreement with its weight and the spread of the confidence, the last output and four
+ * counts, 116 bytes in all. They lie together, since a step reads and writes all that is kept of its items, which
+ * lie anywhere: to wait for the memory of each column would take most of its time.
  *
- * Means are running ones, so that they hold after any number of epochs without large sums.
+ * Means are running ones, so that they hold after any number of epochs without large sums. Counts are
+ * float32 as all else, which holds them to 16 million.
  */
 export class ScoreTable {
   readonly size: number;
-  /** Presentations so far. */
-  readonly epochs: Int32Array;
-  /** Class that the network gave at the last presentation. */
-  readonly output: Int32Array;
-  /** Presentations at which the network gave another class than the label. */
-  readonly wrong: Int32Array;
-  /** Presentations at which it was wrong after it had been right at the one before. */
-  readonly forgotten: Int32Array;
-  /** 1 where the last presentation was right. */
-  readonly correct: Int32Array;
-  readonly #last: Float32Array;
-  readonly #mean: Float32Array;
-  readonly #lastOf: Columns;
-  readonly #meanOf: Columns;
-  /** Mean of max(contribution, 0). */
-  readonly clippedMean: Float32Array;
-  /** Mean of contribution_positive, the nth presentation weighted by n². */
-  readonly risingPositive: Float32Array;
-  /** Mean of the margin, the nth presentation weighted by n². */
-  readonly risingMargin: Float32Array;
-  /**
-   * Mean of max(L − H, 0) − margin, each presentation weighted by the fifth power of how sure the network
-   * was of its outputs then.
-   */
-  readonly disagreement: Float32Array;
-  /** Sum of these weights. */
-  readonly disagreementWeight: Float32Array;
+  /** [size, columns] */
+  readonly #records: Float32Array;
   /** Running mean of the probability of the network's outputs, 0..1: one number. */
   readonly sureness: Float32Array;
-  /** Σ (confidence − mean)², by Welford's recurrence. */
-  readonly confidenceSquares: Float32Array;
 
   /**
    * @param size   items of the data set
@@ -88,71 +118,25 @@ export class ScoreTable {
    */
   constructor(size: number, state?: ScoreTableState) {
     this.size = size;
-    const before = state?.['epochs']?.length ?? size;
-    if (before !== size) {
+    const { epochs, records = new Float32Array(stride * size), sureness } = state ?? {};
+    const items = epochs?.length ?? records.length / stride;
+    if (items !== size) {
       throw new UserError(
-        `--train_dir: its checkpoint holds scores of ${before} items; the data set has ${size}. Name another --train_dir.`,
+        `--train_dir: its checkpoint holds scores of ${items} items; the data set has ${size}. Name another --train_dir.`,
       );
     }
-    const stored = <T extends Float32Array | Int32Array>(
-      name: string,
-      type: new (length: number) => T,
-      length = size,
-    ): T => {
-      const values = state?.[name] ?? new type(length);
-      if (values.length === length) return values as T;
-      throw new UserError(
-        `--train_dir: its checkpoint holds ${values.length} numbers "${name}"; this version of losslens keeps ${length}. Name another --train_dir.`,
-      );
-    };
-    const counts = (name: string) => stored(name, Int32Array);
-    const reals = (name: string, length?: number) => stored(name, Float32Array, length);
-    this.epochs = counts('epochs');
-    this.output = counts('output');
-    this.wrong = counts('wrong');
-    this.forgotten = counts('forgotten');
-    this.correct = counts('correct');
-    this.#last = reals('last', stepScores.length * size);
-    this.#mean = reals('mean', stepScores.length * size);
-    this.#lastOf = columnsOf(this.#last);
-    this.#meanOf = columnsOf(this.#mean);
-    this.clippedMean = reals('clippedMean');
-    this.risingPositive = reals('risingPositive');
-    this.risingMargin = reals('risingMargin');
-    this.disagreement = reals('disagreement');
-    this.disagreementWeight = reals('disagreementWeight');
-    this.sureness = reals('sureness', 1);
-    this.confidenceSquares = reals('confidenceSquares');
+    this.#records = epochs ? recordsOf(state!, size) : (records as Float32Array);
+    this.sureness = (sureness as Float32Array | undefined) ?? new Float32Array(1);
   }
 
   /** The arrays themselves, not copies. */
   get state(): ScoreTableState {
-    return {
-      epochs: this.epochs,
-      output: this.output,
-      wrong: this.wrong,
-      forgotten: this.forgotten,
-      correct: this.correct,
-      last: this.#last,
-      mean: this.#mean,
-      clippedMean: this.clippedMean,
-      risingPositive: this.risingPositive,
-      risingMargin: this.risingMargin,
-      disagreement: this.disagreement,
-      disagreementWeight: this.disagreementWeight,
-      sureness: this.sureness,
-      confidenceSquares: this.confidenceSquares,
-    };
+    return { records: this.#records, sureness: this.sureness };
   }
 
-  /** A score at each item's last presentation, [size]; a view. */
-  last(score: StepScore): Float32Array {
-    return this.#lastOf[score];
-  }
-
-  /** A score's mean over each item's presentations, [size]; a view. */
-  mean(score: StepScore): Float32Array {
-    return this.#meanOf[score];
+  /** One number that is kept of an item. */
+  at(item: number, column: Column): number {
+    return this.#records[item * stride + places[column]]!;
   }
 
   /**
@@ -171,38 +155,44 @@ export class ScoreTable {
     const loss = column('loss');
     const entropy = column('entropy');
     const weight = this.#updateSureness(scores, loss, margin, finite) ** surenessPower;
-    const confidenceMean = this.mean('confidence');
-    const [lasts, means, size] = [this.#last, this.#mean, this.size];
+    const records = this.#records;
+    const count = stepScores.length;
     for (let row = 0; row < rows; row++) {
       if (finite[row] === 0) continue;
-      const item = itemIndices[row]!;
-      const n = ++this.epochs[item]!;
-      const before = confidenceMean[item]!;
-      for (let c = 0, at = item; c < stepScores.length; c++, at += size) {
+      const first = itemIndices[row]! * stride;
+      const n = ++records[first + places.epochs]!;
+      const before = records[first + places.confidence_mean]!;
+      for (let c = 0, at = first; c < count; c++, at++) {
         const value = scores[c * rows + row]!;
-        lasts[at] = value;
-        means[at]! += (value - means[at]!) / n;
+        records[at] = value;
+        records[at + count]! += (value - records[at + count]!) / n;
       }
-      this.clippedMean[item]! +=
-        (Math.max(0, scores[contribution + row]!) - this.clippedMean[item]!) / n;
+      const clippedMean = first + places.clippedMean;
+      records[clippedMean]! +=
+        (Math.max(0, scores[contribution + row]!) - records[clippedMean]!) / n;
       // Weights 1, 4, …, n² sum to n·(n+1)·(2n+1)/6, of which n² is this share.
       const share = (6 * n) / ((n + 1) * (2 * n + 1));
-      this.risingPositive[item]! += (scores[positive + row]! - this.risingPositive[item]!) * share;
-      this.risingMargin[item]! += (scores[margin + row]! - this.risingMargin[item]!) * share;
+      const risingPositive = first + places.risingPositive;
+      records[risingPositive]! += (scores[positive + row]! - records[risingPositive]!) * share;
+      const risingMargin = first + places.risingMargin;
+      records[risingMargin]! += (scores[margin + row]! - records[risingMargin]!) * share;
       const disagreement =
         Math.max(0, scores[loss + row]! - scores[entropy + row]!) - scores[margin + row]!;
-      this.disagreementWeight[item]! += weight;
-      this.disagreement[item]! +=
-        ((disagreement - this.disagreement[item]!) * weight) / this.disagreementWeight[item]!;
+      const disagreementMean = first + places.disagreement;
+      const disagreementWeight = first + places.disagreementWeight;
+      records[disagreementWeight]! += weight;
+      records[disagreementMean]! +=
+        ((disagreement - records[disagreementMean]!) * weight) / records[disagreementWeight]!;
       const p = scores[confidence + row]!;
-      this.confidenceSquares[item]! += (p - before) * (p - confidenceMean[item]!);
+      records[first + places.confidenceSquares]! +=
+        (p - before) * (p - records[first + places.confidence_mean]!);
       const isCorrect = output[row] === labels[row];
       if (!isCorrect) {
-        this.wrong[item]!++;
-        if (this.correct[item] === 1) this.forgotten[item]!++;
+        records[first + places.wrong]!++;
+        if (records[first + places.correct] === 1) records[first + places.forgotten]!++;
       }
-      this.correct[item] = isCorrect ? 1 : 0;
-      this.output[item] = output[row]!;
+      records[first + places.correct] = isCorrect ? 1 : 0;
+      records[first + places.output] = output[row]!;
     }
     return finite;
   }

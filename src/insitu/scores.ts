@@ -32,19 +32,17 @@ const lowestFirst = new Set<StepScore>(['margin', 'confidence']);
 
 function ofStep(name: StepScore): [string, Score][] {
   const first = lowestFirst.has(name) ? 'lowest' : 'highest';
+  const mean = `${name}_mean` as const;
   const help = stepHelp[name];
   return [
-    [name, { first, help: `${help}, at the last presentation`, value: (t, i) => t.last(name)[i]! }],
-    [
-      `${name}_mean`,
-      { first, help: `${help}, mean over epochs`, value: (t, i) => t.mean(name)[i]! },
-    ],
+    [name, { first, help: `${help}, at the last presentation`, value: (t, i) => t.at(i, name) }],
+    [mean, { first, help: `${help}, mean over epochs`, value: (t, i) => t.at(i, mean) }],
   ];
 }
 
 /** The mean loss as a number below 1: counts are alike for many items. */
 const byMeanLoss = (table: ScoreTable, item: number) => {
-  const loss = table.mean('loss')[item]!;
+  const loss = table.at(item, 'loss_mean');
   return loss / (1 + loss);
 };
 
@@ -56,7 +54,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'mean over epochs of max(contribution, 0)',
-      value: (table, item) => table.clippedMean[item]!,
+      value: (table, item) => table.at(item, 'clippedMean'),
     },
   ],
   [
@@ -64,7 +62,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'mean over epochs of contribution_positive, epoch n weighted by n²',
-      value: (table, item) => table.risingPositive[item]!,
+      value: (table, item) => table.at(item, 'risingPositive'),
     },
   ],
   [
@@ -72,7 +70,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'lowest',
       help: 'mean over epochs of the margin, epoch n weighted by n²',
-      value: (table, item) => table.risingMargin[item]!,
+      value: (table, item) => table.at(item, 'risingMargin'),
     },
   ],
   [
@@ -80,7 +78,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'mean over epochs of max(loss − entropy, 0) − margin, weighted by how sure the network was at the time',
-      value: (table, item) => table.disagreement[item]!,
+      value: (table, item) => table.at(item, 'disagreement'),
     },
   ],
   [
@@ -89,7 +87,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
       first: 'highest',
       help: 'standard deviation of the confidence over epochs (data maps)',
       value: (table, item) =>
-        Math.sqrt(Math.max(0, table.confidenceSquares[item]!) / table.epochs[item]!),
+        Math.sqrt(Math.max(0, table.at(item, 'confidenceSquares')) / table.at(item, 'epochs')),
     },
   ],
   [
@@ -98,7 +96,9 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
       first: 'highest',
       help: 'epochs that got the item wrong after the one before got it right; all epochs where none did',
       value: (table, item) =>
-        table.wrong[item] === table.epochs[item] ? table.epochs[item]! : table.forgotten[item]!,
+        table.at(item, 'wrong') === table.at(item, 'epochs')
+          ? table.at(item, 'epochs')
+          : table.at(item, 'forgotten'),
       tieBreak: byMeanLoss,
     },
   ],
@@ -107,7 +107,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'epochs that gave another class than the label',
-      value: (table, item) => table.wrong[item]!,
+      value: (table, item) => table.at(item, 'wrong'),
       tieBreak: byMeanLoss,
     },
   ],
@@ -125,7 +125,7 @@ export function suspicion(
   table: ScoreTable,
   item: number,
 ): number {
-  if (table.epochs[item] === 0) return Number.NaN;
+  if (table.at(item, 'epochs') === 0) return Number.NaN;
   const signed = first === 'highest' ? value(table, item) : -value(table, item);
   return signed + (tieBreak?.(table, item) ?? 0);
 }

@@ -193,8 +193,8 @@ export class InSituRecorder {
       });
     });
     if (rows === undefined) return;
-    const contributions = this.#table.last('contribution');
-    await this.#monitor.observe(batch, rows, outcome, contributions, epoch, step);
+    const contributionOf = (itemIndex: number) => this.#table.at(itemIndex, 'contribution');
+    await this.#monitor.observe(batch, rows, outcome, contributionOf, epoch, step);
   }
 
   /** Resolves when all views and records so far are in their files. @throws what went wrong with one */

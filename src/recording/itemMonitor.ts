@@ -111,13 +111,13 @@ export class ItemMonitor {
   /**
    * Takes what a training step returned of the monitored rows, and has their views drawn and written.
    *
-   * @param contributions  S at Hs of every item, in nats
+   * @param contributionOf  S of an item at Hs, in nats
    */
   async observe(
     batch: BatchItems,
     rows: Int32Array,
     outcome: StepOutcome,
-    contributions: ArrayLike<number>,
+    contributionOf: (itemIndex: number) => number,
     epoch: number,
     step: number,
   ): Promise<void> {
@@ -134,7 +134,7 @@ export class ItemMonitor {
         outputProbability: outcome.outputProbability[row]!,
         ...outcome.monitored[index]!,
       };
-      const contribution = contributions[itemIndex]!;
+      const contribution = contributionOf(itemIndex);
       this.#history.add({ ...sighting, contribution });
       const byLayer = Object.fromEntries(sighting.layers.map((l) => [l.name, l.contribution]));
       this.#contributions.set(itemIndex, byLayer);

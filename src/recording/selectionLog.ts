@@ -92,7 +92,6 @@ export async function logSelection(
   const { dataset, selectionLayer, rankBy, capacity, modelName, log, renderer } = options;
   const { plantedErrors } = options;
   const { epoch, step, selected, before, table } = ofEpoch;
-  const contributions = table.last('contribution');
   const originals = await Promise.all(selected.map((c) => itemOf(dataset, c.itemIndex)));
   const records = selected.map((candidate, i) => recordOf(options, ofEpoch, candidate, i + 1));
   const isNew = (itemIndex: number) => before.size > 0 && !before.has(itemIndex);
@@ -109,7 +108,7 @@ export async function logSelection(
       label: records[i]!.label,
       output: records[i]!.output,
       outputProbability: candidate.outputProbability,
-      contribution: contributions[candidate.itemIndex]!,
+      contribution: table.at(candidate.itemIndex, 'contribution'),
       isNew: isNew(candidate.itemIndex),
       hasPlantedError: plantedErrors?.has(candidate.itemIndex) ?? false,
     })),
@@ -145,22 +144,22 @@ function scatterOf(
   { dataset, selectionLayer, plantedErrors }: SelectionLogOptions,
   { epoch, step, selected, table }: SelectedEpoch,
 ): ScatterView {
-  const seen = dataset.items.filter((item) => table.epochs[item]! > 0);
+  const seen = dataset.items.filter((item) => table.at(item, 'epochs') > 0);
   const positionOf = new Int32Array(table.size).fill(-1);
   seen.forEach((item, position) => {
     positionOf[item] = position;
   });
   const positions = (items: Iterable<number>) =>
     Array.from(items, (item) => positionOf[item]!).filter((at) => at >= 0);
-  const contribution = table.last('contribution');
-  const entropy = table.last('entropy');
+  const column = (name: 'contribution' | 'entropy') =>
+    new Float32Array(seen.length).map((_, at) => table.at(seen[at]!, name));
   return {
     epoch,
     step,
     selectionLayer,
     classes: dataset.classNames.length,
-    contribution: new Float32Array(seen.length).map((_, at) => contribution[seen[at]!]!),
-    entropy: new Float32Array(seen.length).map((_, at) => entropy[seen[at]!]!),
+    contribution: column('contribution'),
+    entropy: column('entropy'),
     selected: positions(selected.map(({ itemIndex }) => itemIndex)),
     planted: plantedErrors && positions(plantedErrors),
   };
@@ -196,7 +195,7 @@ function recordOf(
     probability: outputProbability,
     contributions: {
       ...contributionsOf(itemIndex),
-      [selectionLayer]: table.last('contribution')[itemIndex]!,
+      [selectionLayer]: table.at(itemIndex, 'contribution'),
     },
     score: scores.get(rankBy)!.value(table, itemIndex),
   };

@@ -26,14 +26,14 @@ export async function writeItems(
   suggested: SuggestedLabels,
 ): Promise<void> {
   const row = (item: number): string[] => {
-    const epochs = table.epochs[item]!;
+    const epochs = table.at(item, 'epochs');
     const isSeen = epochs > 0;
     const suggestion = suggested.suggestion(item);
     return itemRow({
       item,
       file: places === undefined ? '' : placeOf(places, item),
       label: classNames[labels[item]!]!,
-      output: isSeen ? classNames[table.output[item]!]! : '',
+      output: isSeen ? classNames[table.at(item, 'output')]! : '',
       suggestedLabel: isSeen ? classNames[suggestion.label]! : '',
       suggestedProbability: isSeen ? suggestion.probability : null,
       epochs,

@@ -135,7 +135,7 @@ test('a table that goes on from its state ends with the same scores', () => {
       assert.equal(suspicion(score, resumed, item), suspicion(score, whole, item));
     }
   }
-  assert.equal(resumed.epochs[3], table.epochs[3]! + 1);
+  assert.equal(resumed.at(3, 'epochs'), table.at(3, 'epochs') + 1);
 });
 
 test('a state of other data is refused', () => {

@@ -21,8 +21,8 @@ for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINIT
       expected.add({ itemIndices: [1], scores: stepScores.map(() => 2), output: [0], labels: [0] });
       expected.add(presentation(3));
       assert.deepEqual(table.state, expected.state, score);
-      assert.equal(table.mean(score)[0], 2);
-      assert.deepEqual([...table.epochs], [2, 3]);
+      assert.equal(table.at(0, `${score}_mean`), 2);
+      assert.deepEqual([table.at(0, 'epochs'), table.at(1, 'epochs')], [2, 3]);
     }
   });
 }
@@ -31,4 +31,27 @@ test('the rows that were added are told from those that were left out', () => {
   const table = new ScoreTable(2);
   assert.deepEqual([...table.add(presentation(1, { grand: Number.NaN }))], [0, 1]);
   assert.deepEqual([...table.add(presentation(1))], [1, 1]);
+});
+
+test('a state with an array for each number, as earlier versions wrote it, is gone on with', () => {
+  const size = 3;
+  const scores = stepScores.length;
+  const counted = (first: number, length: number) =>
+    Float32Array.from({ length }, (_, i) => first + i);
+  const table = new ScoreTable(size, {
+    epochs: Int32Array.of(4, 5, 6),
+    output: Int32Array.of(1, 0, 2),
+    last: counted(0, scores * size),
+    mean: counted(1000, scores * size),
+    risingMargin: counted(2000, size),
+    sureness: Float32Array.of(0.5),
+  });
+  assert.equal(table.at(1, 'epochs'), 5);
+  assert.equal(table.at(2, 'output'), 2);
+  stepScores.forEach((score, i) => {
+    assert.equal(table.at(1, score), i * size + 1);
+    assert.equal(table.at(2, `${score}_mean`), 1000 + i * size + 2);
+  });
+  assert.equal(table.at(0, 'risingMargin'), 2000);
+  assert.equal(table.sureness[0], 0.5);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inMemory } from '../../datasets/inMemory.ts';
+import { ScoreTable } from '../../src/insitu/scoreTable.ts';
 import { stepScores } from '../../src/insitu/stepScores.ts';
 import type { StepOutcome } from '../../src/model/stepOutcome.ts';
 import { InSituRecorder, type InSituState } from '../../src/recording/inSituRecorder.ts';
@@ -49,8 +50,12 @@ test('what was handed over to be saved stays as it is while the training goes on
     const batch = { itemIndices: Uint32Array.of(2), labels: Int32Array.of(0), feeds: {} };
     await recorder.observe(batch, undefined, outcome, step, step);
   };
+  const presentations = (records: Float32Array | Int32Array) => {
+    const table = new ScoreTable(3, { records });
+    return [0, 1, 2].map((item) => table.at(item, 'epochs'));
+  };
   const epochsOf = ({ items }: InSituState) => [
-    [...items['scores/epochs']!],
+    presentations(items['scores/records']!),
     [...items['outputs/epochs']!],
   ];
   await observe(1);
@@ -67,13 +72,16 @@ test('what was handed over to be saved stays as it is while the training goes on
     [0, 0, 2],
   ]);
   assert.deepEqual(
-    written.map(({ scores, suggested }) => [scores['epochs']![2], suggested['epochs']![2]]),
+    written.map(({ scores, suggested }) => [
+      presentations(scores['records']!)[2],
+      suggested['epochs']![2],
+    ]),
     [
       [1, 1],
       [2, 2],
     ],
   );
   // The checkpoint and items.csv after it share one copy, and so do their threads.
-  assert.equal(written[0]!.scores['mean'], first.items['scores/mean']);
-  assert.ok(written[0]!.scores['mean']!.buffer instanceof SharedArrayBuffer);
+  assert.equal(written[0]!.scores['records'], first.items['scores/records']);
+  assert.ok(written[0]!.scores['records']!.buffer instanceof SharedArrayBuffer);
 });

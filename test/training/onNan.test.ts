@@ -65,7 +65,9 @@ async function trainWith(options: RunOptions, blackSteps: readonly number[]): Pr
       pipeline: blackened(run.pipeline, blackSteps),
       progress: { ...run.progress, message: (line) => void messages.push(line) },
     }).catch((error: Error) => error);
-    const presentations = run.inSitu!.table.epochs.reduce((sum, count) => sum + count, 0);
+    const { table } = run.inSitu!;
+    let presentations = 0;
+    for (let item = 0; item < table.size; item++) presentations += table.at(item, 'epochs');
     return { trainDir: options.train_dir, result, messages, presentations };
   });
 }
