@@ -3,10 +3,18 @@ import type { Image } from '../../datasets/dataset.ts';
 import { largestMapValue, type MonitoredLayer } from '../insitu/monitoredLayer.ts';
 import type { Sighting } from '../insitu/sighting.ts';
 import { drawChannelBars } from './draw/channelBars.ts';
-import { drawColorBar } from './draw/colorBar.ts';
+import { drawColorBar, drawTicks } from './draw/colorBar.ts';
 import { type ColormapName, colormapNames } from './draw/colormap.ts';
-import { createDrawing, type Drawing, drawText, drawTile, ink } from './draw/drawing.ts';
 import {
+  createDrawing,
+  type Drawing,
+  drawGround,
+  drawText,
+  drawTile,
+  ink,
+} from './draw/drawing.ts';
+import {
+  type Box,
   type ContributionSeries,
   drawLegend,
   drawLines,
@@ -162,6 +170,55 @@ export function drawFooter(
   drawLegend(drawing, series, legendLeft, top + 10, width - margin - legendLeft);
 }
 
+/** Where the layers of a view are. */
+interface Columns {
+  readonly grid: Grid;
+  readonly layers: readonly MonitoredLayer[];
+}
+
+function barOf({ header, inFirstRow }: Grid): Box {
+  const x = mapsLeft + inFirstRow * columnWidth;
+  return { x, y: header, width: layout.bar, height: mapsHeight };
+}
+
+/** Where views of one run differ, but for their tiles: bars, ticks and the footer. */
+function changingBoxes({ grid, layers }: Columns, footerTop: number, height: number): Box[] {
+  const bar = barOf(grid);
+  const bars = layers.flatMap(({ maps, channels }, i) => {
+    const { x, top } = placeOf(grid, i);
+    const box = { x, y: top, width: layout.tile, height: mapsHeight };
+    return maps === undefined && channels !== undefined ? [box] : [];
+  });
+  return [
+    ...bars,
+    // Below the unit; digits reach below their line.
+    { x: bar.x + bar.width, y: bar.y + 9, width: layout.tickWidth, height: bar.height - 8 },
+    { x: 0, y: footerTop, width: grid.width, height: height - footerTop },
+  ];
+}
+
+/** What is the same in all views of a run: names and sizes of the layers, and the colour bar. */
+function drawFrame(drawing: Drawing, { grid, layers }: Columns, name: ColormapName): void {
+  const { margin, rowLabel, tile, gap } = layout;
+  const { width, header } = grid;
+  const parents = grid === sheet ? parentsOf(layers.map((layer) => layer.name)) : [];
+  layers.forEach((layer, i) => {
+    const { x, top, isFirstInRow } = placeOf(grid, i);
+    const parent = parents[i];
+    const shown = parent === undefined ? layer.name : layer.name.split('/').at(-1)!;
+    drawText(drawing, parent ?? '', x, top - 15, tile, { ...small, keep: 'end' });
+    drawColumnHeader(drawing, { ...layer, name: shown }, x, top);
+    if (!isFirstInRow) return;
+    const style = { ...caption, bold: true };
+    drawText(drawing, 'C', margin, top + tile / 2 + 4, rowLabel, style);
+    drawText(drawing, 'R', margin, top + tile + gap + tile / 2 + 4, rowLabel, style);
+  });
+  if (layers.some(({ maps }) => maps !== undefined)) {
+    drawColorBar(drawing, barOf(grid), layout.tickWidth, name);
+  }
+  drawText(drawing, 'input, original', width - margin - tile, header - 4, tile, caption);
+}
+
 /**
  * Draws a Monitoring View: for each layer its contribution map C above its reduction map R, on one
  * colour scale; at the right the input as the network saw it above the original; below output and
@@ -174,10 +231,9 @@ export function drawFooter(
 export function drawMonitoringView(view: MonitoringView, options: ViewOptions = {}): Drawing {
   const { colormap = colormapNames[0]!, scale = 1, overlay: isOverlay = false } = options;
   const { layers } = view;
-  const { margin, rowLabel, tile, gap } = layout;
+  const { margin, tile, gap } = layout;
   const grid = layers.length > maxLayersOfCard ? sheet : card;
   const { width, header } = grid;
-  const parents = grid === sheet ? parentsOf(layers.map((layer) => layer.name)) : [];
   const inputLeft = width - margin - tile;
   const series = view.history ?? seriesOf(view);
   const footerTop = rowsOf(grid, layers.length) * (header + mapsHeight);
@@ -186,18 +242,17 @@ export function drawMonitoringView(view: MonitoringView, options: ViewOptions = 
   const maximum = view.colorScaleMaximum ?? largestMapValue(layers);
   const input = toPixels(inputImage(view.input.data, view.input.shape));
 
-  layers.forEach((layer, i) => {
-    const { x, top, isFirstInRow } = placeOf(grid, i);
-    const parent = parents[i];
-    const name = parent === undefined ? layer.name : layer.name.split('/').at(-1)!;
-    drawText(drawing, parent ?? '', x, top - 15, tile, { ...small, keep: 'end' });
-    drawColumnHeader(drawing, { ...layer, name }, x, top);
-    if (isFirstInRow) {
-      const style = { ...caption, bold: true };
-      drawText(drawing, 'C', margin, top + tile / 2 + 4, rowLabel, style);
-      drawText(drawing, 'R', margin, top + tile + gap + tile / 2 + 4, rowLabel, style);
-    }
-    const { maps, channels } = layer;
+  const frame = layers.map(({ name, maps, channels }) => [
+    name,
+    ...(maps ? [maps.height, maps.width] : [channels?.length]),
+  ]);
+  const columns = { grid, layers };
+  const changing = changingBoxes(columns, footerTop, height);
+  drawGround(drawing, JSON.stringify([colormap, frame]), changing, () =>
+    drawFrame(drawing, columns, colormap),
+  );
+  layers.forEach(({ maps, channels }, i) => {
+    const { x, top } = placeOf(grid, i);
     if (maps !== undefined) {
       [maps.contributionMap, maps.reductionMap].forEach((values, row) => {
         const size = sizeInBox(input, { width: tile * scale, height: tile * scale });
@@ -212,11 +267,8 @@ export function drawMonitoringView(view: MonitoringView, options: ViewOptions = 
     }
   });
   if (layers.some(({ maps }) => maps !== undefined)) {
-    const x = mapsLeft + grid.inFirstRow * columnWidth;
-    const bar = { x, y: header, width: layout.bar, height: mapsHeight };
-    drawColorBar(drawing, bar, layout.tickWidth, maximum, colormap);
+    drawTicks(drawing, barOf(grid), layout.tickWidth, maximum);
   }
-  drawText(drawing, 'input, original', inputLeft, header - 4, tile, caption);
   drawTile(drawing, input, inputLeft, header, tile);
   drawTile(drawing, toPixels(view.original), inputLeft, header + tile + gap, tile);
   drawFooter(drawing, view, series, footerTop);

@@ -27,8 +27,32 @@ export const ink = {
 /** A canvas for drawing. */
 export type Drawing = canvasPackage.SKRSContext2D;
 
-/** The scale of each drawing: to ask it takes as long as to draw some pixels. */
-const scales = new WeakMap<Drawing, number>();
+/** A place on a drawing. */
+interface Place {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** What is known of a drawing beside its canvas. */
+interface Sheet {
+  /** To ask the canvas takes as long as to draw some pixels. */
+  readonly scale: number;
+  /** Lie above all else, in pixels of the canvas. */
+  readonly tiles: (Place & { readonly pixels: Pixels })[];
+  /** What there is but in some boxes and below the tiles, which the canvas lacks; undefined where it has all. */
+  ground?: { readonly words: Uint32Array; readonly changing: readonly (Place & Size)[] };
+}
+const sheets = new WeakMap<Drawing, Sheet>();
+
+/** The drawing that was done with last: most are as large as the one before, and each new canvas takes memory anew. */
+let spare: Drawing | undefined;
+
+function emptyCanvas(width: number, height: number): Drawing {
+  const kept = spare;
+  spare = undefined;
+  if (kept?.canvas.width === width && kept.canvas.height === height) return kept;
+  return createCanvas(width, height).getContext('2d');
+}
 
 /**
  * A white canvas.
@@ -36,12 +60,48 @@ const scales = new WeakMap<Drawing, number>();
  * @param scale  whole factor: all that is drawn is so much larger, and so is the canvas
  */
 export function createDrawing(width: number, height: number, scale = 1): Drawing {
-  const drawing = createCanvas(width * scale, height * scale).getContext('2d');
-  drawing.scale(scale, scale);
-  scales.set(drawing, scale);
+  const drawing = emptyCanvas(width * scale, height * scale);
+  drawing.setTransform(scale, 0, 0, scale, 0, 0);
+  sheets.set(drawing, { scale, tiles: [] });
   fillRect(drawing, ink.background, 0, 0, width, height);
   drawing.textBaseline = 'alphabetic';
   return drawing;
+}
+
+function wordsOf({ canvas }: Drawing): Uint32Array {
+  const { buffer, byteOffset } = canvas.data();
+  return new Uint32Array(buffer, byteOffset, canvas.width * canvas.height);
+}
+
+/** The pixels that drawings begin with, by all that decides on them. */
+const grounds = new Map<string, Uint32Array>();
+/** A run has one kind of each view; a sheet takes some megabytes. */
+const maxGrounds = 4;
+
+/**
+ * Draws what many drawings have alike: once, then its pixels are kept.
+ *
+ * @param drawing   that nothing was drawn on yet
+ * @param key       tells apart all that `draw` draws on drawings of one size and scale
+ * @param changing  where else is drawn then but for tiles, and `draw` draws nothing
+ */
+export function drawGround(
+  drawing: Drawing,
+  key: string,
+  changing: readonly (Place & Size)[],
+  draw: () => void,
+): void {
+  const { width, height } = drawing.canvas;
+  const sheet = sheets.get(drawing)!;
+  const wholeKey = `${width} ${height} ${sheet.scale} ${key}`;
+  let words = grounds.get(wholeKey);
+  if (words === undefined) {
+    draw();
+    words = wordsOf(drawing);
+    if (grounds.size >= maxGrounds) grounds.clear();
+    grounds.set(wholeKey, words);
+  }
+  sheet.ground = { words, changing };
 }
 
 /** Fills a rectangle. */
@@ -196,26 +256,36 @@ export function drawUpwards(drawing: Drawing, x: number, y: number, draw: () => 
   fonts.delete(drawing);
 }
 
+/** Pixels in the size that a rectangle has on the canvas. */
+function fitted(drawing: Drawing, pixels: Pixels, { width, height }: Size): Pixels {
+  const { scale } = sheets.get(drawing)!;
+  return resample(pixels, {
+    width: Math.round(width * scale),
+    height: Math.round(height * scale),
+  });
+}
+
+/** Where a place is on the canvas: pixels are written as they are, past the scale of the drawing. */
+function onCanvas(drawing: Drawing, x: number, y: number): Place {
+  const { scale } = sheets.get(drawing)!;
+  return { x: Math.round(x * scale), y: Math.round(y * scale) };
+}
+
 /** Draws pixels into a rectangle. */
 export function drawPixels(
   drawing: Drawing,
   pixels: Pixels,
   x: number,
   y: number,
-  { width, height }: Size,
+  size: Size,
 ): void {
-  // Canvas pixels are written as they are, past the scale of the drawing.
-  const scale = scales.get(drawing) ?? 1;
-  const scaled = resample(pixels, {
-    width: Math.round(width * scale),
-    height: Math.round(height * scale),
-  });
-  const data = new ImageData(scaled.rgba, scaled.width, scaled.height);
-  drawing.putImageData(data, Math.round(x * scale), Math.round(y * scale));
+  const { rgba, width, height } = fitted(drawing, pixels, size);
+  const place = onCanvas(drawing, x, y);
+  drawing.putImageData(new ImageData(rgba, width, height), place.x, place.y);
 }
 
 /**
- * Draws pixels in the middle of a square tile, as large as fits.
+ * Draws pixels in the middle of a square tile, as large as fits, above all that is drawn before and after.
  *
  * @param side  of the tile in pixels
  */
@@ -228,12 +298,54 @@ export function drawTile(
 ): void {
   const size = sizeInBox(pixels, { width: side, height: side });
   const left = x + Math.floor((side - size.width) / 2);
-  drawPixels(drawing, pixels, left, y + Math.floor((side - size.height) / 2), size);
+  const top = y + Math.floor((side - size.height) / 2);
+  sheets.get(drawing)!.tiles.push({
+    ...onCanvas(drawing, left, top),
+    pixels: fitted(drawing, pixels, size),
+  });
 }
 
-/** The drawing as a PNG file. */
+function paste(target: Uint32Array, targetWidth: number, pixels: Pixels, { x, y }: Place): void {
+  const { width, height, rgba } = pixels;
+  const words = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
+  for (let row = 0; row < height; row++) {
+    const to = (y + row) * targetWidth + x;
+    target.set(words.subarray(row * width, (row + 1) * width), to);
+  }
+}
+
+/** The last composed drawing: memory that is new for each one would cost more time than what is done to it. */
+let composed = new Uint32Array(0);
+
+/** All pixels of a drawing, row by row, in memory that the next one's may be in. */
+function compose(drawing: Drawing): Uint32Array {
+  const { width } = drawing.canvas;
+  const { scale, tiles, ground } = sheets.get(drawing)!;
+  let words: Uint32Array;
+  if (ground === undefined) words = wordsOf(drawing);
+  else {
+    if (composed.length !== ground.words.length) composed = new Uint32Array(ground.words.length);
+    words = composed;
+    words.set(ground.words);
+    for (const box of ground.changing) {
+      const [x, y] = [box.x * scale, box.y * scale];
+      const image = drawing.getImageData(x, y, box.width * scale, box.height * scale);
+      paste(words, width, { width: image.width, height: image.height, rgba: image.data }, { x, y });
+    }
+  }
+  for (const { pixels, ...place } of tiles) paste(words, width, pixels, place);
+  return words;
+}
+
+/** The drawing as a PNG file; the drawing is done with. */
 export function toPng(drawing: Drawing): Buffer {
   const { width, height } = drawing.canvas;
   // Nothing shows through a drawing, so that pixels are the same with alpha multiplied in or not.
-  return encodeOpaquePng(drawing.canvas.data(), width, height);
+  const words = compose(drawing);
+  spare = drawing;
+  return encodeOpaquePng(
+    new Uint8Array(words.buffer, words.byteOffset, 4 * words.length),
+    width,
+    height,
+  );
 }

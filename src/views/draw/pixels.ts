@@ -53,6 +53,19 @@ export function inputImage(
   return { width, height, channels, data: samples };
 }
 
+const colormapsAsWords = new Map<ColormapName, Uint32Array>();
+
+/** The colours of a map as words of opaque pixels, and behind them that of what is no number. */
+function colormapWords(name: ColormapName): Uint32Array {
+  let known = colormapsAsWords.get(name);
+  if (known === undefined) {
+    const colors = [...colormap(name), notANumber];
+    known = Uint32Array.from(colors, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
+    colormapsAsWords.set(name, known);
+  }
+  return known;
+}
+
 /**
  * Values as colours.
  *
@@ -65,15 +78,14 @@ export function mapPixels(
   maximum: number,
   name: ColormapName,
 ): Pixels {
-  const colors = colormap(name);
-  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
-  for (let i = 0; i < width * height; i++) {
+  const colors = colormapWords(name);
+  const words = new Uint32Array(width * height);
+  for (let i = 0; i < words.length; i++) {
     const value = values[i]!;
     const share = maximum > 0 ? Math.min(1, value / maximum) : 0;
-    const color = Number.isNaN(value) ? notANumber : colors[Math.round(255 * share)]!;
-    for (let c = 0; c < 3; c++) rgba[4 * i + c] = color[c]!;
+    words[i] = colors[Number.isNaN(value) ? 256 : Math.round(255 * share)]!;
   }
-  return { width, height, rgba };
+  return { width, height, rgba: new Uint8ClampedArray(words.buffer) };
 }
 
 /**
@@ -130,7 +142,22 @@ interface Coverage {
   readonly shares: Float64Array;
 }
 
+const coverages = new Map<string, Coverage>();
+const maxCoverages = 100;
+
+/** Views enlarge the same few sizes again and again. */
 function coverage(source: number, target: number): Coverage {
+  const key = `${source} ${target}`;
+  let known = coverages.get(key);
+  if (known === undefined) {
+    known = coverageOf(source, target);
+    if (coverages.size >= maxCoverages) coverages.clear();
+    coverages.set(key, known);
+  }
+  return known;
+}
+
+function coverageOf(source: number, target: number): Coverage {
   const first = new Int32Array(target);
   const start = new Int32Array(target + 1);
   const shares: number[] = [];
@@ -216,15 +243,6 @@ export function averageAreas<Result extends Samples>(
       continue;
     }
     rowBefore = -1;
-    // All others of an enlarged picture lie within two.
-    if (end - begin === 2) {
-      const [upper, lower] = [shares[begin]!, shares[begin + 1]!];
-      for (let i = 0; i < rowLength; i++) {
-        const sum = Math.fround(upper * wide[from + i]!);
-        result[to + i] = Math.fround(sum + lower * wide[from + rowLength + i]!);
-      }
-      continue;
-    }
     sums.fill(0);
     for (let k = begin; k < end; k++, from += rowLength) {
       const share = shares[k]!;
@@ -235,9 +253,15 @@ export function averageAreas<Result extends Samples>(
   return result;
 }
 
+/** Pixels as words, which are copied as a whole. */
+function wordsOf({ width, height, rgba }: Pixels): Uint32Array {
+  return new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
+}
+
 /** Enlarges pixels to blocks of factor × factor pixels. */
-function enlarge({ width, height, rgba }: Pixels, factor: number): Pixels {
-  const source = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
+function enlarge(pixels: Pixels, factor: number): Pixels {
+  const { width, height } = pixels;
+  const source = wordsOf(pixels);
   const wide = width * factor;
   const result = new Uint32Array(wide * height * factor);
   for (let y = 0; y < height; y++) {
@@ -258,15 +282,97 @@ function enlarge({ width, height, rgba }: Pixels, factor: number): Pixels {
   };
 }
 
+/** The sum of two values by their shares, in float32, as all averages are. */
+function mix(share: number, value: number, otherShare: number, other: number): number {
+  return Math.fround(Math.fround(share * value) + otherShare * other);
+}
+
+/** Enlarges a row of pixels. @param result  filled, [target width, 3] */
+function enlargeRow(
+  rgba: Uint8ClampedArray,
+  start: number,
+  columns: Coverage,
+  result: Float32Array,
+): void {
+  const { first, start: begins, shares } = columns;
+  for (let x = 0, to = 0; x < first.length; x++, to += 3) {
+    const from = start + 4 * first[x]!;
+    const begin = begins[x]!;
+    if (begins[x + 1]! - begin === 1) {
+      for (let c = 0; c < 3; c++) result[to + c] = rgba[from + c]!;
+      continue;
+    }
+    const [share, rest] = [shares[begin]!, shares[begin + 1]!];
+    for (let c = 0; c < 3; c++) {
+      result[to + c] = mix(share, rgba[from + c]!, rest, rgba[from + 4 + c]!);
+    }
+  }
+}
+
+/**
+ * What `averageAreas` makes of opaque pixels, where no target pixel covers more than two rows and two columns: most
+ * are alike in a row above, and those between two rows are averages of what both were enlarged to.
+ */
+function enlargeSoftly({ width, height, rgba }: Pixels, size: Size): Pixels {
+  const words = new Uint32Array(size.width * size.height).fill(0xff000000);
+  const result = new Uint8ClampedArray(words.buffer);
+  const columns = coverage(width, size.width);
+  const { first, start, shares } = coverage(height, size.height);
+  let upper = new Float32Array(3 * size.width);
+  let lower = new Float32Array(3 * size.width);
+  // Which rows of the source these are of; -1 for none, and for no row above that is the same.
+  let [upperRow, lowerRow, rowAbove] = [-1, -1, -1];
+  for (let y = 0, at = 0; y < size.height; y++, at += size.width) {
+    const row = first[y]!;
+    const begin = start[y]!;
+    const isWithinOne = start[y + 1]! - begin === 1;
+    if (isWithinOne && row === rowAbove) {
+      words.copyWithin(at, at - size.width, at);
+      continue;
+    }
+    if (row !== upperRow) {
+      if (row === lowerRow) [upper, lower, lowerRow] = [lower, upper, upperRow];
+      else enlargeRow(rgba, 4 * row * width, columns, upper);
+      upperRow = row;
+    }
+    let to = 4 * at;
+    if (isWithinOne) {
+      for (let i = 0; i < upper.length; i += 3, to += 4) {
+        result[to] = upper[i]!;
+        result[to + 1] = upper[i + 1]!;
+        result[to + 2] = upper[i + 2]!;
+      }
+      rowAbove = row;
+      continue;
+    }
+    rowAbove = -1;
+    if (lowerRow !== row + 1) enlargeRow(rgba, 4 * (row + 1) * width, columns, lower);
+    lowerRow = row + 1;
+    const [share, rest] = [shares[begin]!, shares[begin + 1]!];
+    for (let i = 0; i < upper.length; i += 3, to += 4) {
+      result[to] = mix(share, upper[i]!, rest, lower[i]!);
+      result[to + 1] = mix(share, upper[i + 1]!, rest, lower[i + 1]!);
+      result[to + 2] = mix(share, upper[i + 2]!, rest, lower[i + 2]!);
+    }
+  }
+  return { ...size, rgba: result };
+}
+
 /**
  * Brings pixels to a size by averaging over areas. Reduced pictures are smooth; enlarged ones show
  * each pixel as an even block, with soft edges where the factor is not whole.
+ *
+ * @throws RangeError  when there are no pixels
  */
 export function resample(pixels: Pixels, size: Size): Pixels {
+  if (pixels.rgba.length === 0) throw new RangeError('resample: got a picture without pixels');
   if (pixels.width === size.width && pixels.height === size.height) return pixels;
   const factor = size.width / pixels.width;
   if (Number.isInteger(factor) && factor * pixels.height === size.height) {
     return enlarge(pixels, factor);
+  }
+  if (size.width >= pixels.width && size.height >= pixels.height) {
+    return enlargeSoftly(pixels, size);
   }
   const rgba = new Uint8ClampedArray(4 * size.width * size.height);
   averageAreas(pixels.rgba, pixels, 4, size, rgba);
