@@ -3,7 +3,7 @@ import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/pr
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { tell } from '../terminal.ts';
-import { type Holder, isHolder, isRunning } from './lockHolder.ts';
+import { type Holder, isHolder, isOfEarlierStart, isRunning } from './lockHolder.ts';
 
 /** Its name in the folder that it locks. */
 export const lockName = 'losslens.lock';
@@ -26,6 +26,8 @@ export interface LockOptions extends LockTiming {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Who lives touches its lock before so many times have passed. */
+const missedBeats = 2;
 /** Who takes a lock over holds its guard for milliseconds; it is asked again for so long. */
 const maxGuardSeconds = 10;
 const retrySeconds = 0.02;
@@ -87,7 +89,15 @@ async function whyLeft(
   if (runs !== undefined) return runs ? undefined : 'which runs no more';
   if (holder === undefined && (await isUnfinished(path))) return 'which ended before it wrote it';
   const touched = await touchedAt(path);
-  if (Math.abs(Date.now() - touched) < staleSeconds * 1000) return undefined;
+  const age = Date.now() - touched;
+  if (
+    holder &&
+    isOfEarlierStart(holder, own, touched) &&
+    age > missedBeats * heartbeatSeconds * 1000
+  ) {
+    return 'which ran before this machine started anew';
+  }
+  if (Math.abs(age) < staleSeconds * 1000) return undefined;
   tell(`${path}: looks abandoned; watching it for ${watchSeconds} s`);
   const end = performance.now() + watchSeconds * 1000;
   while (performance.now() < end) {

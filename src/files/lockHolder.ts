@@ -1,7 +1,7 @@
 /** Who holds a lock, and whether that process still runs. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { hostname, uptime } from 'node:os';
 import { excerpt } from '../errors.ts';
 
 /** What a lock file says, as JSON. */
@@ -74,6 +74,31 @@ export function newHolder(): Holder {
     since: new Date().toISOString(),
     token: randomBytes(8).toString('hex'),
   };
+}
+
+/** The kernel's name of a start of the machine; undefined where none is known. */
+function bootOf({ system }: Holder): string | undefined {
+  // What is in a file may be anything.
+  return typeof system === 'string' ? system.split(' ')[0] : undefined;
+}
+
+/**
+ * Whether a holder ran on this machine before it started anew, and all processes with it. Machines may share a name:
+ * another one would have touched its lock since.
+ *
+ * @param own      a holder of this process
+ * @param touched  when the lock was touched last, in milliseconds since 1970
+ */
+export function isOfEarlierStart(holder: Holder, own: Holder, touched: number): boolean {
+  const [before, now] = [bootOf(holder), bootOf(own)];
+  const startedAt = Date.now() - uptime() * 1000;
+  return (
+    before !== undefined &&
+    now !== undefined &&
+    before !== now &&
+    holder.host === own.host &&
+    touched < startedAt
+  );
 }
 
 /**

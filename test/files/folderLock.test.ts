@@ -10,7 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { hostname } from 'node:os';
+import { hostname, uptime } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { lockFolder } from '../../src/files/folderLock.ts';
@@ -31,8 +31,8 @@ const elsewhere = { host: 'elsewhere', system: 'another boot' };
 /** As the default, but within a test's time. */
 const timing: LockTiming = { heartbeatSeconds: 0.05, staleSeconds: 60, watchSeconds: 0.3 };
 
-function makeOld(path: string) {
-  const old = new Date(Date.now() - 600_000);
+function makeOld(path: string, ms = 600_000) {
+  const old = new Date(Date.now() - ms);
   utimesSync(path, old, old);
 }
 
@@ -141,6 +141,28 @@ test('another machine’s lock holds as long as it is touched, and is then taken
     `--eval_dir: "${folder}": took the lock of ${who}, which touches it no more`,
     '',
   ]);
+});
+
+test('the lock of a machine that started anew is taken over at once, and not that of another of its name', {
+  skip: noProc,
+}, async (t) => {
+  const folder = temporaryFolder();
+  const said = heard(t);
+  const [, namespace] = newHolder().system!.split(' ');
+  const before = { pid: process.pid, system: `another-boot ${namespace}` };
+  const lockTouched = (holder: Partial<Holder>, msAgo: number) => {
+    writeLock(folder, holder);
+    makeOld(lockOf(folder), msAgo);
+    return lockFolder(folder, '--train_dir', { staleSeconds: Number.POSITIVE_INFINITY });
+  };
+  const msSinceStart = uptime() * 1000;
+  await assert.rejects(lockTouched(before, msSinceStart / 2), /is in use by/);
+  await assert.rejects(lockTouched({ ...before, host: 'other' }, 2 * msSinceStart), /is in use by/);
+  await (await lockTouched(before, msSinceStart + 60_000)).release();
+  assert.match(
+    said(),
+    /^--train_dir: ".*": took the lock of .*, which ran before this machine started anew\n$/,
+  );
 });
 
 test('nobody has to wait for the watching of a lock to end', async (t) => {
