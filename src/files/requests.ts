@@ -97,11 +97,10 @@ export interface Requests {
 }
 
 /**
- * Makes ready to ask web servers. Node's own fetch knows no proxies, or only newer versions do: where the
- * environment names any, undici is loaded for it, and else nothing.
+ * Makes ready to ask web servers. Of Node's own fetch, older versions know no proxies, and newer ones throw what
+ * nobody can catch when a connection ends: undici, which it is made of, is loaded when something is asked.
  */
 export async function openRequests(): Promise<Requests> {
-  if (!httpsVariables.some((name) => process.env[name])) return { fetch, close: async () => {} };
   const { Agent, DecoratorHandler, ProxyAgent, fetch: fetchThrough } = await import('undici');
   const direct = new Agent();
   const agents = new Map<string, InstanceType<typeof ProxyAgent>>();

@@ -85,17 +85,14 @@ test('what the commands load is noticed', async () => {
   assert.ok(packages.includes('cli-progress'), packages.join());
 });
 
-test('what goes through proxies is loaded when the environment names one and something is asked', async () => {
-  const proxies = { HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: '', no_proxy: '' };
-  const none = { HTTP_PROXY: '', http_proxy: '', HTTPS_PROXY: '', https_proxy: '' };
+test('what asks web servers is loaded when something is asked', async () => {
   const ask = ['data', 'download', 'mnist', '--base_url=http://127.0.0.1:9'];
   const cases = [
-    { args: [...ask, `--output_dir=${temporaryFolder()}`], env: proxies, isLoaded: true },
-    { args: [...ask, `--output_dir=${temporaryFolder()}`], env: none, isLoaded: false },
-    { args: ['data', 'download', '--help'], env: proxies, isLoaded: false },
+    { args: [...ask, `--output_dir=${temporaryFolder()}`], isLoaded: true },
+    { args: ['data', 'download', '--help'], isLoaded: false },
   ];
-  for (const { args, env, isLoaded } of cases) {
-    const { packages } = await loadedBy(args, env);
+  for (const { args, isLoaded } of cases) {
+    const { packages } = await loadedBy(args);
     assert.equal(packages.includes('undici'), isLoaded, args.join(' '));
   }
 });

@@ -140,8 +140,7 @@ test('a connection that ends while bytes wait to be taken harms nothing', async 
       response.end(content);
     },
   });
-  const env = { HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1' };
-  for (let time = 0; time < 10; time++) assert.equal(await download(`${base}/file`, env), '');
+  for (let time = 0; time < 10; time++) assert.equal(await download(`${base}/file`, {}), '');
 });
 
 test('each address on the way of a redirect goes its own way, past the proxy for one in NO_PROXY', async (t) => {
