@@ -1,5 +1,5 @@
 /** Writes event files that stock TensorBoard reads while they grow. */
-import { type FileHandle, rm } from 'node:fs/promises';
+import { type FileHandle, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { reasonOf, UserError, WriteError } from '../errors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
@@ -245,12 +245,13 @@ export class EventWriter {
   /**
    * Goes on in a new file. The one before is complete by then, as readers look into it no more once
    * they see the next. No SessionLog START follows: readers would drop what they hold from its step
-   * on. Where no file can be made, the one before grows on.
+   * on. Where no file can be made, or another folder is in the place of the log's, the one before grows on.
    */
   async #rotate(): Promise<void> {
     const full = this.#file;
     try {
       await full.datasync();
+      await stat(this.#path);
       const { path, file } = await createEventFile(dirname(this.#path));
       this.#path = path;
       this.#file = file;

@@ -1,5 +1,5 @@
 /** Keeps a second process out of a folder that one writes to. */
-import { existsSync } from 'node:fs';
+import { existsSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { reasonOf, UserError } from '../errors.ts';
@@ -29,13 +29,14 @@ const defaults: LockOptions = {
 /** A lock that is held. */
 export interface FolderLock {
   /**
-   * To be asked before something is written that must not be mixed up with another process' files.
+   * To be asked before something is written that must not be mixed up with another process' files. A disk from which
+   * the lock cannot be read is left to that which writes.
    *
-   * @throws UserError  when another process took the lock over, because this one was silent for long,
-   *                    or somebody deleted it
+   * @throws UserError  when another process took the lock over, because this one was silent for long, when somebody
+   *                    deleted it, or the folder is gone or another one
    */
   assertHeld(): Promise<void>;
-  /** Gives the folder free; folders that were made for it and are empty still are deleted. */
+  /** Gives the folder free; folders that were made for it, are there and are empty still are deleted. */
   release(): Promise<void>;
 }
 
@@ -83,6 +84,7 @@ export async function lockFolder(
     const { holder, why } = left;
     tell(`${flag}: "${folder}": took the lock of ${nameOf(holder)}${sinceOf(holder)}, ${why}`);
   }
+  const locked = statSync(folder);
   await removeGuards(folder, own);
   await syncMadeFolders(folder, made);
   const workerData: HeartbeatData = {
@@ -95,25 +97,39 @@ export async function lockFolder(
   heartbeat.on('error', () => {}).unref();
   return {
     async assertHeld() {
-      const holder = await readHolder(path);
+      const holder = await readHolder(path).catch(() => own);
       if (holder?.token === own.token) return;
-      if (!existsSync(folder)) {
-        throw new UserError(
-          `${flag}: "${folder}" is gone: it was deleted or moved while this process wrote to it.`,
-        );
-      }
-      throw new UserError(
-        `${flag}: "${folder}" was taken over by ${nameOf(holder)}, because this one seemed to be dead, or its lock was deleted: was it stopped, or cut off from the disk?`,
-      );
+      throw new UserError(`${flag}: "${folder}" ${lossOf(folder, locked, holder)}`);
     },
     async release() {
       await heartbeat.terminate();
       // What stays of a lock, on a disk that takes nothing any more, keeps nobody out.
       await file.close().catch(() => {});
       await giveLockFree(path, own).catch(() => {});
-      await removeEmptyFolders(folder, made);
+      if (isSame(folder, locked)) await removeEmptyFolders(folder, made);
     },
   };
+}
+
+/** Whether there is the same folder at a path as before. */
+function isSame(folder: string, { dev, ino }: Stats): boolean {
+  try {
+    const now = statSync(folder);
+    return now.dev === dev && now.ino === ino;
+  } catch {
+    return false;
+  }
+}
+
+/** How a lock was lost, as the end of a sentence about the folder. */
+function lossOf(folder: string, locked: Stats, holder: Holder | undefined): string {
+  if (!existsSync(folder)) {
+    return 'is gone: it was deleted or moved while this process wrote to it.';
+  }
+  if (!isSame(folder, locked)) {
+    return 'is another folder now: the one that this process wrote to was deleted or moved, or its disk is gone.';
+  }
+  return `was taken over by ${nameOf(holder)}, because this one seemed to be dead, or its lock was deleted: was it stopped, or cut off from the disk?`;
 }
 
 function refusal(

@@ -35,14 +35,21 @@ const retrySeconds = 0.02;
 const unfinishedSeconds = 2;
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+const isGone = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '');
 
-/** Reads who holds a lock. @returns undefined when it is gone or says nothing */
+/**
+ * Reads who holds a lock.
+ *
+ * @returns  undefined when it is gone or says nothing
+ * @throws Error  of the file system, when it cannot be read
+ */
 export async function readHolder(path: string): Promise<Holder | undefined> {
   try {
     const holder = JSON.parse(await readFile(path, 'utf8')) as unknown;
     return isHolder(holder) ? holder : undefined;
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || isGone(error)) return undefined;
+    throw error;
   }
 }
 

@@ -5,10 +5,15 @@ import { WriteError } from '../errors.ts';
 export class LostWrites {
   readonly #counts = new Map<string, number>();
   readonly #say: (line: string) => void;
+  readonly #expectFolder: () => Promise<void>;
 
-  /** @param say  prints a line for people */
-  constructor(say: (line: string) => void) {
+  /**
+   * @param say           prints a line for people
+   * @param expectFolder  throws where the run's folder is not its own any more: nothing is to be written there
+   */
+  constructor(say: (line: string) => void, expectFolder: () => Promise<void> = async () => {}) {
     this.#say = say;
+    this.#expectFolder = expectFolder;
   }
 
   /** Takes something that could not be written. @param kind  what it was, in the plural */
@@ -22,6 +27,7 @@ export class LostWrites {
   /** Writes something that the run can do without. @throws what is no fault of the disk */
   async attempt(kind: string, write: () => Promise<unknown>, count = 1): Promise<void> {
     try {
+      await this.#expectFolder();
       await write();
     } catch (error) {
       if (!(error instanceof WriteError)) throw error;

@@ -101,7 +101,7 @@ export async function openRun(
     clock.now,
   );
   cleanup.add(() => progress.close());
-  const lost = new LostWrites((line) => progress.message(line));
+  const lost = new LostWrites((line) => progress.message(line), lock.assertHeld);
   const loading = plan.engine.load(training.graph, training.signatures);
   // Whatever fails before it is said instead.
   loading.catch(() => {});
@@ -183,12 +183,12 @@ export async function openRun(
       if (step === savedStep) return;
       // Two copies of all that is saved would take twice the memory.
       await checkpoints.ready();
-      await lock.assertHeld();
       const variables = await session.run('read', {});
       await expectFinite(plan, step, variables);
       // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
       await inSitu?.flush();
       await log.sync();
+      await lock.assertHeld();
       const state = { ...facts, skippedSteps: skipped.total, inSitu: inSitu?.state ?? null };
       await saveRun(checkpoints, step, variables, state);
       savedStep = step;

@@ -3,8 +3,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -257,6 +259,23 @@ test('a process that was silent for so long that another took its lock leaves th
   await lock.release();
   assert.equal(readFileSync(lockOf(folder), 'utf8'), content);
   await successor.release();
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('a lock goes with its folder, and what is made in its place is left alone', async () => {
+  const folder = join(temporaryFolder(), 'locked');
+  const lock = await lockFolder(folder, '--train_dir');
+  renameSync(folder, `${folder}-moved`);
+  await assert.rejects(
+    lock.assertHeld(),
+    /--train_dir: ".*locked" is gone: it was deleted or moved/,
+  );
+  mkdirSync(folder);
+  await assert.rejects(
+    lock.assertHeld(),
+    /--train_dir: ".*locked" is another folder now: the one /,
+  );
+  await lock.release();
   assert.deepEqual(readdirSync(folder), []);
 });
 

@@ -157,6 +157,23 @@ for (const [how, take] of [
   });
 }
 
+test('a folder in whose place another one is made ends the run, and nothing of it gets into that one', async () => {
+  const trainDir = join(folder, 'run-replaced');
+  let isReplaced = false;
+  const onCall: Disk['onCall'] = ({ name, path }) => {
+    if (isReplaced || name !== 'write' || !path.includes('tfevents')) return;
+    if (!saidSoFar.includes('step 5 of')) return;
+    isReplaced = true;
+    renameSync(trainDir, `${trainDir}-moved`);
+    mkdirSync(trainDir);
+  };
+  const { code, message } = await trainOn({ onCall }, trainDir);
+  assert.equal(code, 1);
+  assert.match(message, /^--train_dir: ".*run-replaced" is another folder now: the one that /);
+  assert.deepEqual(readdirSync(trainDir), []);
+  assert.equal(await assertWhole(`${trainDir}-moved`), 'model.ckpt-3');
+});
+
 test('a disk that fails to keep checkpoints: one line names the last, and none is taken for good', async () => {
   const trainDir = join(folder, 'failing');
   const disk = { troubles: [{ calls: ['sync'], path: 'model.ckpt', code: 'EIO' }] };
