@@ -20,8 +20,8 @@ export interface SummaryEvent {
 }
 
 /**
- * Is told of events that the disk had no room for, each time that some could not be written. The
- * writer then goes on with the next ones.
+ * Is told of events that the disk had no room for, each time that some could not be written; of none where it took
+ * them, but did not confirm that they outlive a power cut. The writer then goes on with the next ones.
  */
 export type OnLostEvents = (error: WriteError, events: number) => void;
 
@@ -292,7 +292,8 @@ export class EventWriter {
   }
 
   #fail(error: unknown, lostEvents: number): void {
-    const problem = `${this.#path}: cannot be written to (${reasonOf(error)}). What it holds is whole`;
+    const fault = lostEvents > 0 ? 'cannot be written to' : 'is not confirmed by the disk';
+    const problem = `${this.#path}: ${fault} (${reasonOf(error)}). What it holds is whole`;
     if (this.#onLost !== undefined) {
       this.#onLost(new WriteError(`${problem}.`), lostEvents);
       return;

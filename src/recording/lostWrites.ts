@@ -16,11 +16,19 @@ export class LostWrites {
     this.#expectFolder = expectFolder;
   }
 
-  /** Takes something that could not be written. @param kind  what it was, in the plural */
-  add(kind: string, error: WriteError, count = 1): void {
-    if (!this.#counts.has(kind)) {
-      this.#say(`${error.message} Training goes on without: ${kind}.`);
-    }
+  /**
+   * Takes something that could not be written.
+   *
+   * @param kind     what it was, in the plural
+   * @param outcome  what that means to the run: a sentence
+   */
+  add(
+    kind: string,
+    error: WriteError,
+    count = 1,
+    outcome = `Training goes on without: ${count > 1 ? `${count} ` : ''}${kind}.`,
+  ): void {
+    if (!this.#counts.has(kind)) this.#say(`${error.message} ${outcome}`);
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + count);
   }
 

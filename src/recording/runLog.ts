@@ -17,9 +17,15 @@ export const viewTags = {
   evolution: '3 Evolution View',
 } as const;
 
-/** Has a writer tell of the events that it had no room for. */
+const unconfirmed =
+  'Summaries and pictures since the last checkpoint are there, but a power cut may take them; training goes on.';
+
+/** Has a writer tell of the events that it had no room for, or that the disk did not confirm. */
 export function lostEvents(lost: LostWrites): OnLostEvents {
-  return (error, events) => lost.add('summaries and pictures', error, events);
+  return (error, events) => {
+    if (events > 0) lost.add('summaries and pictures', error, events);
+    else lost.add('confirmations of the log', error, 0, unconfirmed);
+  };
 }
 
 /** The log of a run: what is written twice for one step, as by who concludes a run again, is there once. */

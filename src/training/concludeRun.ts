@@ -1,7 +1,7 @@
 /** What a run leaves when it ends; done again, it leaves the same. */
 import { interruptedExitCode } from '../console/interrupt.ts';
 import { epochAfter } from '../epochs.ts';
-import { writeError } from '../errors.ts';
+import { reasonOf, WriteError } from '../errors.ts';
 import { hparamsEndSummary } from '../events/hparams.ts';
 import { lastStepOf } from '../events/readEvents.ts';
 import { longestOf } from '../events/series.ts';
@@ -13,6 +13,9 @@ import type { RunPlan } from './planRun.ts';
 import { epochLine } from './runMessages.ts';
 import { printReport } from './runReport.ts';
 import type { TrainingResult } from './trainer.ts';
+
+const unconfirmed =
+  'What the run made at its end is there, but a power cut may take it; the same command tries again.';
 
 /**
  * Whether there is nothing left to do: all steps are done, and the run came to its end after them. One
@@ -68,7 +71,10 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
       : undefined;
   await log.flush();
   // All has to be on the disk before the end is: a run that has an end is not looked at again.
-  await lost.attempt('names of files', () => syncNames(options.train_dir));
+  await syncFolder(options.train_dir).catch((error) => {
+    const fault = `${options.train_dir}: is not confirmed by the disk (${reasonOf(error)}).`;
+    lost.add('confirmation of the last files', new WriteError(fault), 1, unconfirmed);
+  });
   // A signal may have ended the evaluation after the last step.
   const interrupted = result.interrupted || evaluation?.holds(step) === false;
   // TensorBoard keeps the first end that it reads of a run: an interrupted one has none yet, and
@@ -81,13 +87,6 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   const longest = longestOf(log.longestSeries, evaluation?.longestSeries ?? {});
   printReport(options, { ...result, interrupted }, longest, training, expectation, lost.summary);
   return interrupted ? interruptedExitCode(run.signal) : 0;
-}
-
-/** @throws WriteError  when the names in a folder cannot be made to outlive a power cut */
-async function syncNames(folder: string): Promise<void> {
-  await syncFolder(folder).catch((error) => {
-    throw writeError(folder, error);
-  });
 }
 
 /** Shows what was trained of an epoch; a checkpoint keeps its queue as it is, to go on with. */
