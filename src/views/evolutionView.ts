@@ -56,6 +56,17 @@ export interface EvolutionView {
   readonly isScaleShared: boolean;
 }
 
+/** How many encounters are shown: "1 encounter", "7 encounters", "10 of 13 encounters". */
+export function encountersText({
+  encounters,
+  encounterCount,
+}: Pick<EvolutionView, 'encounters' | 'encounterCount'>): string {
+  if (encounters.length < encounterCount) {
+    return `${encounters.length} of ${encounterCount} encounters`;
+  }
+  return encounterCount === 1 ? '1 encounter' : `${encounterCount} encounters`;
+}
+
 const layout = {
   cardWidth: 350,
   margin: 4,
@@ -97,8 +108,7 @@ export function drawEvolutionView(
 
   const title = `item ${view.itemIndex} · L: ${view.label}`;
   drawText(drawing, title, margin, 13, width - 2 * margin - 130, { size: 12, bold: true });
-  const shown = `${encounters.length} of ${view.encounterCount} encounters`;
-  drawText(drawing, shown, width - margin, 13, 130, { ...faint, align: 'right' });
+  drawText(drawing, encountersText(view), width - margin, 13, 130, { ...faint, align: 'right' });
   const maximumOf = ({ maps }: Encounter) => Math.max(0, ...maps.map((map) => map?.maximum ?? 0));
   const shared = Math.max(0, ...encounters.map(maximumOf));
   spatial.forEach(({ layer }, k) => {

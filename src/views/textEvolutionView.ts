@@ -2,7 +2,12 @@
 import { tokenize } from '../../datasets/tokens.ts';
 import { createDrawing, type Drawing, drawText, fillRect, ink } from './draw/drawing.ts';
 import { valueText } from './draw/numberText.ts';
-import { drawHistory, type EvolutionView, type StoredMaps } from './evolutionView.ts';
+import {
+  drawHistory,
+  type EvolutionView,
+  encountersText,
+  type StoredMaps,
+} from './evolutionView.ts';
 import type { ViewOptions } from './monitoringView.ts';
 import { fullColors, shade } from './textMonitoringView.ts';
 
@@ -51,8 +56,7 @@ export function drawTextEvolutionView(
   const drawing = createDrawing(width, height, scale);
   const title = `item ${view.itemIndex} · L: ${view.label}`;
   drawText(drawing, title, margin, 13, width - 2 * margin - 130, { size: 12, bold: true });
-  const shown = `${encounters.length} of ${view.encounterCount} encounters`;
-  drawText(drawing, shown, width - margin, 13, 130, { ...faint, align: 'right' });
+  drawText(drawing, encountersText(view), width - margin, 13, 130, { ...faint, align: 'right' });
   const maximumOf = (maps: readonly (StoredMaps | null)[]) =>
     Math.max(0, ...maps.map((map) => map?.maximum ?? 0));
   const shared = Math.max(0, ...encounters.map(({ maps }) => maximumOf(maps)));

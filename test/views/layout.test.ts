@@ -10,9 +10,10 @@ import {
   valueText,
 } from '../../src/views/draw/numberText.ts';
 import { resample } from '../../src/views/draw/pixels.ts';
+import { encountersText } from '../../src/views/evolutionView.ts';
 import { drawMonitoringView, parentsOf } from '../../src/views/monitoringView.ts';
 import { drawSelectionView, sheetLayout } from '../../src/views/selectionView.ts';
-import { digitImage, paperView, selectionOf } from './someViews.ts';
+import { digitImage, evolutionViewOf, historyOf, paperView, selectionOf } from './someViews.ts';
 
 const counts = [1, 2, 5, 20, 21, 64, 100, 256, 257, 1024];
 const sizes = [
@@ -173,4 +174,13 @@ test('pixels enlarged by a factor that is not whole keep their mean', () => {
     assert.equal(result.rgba.length, size.width * size.height * 4);
     assert.ok(Math.abs(mean(result.rgba) - mean(rgba)) < 1);
   }
+});
+
+test('an Evolution View says how many encounters it shows, and of how many where these are more', () => {
+  const [encounter] = evolutionViewOf(historyOf(1)).encounters;
+  const text = (shown: number, encounterCount: number) =>
+    encountersText({ encounters: Array(shown).fill(encounter), encounterCount });
+  assert.equal(text(1, 1), '1 encounter');
+  assert.equal(text(7, 7), '7 encounters');
+  assert.equal(text(10, 13), '10 of 13 encounters');
 });
