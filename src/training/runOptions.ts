@@ -2,6 +2,7 @@
 import type { ClusterOptions } from '../cluster/clusterPlace.ts';
 import type { PrecisionChoice } from '../engines/precision.ts';
 import type { EngineOptions } from '../engines/select.ts';
+import type { StepSize } from '../epochs.ts';
 import type { TrainingDataOptions } from '../input/trainingData.ts';
 import type { OnNan } from '../model/onNan.ts';
 import type { OptimizerOptions } from '../model/optimizerOptions.ts';
@@ -9,7 +10,16 @@ import type { AugmentationChoice } from '../preprocessing/itemInput.ts';
 import type { ColorScale } from '../recording/colorScale.ts';
 import type { ColormapName } from '../views/draw/colormap.ts';
 import type { LearningRateOptions } from './learningRate.ts';
-import type { StartingPointOptions } from './startingPoint.ts';
+
+/** The flags that decide on where a run begins. */
+export interface StartingPointOptions extends StepSize {
+  readonly train_dir: string;
+  readonly checkpoint_path: string | undefined;
+  readonly checkpoint_exclude_scopes: readonly string[];
+  readonly ignore_missing_vars: boolean;
+  readonly trainable_scopes: readonly string[];
+  readonly seed: number;
+}
 
 /** The flags of `losslens train`. */
 export interface RunOptions

@@ -12,7 +12,7 @@ import {
 } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor } from '../engines/engine.ts';
-import { itemsPerStep, type StepSize } from '../epochs.ts';
+import { itemsPerStep } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { areNumbers } from '../input/knownClasses.ts';
@@ -24,6 +24,7 @@ import type { TrainingGraph } from '../model/trainingGraph.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { type RestoredRun, type RunState, restoreRun } from './checkpointing.ts';
 import { changeTexts, resumedChanges } from './resumedFlags.ts';
+import type { StartingPointOptions } from './runOptions.ts';
 
 /** What a run begins with. */
 export interface StartingPoint {
@@ -37,16 +38,6 @@ export interface StartingPoint {
   readonly checkpoint: string | undefined;
   /** For the console: where the values come from. */
   readonly messages: readonly string[];
-}
-
-/** The flags that decide on it. */
-export interface StartingPointOptions extends StepSize {
-  readonly train_dir: string;
-  readonly checkpoint_path: string | undefined;
-  readonly checkpoint_exclude_scopes: readonly string[];
-  readonly ignore_missing_vars: boolean;
-  readonly trainable_scopes: readonly string[];
-  readonly seed: number;
 }
 
 /** What a run begins with that goes on from no checkpoint of its own. */
