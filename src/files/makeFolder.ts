@@ -1,5 +1,5 @@
 /** Makes folders, and takes them away again. */
-import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, readlink, rmdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { reasonOf, WriteError } from '../errors.ts';
 
@@ -11,6 +11,20 @@ function isFolder(path: string): Promise<boolean> {
     (found) => found.isDirectory(),
     () => false,
   );
+}
+
+/** What is in the place of a folder or of one above it: '"/runs" is a file'; undefined where nothing is. */
+async function obstacleAt(path: string): Promise<string | undefined> {
+  try {
+    const found = await lstat(path);
+    if (found.isFile()) return `"${path}" is a file`;
+    if (!found.isSymbolicLink()) return found.isDirectory() ? undefined : `"${path}" is no folder`;
+    if (await isFolder(path)) return undefined;
+    return `"${path}" is a link to "${await readlink(path)}", where no folder is`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOTDIR' ? obstacleAt(dirname(path)) : undefined;
+  }
 }
 
 /**
@@ -32,7 +46,9 @@ export async function makeFolder(path: string): Promise<string | undefined> {
       const isAboveMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && above !== path;
       if (!isAboveMissing || attempt === maxAttempts) {
         await removeEmptyFolders(above, made);
-        throw new WriteError(`${path}: cannot be made (${reasonOf(error)}).`, { cause: error });
+        const obstacle = await obstacleAt(resolve(path));
+        const cause = obstacle === undefined ? error : new Error(obstacle);
+        throw new WriteError(`${path}: cannot be made (${reasonOf(cause)}).`, { cause });
       }
       made ??= await makeFolder(above);
     }

@@ -130,7 +130,7 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'a train_dir that cannot be written to': [
     train(`--train_dir=${join(occupied, 'run')}`),
     1,
-    /--train_dir: cannot write to ".*run" \(it is no folder.*expected a folder of one's own\.$/m,
+    /--train_dir: cannot write to ".*run" \(".*file" is a file\); expected a folder of one's own\.$/m,
   ],
   'help for a command that there is none of': [
     ['help', 'nope'],

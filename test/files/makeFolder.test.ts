@@ -30,29 +30,26 @@ test('many who make the same folder, and one who takes it away, all come to an e
 });
 
 const folder = temporaryFolder();
-writeFileSync(join(folder, 'file'), '');
-symlinkSync(join(folder, 'nowhere'), join(folder, 'link'));
+const file = join(folder, 'file');
+const link = join(folder, 'link');
+const nowhere = join(folder, 'nowhere');
+const ofLink = `"${link}" is a link to "${nowhere}", where no folder is`;
+writeFileSync(file, '');
+symlinkSync(nowhere, link);
 mkdirSync(join(folder, 'there'));
 const long = join(folder, 'missing', 'x'.repeat(300));
 
 for (const [what, path, named, reason] of [
-  ['a file', join(folder, 'file'), join(folder, 'file'), 'file already exists'],
-  [
-    'below a file',
-    join(folder, 'file', 'a', 'b'),
-    join(folder, 'file', 'a', 'b'),
-    'it is no folder',
-  ],
-  [
-    'below a link to nowhere',
-    join(folder, 'link', 'a'),
-    join(folder, 'link'),
-    'file already exists',
-  ],
+  ['a file', file, file, `"${file}" is a file`],
+  ['a file with a slash', `${file}/`, `${file}/`, `"${file}" is a file`],
+  ['below a file', join(file, 'a', 'b'), join(file, 'a', 'b'), `"${file}" is a file`],
+  ['below a link to nowhere', join(link, 'a'), link, ofLink],
+  ['a link to nowhere', link, link, ofLink],
   ['a name that is too long', long, long, 'name too long'],
   ...(process.platform === 'linux'
     ? ([
         ['below /proc', '/proc/x', '/proc/x', 'no such file or folder'],
+        ['a device', '/dev/null', '/dev/null', '"/dev/null" is no folder'],
         ['deep below /proc', '/proc/x/y/z', '/proc/x', 'no such file or folder'],
         ['below /sys', '/sys/x', '/sys/x', 'operation not permitted'],
       ] as const)
