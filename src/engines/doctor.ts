@@ -117,7 +117,7 @@ function findEngineProblems(probe: ProbeReport | undefined): Problem[] {
     return [{ problem: 'the TensorFlow engine is not installed', fix: 'losslens engine install' }];
   }
   if (probe.failure === undefined) return [];
-  return [{ problem: probe.failure, fix: 'losslens engine install' }];
+  return [{ problem: probe.failure, fix: probe.fix ?? 'losslens engine install' }];
 }
 
 /** The oldest drivers for Linux that run each major version of CUDA, as NVIDIA's release notes have them. */

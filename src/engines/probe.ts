@@ -9,6 +9,8 @@ export interface ProbeMessage {
   readonly name?: string;
   /** Why it did not, in one line. */
   readonly failure?: string;
+  /** What mends that, where another install does not. */
+  readonly fix?: string;
   /** CUDA libraries that are installed but do not load. */
   readonly brokenLibraries: readonly BrokenLibrary[];
   /** Of a GPU build: why the library of NVIDIA's driver, libcuda.so.1, does not load. */

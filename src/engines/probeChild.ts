@@ -8,7 +8,7 @@ import { readCudaBuild } from './build.ts';
 import { preloadCudaLibraries } from './cudaLibraries.ts';
 import { loadLibrary } from './loadLibrary.ts';
 import type { ProbeMessage } from './probe.ts';
-import { loadTensorFlowPackage } from './tensorflow.ts';
+import { HandOverError, loadTensorFlowPackage } from './tensorflow.ts';
 
 async function tryEngine(packageFolder: string): Promise<string> {
   const engine = await loadTensorFlowPackage(packageFolder);
@@ -26,11 +26,14 @@ async function tryEngine(packageFolder: string): Promise<string> {
 }
 
 async function probe(packageFolder: string): Promise<ProbeMessage> {
-  let outcome: { name: string } | { failure: string };
+  let outcome: Pick<ProbeMessage, 'name' | 'failure' | 'fix'>;
   try {
     outcome = { name: await tryEngine(packageFolder) };
   } catch (error) {
-    outcome = { failure: error instanceof Error ? error.message : String(error) };
+    outcome = {
+      failure: error instanceof Error ? error.message : String(error),
+      ...(error instanceof HandOverError ? { fix: HandOverError.fix } : {}),
+    };
   }
   // The engine has loaded them already; once more tells which ones it could not.
   const nvidia = join(packageFolder, 'deps', 'nvidia');

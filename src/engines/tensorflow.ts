@@ -89,10 +89,15 @@ function withoutDevice({ message }: Error): UsageError | undefined {
   );
 }
 
-/** @throws UserError  in place of why the graph, which TensorFlow reads from a file, cannot be written */
+/** The graph, which TensorFlow reads from a file, cannot be written; the engine is in order. */
+export class HandOverError extends UserError {
+  static readonly fix = 'name another one in the environment variable TMPDIR';
+}
+
+/** @throws HandOverError  in place of why the graph cannot be written */
 function cannotHandOver(error: Error): never {
-  throw new UserError(
-    `engine tensorflow: cannot write the graph below ${tmpdir()} (${reasonOf(error)}); expected a folder with some MB free. Name another one in the environment variable TMPDIR.`,
+  throw new HandOverError(
+    `engine tensorflow: cannot write the graph below ${tmpdir()} (${reasonOf(error)}); expected a folder with some MB free: ${HandOverError.fix}.`,
   );
 }
 

@@ -246,6 +246,14 @@ test('doctor names missing CUDA libraries and how to get them', { skip }, async 
   );
 });
 
+test('doctor names a folder for temporary files that is not there', { skip }, async () => {
+  await expectInstalled('cpu');
+  assert.match(
+    await doctor('cpu', { TMPDIR: join(world.folder, 'none') }),
+    /Problem: .*cannot write the graph below .*none \(no such file or folder\); .*\n +Fix: name another one in the environment variable TMPDIR\n/,
+  );
+});
+
 test("a GPU build that finds no GPU's libraries says that it is one", { skip }, async () => {
   const from = `--from=${join(world.folder, 'gpu')}`;
   const { status, stdout } = await world.run('gpu-alone', ['install', from]).outcome;

@@ -200,7 +200,7 @@ test('loading leaves no file behind, and names the folder for it where there is 
   process.env['TMPDIR'] = join(folder, 'none');
   await assert.rejects(
     loadLine(),
-    /cannot write the graph below .*none \(no such file or folder\); .* TMPDIR\.$/,
+    /cannot write the graph below .*none \(no such file or folder\); .*: name another one in the environment variable TMPDIR\.$/,
   );
 });
 
