@@ -109,7 +109,14 @@ async function timed(begin: () => Promise<unknown>, end: () => Promise<unknown>)
 const rounds = [];
 for (let round = 0; round < Number(flags.rounds); round++) {
   const step = await observe(round + 2, 0);
-  const facts = { batchSize, seed: 1, sourceSize: size, dataDigest: '', skippedSteps: 0 };
+  const facts = {
+    batchSize,
+    seed: 1,
+    sourceSize: size,
+    dataDigest: '',
+    skippedSteps: 0,
+    skippedInARow: 0,
+  };
   const checkpoint = await timed(
     () => saveRun(checkpoints, step, variables(), { ...facts, inSitu: recorder.state }),
     () => checkpoints.finish(),

@@ -37,6 +37,7 @@ interface StateHeader extends EpochFacts {
   readonly version: number;
   /** Left out where there are none. */
   readonly skippedSteps?: number | undefined;
+  readonly skippedInARow?: number | undefined;
   /** Of `encodeInSituState`; null when no layer guides a selection. */
   readonly inSitu: unknown;
 }
@@ -45,6 +46,8 @@ interface StateHeader extends EpochFacts {
 export interface RunState extends EpochFacts {
   /** By --on_nan=skip. */
   readonly skippedSteps: number;
+  /** Those of them that came last, with no other step since. */
+  readonly skippedInARow: number;
   /** null when no layer guides a selection. */
   readonly inSitu: InSituState | null;
 }
@@ -70,7 +73,7 @@ export async function saveRun(
   writer: CheckpointWriter,
   step: number,
   variables: Readonly<Record<string, HostTensor>>,
-  { inSitu, skippedSteps, ...facts }: RunState,
+  { inSitu, skippedSteps, skippedInARow, ...facts }: RunState,
 ): Promise<void> {
   const tensors = new Map<string, CheckpointTensor>(Object.entries(variables));
   tensors.set(stepName, { shape: [], data: BigInt64Array.of(BigInt(step)) });
@@ -79,6 +82,7 @@ export async function saveRun(
     version: stateVersion,
     ...facts,
     skippedSteps: skippedSteps || undefined,
+    skippedInARow: skippedInARow || undefined,
     inSitu: encoded?.header ?? null,
   };
   const json = new Uint8Array(Buffer.from(JSON.stringify(state)));
@@ -142,6 +146,7 @@ async function decodeState(bundle: TensorBundle): Promise<RunState | undefined> 
     version,
     inSitu,
     skippedSteps = 0,
+    skippedInARow = 0,
     ...facts
   } = JSON.parse(Buffer.from(data as Uint8Array).toString()) as StateHeader;
   if (version !== stateVersion) return undefined;
@@ -153,5 +158,5 @@ async function decodeState(bundle: TensorBundle): Promise<RunState | undefined> 
   }
   const state =
     inSitu === null ? null : decodeInSituState({ header: inSitu, arrays }, facts.sourceSize);
-  return { ...facts, skippedSteps, inSitu: state };
+  return { ...facts, skippedSteps, skippedInARow, inSitu: state };
 }

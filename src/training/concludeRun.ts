@@ -10,7 +10,7 @@ import { reportDetection } from '../recording/detectionReport.ts';
 import { writeSelectionEmbedding } from '../recording/selectionEmbedding.ts';
 import type { Run } from './openRun.ts';
 import type { RunPlan } from './planRun.ts';
-import { epochLine } from './runMessages.ts';
+import { epochLine, skippedLine } from './runMessages.ts';
 import { printReport } from './runReport.ts';
 import type { TrainingResult } from './trainer.ts';
 
@@ -35,7 +35,7 @@ export function isConcluded({ options, start, lastStep }: RunPlan): boolean {
  * @throws UserError  when an item cannot be read
  */
 export async function concludeRun(run: Run, result: TrainingResult): Promise<number> {
-  const { plan, session, log, inSitu, plantedErrors, evaluation, progress, lost } = run;
+  const { plan, session, log, inSitu, plantedErrors, evaluation, progress, lost, skipped } = run;
   const { options, data, training } = plan;
   const { step } = result;
   await endBegunEpoch(run, result);
@@ -85,7 +85,10 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   }
   progress.close();
   const longest = longestOf(log.longestSeries, evaluation?.longestSeries ?? {});
-  printReport(options, { ...result, interrupted }, longest, training, expectation, lost.summary);
+  printReport(options, { ...result, interrupted }, longest, training, expectation, [
+    lost.summary,
+    skippedLine(skipped, step),
+  ]);
   return interrupted ? interruptedExitCode(run.signal) : 0;
 }
 

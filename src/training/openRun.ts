@@ -160,7 +160,8 @@ export async function openRun(
     progress.message(line),
   );
   cleanup.add(() => checkpoints.close());
-  const skipped = new SkippedSteps(start.state?.skippedSteps ?? 0);
+  const { skippedSteps = 0, skippedInARow = 0 } = start.state ?? {};
+  const skipped = new SkippedSteps(skippedSteps, skippedInARow);
   let savedStep = start.step;
   let itemsStep = start.step;
   return {
@@ -189,8 +190,12 @@ export async function openRun(
       await inSitu?.flush();
       await log.sync();
       await lock.assertHeld();
-      const state = { ...facts, skippedSteps: skipped.total, inSitu: inSitu?.state ?? null };
-      await saveRun(checkpoints, step, variables, state);
+      await saveRun(checkpoints, step, variables, {
+        ...facts,
+        skippedSteps: skipped.total,
+        skippedInARow: skipped.inARow,
+        inSitu: inSitu?.state ?? null,
+      });
       savedStep = step;
     },
     dismiss: async () => {

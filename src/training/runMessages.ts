@@ -9,6 +9,7 @@ import type { Selection } from '../recording/selectionLog.ts';
 import { logdirOf } from './logdir.ts';
 import type { RunPlan } from './planRun.ts';
 import type { RunOptions } from './runOptions.ts';
+import type { SkippedSteps } from './skippedSteps.ts';
 
 /** One line about what a run trains on. */
 export function dataLine({ name, split, items, classNames, kind }: Dataset): string {
@@ -53,6 +54,20 @@ export function featuresLine({
   }
   if (!isHeadAlone(options.trainable_scopes) || !isAugmented(pipeline.input)) return undefined;
   return 'features: the frozen layers run in each step, since images are augmented; with --augmentation=none they run once for each item';
+}
+
+/** One line about the steps that were left out; undefined where none was. @param step  steps in all */
+export function skippedLine(
+  { total, inARow }: Pick<SkippedSteps, 'total' | 'inARow'>,
+  step: number,
+): string | undefined {
+  if (total === 0) return undefined;
+  const last = inARow > 1 ? `, the last ${inARow} among them` : '';
+  const remedy =
+    total > step / 2
+      ? `: only ${step - total} trained the network. Lower --learning_rate, or begin with --warmup_epochs`
+      : '';
+  return `skipped ${total} of ${step} steps, which were not finite${last}${remedy}`;
 }
 
 /** One line about what an epoch brought. */

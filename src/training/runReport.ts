@@ -13,7 +13,7 @@ import type { TrainingResult } from './trainer.ts';
  * What a run leaves behind, and how to look at it.
  *
  * @param expectation  what planted errors say of the ranking
- * @param lost         what could not be written
+ * @param warnings     what could not be written, and which steps were left out
  */
 export function printReport(
   options: RunOptions,
@@ -21,7 +21,7 @@ export function printReport(
   longestSeries: Readonly<Record<string, number>>,
   { selectionLayer, monitoredLayers }: Pick<TrainingGraph, 'selectionLayer' | 'monitoredLayers'>,
   expectation: string | undefined,
-  lost: string | undefined,
+  warnings: readonly (string | undefined)[],
 ): void {
   const { train_dir } = options;
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
@@ -30,7 +30,7 @@ export function printReport(
   tell(
     `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * itemsPerStep(options), seconds)}`,
   );
-  if (lost !== undefined) tell(lost);
+  for (const warning of warnings) if (warning !== undefined) tell(warning);
   if (expectation !== undefined) {
     tell(expectation);
     tell(`all scores: ${join(train_dir, 'detection.csv')}`);

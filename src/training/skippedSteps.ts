@@ -1,17 +1,21 @@
 /** The steps that --on_nan=skip has left out. */
 
 /** After so many in a row no further one is waited for: the weights themselves are to blame. */
-export const maxSkippedInARow = 20;
+const maxSkippedInARow = 20;
 
 /** Counts them. */
 export class SkippedSteps {
   #total: number;
-  #inARow = 0;
+  #inARow: number;
   #toldAt = Number.NEGATIVE_INFINITY;
 
-  /** @param total  before this start of the run */
-  constructor(total: number) {
+  /**
+   * @param total   before this start of the run
+   * @param inARow  the last of them
+   */
+  constructor(total: number, inARow: number) {
     this.#total = total;
+    this.#inARow = inARow;
   }
 
   /** Of the whole run. */
@@ -19,11 +23,17 @@ export class SkippedSteps {
     return this.#total;
   }
 
-  /** @returns whether there have been too many in a row now */
+  /** Those that came last, with no other step since. */
+  get inARow(): number {
+    return this.#inARow;
+  }
+
+  /** Takes one. @returns false where it is one too many in a row: it does not count, as the run ends before it */
   add(): boolean {
+    if (this.#inARow + 1 >= maxSkippedInARow) return false;
     this.#total++;
     this.#inARow++;
-    return this.#inARow >= maxSkippedInARow;
+    return true;
   }
 
   /** A step was finite. */

@@ -23,7 +23,7 @@ export interface TrainingResult {
  */
 export async function train(run: Run): Promise<TrainingResult> {
   const { options, start, lastStep, stepsPerEpoch: perEpoch } = run.plan;
-  const { log, inSitu, evaluation, progress, clock, skipped, signal, team } = run;
+  const { log, inSitu, evaluation, progress, clock, signal, team } = run;
   const firstStep = start.step;
   const checkpointTimer = new Timer(options.save_interval_secs);
   const isOver = (step: number) => step >= lastStep || signal.aborted;
@@ -60,9 +60,6 @@ export async function train(run: Run): Promise<TrainingResult> {
   if (step > firstStep) await run.save(step);
   await run.writeItems();
   await run.saved();
-  if (skipped.total > 0) {
-    progress.message(`skipped ${skipped.total} of ${step} steps, which were not finite`);
-  }
   const seconds = (clock.now() - startMs) / 1000;
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };
 }

@@ -12,7 +12,6 @@ import { HeadSteps } from './headSteps.ts';
 import type { Run } from './openRun.ts';
 import { learningRateAfter } from './planRun.ts';
 import { StepRate, SummarySchedule } from './schedule.ts';
-import { maxSkippedInARow } from './skippedSteps.ts';
 import { trainFeeds } from './stepFeeds.ts';
 import { layerSummaries, stepSummaries, variableSummaries } from './stepSummaries.ts';
 
@@ -143,10 +142,10 @@ export class TrainingSteps {
   async #leaveOut(begun: BegunStep, itemIndices: Uint32Array, loss: number): Promise<void> {
     const { plan, log, progress, skipped } = this.#run;
     const { step } = begun;
-    if (plan.options.on_nan === 'stop') throw await this.#diverged(begun, itemIndices, loss);
-    const isTooMany = skipped.add();
+    if (plan.options.on_nan === 'stop' || !skipped.add()) {
+      throw await this.#diverged(begun, itemIndices, loss);
+    }
     await log.write(step, [skippedSummary(skipped.total)]);
-    if (isTooMany) throw await this.#diverged(begun, itemIndices, loss);
     if (!skipped.isToTell(step, plan.options.log_every_n_steps)) return;
     const items = listItems(itemIndices, plan);
     progress.message(
@@ -167,7 +166,7 @@ export class TrainingSteps {
     itemIndices: Uint32Array,
     loss: number,
   ): Promise<DivergenceError> {
-    const { plan, session, save, writeItems, saved } = this.#run;
+    const { plan, session, skipped, save, writeItems, saved } = this.#run;
     const { step, batch, learningRate, seed } = begun;
     const { training, precision } = plan;
     // Whatever else fails now, it is the step that is spoken of.
@@ -189,7 +188,7 @@ export class TrainingSteps {
     return divergenceError(plan, {
       step,
       found: foundInStep(loss, variable),
-      skippedBefore: plan.options.on_nan === 'stop' ? 0 : maxSkippedInARow - 1,
+      skippedBefore: skipped.inARow,
       learningRate,
       variable: variable && { name: variable.name, afterStep },
       diagnosis,

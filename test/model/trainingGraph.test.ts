@@ -282,7 +282,7 @@ async function assertResumes(
   const folder = temporaryFolder();
   const state = {
     ...{ batchSize: 4, seed: 0, sourceSize: 16, dataDigest: '' },
-    ...{ skippedSteps: 0, inSitu: null },
+    ...{ skippedSteps: 0, skippedInARow: 0, inSitu: null },
   };
   const writer = new CheckpointWriter(folder, 5);
   await saveRun(writer, 2, await first.run('read', {}), state);

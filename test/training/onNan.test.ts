@@ -11,6 +11,7 @@ import type { Batch } from '../../src/preprocessing/batchPipeline.ts';
 import { openRun, type Run } from '../../src/training/openRun.ts';
 import { planRun } from '../../src/training/planRun.ts';
 import { recordPlan } from '../../src/training/recordPlan.ts';
+import { skippedLine } from '../../src/training/runMessages.ts';
 import type { RunOptions } from '../../src/training/runOptions.ts';
 import { type TrainingResult, train } from '../../src/training/trainer.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
@@ -36,6 +37,7 @@ interface Trained {
   readonly trainDir: string;
   readonly result: TrainingResult | Error;
   readonly messages: readonly string[];
+  readonly skipped: Run['skipped'];
   /** Presentations that are recorded of all items. */
   readonly presentations: number;
 }
@@ -68,7 +70,10 @@ async function trainWith(options: RunOptions, blackSteps: readonly number[]): Pr
     const { table } = run.inSitu!;
     let presentations = 0;
     for (let item = 0; item < table.size; item++) presentations += table.at(item, 'epochs');
-    return { trainDir: options.train_dir, result, messages, presentations };
+    return {
+      ...{ trainDir: options.train_dir, result, messages, presentations },
+      skipped: run.skipped,
+    };
   });
 }
 
@@ -130,7 +135,10 @@ test('a run that ends at the same step again leaves no other checkpoint', async 
 
 test('with --on_nan=skip a step that is not finite is left out, named and counted, and the run goes on', async () => {
   const options = fragileRun({ on_nan: 'skip' });
-  const { trainDir, result, messages, presentations } = await trainWith(options, [2, 3, 5]);
+  const { trainDir, result, messages, skipped, presentations } = await trainWith(
+    options,
+    [2, 3, 5],
+  );
   assert.ok(!(result instanceof Error), String(result));
   assert.equal(result.step, 6);
   assert.equal(presentations, 3 * 10);
@@ -142,7 +150,7 @@ test('with --on_nan=skip a step that is not finite is left out, named and counte
     /^skipped step 2: the loss is NaN; expected a number; 1 skipped so far\. Items of the batch: /,
   );
   assert.match(told[1]!, /^skipped step 5: .*; 3 skipped so far\./);
-  assert.equal(messages.at(-1), 'skipped 3 of 6 steps, which were not finite');
+  assert.equal(skippedLine(skipped, 6), 'skipped 3 of 6 steps, which were not finite');
   assert.deepEqual(
     scalarsOf(trainDir, 'skipped_steps').map(([step, value]) => `${step}: ${value}`),
     ['1: 0', '2: 1', '3: 2', '4: 2', '5: 3', '6: 3'],
@@ -151,7 +159,19 @@ test('with --on_nan=skip a step that is not finite is left out, named and counte
 
   // What comes later counts on.
   const later = await trainWith({ ...options, max_number_of_steps: 8 }, [1]);
-  assert.equal(later.messages.at(-1), 'skipped 4 of 8 steps, which were not finite');
+  assert.equal(later.skipped.total, 4);
+});
+
+test('a run whose steps were mostly left out says so at its end, with what to do', () => {
+  assert.equal(skippedLine({ total: 0, inARow: 0 }, 8), undefined);
+  assert.equal(
+    skippedLine({ total: 3, inARow: 2 }, 8),
+    'skipped 3 of 8 steps, which were not finite, the last 2 among them',
+  );
+  assert.equal(
+    skippedLine({ total: 15, inARow: 15 }, 16),
+    'skipped 15 of 16 steps, which were not finite, the last 15 among them: only 1 trained the network. Lower --learning_rate, or begin with --warmup_epochs',
+  );
 });
 
 test('twenty steps in a row that are not finite end the run with --on_nan=skip, too', async () => {
@@ -176,6 +196,23 @@ test('twenty steps in a row that are not finite end the run with --on_nan=skip, 
     await weights(await latestCheckpoint(trainDir)),
     await weights(await latestCheckpoint(two.trainDir)),
   );
+});
+
+test('steps in a row that are not finite are counted on by a run that goes on', async () => {
+  const options = fragileRun({ on_nan: 'skip', max_number_of_steps: 14 });
+  const every = Array.from({ length: 40 }, (_, i) => i + 1);
+  const first = await trainWith(options, every.slice(2));
+  assert.ok(!(first.result instanceof Error), String(first.result));
+  const longer = { ...options, max_number_of_steps: 40 };
+  const { result, trainDir } = await trainWith(longer, every);
+  assert.ok(result instanceof UserError, String(result));
+  assert.match(result.message, /^step 22: .*\. The 19 steps before it were not finite either\. /);
+  assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-21$/);
+  // And again, whether or not it is waited for.
+  const again = await trainWith(longer, [1]);
+  assert.match(String(again.result), /step 22: .*\. The 19 steps before it/);
+  const mended = await trainWith(longer, []);
+  assert.equal(mended.skipped.total, 19);
 });
 
 test('a loss that is finite in float32 alone is told so, and another one is not blamed on bfloat16', {
