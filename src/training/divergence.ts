@@ -1,9 +1,10 @@
 /** What a user is told of numbers that went wrong. */
 import { fileOf } from '../../datasets/itemPlaces.ts';
-import { lastGoodCheckpoint } from '../checkpoint/checkpoints.ts';
 import type { NonFiniteVariable } from '../checkpoint/nonFinite.ts';
 import { UserError } from '../errors.ts';
+import type { OnNan } from '../model/onNan.ts';
 import type { Diagnosis } from './diagnosis.ts';
+import { type GoodCheckpoint, goodCheckpoint } from './goodCheckpoint.ts';
 import type { RunPlan } from './planRun.ts';
 
 /** The training can only get worse: its loss is no number any more, or one of its variables is none. */
@@ -18,6 +19,8 @@ export interface Divergence {
   /** Steps right before it that were not finite either, and left out; none unless given. */
   readonly skippedBefore?: number;
   readonly learningRate: number;
+  /** The checkpoint that the run goes on from, where no step has changed what it holds. */
+  readonly unchangedSince?: string | undefined;
   /** The first variable that is not finite; undefined where that is not known, as the steps after which it was seen so. */
   readonly variable?: { readonly name: string; readonly afterStep: number | undefined } | undefined;
   /** What the step's batch is in the network; undefined where that is not known. */
@@ -60,12 +63,25 @@ function placeOfIt({ loss, layer, derivative }: Diagnosis): string | undefined {
   return `All layers are finite, and the loss is: on the way back, the derivative of ${derivative} is the first that is not`;
 }
 
+/** What may mend it, beside what is said of the checkpoints. */
+function remediesOf(
+  { lossInFloat32, unchangedSince }: Divergence,
+  onNan: OnNan,
+  { isLatest }: GoodCheckpoint,
+): string[] {
+  if (lossInFloat32 !== undefined) return ['compute with --precision=float32'];
+  if (unchangedSince === undefined) return ['lower --learning_rate', 'begin with --warmup_epochs'];
+  if (!isLatest) return [];
+  const skipping = onNan === 'skip' ? [] : ['leave such steps out with --on_nan=skip'];
+  return [...skipping, 'go on from an earlier checkpoint'];
+}
+
 /**
  * What a user is told of a training that went wrong, in one line: where, what to change, and what is left.
  * To be asked for when no checkpoint is being written.
  */
 export async function divergenceError(
-  plan: Pick<RunPlan, 'options' | 'data'>,
+  plan: Pick<RunPlan, 'options' | 'data' | 'training'>,
   divergence: Divergence,
 ): Promise<DivergenceError> {
   const {
@@ -73,26 +89,31 @@ export async function divergenceError(
     found,
     skippedBefore = 0,
     learningRate,
+    unchangedSince,
     variable,
     diagnosis,
     lossInFloat32,
     itemIndices,
   } = divergence;
-  const remedies =
-    lossInFloat32 === undefined
-      ? 'lower --learning_rate, or begin with --warmup_epochs'
-      : 'compute with --precision=float32';
+  const { train_dir, on_nan } = plan.options;
+  const weights = plan.training.modelVariables.filter(({ trainable }) => trainable);
+  const good = await goodCheckpoint(train_dir, weights);
+  const cause =
+    unchangedSince === undefined
+      ? `The training diverged at a learning rate of ${Number(learningRate.toPrecision(4))}`
+      : `Nothing was trained since ${unchangedSince}, so that another --learning_rate does not mend it`;
+  const remedies = remediesOf(divergence, on_nan, good);
   const sentences = [
     `step ${step}: ${found}`,
     skippedBefore > 0 && `The ${skippedBefore} steps before it were not finite either`,
-    `The training diverged at a learning rate of ${Number(learningRate.toPrecision(4))}: ${remedies}`,
+    remedies.length === 0 ? cause : `${cause}: ${remedies.join(', or ')}`,
     lossInFloat32 !== undefined &&
       `It overflows in bfloat16 alone: in float32 the loss is ${lossInFloat32.toFixed(4)}`,
     diagnosis && placeOfIt(diagnosis),
     variable &&
       `${variable.afterStep === undefined ? '' : `After step ${variable.afterStep}, `}${variable.name} is the first variable that is not finite`,
     itemIndices && `Items of the batch: ${listItems(itemIndices, plan)}`,
-    await lastGoodCheckpoint(plan.options.train_dir),
+    good.sentence,
   ];
   return new DivergenceError(`${sentences.filter((sentence) => sentence).join('. ')}.`);
 }

@@ -168,7 +168,7 @@ export class TrainingSteps {
   ): Promise<DivergenceError> {
     const { plan, session, skipped, save, writeItems, saved } = this.#run;
     const { step, batch, learningRate, seed } = begun;
-    const { training, precision } = plan;
+    const { training, precision, start } = plan;
     // Whatever else fails now, it is the step that is spoken of.
     const values = await session.run('read', {}).catch(() => undefined);
     const afterStep = await this.#stepOfVariables(begun).catch(() => undefined);
@@ -190,6 +190,7 @@ export class TrainingSteps {
       found: foundInStep(loss, variable),
       skippedBefore: skipped.inARow,
       learningRate,
+      unchangedSince: step - 1 - skipped.inARow <= start.step ? start.checkpoint : undefined,
       variable: variable && { name: variable.name, afterStep },
       diagnosis,
       lossInFloat32: inFloat32 && isAllFinite(inFloat32) ? inFloat32.loss : undefined,

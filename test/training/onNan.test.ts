@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { latestCheckpoint, openCheckpoint } from '../../src/checkpoint/checkpoints.ts';
@@ -129,7 +130,10 @@ test('a run that ends at the same step again leaves no other checkpoint', async 
   // It goes on with step 3.
   const { trainDir, result } = await trainWith(options, [1]);
   assert.ok(result instanceof UserError, String(result));
-  assert.match(result.message, /^step 3: /);
+  assert.match(
+    result.message,
+    /^step 3: .*\. Nothing was trained since .*\/model\.ckpt-2, so that another --learning_rate does not mend it: leave such steps out with --on_nan=skip, or go on from an earlier checkpoint\. /,
+  );
   assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-2$/);
 });
 
@@ -213,6 +217,47 @@ test('steps in a row that are not finite are counted on by a run that goes on', 
   assert.match(String(again.result), /step 22: .*\. The 19 steps before it/);
   const mended = await trainWith(longer, []);
   assert.equal(mended.skipped.total, 19);
+});
+
+test('weights that a learning rate has spoiled are told so, with the checkpoint to go on from', async () => {
+  const ratesOf = async (...rates: readonly number[]) => {
+    const { train_dir } = fragileRun({});
+    for (const [i, learning_rate] of rates.entries()) {
+      const given = { learning_rate, max_number_of_steps: 2 * (i + 1), save_interval_steps: 1 };
+      const { result } = await trainWith(fragileRun({ ...given, train_dir }), []);
+      if (result instanceof Error) return { train_dir, message: result.message };
+    }
+    return assert.fail('all steps were finite');
+  };
+  const spoiled = (folder: string, step: number) =>
+    `The weights of ${folder}/model.ckpt-${step} are beyond what can be trained on, at any learning rate (`;
+
+  const first = await ratesOf(1e30);
+  assert.match(
+    first.message,
+    /^step 2: .*The training diverged at a learning rate of 1e\+30: lower/,
+  );
+  assert.ok(first.message.includes(`. ${spoiled(first.train_dir, 1)}`), first.message);
+  assert.match(
+    first.message,
+    /\): none before it is good, so begin anew in another --train_dir\.$/,
+  );
+
+  const { train_dir, message } = await ratesOf(0.001, 1e30);
+  assert.match(message, /^step 4: /);
+  assert.ok(message.includes(`. ${spoiled(train_dir, 3)}`), message);
+  const remedy = `: to go on from the last good checkpoint, ${train_dir}/model.ckpt-2, move the .index files of those after it away.`;
+  assert.ok(message.endsWith(remedy), message);
+  const { result } = await trainWith(fragileRun({ learning_rate: 1e-6, train_dir }), []);
+  assert.match(
+    String(result),
+    /: step 4: [^.]*\. Nothing was trained since .*\/model\.ckpt-3, so that another --learning_rate does not mend it\. /,
+  );
+  assert.ok(String(result).endsWith(remedy), String(result));
+
+  rmSync(join(train_dir, 'model.ckpt-3.index'));
+  const mended = await trainWith(fragileRun({ learning_rate: 0.001, train_dir }), []);
+  assert.ok(!(mended.result instanceof Error), String(mended.result));
 });
 
 test('a loss that is finite in float32 alone is told so, and another one is not blamed on bfloat16', {
