@@ -7,7 +7,7 @@ import { appendJsonLines, dropLinesAfter, readJsonLines } from '../files/jsonLin
 import { replaceFile } from '../files/replaceFile.ts';
 
 /** Name of the file of all selections in the run's folder. */
-const selectionsFile = 'selections.jsonl';
+export const selectionsFile = 'selections.jsonl';
 
 /** Name of the file of the last one. */
 const selectionCsv = 'selection.csv';

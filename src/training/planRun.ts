@@ -28,6 +28,7 @@ import type { ItemInput } from '../preprocessing/itemInput.ts';
 import { tellOfOtherModule } from '../runFiles/networkModule.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
 import { learningRateAt } from './learningRate.ts';
+import { missingFiles } from './missingFiles.ts';
 import type { RunOptions } from './runOptions.ts';
 import { findStartingPoint, type StartingPoint } from './startingPoint.ts';
 
@@ -146,8 +147,9 @@ export async function planRun(
   const { options, network, training } = plan;
   const { dataset } = plan.data;
   const { input } = plan.pipeline;
-  const start = await findStartingPoint(options, training, dataset, record);
   const { train_dir } = options;
+  const start = await findStartingPoint(options, training, dataset, record);
+  const missing = start.checkpoint && missingFiles(train_dir, start, record !== undefined);
   const evaluationSplit =
     options.eval_interval_epochs === 0
       ? null
@@ -165,7 +167,7 @@ export async function planRun(
     keptEvaluationFeatures:
       evaluationSplit &&
       (await keptFeaturesOf(train_dir, training.evaluatedFeatures, evaluationSplit.dataset, input)),
-    start,
+    start: missing ? { ...start, messages: [...start.messages, missing] } : start,
     evaluationSplit,
   };
 }
