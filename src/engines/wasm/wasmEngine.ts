@@ -28,14 +28,33 @@ const ownOps = new Set([
   ...['Switch', 'Merge'],
 ]);
 
+/** Starts tfjs' backend. @returns undefined, or why it does not start: tfjs says it on the console alone */
+async function startBackend(): Promise<string | undefined> {
+  const { warn } = console;
+  const said: string[] = [];
+  console.warn = (...text: unknown[]) => void said.push(...text.join(' ').split('\n'));
+  try {
+    if (await tf.setBackend('wasm')) return undefined;
+  } finally {
+    console.warn = warn;
+  }
+  return said.findLast((line) => /Error: /.test(line))?.replace(/^.*Error: /, '') ?? 'no reason';
+}
+
 /**
  * Starts the WebAssembly backend.
  *
- * @throws NoEngineError  when it does not start, as without WebAssembly
+ * @throws NoEngineError  when it does not start, as without WebAssembly or enough memory
  */
 export async function createWasmEngine(): Promise<Engine> {
-  if (!(await tf.setBackend('wasm'))) {
-    throw new NoEngineError('engine wasm: the WebAssembly backend does not start on this machine.');
+  const failure = await startBackend();
+  if (failure !== undefined) {
+    const remedy = /memory/i.test(failure)
+      ? ' Allow it more: it reserves some GB of addresses, which ulimit -v bounds.'
+      : '';
+    throw new NoEngineError(
+      `engine wasm: the WebAssembly backend does not start on this machine (${failure}).${remedy}`,
+    );
   }
   return {
     name: `wasm (tfjs ${tf.version_core}, one thread)`,
