@@ -123,9 +123,11 @@ export class PeriodicEvaluation {
     });
     cleanup.add(() => pipeline.close());
     const ofAverages = options.moving_average_decay !== undefined;
-    const store = kept && (await FeatureStore.open(kept, join(folder, featuresFile)));
+    const store = kept && FeatureStore.open(kept, join(folder, featuresFile));
     cleanup.add(() => store?.close());
-    const features = store ? new FrozenFeatures(session, 'predict_features', store) : undefined;
+    const features = store
+      ? new FrozenFeatures(session, 'predict_features', store, lost.addUnkept)
+      : undefined;
     return new PeriodicEvaluation(
       session,
       dataset,

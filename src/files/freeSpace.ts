@@ -9,7 +9,7 @@ function sizeText(bytes: number): string {
 }
 
 /** Bytes that the file system of a folder has free for this user; Infinity where it does not say. */
-async function freeBytes(folder: string): Promise<number> {
+export async function freeBytes(folder: string): Promise<number> {
   // What is wrong with the folder is said by who writes; some file systems do not know the call.
   const found = await statfs(folder).catch(() => undefined);
   // Of no blocks at all, as others have it, nothing can be told.

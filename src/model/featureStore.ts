@@ -1,8 +1,9 @@
 /** What the frozen part of a network gives of each item: kept from the first time on, in memory or in a file. */
-import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { allocate } from '../allocation.ts';
 import type { HostTensor } from '../engines/engine.ts';
-import { writeError } from '../errors.ts';
+import { unreadable, writeError } from '../errors.ts';
+import { freeBytes } from '../files/freeSpace.ts';
 import { float16Values, toFloat16 } from '../float16.ts';
 import { sizeOf } from '../graph/shape.ts';
 
@@ -39,8 +40,7 @@ export function featureBytes({ shape, items, precision }: FeatureStoreOptions): 
  */
 export async function canKeep(bytes: number, folder: string): Promise<boolean> {
   if (bytes <= maxFeatureMemory) return true;
-  const { bavail, bsize } = await statfs(folder);
-  return bytes <= maxDiskShare * bavail * bsize;
+  return bytes <= maxDiskShare * (await freeBytes(folder));
 }
 
 /** Where rows of bytes lie. */
@@ -60,22 +60,41 @@ function rowsInMemory(bytes: number, rowBytes: number): Rows {
   };
 }
 
-async function rowsInFile(path: string, rowBytes: number): Promise<Rows> {
-  const failed = (error: unknown): never => {
-    throw writeError(path, error);
-  };
-  const file: FileHandle = await open(path, 'w+').catch(failed);
-  // Where a file goes with the last that has it open, nothing stays of a process that is killed.
+/** Opens a file that is empty, and goes with the last that has it open: nothing stays of a process that is killed. */
+async function openUnnamed(path: string): Promise<FileHandle> {
+  const file = await open(path, 'w+');
+  // Not everywhere.
   await rm(path).catch(() => {});
+  return file;
+}
+
+/** The file is made when the first row is written. */
+function rowsInFile(path: string, rowBytes: number): Rows {
+  let opening: Promise<FileHandle> | undefined;
   return {
     write: async (slot, row) => {
-      await file.write(row, 0, rowBytes, slot * rowBytes).catch(failed);
+      try {
+        opening ??= openUnnamed(path);
+        const file = await opening;
+        let done = 0;
+        while (done < rowBytes) {
+          const at = slot * rowBytes + done;
+          done += (await file.write(row, done, rowBytes - done, at)).bytesWritten;
+        }
+      } catch (error) {
+        throw writeError(path, error);
+      }
     },
     read: async (slot, row) => {
-      await file.read(row, 0, rowBytes, slot * rowBytes);
+      try {
+        await (await opening)?.read(row, 0, rowBytes, slot * rowBytes);
+      } catch (error) {
+        throw unreadable(path, error);
+      }
     },
     close: async () => {
-      await file.close();
+      const file = await opening?.catch(() => undefined);
+      await file?.close();
       await rm(path, { force: true });
     },
   };
@@ -100,17 +119,16 @@ export class FeatureStore {
    *
    * @param path       of the file, should it need one; what was there is lost, and nothing stays there
    * @param maxMemory  bytes beyond which it does
-   * @throws UserError  when the file cannot be made, or memory is short
+   * @throws UserError  when memory is short
    */
-  static async open(
+  static open(
     options: FeatureStoreOptions,
     path: string,
     maxMemory = maxFeatureMemory,
-  ): Promise<FeatureStore> {
+  ): FeatureStore {
     const bytes = featureBytes(options);
     const rowBytes = bytes / Math.max(1, options.items);
-    const rows =
-      bytes <= maxMemory ? rowsInMemory(bytes, rowBytes) : await rowsInFile(path, rowBytes);
+    const rows = bytes <= maxMemory ? rowsInMemory(bytes, rowBytes) : rowsInFile(path, rowBytes);
     return new FeatureStore(options, rows);
   }
 
@@ -123,17 +141,26 @@ export class FeatureStore {
    * Keeps the features of items, each once.
    *
    * @param features  float32 [n, …]
-   * @throws UserError  when they cannot be written
+   * @throws WriteError  when they cannot be written; then none of them is known
    */
   async put(itemIndices: ArrayLike<number>, { data }: HostTensor): Promise<void> {
     const size = sizeOf(this.#options.shape);
+    const first = this.#used;
+    this.#used += itemIndices.length;
     const writes: (Promise<void> | undefined)[] = [];
     for (let i = 0; i < itemIndices.length; i++) {
       const values = data.subarray(i * size, (i + 1) * size);
-      writes.push(this.#rows.write(this.#used, this.#encode(values)));
-      this.#slots[itemIndices[i]!] = this.#used++;
+      writes.push(this.#rows.write(first + i, this.#encode(values)));
     }
     await Promise.all(writes);
+    for (let i = 0; i < itemIndices.length; i++) this.#slots[itemIndices[i]!] = first + i;
+  }
+
+  /** Features as they would be read had they been put. */
+  rounded(values: HostTensor['data']): Float32Array {
+    if (this.#options.precision === 'float32') return Float32Array.from(values);
+    const numbers = float16Values();
+    return Float32Array.from(values, (value) => numbers[toFloat16(value)]!);
   }
 
   /** The features of items, all of which are known: float32 [n, …]. */

@@ -1,6 +1,9 @@
 /** What of a run could not be written: an hour of training is not given up for a full disk at its log. */
 import { WriteError } from '../errors.ts';
 
+const unkept =
+  'Training goes on; the frozen layers run in each step for items whose features are not kept.';
+
 /** Counts what is lost, by kind, and says so once for each. */
 export class LostWrites {
   readonly #counts = new Map<string, number>();
@@ -31,6 +34,9 @@ export class LostWrites {
     if (!this.#counts.has(kind)) this.#say(`${error.message} ${outcome}`);
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + count);
   }
+
+  /** Takes features of frozen layers that cannot be kept: they are not lost. */
+  readonly addUnkept = (error: WriteError): void => this.add('kept features', error, 0, unkept);
 
   /** Writes something that the run can do without. @throws what is no fault of the disk */
   async attempt(kind: string, write: () => Promise<unknown>, count = 1): Promise<void> {

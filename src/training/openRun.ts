@@ -117,7 +117,7 @@ export async function openRun(
   cleanup.add(() => pipeline.close());
   const features =
     plan.keptFeatures &&
-    (await FeatureStore.open(plan.keptFeatures, join(options.train_dir, featuresFile)));
+    FeatureStore.open(plan.keptFeatures, join(options.train_dir, featuresFile));
   cleanup.add(() => features?.close());
   const firstLogged = start.step === 0 ? 0 : start.step + 1;
   const writer = await EventWriter.create(options.train_dir, firstLogged, lostEvents(lost));

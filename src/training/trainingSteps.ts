@@ -53,7 +53,7 @@ export class TrainingSteps {
       run.features &&
       new HeadSteps(
         run.session,
-        new FrozenFeatures(run.session, 'features', run.features),
+        new FrozenFeatures(run.session, 'features', run.features, run.lost.addUnkept),
         (itemIndex) => run.inSitu?.isMonitored(itemIndex) ?? false,
       );
     this.isNeeded = this.#head?.isNeeded;

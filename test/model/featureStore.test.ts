@@ -15,7 +15,7 @@ for (const [where, maxMemory] of [
   for (const precision of ['float16', 'float32'] as const) {
     test(`features are read as they were put, in ${where}, as ${precision}`, async () => {
       const options = { shape: [2, 3], sourceSize: 9, items: 4, precision };
-      const store = await FeatureStore.open(options, path, maxMemory);
+      const store = FeatureStore.open(options, path, maxMemory);
       // Exact in either precision.
       const values = Float32Array.from({ length: 24 }, (_, i) => i / 8 - 1);
       await store.put([7, 2], { data: values.slice(0, 12), shape: [2, 2, 3] });
@@ -39,10 +39,14 @@ test('half precision takes two bytes a number', () => {
   assert.equal(featureBytes({ ...options, precision: 'float32' }), 96);
 });
 
-test('a file that cannot be made is named', async () => {
+test('a file that cannot be made is named, and what is not kept there is not known', async () => {
   const options = { shape: [4], sourceSize: 9, items: 9, precision: 'float32' } as const;
+  const store = FeatureStore.open(options, join(folder, 'missing', 'features'), 10);
+  const features = { data: new Float32Array(8), shape: [2, 4] };
   await assert.rejects(
-    FeatureStore.open(options, join(folder, 'missing', 'features'), 10),
-    /missing.features: cannot be written to/,
+    store.put([1, 2], features),
+    /^WriteError: .*missing.features: cannot be written to/,
   );
+  assert.ok(!store.has(1) && !store.has(2));
+  await store.close();
 });

@@ -7,8 +7,10 @@ import { Cleanup } from '../../src/cleanup.ts';
 import type { Engine } from '../../src/engines/engine.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
 import { lockFolder } from '../../src/files/folderLock.ts';
+import { FeatureStore } from '../../src/model/featureStore.ts';
+import { LostWrites } from '../../src/recording/lostWrites.ts';
 import { concludeRun } from '../../src/training/concludeRun.ts';
-import { openRun } from '../../src/training/openRun.ts';
+import { openRun, type Run } from '../../src/training/openRun.ts';
 import { planRun, type RunPlan } from '../../src/training/planRun.ts';
 import { recordPlan } from '../../src/training/recordPlan.ts';
 import { featuresLine } from '../../src/training/runMessages.ts';
@@ -52,6 +54,7 @@ function watched(engine: Engine, ran: string[]): Engine {
 async function trainHead(
   change: (plan: RunPlan) => Partial<RunPlan>,
   more: Partial<RunOptions> = {},
+  changeRun: (run: Run) => Partial<Run> = () => ({}),
 ): Promise<Finished> {
   const options = someRun({
     ...{ dataset_name: 'mnist', dataset_dir: data, projector_items: 0 },
@@ -64,7 +67,8 @@ async function trainHead(
     cleanup.add(() => lock.release());
     const plan = await planRun(options);
     const engine = watched(plan.engine, ran);
-    const run = await openRun({ ...plan, engine, ...change(plan) }, lock, cleanup);
+    const opened = await openRun({ ...plan, engine, ...change(plan) }, lock, cleanup);
+    const run = { ...opened, ...changeRun(opened) };
     await recordPlan(run);
     await concludeRun(run, await train(run));
   });
@@ -247,6 +251,21 @@ test('nothing is kept that is larger than the images and many numbers', async ()
     await keptShape({ ...large, trainable_scopes: ['Small/conv2', 'Small/fc3', 'Small/logits'] }),
     undefined,
   );
+});
+
+test('features that cannot be kept are computed in each step, and the run says so once and is the same', async () => {
+  const path = join(data, 'missing', 'features');
+  const said: string[] = [];
+  const onDisk = ({ plan }: Run): Partial<Run> => ({
+    features: FeatureStore.open(plan.keptFeatures!, path, 0),
+    lost: new LostWrites((line) => said.push(line)),
+  });
+  const unkept = await trainHead(keptByDefault, {}, onDisk);
+  assert.equal(itemsOf(unkept.ran, 'features'), 3 * 40);
+  assert.equal(largestDifference(unkept, byDefault), 0);
+  assert.deepEqual(said, [
+    `${path}: cannot be written to (no such file or folder). Training goes on; the frozen layers run in each step for items whose features are not kept.`,
+  ]);
 });
 
 test('a run that goes on has the features computed anew, and ends as one that was not interrupted', async () => {
