@@ -167,7 +167,7 @@ const report: Record<string, unknown> = {
 };
 const net = Namespaces.open(machines);
 process.once('exit', () => net.close());
-for (const signal of endingSignals) process.once(signal, () => process.exit(1));
+for (const signal of endingSignals()) process.once(signal, () => process.exit(1));
 const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
 try {
   for (const each of cases) {

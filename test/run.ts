@@ -59,6 +59,9 @@ function testFiles(text: string): string[] {
     .map((name) => join(packageRoot, 'dist/test', name.replace(/ts$/, 'js')));
 }
 
+// Whatever started them: what nohup starts does not hear of its terminal.
+delete process.env['_'];
+
 // What tests ask servers of this machine goes through no proxy of the environment.
 const exempt = process.env['no_proxy'] || process.env['NO_PROXY'];
 process.env['no_proxy'] = [...(exempt ? [exempt] : []), '127.0.0.1', 'localhost'].join();

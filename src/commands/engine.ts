@@ -16,7 +16,8 @@ async function install(flags: InstallFlags): Promise<void> {
   const { installEngine } = await import('../engines/install.ts');
   const abort = new AbortController();
   const interrupt = () => abort.abort();
-  for (const signal of endingSignals) process.on(signal, interrupt);
+  const signals = endingSignals();
+  for (const signal of signals) process.on(signal, interrupt);
   try {
     const report = (line: string) => tell(`${line}`);
     const { name } = await installEngine({ ...flags, report, signal: abort.signal });
@@ -26,7 +27,7 @@ async function install(flags: InstallFlags): Promise<void> {
       await doctor();
     }
   } finally {
-    for (const signal of endingSignals) process.off(signal, interrupt);
+    for (const signal of signals) process.off(signal, interrupt);
   }
 }
 

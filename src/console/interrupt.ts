@@ -1,9 +1,35 @@
 /** Ends what takes long when its user asks for it. */
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { basename } from 'node:path';
 import { tell } from '../terminal.ts';
 
-/** Signals that ask a program to end: Ctrl-C, `kill`, and a terminal that goes away. */
-export const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/**
+ * Whether this process was started to outlive its terminal, as by nohup. Node gives SIGHUP, which it finds ignored,
+ * back to the system before any JavaScript runs, so that others tell: shells name in `_` what they start, and a
+ * script that nohup started ignores the signal itself.
+ */
+function outlivesTerminal(): boolean {
+  if (basename(process.env['_'] ?? '') === 'nohup') return true;
+  try {
+    const status = readFileSync(`/proc/${process.ppid}/status`, 'utf8');
+    const ignored = BigInt(`0x${/^SigIgn:\s*(\w+)$/m.exec(status)![1]}`);
+    return (ignored & (1n << BigInt(constants.signals.SIGHUP - 1))) !== 0n;
+  } catch {
+    // Off Linux.
+    return false;
+  }
+}
+
+/**
+ * The signals that ask this process to end: Ctrl-C, `kill`, and a terminal that goes away. The last is ignored from
+ * now on where the process is to outlive it.
+ */
+export function endingSignals(): readonly NodeJS.Signals[] {
+  if (!outlivesTerminal()) return ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  if (process.listenerCount('SIGHUP') === 0) process.on('SIGHUP', () => {});
+  return ['SIGINT', 'SIGTERM'];
+}
 
 /**
  * An abort signal that the first of the ending signals raises. The second one ends the process at once,
@@ -19,8 +45,9 @@ export function interruptSignal(onInterrupt: (name: NodeJS.Signals) => void): {
   release: () => void;
 } {
   const controller = new AbortController();
+  const names = endingSignals();
   const release = () => {
-    for (const name of endingSignals) process.off(name, hear);
+    for (const name of names) process.off(name, hear);
   };
   const hear = (name: NodeJS.Signals) => {
     if (!controller.signal.aborted) {
@@ -32,7 +59,7 @@ export function interruptSignal(onInterrupt: (name: NodeJS.Signals) => void): {
       process.kill(process.pid, name);
     }
   };
-  for (const name of endingSignals) process.on(name, hear);
+  for (const name of names) process.on(name, hear);
   return { signal: controller.signal, release };
 }
 

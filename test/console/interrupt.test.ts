@@ -28,19 +28,20 @@ for (const [name, code] of [
   });
 }
 
-/** How a process ends that hears of some signals, which it sends itself, together. */
-function endAfter(...names: readonly string[]): string {
+/** How a process ends that hears of some signals, which it sends itself, together. @param start  a shell's way to start it */
+function endOf(start: string, names: readonly string[]): string {
   const module = new URL('../../src/console/interrupt.js', import.meta.url).href;
   const program = `
     import { interruptSignal } from ${JSON.stringify(module)};
     interruptSignal((name) => process.stdout.write(name + ' '));
     for (const name of ${JSON.stringify(names)}) process.kill(process.pid, name);
     setTimeout(() => process.exit(0), 300);`;
-  const { stdout, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    encoding: 'utf8',
-  });
+  const command = [process.execPath, '--input-type=module', '-e', program];
+  const { stdout, signal } = spawnSync('bash', ['-c', start, ...command], { encoding: 'utf8' });
   return `${stdout}${signal}`;
 }
+
+const endAfter = (...names: readonly string[]) => endOf('exec "$0" "$@"', names);
 
 test('a second signal ends the process, also one that comes before the first is heard', {
   skip: process.platform === 'win32' && 'the system has no such signals',
@@ -50,6 +51,15 @@ test('a second signal ends the process, also one that comes before the first is 
   assert.equal(endAfter('SIGTERM', 'SIGINT'), 'SIGTERM SIGINT');
   assert.equal(endAfter('SIGHUP', 'SIGHUP'), 'SIGHUP null');
   assert.equal(endAfter('SIGHUP', 'SIGTERM'), 'SIGHUP SIGTERM');
+});
+
+test('a process that nohup started, or a script that it started, does not hear of its terminal', {
+  skip: process.platform !== 'linux' && 'nothing tells it there',
+}, () => {
+  for (const start of ['nohup "$0" "$@" 2>/dev/null', `trap '' HUP; "$0" "$@"; true`]) {
+    assert.equal(endOf(start, ['SIGHUP', 'SIGHUP']), 'null', start);
+    assert.equal(endOf(start, ['SIGHUP', 'SIGTERM']).split(' ')[0], 'SIGTERM', start);
+  }
 });
 
 test('an interrupt ends the waiting for what does not come', async () => {
