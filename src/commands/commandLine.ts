@@ -1,4 +1,5 @@
 /** The words of the command line, in all the forms that people write flags in. */
+import { homedir } from 'node:os';
 import type { Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
 import { nearestNames } from '../nearestNames.ts';
@@ -16,10 +17,16 @@ function codePoint(character: string): string {
   return `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
+/** A path with the user's home folder for ~: shells put it there at the beginning of a word, and not behind "=". */
+function withHome(value: string): string {
+  return value.replace(/^~(?=\/|$)/, () => homedir());
+}
+
 /**
  * Rewrites arguments to the one form that is declared: dashes in names become underscores, one hyphen
  * before a name becomes two, and of a boolean x `--nox` becomes `--x=false` and `--x`, without a `true`
- * or `false` behind it, `--x=true`, so that what follows is not taken for its value.
+ * or `false` behind it, `--x=true`, so that what follows is not taken for its value. In `--x=~/y` ~ is the user's
+ * home folder.
  *
  * @param args   the arguments behind the program's name
  * @param flags  those that the command has
@@ -58,7 +65,7 @@ export function normalizeArguments(
       if (usage !== undefined && !isLeft) throw unknownFlag(argument, name, declared.keys(), usage);
       normalized.push(argument);
     } else if (value !== undefined) {
-      normalized.push(`--${name}=${value}`);
+      normalized.push(`--${name}=${withHome(value)}`);
     } else if (!declared.has(name)) {
       normalized.push(`--${positive}=false`);
     } else if (flag.optional) {

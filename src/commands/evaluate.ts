@@ -12,8 +12,8 @@ import {
   type FlagValues,
   integer,
   optionalInteger,
+  optionalPath,
   optionalReal,
-  optionalText,
   real,
   text,
   unsupported,
@@ -48,7 +48,7 @@ const evaluateFlags = {
     quantize: unsupported(boolean(false, ''), 'quantised networks are not built'),
   },
   Output: {
-    eval_dir: optionalText(
+    eval_dir: optionalPath(
       'folder for event files and evaluations.jsonl; by default eval beside the checkpoint, eval_SPLIT for other splits than test',
     ),
     json: boolean(false, 'print one line of JSON for each checkpoint in place of tables'),

@@ -7,7 +7,7 @@ import { untilInterrupted } from '../console/interrupt.ts';
 import { UsageError } from '../errors.ts';
 import { show } from '../terminal.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
-import { addFlags, boolean, type FlagValues, integer, optionalText, text } from './flags.ts';
+import { addFlags, boolean, type FlagValues, integer, optionalPath, text } from './flags.ts';
 import { inherited } from './ofRunFlags.ts';
 import { defaultRanking } from './review.ts';
 import {
@@ -32,7 +32,7 @@ const probabilitiesFlags = {
 const exportFlags = {
   ...trainedNetworkFlags,
   Output: {
-    export_dir: optionalText(
+    export_dir: optionalPath(
       'folder for the SavedModel, such as models/digits/1; it must not hold one yet',
     ),
     cleanlab: boolean(

@@ -45,14 +45,20 @@ export function optionalText(help: string): Flag<string | undefined> {
   return { parse: (value) => value, defaultValue: undefined, placeholder: 'TEXT', help };
 }
 
+function parsePath(value: string, name: string): string {
+  // What a script makes of a variable that is not set.
+  if (value === '') throw new UsageError(`--${name}: got ""; expected a path.`);
+  return value;
+}
+
+/** A file or folder. */
+export function path(defaultValue: string, help: string): Flag<string> {
+  return { parse: parsePath, defaultValue, placeholder: 'PATH', help };
+}
+
 /** A file or folder that may be left out. */
 export function optionalPath(help: string): Flag<string | undefined> {
-  const parse = (value: string, name: string) => {
-    // What a script makes of a variable that is not set.
-    if (value === '') throw new UsageError(`--${name}: got ""; expected a path.`);
-    return value;
-  };
-  return { parse, defaultValue: undefined, placeholder: 'PATH', help };
+  return { parse: parsePath, defaultValue: undefined, placeholder: 'PATH', help };
 }
 
 /** A comma-separated list of names. */

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { untilInterrupted } from '../console/interrupt.ts';
 import { show } from '../terminal.ts';
 import { withEffects } from './flagEffects.ts';
-import { addFlags, type FlagValues, integer, optionalText, text } from './flags.ts';
+import { addFlags, type FlagValues, integer, optionalPath, path, text } from './flags.ts';
 import { ofRunFlags } from './ofRunFlags.ts';
 import { engineFlagEffects, undrawnDataFlagEffects } from './trainFlagEffects.ts';
 
@@ -12,7 +12,7 @@ export const defaultRanking = 'disagreement';
 
 const reviewFlags = {
   Review: {
-    train_dir: text('runs/train', 'folder of the run'),
+    train_dir: path('runs/train', 'folder of the run'),
     top: integer(200, 'items on the page: the most suspicious ones', { min: 1 }),
     rank_by: text(defaultRanking, 'score that chooses and sorts them, a column of items.csv'),
     num_views: integer(
@@ -20,7 +20,7 @@ const reviewFlags = {
       'items that get a Monitoring View of the latest checkpoint at Hm; 0 for none',
       { min: 0 },
     ),
-    output_dir: optionalText('folder for review.html and review.csv; by default train_dir'),
+    output_dir: optionalPath('folder for review.html and review.csv; by default train_dir'),
   },
   ...ofRunFlags,
 };

@@ -26,6 +26,7 @@ import {
   optionalPath,
   optionalReal,
   optionalText,
+  path,
   real,
   text,
   unsupported,
@@ -230,7 +231,7 @@ export const trainFlags = {
     ),
   },
   Logging: {
-    train_dir: text('runs/train', 'folder for checkpoints, event files and selections'),
+    train_dir: path('runs/train', 'folder for checkpoints, event files and selections'),
     eval_interval_epochs: integer(0, 'epochs between evaluations in the run; 0 for none', {
       min: 0,
     }),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { homedir } from 'node:os';
 import { test } from 'node:test';
 import { Command } from 'commander';
 import { expectNoMoreWords, normalizeArguments } from '../../src/commands/commandLine.ts';
@@ -62,6 +63,14 @@ test('values are read by their type', () => {
   assert.equal(values['learning_rate'], 0.001);
   assert.deepEqual(values['hm'], ['pool1', 'pool2']);
   assert.equal(values['hs'], '');
+});
+
+test('~ behind "=", where no shell replaces it, is the home folder; a path is not empty', () => {
+  const dirOf = (value: string) => parse(`--dataset_dir=${value}`)['dataset_dir'];
+  assert.equal(dirOf('~/data'), `${homedir()}/data`);
+  assert.equal(dirOf('~'), homedir());
+  for (const other of ['~me/data', 'a/~/b', './~']) assert.equal(dirOf(other), other);
+  assert.throws(() => dirOf(''), usageError(/^--dataset_dir: got ""; expected a path\.$/));
 });
 
 test('booleans take all of TF-Slim’s forms', () => {
