@@ -1,8 +1,10 @@
 /** Writes event files that stock TensorBoard reads while they grow. */
-import { type FileHandle, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { type FileHandle, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { reasonOf, UserError, WriteError } from '../errors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
+import { noteFolder } from '../files/sameFolder.ts';
 import { encodeRecord } from '../files/tfrecord.ts';
 import type { Event } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -21,7 +23,7 @@ export interface SummaryEvent {
 
 /**
  * Is told of events that the disk had no room for, each time that some could not be written; of none where it took
- * them, but did not confirm that they outlive a power cut. The writer then goes on with the next ones.
+ * them, and they may be lost all the same. The writer then goes on with the next ones.
  */
 export type OnLostEvents = (error: WriteError, events: number) => void;
 
@@ -66,6 +68,10 @@ export class EventWriter {
   readonly #series: SeriesOfTags;
   #onLost: OnLostEvents | undefined;
   #hasGraph: boolean;
+  /** Whether it is still that in which the file was made. */
+  readonly #isSameFolder: () => boolean;
+  /** Whether the file that is written to has no name any more. */
+  #isDeleted = false;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   /** Wall time of the first event that waits. */
@@ -84,6 +90,7 @@ export class EventWriter {
   ) {
     this.#path = path;
     this.#file = file;
+    this.#isSameFolder = noteFolder(dirname(path));
     this.#maxFileBytes = maxFileBytes;
     this.#series = series;
     this.#hasGraph = hasGraph;
@@ -196,15 +203,23 @@ export class EventWriter {
     this.#throwFailure();
   }
 
-  /** Resolves when everything that was appended outlives a power failure too. */
+  /**
+   * Resolves when everything that was appended outlives a power failure too. Where somebody has deleted the file, what
+   * comes next goes to another one.
+   */
   async sync(): Promise<void> {
     await this.flush();
     try {
       await this.#file.datasync();
     } catch (error) {
-      this.#fail(error as Error, 0);
+      const problem = `is not confirmed by the disk (${reasonOf(error)}): a power cut may take what came since the last checkpoint`;
+      this.#fail(problem, 0);
       this.#throwFailure();
     }
+    if (this.#isDeleted || existsSync(this.#path) || !this.#isSameFolder()) return;
+    this.#isDeleted = true;
+    const message = `${this.#path}: was deleted, with all that it held; the log goes on in another file.`;
+    this.#onLost?.(new WriteError(message), 0);
   }
 
   /** Closes the file once everything that was appended outlives a power failure. */
@@ -235,7 +250,7 @@ export class EventWriter {
       const records = this.#waiting;
       const since = this.#waitingSince;
       this.#waiting = [];
-      if (this.#fileBytes >= this.#maxFileBytes) await this.#rotate();
+      if (this.#isDeleted || this.#fileBytes >= this.#maxFileBytes) await this.#rotate();
       await this.#writeWhole(records, since);
       this.#waitingBytes = this.#waiting.reduce((sum, { length }) => sum + length, 0);
     }
@@ -251,15 +266,16 @@ export class EventWriter {
     const full = this.#file;
     try {
       await full.datasync();
-      await stat(this.#path);
+      if (!this.#isSameFolder()) return;
       const { path, file } = await createEventFile(dirname(this.#path));
       this.#path = path;
       this.#file = file;
       this.#fileBytes = 0;
+      this.#isDeleted = false;
     } catch {
       return;
     }
-    await full.close().catch((error) => this.#fail(error, 0));
+    await full.close().catch(() => {});
   }
 
   /** @param since  wall time of the first of them: that of a new file, whose first record is none later */
@@ -285,21 +301,21 @@ export class EventWriter {
         written++;
         this.#fileBytes += length;
       }
-      this.#fail(error, Math.min(events.length, records.length - written));
+      const problem = `cannot be written to (${reasonOf(error)}). What it holds is whole`;
+      this.#fail(problem, Math.min(events.length, records.length - written));
       // What is left of the record that the disk had no room for; a reader waits for its end.
       await this.#file.truncate(this.#fileBytes).catch(() => {});
     }
   }
 
-  #fail(error: unknown, lostEvents: number): void {
-    const fault = lostEvents > 0 ? 'cannot be written to' : 'is not confirmed by the disk';
-    const problem = `${this.#path}: ${fault} (${reasonOf(error)}). What it holds is whole`;
+  #fail(problem: string, lostEvents: number): void {
+    const message = `${this.#path}: ${problem}`;
     if (this.#onLost !== undefined) {
-      this.#onLost(new WriteError(`${problem}.`), lostEvents);
+      this.#onLost(new WriteError(`${message}.`), lostEvents);
       return;
     }
     this.#failure ??= new WriteError(
-      `${problem}; free some space and start the same command again to go on from the latest checkpoint.`,
+      `${message}; free some space and start the same command again to go on from the latest checkpoint.`,
     );
   }
 

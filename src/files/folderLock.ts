@@ -1,5 +1,5 @@
 /** Keeps a second process out of a folder that one writes to. */
-import { existsSync, type Stats, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { reasonOf, UserError } from '../errors.ts';
@@ -17,6 +17,7 @@ import {
 import type { HeartbeatData } from './lockHeartbeat.ts';
 import { type Holder, isRunning, nameOf, newHolder, sinceOf } from './lockHolder.ts';
 import { makeFolder, removeEmptyFolders } from './makeFolder.ts';
+import { noteFolder } from './sameFolder.ts';
 import { syncMadeFolders } from './syncFolder.ts';
 
 const defaults: LockOptions = {
@@ -84,7 +85,7 @@ export async function lockFolder(
     const { holder, why } = left;
     tell(`${flag}: "${folder}": took the lock of ${nameOf(holder)}${sinceOf(holder)}, ${why}`);
   }
-  const locked = statSync(folder);
+  const isSame = noteFolder(folder);
   await removeGuards(folder, own);
   await syncMadeFolders(folder, made);
   const workerData: HeartbeatData = {
@@ -99,34 +100,24 @@ export async function lockFolder(
     async assertHeld() {
       const holder = await readHolder(path).catch(() => own);
       if (holder?.token === own.token) return;
-      throw new UserError(`${flag}: "${folder}" ${lossOf(folder, locked, holder)}`);
+      throw new UserError(`${flag}: "${folder}" ${lossOf(folder, isSame(), holder)}`);
     },
     async release() {
       await heartbeat.terminate();
       // What stays of a lock, on a disk that takes nothing any more, keeps nobody out.
       await file.close().catch(() => {});
       await giveLockFree(path, own).catch(() => {});
-      if (isSame(folder, locked)) await removeEmptyFolders(folder, made);
+      if (isSame()) await removeEmptyFolders(folder, made);
     },
   };
 }
 
-/** Whether there is the same folder at a path as before. */
-function isSame(folder: string, { dev, ino }: Stats): boolean {
-  try {
-    const now = statSync(folder);
-    return now.dev === dev && now.ino === ino;
-  } catch {
-    return false;
-  }
-}
-
 /** How a lock was lost, as the end of a sentence about the folder. */
-function lossOf(folder: string, locked: Stats, holder: Holder | undefined): string {
+function lossOf(folder: string, isSame: boolean, holder: Holder | undefined): string {
   if (!existsSync(folder)) {
     return 'is gone: it was deleted or moved while this process wrote to it.';
   }
-  if (!isSame(folder, locked)) {
+  if (!isSame) {
     return 'is another folder now: the one that this process wrote to was deleted or moved, or its disk is gone.';
   }
   return `was taken over by ${nameOf(holder)}, because this one seemed to be dead, or its lock was deleted: was it stopped, or cut off from the disk?`;

@@ -17,14 +17,11 @@ export const viewTags = {
   evolution: '3 Evolution View',
 } as const;
 
-const unconfirmed =
-  'Summaries and pictures since the last checkpoint are there, but a power cut may take them; training goes on.';
-
-/** Has a writer tell of the events that it had no room for, or that the disk did not confirm. */
+/** Has a writer tell of the events that it had no room for, and of what else may become of them. */
 export function lostEvents(lost: LostWrites): OnLostEvents {
   return (error, events) => {
     if (events > 0) lost.add('summaries and pictures', error, events);
-    else lost.add('confirmations of the log', error, 0, unconfirmed);
+    else lost.add(error.message, error, 0, 'Training goes on.');
   };
 }
 

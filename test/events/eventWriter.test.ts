@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { EventWriter } from '../../src/events/eventWriter.ts';
@@ -49,6 +49,41 @@ test('writers that start in the same second get a file each', async () => {
   const writers = await Promise.all([0, 0, 0].map((step) => EventWriter.create(folder, step)));
   assert.equal(new Set(writers.map(({ path }) => path)).size, 3);
   await Promise.all(writers.map((writer) => writer.close()));
+});
+
+test('a log that is deleted while it is written to goes on in another file, and is told of once', async () => {
+  const folder = temporaryFolder();
+  const told: [message: string, events: number][] = [];
+  const writer = await EventWriter.create(folder, 0, ({ message }, events) =>
+    told.push([message, events]),
+  );
+  const { path } = writer;
+  const log = (step: number) => writer.write({ step, values: [scalarSummary('loss', step)] });
+  await log(1);
+  await writer.sync();
+  rmSync(path);
+  await log(2);
+  await writer.sync();
+  await log(3);
+  await writer.sync();
+  await writer.close();
+  assert.deepEqual(keptSteps(folder, 'loss'), [3]);
+  assert.deepEqual(told, [
+    [`${path}: was deleted, with all that it held; the log goes on in another file.`, 0],
+  ]);
+});
+
+test('a log whose folder is replaced leaves the other folder alone', async () => {
+  const folder = join(temporaryFolder(), 'run');
+  const told: string[] = [];
+  const writer = await EventWriter.create(folder, 0, ({ message }) => told.push(message), 1);
+  renameSync(folder, `${folder}-moved`);
+  mkdirSync(folder);
+  await writer.write({ step: 1, values: [scalarSummary('loss', 1)] });
+  await writer.close();
+  assert.deepEqual(readdirSync(folder), []);
+  assert.deepEqual(keptSteps(`${folder}-moved`, 'loss'), [1]);
+  assert.deepEqual(told, []);
 });
 
 test('what was appended reaches the file without a flush', async () => {
