@@ -240,6 +240,9 @@ test('a lock of another container of the same name is not taken for that of a ki
 test('a lock is touched while the process computes and hears of nothing', async () => {
   const folder = temporaryFolder();
   const lock = await lockFolder(folder, '--train_dir', timing);
+  const taken = statSync(lockOf(folder)).mtimeMs;
+  // The thread that touches it takes its time to start.
+  while (statSync(lockOf(folder)).mtimeMs === taken) await new Promise((go) => setTimeout(go, 5));
   const before = statSync(lockOf(folder)).mtimeMs;
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   const touched = statSync(lockOf(folder)).mtimeMs;
