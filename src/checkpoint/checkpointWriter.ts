@@ -1,5 +1,6 @@
 /** Saves the checkpoints of a run while its training goes on. */
 import { WriteError } from '../errors.ts';
+import { type FolderId, folderId } from '../files/sameFolder.ts';
 import { JobThread } from '../jobThread.ts';
 import { lastGoodCheckpoint, saveCheckpoint } from './checkpoints.ts';
 import type { CheckpointTensor } from './tensorBundle.ts';
@@ -10,11 +11,12 @@ export interface CheckpointJob {
   readonly step: number;
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
   readonly maxToKeep: number;
+  readonly id: FolderId;
 }
 
 /** Does what `saveCheckpoint` does. */
-export function saveJob({ folder, step, tensors, maxToKeep }: CheckpointJob): Promise<void> {
-  return saveCheckpoint(folder, step, tensors, maxToKeep);
+export function saveJob({ folder, step, tensors, maxToKeep, id }: CheckpointJob): Promise<void> {
+  return saveCheckpoint(folder, step, tensors, maxToKeep, id);
 }
 
 /** So many in a row that the disk does not take end a run: it would train for nothing. */
@@ -26,6 +28,7 @@ const maxFailures = 3;
  */
 export class CheckpointWriter {
   readonly #folder: string;
+  readonly #id: FolderId;
   readonly #maxToKeep: number;
   readonly #tell: (line: string) => void;
   readonly #failed = new AbortController();
@@ -46,6 +49,7 @@ export class CheckpointWriter {
    */
   constructor(folder: string, maxToKeep: number, tell: (line: string) => void = () => {}) {
     this.#folder = folder;
+    this.#id = folderId(folder);
     this.#maxToKeep = maxToKeep;
     this.#tell = tell;
   }
@@ -69,7 +73,8 @@ export class CheckpointWriter {
    */
   async save(step: number, tensors: ReadonlyMap<string, CheckpointTensor>): Promise<void> {
     await this.ready();
-    const job = { folder: this.#folder, step, tensors, maxToKeep: this.#maxToKeep };
+    const [folder, id, maxToKeep] = [this.#folder, this.#id, this.#maxToKeep];
+    const job = { folder, step, tensors, maxToKeep, id };
     const arrays = Array.from(tensors.values(), ({ data }) => data);
     this.#saving = this.#thread.do(job, arrays).then(
       () => {

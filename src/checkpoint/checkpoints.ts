@@ -13,6 +13,7 @@ import {
 } from '../errors.ts';
 import { expectRoom } from '../files/freeSpace.ts';
 import { writeDurably } from '../files/replaceFile.ts';
+import { expectSameFolder, type FolderId, isSameFolder } from '../files/sameFolder.ts';
 import { syncFolder } from '../files/syncFolder.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -227,6 +228,7 @@ export async function resolveCheckpoint(path: string): Promise<string> {
  *
  * @param tensors    by name
  * @param maxToKeep  listed ones beyond it are deleted, oldest first
+ * @param id         of the folder: nothing is changed in another one that is in its place
  * @throws WriteError  when it cannot be written, or there is no room for it
  * @throws UserError   when the file `checkpoint` cannot be read
  */
@@ -235,6 +237,7 @@ export async function saveCheckpoint(
   step: number,
   tensors: ReadonlyMap<string, CheckpointTensor>,
   maxToKeep: number,
+  id?: FolderId,
 ): Promise<void> {
   const name = `model.ckpt-${step}`;
   const prefix = join(folder, name);
@@ -243,6 +246,7 @@ export async function saveCheckpoint(
   let files: 'temporary' | 'unlisted' | 'listed' = 'temporary';
   try {
     const final = bundleFiles(prefix);
+    if (id) expectSameFolder(folder, id);
     await removeLeftovers(folder).catch(() => {});
     await expectRoom(prefix, bytesOfAll(tensors));
     const temporary = { data: final.data + temporarySuffix, index: final.index + temporarySuffix };
@@ -257,6 +261,7 @@ export async function saveCheckpoint(
     ];
     const state = join(folder, stateFile);
     await writeDurably(state + temporarySuffix, [list.join('\n')]);
+    if (id) expectSameFolder(folder, id);
     // An older one of the same step must not be taken for complete with the new data.
     await rm(final.index, { force: true });
     files = 'unlisted';
@@ -274,10 +279,12 @@ export async function saveCheckpoint(
       await removeCheckpoint(old);
     }
   } catch (error) {
-    // On a full disk what is half-written would keep it full.
-    await removeLeftovers(folder).catch(() => {});
-    // Without its name in the list, the next start would not know what it is.
-    if (files === 'unlisted') await removeCheckpoint(prefix).catch(() => {});
+    if (!id || isSameFolder(folder, id)) {
+      // On a full disk what is half-written would keep it full.
+      await removeLeftovers(folder).catch(() => {});
+      // Without its name in the list, the next start would not know what it is.
+      if (files === 'unlisted') await removeCheckpoint(prefix).catch(() => {});
+    }
     if (!isOfFiles(error)) throw error;
     const what =
       files === 'listed' ? 'is there, but its folder is not in order' : 'cannot be saved';

@@ -4,7 +4,7 @@ import { type FileHandle, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { reasonOf, UserError, WriteError } from '../errors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
-import { noteFolder } from '../files/sameFolder.ts';
+import { type FolderId, folderId, isSameFolder } from '../files/sameFolder.ts';
 import { encodeRecord } from '../files/tfrecord.ts';
 import type { Event } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -68,8 +68,8 @@ export class EventWriter {
   readonly #series: SeriesOfTags;
   #onLost: OnLostEvents | undefined;
   #hasGraph: boolean;
-  /** Whether it is still that in which the file was made. */
-  readonly #isSameFolder: () => boolean;
+  /** In which the file was made. */
+  readonly #folder: FolderId;
   /** Whether the file that is written to has no name any more. */
   #isDeleted = false;
   #waiting: Buffer[] = [];
@@ -90,7 +90,7 @@ export class EventWriter {
   ) {
     this.#path = path;
     this.#file = file;
-    this.#isSameFolder = noteFolder(dirname(path));
+    this.#folder = folderId(dirname(path));
     this.#maxFileBytes = maxFileBytes;
     this.#series = series;
     this.#hasGraph = hasGraph;
@@ -216,7 +216,7 @@ export class EventWriter {
       this.#fail(problem, 0);
       this.#throwFailure();
     }
-    if (this.#isDeleted || existsSync(this.#path) || !this.#isSameFolder()) return;
+    if (this.#isDeleted || existsSync(this.#path) || !this.#hasFolder) return;
     this.#isDeleted = true;
     const message = `${this.#path}: was deleted, with all that it held; the log goes on in another file.`;
     this.#onLost?.(new WriteError(message), 0);
@@ -229,6 +229,11 @@ export class EventWriter {
     } finally {
       await this.#file.close();
     }
+  }
+
+  /** Whether its folder is still where it was. */
+  get #hasFolder(): boolean {
+    return isSameFolder(dirname(this.#path), this.#folder);
   }
 
   /** @param wallTime  seconds since 1970, where the event has none of its own */
@@ -266,7 +271,7 @@ export class EventWriter {
     const full = this.#file;
     try {
       await full.datasync();
-      if (!this.#isSameFolder()) return;
+      if (!this.#hasFolder) return;
       const { path, file } = await createEventFile(dirname(this.#path));
       this.#path = path;
       this.#file = file;

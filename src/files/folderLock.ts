@@ -17,7 +17,7 @@ import {
 import type { HeartbeatData } from './lockHeartbeat.ts';
 import { type Holder, isRunning, nameOf, newHolder, sinceOf } from './lockHolder.ts';
 import { makeFolder, removeEmptyFolders } from './makeFolder.ts';
-import { noteFolder } from './sameFolder.ts';
+import { type FolderId, folderId, isSameFolder } from './sameFolder.ts';
 import { syncMadeFolders } from './syncFolder.ts';
 
 const defaults: LockOptions = {
@@ -85,7 +85,7 @@ export async function lockFolder(
     const { holder, why } = left;
     tell(`${flag}: "${folder}": took the lock of ${nameOf(holder)}${sinceOf(holder)}, ${why}`);
   }
-  const isSame = noteFolder(folder);
+  const id = folderId(folder);
   await removeGuards(folder, own);
   await syncMadeFolders(folder, made);
   const workerData: HeartbeatData = {
@@ -100,24 +100,24 @@ export async function lockFolder(
     async assertHeld() {
       const holder = await readHolder(path).catch(() => own);
       if (holder?.token === own.token) return;
-      throw new UserError(`${flag}: "${folder}" ${lossOf(folder, isSame(), holder)}`);
+      throw new UserError(`${flag}: "${folder}" ${lossOf(folder, id, holder)}`);
     },
     async release() {
       await heartbeat.terminate();
       // What stays of a lock, on a disk that takes nothing any more, keeps nobody out.
       await file.close().catch(() => {});
       await giveLockFree(path, own).catch(() => {});
-      if (isSame()) await removeEmptyFolders(folder, made);
+      if (isSameFolder(folder, id)) await removeEmptyFolders(folder, made);
     },
   };
 }
 
 /** How a lock was lost, as the end of a sentence about the folder. */
-function lossOf(folder: string, isSame: boolean, holder: Holder | undefined): string {
+function lossOf(folder: string, id: FolderId, holder: Holder | undefined): string {
   if (!existsSync(folder)) {
     return 'is gone: it was deleted or moved while this process wrote to it.';
   }
-  if (!isSame) {
+  if (!isSameFolder(folder, id)) {
     return 'is another folder now: the one that this process wrote to was deleted or moved, or its disk is gone.';
   }
   return `was taken over by ${nameOf(holder)}, because this one seemed to be dead, or its lock was deleted: was it stopped, or cut off from the disk?`;

@@ -1,5 +1,6 @@
 /** Writes `items.csv` while the training goes on. */
 import type { Dataset } from '../../datasets/dataset.ts';
+import { expectSameFolder, type FolderId, folderId } from '../files/sameFolder.ts';
 import { ScoreTable, type ScoreTableState } from '../insitu/scoreTable.ts';
 import { type SuggestedLabelsState, suggestedLabels } from '../insitu/suggestedLabels.ts';
 import { JobThread } from '../jobThread.ts';
@@ -14,13 +15,15 @@ export interface KnownOfItems {
 /** One version of the file to write. */
 export interface ItemsJob extends KnownOfItems {
   readonly folder: string;
+  readonly id: FolderId;
   readonly listed: ListedItems;
 }
 
-/** Does what `writeItems` does. */
-export function writeJob({ folder, listed, scores, suggested }: ItemsJob): Promise<void> {
+/** Does what `writeItems` does. @throws WriteError  when another folder is in the place of that one, too */
+export async function writeJob({ folder, id, listed, scores, suggested }: ItemsJob): Promise<void> {
+  expectSameFolder(folder, id);
   const { length } = listed.labels;
-  return writeItems(
+  await writeItems(
     folder,
     listed,
     new ScoreTable(length, scores),
@@ -31,6 +34,7 @@ export function writeJob({ folder, listed, scores, suggested }: ItemsJob): Promi
 /** Replaces `items.csv` in a run's folder, as often as wanted; two writes never overlap. */
 export class ItemsWriter {
   readonly #folder: string;
+  readonly #id: FolderId;
   readonly #listed: ListedItems;
   readonly #attempt: (write: () => Promise<void>) => Promise<void>;
   readonly #thread = new JobThread<ItemsJob>(
@@ -48,6 +52,7 @@ export class ItemsWriter {
     attempt: (write: () => Promise<void>) => Promise<void>,
   ) {
     this.#folder = folder;
+    this.#id = folderId(folder);
     this.#listed = { items, labels, classNames, places };
     this.#attempt = attempt;
   }
@@ -81,7 +86,7 @@ export class ItemsWriter {
     while (this.#waiting !== undefined) {
       const known = this.#waiting;
       this.#waiting = undefined;
-      const job = { ...known, folder: this.#folder, listed: this.#listed };
+      const job = { ...known, folder: this.#folder, id: this.#id, listed: this.#listed };
       const arrays = [...Object.values(known.scores), ...Object.values(known.suggested)];
       await this.#attempt(() => this.#thread.do(job, arrays));
     }
