@@ -38,7 +38,7 @@ async function startBackend(): Promise<string | undefined> {
   } finally {
     console.warn = warn;
   }
-  return said.findLast((line) => /Error: /.test(line))?.replace(/^.*Error: /, '') ?? 'no reason';
+  return said.find((line) => /Error: /.test(line))?.replace(/^.*Error: /, '') ?? 'no reason';
 }
 
 /**
