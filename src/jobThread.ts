@@ -1,4 +1,5 @@
 /** Work that its caller goes on without: jobs that a thread of their own does, one after the other. */
+import { existsSync } from 'node:fs';
 import { parentPort, Worker } from 'node:worker_threads';
 import { UserError, WriteError } from './errors.ts';
 
@@ -28,7 +29,9 @@ function errorOf({ name, message, stack }: Failure): Error {
 /** Up to so many bytes a job takes no longer than a thread takes to start: about 50 ms. */
 const smallJobBytes = 2 ** 18;
 
-/** Does jobs: in a thread, which the first large one starts, or here when they are small. */
+const isThere = (module: URL) => module.protocol !== 'file:' || existsSync(module);
+
+/** Does jobs: in a thread, which the first large one starts, or here when they are small or no thread can start. */
 export class JobThread<Job> {
   readonly #module: URL;
   readonly #doHere: (job: Job) => Promise<void>;
@@ -53,7 +56,9 @@ export class JobThread<Job> {
    */
   async do(job: Job, arrays: readonly ArrayBufferView[]): Promise<void> {
     const bytes = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    if (bytes <= smallJobBytes) return this.#doHere(job);
+    // Who installs another version while this one is at work takes away what a thread would load.
+    const canStart = this.#worker !== undefined || isThere(this.#module);
+    if (bytes <= smallJobBytes || !canStart) return this.#doHere(job);
     const buffers = new Set(arrays.map(({ buffer }) => buffer));
     const moved = [...buffers].filter((buffer) => buffer instanceof ArrayBuffer);
     await new Promise<void>((resolve, reject) => {

@@ -23,6 +23,16 @@ test('a job of many bytes is done by the thread, one of few here', async () => {
   await thread.close();
 });
 
+test('a job is done here when what the thread runs has gone', async () => {
+  const done: string[] = [];
+  const thread = new JobThread<string>(new URL('./none.js', import.meta.url), async (job) => {
+    done.push(job);
+  });
+  await thread.do('first', large);
+  assert.deepEqual(done, ['first']);
+  await thread.close();
+});
+
 test('a job that is given up settles, and the next one gets a new thread', async () => {
   const thread = threadOf(answering);
   const job = thread.do('', large);

@@ -205,7 +205,7 @@ export class EventWriter {
 
   /**
    * Resolves when everything that was appended outlives a power failure too. Where somebody has deleted the file, what
-   * comes next goes to another one.
+   * comes next goes to another one, unless its folder is gone, too.
    */
   async sync(): Promise<void> {
     await this.flush();
@@ -216,10 +216,12 @@ export class EventWriter {
       this.#fail(problem, 0);
       this.#throwFailure();
     }
-    if (this.#isDeleted || existsSync(this.#path) || !this.#hasFolder) return;
+    if (this.#isDeleted || existsSync(this.#path)) return;
     this.#isDeleted = true;
-    const message = `${this.#path}: was deleted, with all that it held; the log goes on in another file.`;
-    this.#onLost?.(new WriteError(message), 0);
+    const fate = this.#hasFolder
+      ? 'was deleted, with all that it held; the log goes on in another file'
+      : 'was moved or deleted with its folder; what is logged does not come back to it';
+    this.#onLost?.(new WriteError(`${this.#path}: ${fate}.`), 0);
   }
 
   /** Closes the file once everything that was appended outlives a power failure. */

@@ -186,10 +186,10 @@ export async function openRun(
       await checkpoints.ready();
       const variables = await session.run('read', {});
       await expectFinite(plan, step, variables);
+      await lock.assertHeld();
       // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
       await inSitu?.flush();
       await log.sync();
-      await lock.assertHeld();
       await saveRun(checkpoints, step, variables, {
         ...facts,
         skippedSteps: skipped.total,
