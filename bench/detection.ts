@@ -1,5 +1,6 @@
 /**
- * How well every score finds planted label errors: the tables of docs/detection.md.
+ * How well every score finds planted label errors, and what is told of the first items without knowing them: the
+ * tables of docs/detection.md.
  *
  *     node dist/bench/detection.js --data DIR --out FOLDER [--networks NAME,NAME] [--noise NAME,NAME]
  *                                  [--shares 0.05,0.1,0.2] [--seeds 1,2,3]
@@ -26,7 +27,9 @@ import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { labelNoiseTypes } from '../datasets/labels/labelNoiseType.ts';
 import { markdownTable } from '../src/console/textTable.ts';
+import { expectWrongLabels } from '../src/insitu/wrongLabels.ts';
 import { packageRoot } from '../src/packageRoot.ts';
+import { rankedItemsOfRun } from '../src/runFiles/rankedItems.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -88,7 +91,7 @@ const networks: Readonly<Record<string, () => string[]>> = {
   mnist: () => [...shortMnist(), ...lenet],
   phrases: () => [
     ...['--dataset_name=phrases', '--model_name=textcnn', '--max_sequence_length=32'],
-    ...['--batch_size=50', '--max_number_of_epochs=6', '--hm='],
+    ...['--batch_size=50', '--max_number_of_epochs=6'],
     ...['--optimizer=adam', '--learning_rate=0.001', '--learning_rate_decay_type=fixed'],
   ],
   cifarnet: () => [
@@ -120,9 +123,19 @@ interface Cell {
   readonly seed: number;
 }
 
-/** A cell with the average precision of each score; of `none` there is nothing to find. */
+/** Of the items with the highest disagreement: how many carry a wrong label. */
+interface ListOfItems {
+  readonly length: number;
+  readonly wrong: number;
+  /** What the scores alone say; null where they cannot tell. */
+  readonly expected: number | null;
+}
+
+/** What was found. */
 interface Measured extends Cell {
+  /** By score; of `none` there is nothing to find. */
   readonly averagePrecision: Readonly<Record<string, number>>;
+  readonly lists: readonly ListOfItems[];
 }
 
 const nameOf = ({ network, noise, share, seed }: Cell) =>
@@ -132,6 +145,20 @@ function readAveragePrecision(path: string): Record<string, number> {
   if (!existsSync(path)) return {};
   const [, ...rows] = readFileSync(path, 'utf8').trimEnd().split('\n');
   return Object.fromEntries(rows.map((row) => row.split(',', 2)).map(([k, v]) => [k!, Number(v)]));
+}
+
+async function readLists(trainDir: string): Promise<ListOfItems[]> {
+  const { items, values } = await rankedItemsOfRun(trainDir, 'disagreement', 200);
+  const noiseFile = join(trainDir, 'label_noise.csv');
+  const [, ...rows] = existsSync(noiseFile)
+    ? readFileSync(noiseFile, 'utf8').trimEnd().split('\n')
+    : [];
+  const wrongItems = new Set(rows.map((row) => Number(row.split(',', 1)[0])));
+  return [100, 200].map((length) => ({
+    length,
+    wrong: items.slice(0, length).filter(({ item }) => wrongItems.has(item)).length,
+    expected: expectWrongLabels(values, length) ?? null,
+  }));
 }
 
 async function train(cell: Cell): Promise<Measured> {
@@ -145,13 +172,15 @@ async function train(cell: Cell): Promise<Measured> {
     ...[join(packageRoot, 'dist/bin/losslens.cjs'), 'train', `--train_dir=${trainDir}`],
     ...[...flagsOf(), `--seed=${seed}`, '--precision=float32', '--projector_items=0'],
     ...(noise === 'none' ? [] : [`--label_noise=${share}`, `--label_noise_type=${noise}`]),
-    ...['--log_every_n_steps=1000', '--rank_by=disagreement'],
+    ...['--hm=', '--ns=1', '--save_summaries_secs=0', '--log_every_n_steps=1000'],
+    '--rank_by=disagreement',
   ];
   console.error(nameOf(cell));
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const code = await new Promise((resolve) => child.on('close', resolve));
   if (code !== 0) throw new Error(`losslens train ended with ${code}`);
-  return { ...cell, averagePrecision: readAveragePrecision(join(trainDir, 'detection.csv')) };
+  const averagePrecision = readAveragePrecision(join(trainDir, 'detection.csv'));
+  return { ...cell, averagePrecision, lists: await readLists(trainDir) };
 }
 
 mkdirSync(out, { recursive: true });
@@ -237,6 +266,21 @@ console.log(
     overRows.map(({ name, meanAp, gap, within, worst }) => [
       ...[name, meanAp.toFixed(3), gap.toFixed(3), String(within), worst.toFixed(3)],
     ]),
+  )}`,
+);
+
+/** What the scores alone say of the first items, cell by cell. */
+const lists = measured.flatMap((cell) =>
+  cell.lists.map(({ length, wrong, expected }) => [
+    ...[nameOf(cell), String(length), String(wrong)],
+    expected === null ? 'cannot tell' : expected.toFixed(0),
+  ]),
+);
+const listHeadings = ['first', 'wrong', 'expected'];
+console.log(
+  `\n${markdownTable(
+    [{ heading: 'cell' }, ...listHeadings.map((heading) => ({ heading, isNumeric: true }))],
+    lists,
   )}`,
 );
 console.log(JSON.stringify({ cells: measured.length, scores: overRows }));
