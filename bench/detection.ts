@@ -138,8 +138,9 @@ interface Measured extends Cell {
   readonly lists: readonly ListOfItems[];
 }
 
+const percent = (share: number) => Number((100 * share).toPrecision(6));
 const nameOf = ({ network, noise, share, seed }: Cell) =>
-  noise === 'none' ? `${network}-none-${seed}` : `${network}-${noise}-${100 * share}-${seed}`;
+  noise === 'none' ? `${network}-none-${seed}` : `${network}-${noise}-${percent(share)}-${seed}`;
 
 function readAveragePrecision(path: string): Record<string, number> {
   if (!existsSync(path)) return {};
@@ -221,7 +222,7 @@ const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / 
 const rows = [
   ...groupBy(
     measured.filter(({ noise }) => noise !== 'none'),
-    ({ network, noise, share }) => `${network}, ${noise}, ${100 * share} %`,
+    ({ network, noise, share }) => `${network}, ${noise}, ${percent(share)} %`,
   ),
 ].map(([title, cells]) => {
   const names = Object.keys(cells[0]!.averagePrecision);

@@ -12,9 +12,9 @@
 /** Scale of the right labels' scores above 0, in interquartile ranges of all scores: low, taken, high. */
 const scaleShares = [0.5, 0.57, 0.65] as const;
 /** Of the list: how far what the low and the high scale say may be apart. */
-const maxSpread = 0.15;
+const maxSpread = 0.12;
 /** Share of all items above which too many are contradicted to say what the scores of the rest are. */
-const maxContradictedShare = 1 / 3;
+const maxContradictedShare = 0.2;
 /** Right labels expected above 0 for each score there: more mean that scores do not fall off as expected. */
 const maxExcess = 1.25;
 

@@ -26,10 +26,10 @@ def expected(scores, length):
         near = ((scores > -scale / 2) & (scores <= scale / 2)).sum()
         return min(length, min(near, contradicted) * np.exp(-scores[length - 1] / scale)), near / contradicted
 
-    if contradicted > len(scores) / 3 or length > (scores > 0.57 * (high - low)).sum():
+    if contradicted > 0.2 * len(scores) or length > (scores > 0.57 * (high - low)).sum():
         return None
     taken, excess = right(0.57)
-    if excess > 1.25 or right(0.65)[0] - right(0.5)[0] > 0.15 * length:
+    if excess > 1.25 or right(0.65)[0] - right(0.5)[0] > 0.12 * length:
         return None
     return length - float(taken)
 
