@@ -17,6 +17,8 @@ const maxSpread = 0.12;
 const maxContradictedShare = 0.2;
 /** Right labels expected above 0 for each score there: more mean that scores do not fall off as expected. */
 const maxExcess = 1.25;
+/** No list is promised to be purer: errors that always go to one class are taken for a few too many. */
+const maxWrongShare = 0.95;
 
 /**
  * How many items of a descending list lie above a value.
@@ -52,14 +54,14 @@ function rightLabels(descending: Float64Array, length: number, scale: number) {
   const contradicted = countAbove(descending, 0);
   const near = countAbove(descending, -scale / 2) - countAbove(descending, scale / 2);
   const right = Math.min(near, contradicted) * Math.exp(-descending[length - 1]! / scale);
-  return { right: Math.min(length, right), excess: near / contradicted };
+  return { right, excess: near / contradicted };
 }
 
 /**
  * How many of the `length` items of the highest disagreement carry a wrong label.
  *
  * @param disagreement  the score of each item; NaN for those without
- * @returns             a number of items, 0..length; undefined where it cannot be told
+ * @returns             a number of items; undefined where it cannot be told
  */
 export function expectWrongLabels(
   disagreement: ArrayLike<number>,
@@ -75,7 +77,7 @@ export function expectWrongLabels(
   const { right, excess } = rightLabels(descending, length, taken);
   const [fewest, most] = [low, high].map((scale) => rightLabels(descending, length, scale).right);
   if (excess > maxExcess || most! - fewest! > maxSpread * length) return undefined;
-  return length - right;
+  return Math.min(length - right, maxWrongShare * length);
 }
 
 /** Items at the head of a ranking that a run speaks of. */

@@ -24,14 +24,14 @@ def expected(scores, length):
     def right(share):
         scale = share * (high - low)
         near = ((scores > -scale / 2) & (scores <= scale / 2)).sum()
-        return min(length, min(near, contradicted) * np.exp(-scores[length - 1] / scale)), near / contradicted
+        return min(near, contradicted) * np.exp(-scores[length - 1] / scale), near / contradicted
 
     if contradicted > 0.2 * len(scores) or length > (scores > 0.57 * (high - low)).sum():
         return None
     taken, excess = right(0.57)
     if excess > 1.25 or right(0.65)[0] - right(0.5)[0] > 0.12 * length:
         return None
-    return length - float(taken)
+    return min(length - float(taken), 0.95 * length)
 
 
 cases = [
