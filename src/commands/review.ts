@@ -31,10 +31,11 @@ async function review(given: FlagValues<typeof reviewFlags>, signal: AbortSignal
   const { train_dir, top, rank_by, num_views, output_dir, ...ofRun } = given;
   const flags = await resolveRunFlags(train_dir, ofRun, true, undrawnDataFlagEffects);
   const options = { ...flags, ...{ train_dir, top, rank_by, num_views, output_dir } };
-  const { page, items } = await reviewRun(options, signal);
+  const { page, items, expectation } = await reviewRun(options, signal);
   show(
     `${page}: ${items} items; open it in a browser, save labels.csv, and train again with --labels_file=labels.csv\n`,
   );
+  if (expectation !== undefined) show(`${expectation}\n`);
 }
 
 /** Declares the flags and the action of `losslens review`. */

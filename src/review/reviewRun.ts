@@ -9,6 +9,7 @@ import { makeFolder } from '../files/makeFolder.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { scores } from '../insitu/scores.ts';
+import { wrongLabelsText } from '../insitu/wrongLabels.ts';
 import { rankedItemsOfRun } from '../runFiles/rankedItems.ts';
 import { readRunRecord } from '../runFiles/runRecord.ts';
 import type { ScoredItem } from '../runFiles/scoredItems.ts';
@@ -88,7 +89,8 @@ function pageId(folder: string, { name, split, labels }: Dataset): string {
 /**
  * Writes `review.html` and `review.csv`: the items of a run that a score ranks first.
  *
- * @returns  the path of the page and how many items it holds
+ * @returns  the path of the page, how many items it holds, and what to expect of them: undefined for other
+ *           scores than `disagreement`
  * @throws UsageError  for a score that the run does not have, or data that are not those of the run
  * @throws UserError   when the run or its data cannot be read
  * @throws the signal's reason, when it is aborted before the page is whole: then neither is written
@@ -96,9 +98,10 @@ function pageId(folder: string, { name, split, labels }: Dataset): string {
 export async function reviewRun(
   options: ReviewOptions,
   signal: AbortSignal,
-): Promise<{ page: string; items: number }> {
+): Promise<{ page: string; items: number; expectation: string | undefined }> {
   const { train_dir: folder, rank_by: rankBy } = options;
-  const { scoreNames, total, items } = await rankedItemsOfRun(folder, rankBy, options.top);
+  const { scoreNames, total, items, values } = await rankedItemsOfRun(folder, rankBy, options.top);
+  const expectation = rankBy === 'disagreement' ? wrongLabelsText(values, items.length) : undefined;
   const { dataset, labelDecisions } = await loadRunData(folder, options);
   const record = await readRunRecord(folder);
   expectItemsOfRun(dataset, { total, items }, { folder, record, datasetDir: options.dataset_dir });
@@ -108,7 +111,7 @@ export async function reviewRun(
     {
       id: pageId(folder, dataset),
       title: basename(resolve(folder)),
-      description: `${items.length} of ${total} items of ${dataset.name} ${dataset.split}, the most suspicious by ${rankBy}; ${options.model_name}, ${folder}`,
+      description: `${items.length} of ${total} items of ${dataset.name} ${dataset.split}, the most suspicious by ${rankBy}; ${options.model_name}, ${folder}${expectation === undefined ? '' : `; ${expectation}`}`,
       classes: dataset.classNames,
       scores: scoreNames.map(pageScoreOf),
       sortBy: rankBy,
@@ -123,5 +126,5 @@ export async function reviewRun(
   const page = join(target, 'review.html');
   await replaceFileByParts(page, parts);
   await replaceFile(join(target, 'review.csv'), reviewCsv(items, scoreNames));
-  return { page, items: items.length };
+  return { page, items: items.length, expectation };
 }

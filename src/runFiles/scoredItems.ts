@@ -103,10 +103,12 @@ export interface RankedItems {
   readonly total: number;
   /** Those without the score are left out; ties are in order of the items. */
   readonly items: readonly ScoredItem[];
+  /** The score of every item that has one, in the order of the table. */
+  readonly values: readonly number[];
 }
 
 /**
- * Reads the most suspicious items out of a table of any length, keeping no others in memory.
+ * Reads the most suspicious items out of a table of any length, keeping of the others the score alone.
  *
  * @param path       of `items.csv`
  * @param count      items at most
@@ -135,6 +137,7 @@ export async function readRankedItems(
       const scoreColumn = header.indexOf(ranking.name, expected.length);
       const sign = ranking.first === 'highest' ? 1 : -1;
       const queue = new SelectionQueue<Ranked & { readonly fields: readonly string[] }>(count);
+      const values: number[] = [];
       let total = 0;
       for await (const { line, fields } of records) {
         total++;
@@ -146,10 +149,12 @@ export async function readRankedItems(
           );
         }
         if (score !== '') {
+          values.push(Number(score));
           queue.offer({ itemIndex: Number(item), score: sign * Number(score), fields });
         }
       }
-      return { scoreNames, total, items: queue.ranked().map(({ fields }) => readRow(fields)) };
+      const items = queue.ranked().map(({ fields }) => readRow(fields));
+      return { scoreNames, total, items, values };
     },
     { remedy },
   );

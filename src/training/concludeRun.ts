@@ -6,6 +6,8 @@ import { hparamsEndSummary } from '../events/hparams.ts';
 import { lastStepOf } from '../events/readEvents.ts';
 import { longestOf } from '../events/series.ts';
 import { syncFolder } from '../files/syncFolder.ts';
+import { scores, suspicions } from '../insitu/scores.ts';
+import { wrongLabelsText } from '../insitu/wrongLabels.ts';
 import { reportDetection } from '../recording/detectionReport.ts';
 import { writeSelectionEmbedding } from '../recording/selectionEmbedding.ts';
 import type { Run } from './openRun.ts';
@@ -68,7 +70,7 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
           lost,
           step,
         })
-      : undefined;
+      : inSitu && wrongLabelsText(suspicions(scores.get('disagreement')!, inSitu.table));
   await log.flush();
   // All has to be on the disk before the end is: a run that has an end is not looked at again.
   await syncFolder(options.train_dir).catch((error) => {

@@ -12,7 +12,7 @@ import type { TrainingResult } from './trainer.ts';
 /**
  * What a run leaves behind, and how to look at it.
  *
- * @param expectation  what planted errors say of the ranking
+ * @param expectation  what the items that rank first are worth; null where none are ranked
  * @param warnings     what could not be written, and which steps were left out
  */
 export function printReport(
@@ -20,10 +20,10 @@ export function printReport(
   { step, steps, seconds, interrupted }: TrainingResult,
   longestSeries: Readonly<Record<string, number>>,
   { selectionLayer, monitoredLayers }: Pick<TrainingGraph, 'selectionLayer' | 'monitoredLayers'>,
-  expectation: string | undefined,
+  expectation: string | null,
   warnings: readonly (string | undefined)[],
 ): void {
-  const { train_dir } = options;
+  const { train_dir, label_noise } = options;
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
   const views = selectionLayer === null ? 'summaries' : `Selection Views${monitoring}`;
   const command = tensorboardCommand(logdirOf(train_dir), longestSeries);
@@ -31,9 +31,9 @@ export function printReport(
     `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * itemsPerStep(options), seconds)}`,
   );
   for (const warning of warnings) if (warning !== undefined) tell(warning);
-  if (expectation !== undefined) {
+  if (expectation !== null) {
     tell(expectation);
-    tell(`all scores: ${join(train_dir, 'detection.csv')}`);
+    if (label_noise > 0) tell(`all scores: ${join(train_dir, 'detection.csv')}`);
   }
   if (selectionLayer !== null) {
     const [selected, every] = ['selection.csv', 'items.csv'].map((file) => join(train_dir, file));

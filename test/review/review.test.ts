@@ -89,6 +89,21 @@ test('the page and review.csv hold the items that the score ranks first', () => 
   );
 });
 
+test('training and page say what the first items by disagreement are worth, or that it cannot be told', async () => {
+  const folder = temporaryFolder();
+  const { code, stdout, stderr } = await losslens([
+    ...['review', `--model_name=${smallNetwork}`, `--train_dir=${trainDir}`],
+    ...['--top=12', '--num_views=0', `--output_dir=${folder}`],
+  ]);
+  assert.equal(code, 0, stderr);
+  const sentence = 'how many labels are wrong cannot be told by the scores alone';
+  for (const text of [trained.stderr, stdout, readFileSync(join(folder, 'review.html'), 'utf8')]) {
+    assert.ok(text.includes(sentence), text.slice(0, 1000));
+  }
+  // It speaks of no other score's list.
+  assert.ok(!reviewed.stdout.includes(sentence), reviewed.stdout);
+});
+
 test('a score that there is none of is named, and a run without scores', async () => {
   const [unknown, missing] = await Promise.all([
     losslens([
