@@ -90,6 +90,13 @@ export interface ConfigProto {
   readonly allow_soft_placement?: boolean;
 }
 
+export interface GetStatusResponse {
+  readonly device_attributes?: readonly {
+    readonly name?: string;
+    readonly incarnation?: number;
+  }[];
+}
+
 export interface TensorInfo {
   readonly name?: string;
   readonly dtype?: DataType;

@@ -16,6 +16,7 @@ interface Messages {
   readonly 'cluster.proto': {
     readonly ServerDef: messages.ServerDef;
     readonly ConfigProto: messages.ConfigProto;
+    readonly GetStatusResponse: messages.GetStatusResponse;
   };
   readonly 'saved_model.proto': { readonly SavedModel: messages.SavedModel };
   readonly 'event.proto': { readonly Event: messages.Event };

@@ -1,8 +1,9 @@
 /** The processes that train one network, as one of them sees them. */
 import { ClusterEngine } from '../engines/distributed/clusterEngine.ts';
 import { describeTask, type Task } from '../engines/distributed/hosts.ts';
-import { awaitTasks } from '../engines/distributed/presence.ts';
+import { awaitTasks, silentSeconds } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
+import { tell } from '../terminal.ts';
 import { type ClusterPlace, isChief } from './clusterPlace.ts';
 import type { Letter } from './letters.ts';
 import { Mailbox } from './mailbox.ts';
@@ -34,8 +35,22 @@ export class Cluster {
     const needed = isChief(place) ? cluster.servers : [chief, ...cluster.servers];
     const others = needed.filter(({ job, index }) => job !== task.job || index !== task.index);
     await awaitTasks(hosts, others, timeoutSeconds, signal);
-    engine.watch(others);
+    cluster.watch(others, tell);
     return cluster;
+  }
+
+  /**
+   * From now on, whatever waits fails when one of these processes, which are there, goes; others may.
+   *
+   * @param report  takes a line on one that gives no answer
+   */
+  watch(tasks: readonly Task[], report: (line: string) => void): void {
+    this.engine.watch(tasks, (task, isSilent) => {
+      const what = isSilent
+        ? `has given no answer for ${silentSeconds} s, as one does that was stopped; waiting for it`
+        : 'answers again';
+      report(`cluster: ${this.describe(task)} ${what}`);
+    });
   }
 
   /** The parameter servers. */

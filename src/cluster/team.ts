@@ -31,10 +31,12 @@ export class Team {
   readonly #parts = new Map<number, { readonly step: number; readonly part: StepPart }[]>();
   readonly #left = new Set<number>();
   readonly #arrivals = new Arrivals();
+  readonly #report: (line: string) => void;
 
-  private constructor(cluster: Cluster, mailbox: Mailbox<Letter>) {
+  private constructor(cluster: Cluster, mailbox: Mailbox<Letter>, report: (line: string) => void) {
     this.#cluster = cluster;
     this.#mailbox = mailbox;
+    this.#report = report;
   }
 
   /**
@@ -48,7 +50,7 @@ export class Team {
     fingerprint: Fingerprint,
     report: (line: string) => void,
   ): Promise<Team> {
-    const team = new Team(cluster, await cluster.openMailbox());
+    const team = new Team(cluster, await cluster.openMailbox(), report);
     const { others, place, servers, engine } = cluster;
     for (const server of servers) await team.#mailbox.send(server, { kind: 'began' });
     if (others.length === 0) return team;
@@ -67,7 +69,7 @@ export class Team {
     } finally {
       clearTimeout(timer);
     }
-    engine.watch([...servers, ...others]);
+    cluster.watch([...servers, ...others], report);
     return team;
   }
 
@@ -97,9 +99,8 @@ export class Team {
 
   /** Lets the other workers go, whose steps have ended; resolves when they have left. */
   async dismiss(): Promise<void> {
-    const { engine, others, servers } = this.#cluster;
-    engine.endWatch();
-    engine.watch(servers);
+    const { others, servers } = this.#cluster;
+    this.#cluster.watch(servers, this.#report);
     await this.#tellAll({ kind: 'over' });
     await this.#arrivals.until(() => this.#left.size === others.length || undefined);
   }

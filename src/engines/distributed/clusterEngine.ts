@@ -14,7 +14,7 @@ import { ThreadSession } from '../threadSession.ts';
 import { type CApi, loadCApi } from './cApi.ts';
 import { deviceOfTask, type Hosts, type JobName, jobNames, type Task } from './hosts.ts';
 import { placeOnCluster } from './placement.ts';
-import { goneError, Watch } from './presence.ts';
+import { goneError, Watch, type WatchListener } from './presence.ts';
 import type { RemoteModel, RemoteWorkerData } from './remoteWorker.ts';
 
 const graphDefType = messageType('graph.proto', 'GraphDef');
@@ -111,9 +111,11 @@ export class ClusterEngine implements Engine {
     };
   }
 
-  /** From now on, whatever waits fails when one of these processes, which are there, goes. */
-  watch(tasks: readonly Task[]): void {
-    this.#watch = new Watch(this.hosts, tasks, (reason) => this.abandon(reason));
+  /** From now on, whatever waits fails when one of these processes, which are there, goes; others may. */
+  watch(tasks: readonly Task[], silent: NonNullable<WatchListener['silent']>): void {
+    const gone = (task: Task) => this.abandon(goneError(this.hosts, task));
+    this.#watch?.end();
+    this.#watch = new Watch(this.hosts, tasks, { gone, silent });
   }
 
   /** From now on, all may go. */
@@ -125,17 +127,18 @@ export class ClusterEngine implements Engine {
   /** Of a failure that a process is behind that is gone, just that. */
   async #explained(error: unknown): Promise<unknown> {
     if (error instanceof UserError) return error;
-    const gone = (await this.#watch?.gone()) ?? this.#unreachable(error as Error);
-    if (gone !== undefined) this.abandon(gone);
-    return gone ?? error;
+    const task = (await this.#watch?.gone()) ?? this.#unreachable(error as Error);
+    if (task === undefined) return error;
+    const gone = goneError(this.hosts, task);
+    this.abandon(gone);
+    return gone;
   }
 
   /** Of a failure of TensorFlow's with a call to another process, just that: one that ends may listen a moment still. */
-  #unreachable({ message }: Error): UserError | undefined {
+  #unreachable({ message }: Error): Task | undefined {
     const called = /remote target \/job:(ps|worker)\/replica:0\/task:(\d+)/.exec(message);
     if (called === null || !message.includes(unavailable)) return undefined;
-    const task: Task = { job: called[1] as JobName, index: Number(called[2]) };
-    return goneError(this.hosts, task);
+    return { job: called[1] as JobName, index: Number(called[2]) };
   }
 
   /**

@@ -1,56 +1,34 @@
-/** Whether the processes of a cluster are there: whether somebody listens where each of them should. */
-import { connect } from 'node:net';
+/** Whether the processes of a cluster are there. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { UserError } from '../../errors.ts';
-import { describeTask, type Hosts, hostOf, type Task } from './hosts.ts';
+import { describeTask, type Hosts, type Task } from './hosts.ts';
+import { type Look, lookFor, lookMs } from './look.ts';
 
-/** How long a host that does not say no is waited for. */
-const connectMs = 5000;
 const retryMs = 250;
 /** Between two looks at a process that is there. */
 const watchMs = 1000;
-/** Looks in a row that a host does not answer, after which it is gone: a shorter cut of the network is outlived. */
+/** Looks in a row without an answer, after which a process is gone: a shorter cut of the network is outlived. */
 const silencesToBeGone = 3;
 
-/** Somebody listens there, nobody does, or the host does not say. */
-type Look = 'there' | 'nobody' | 'silent';
+/** After how long without an answer that is. */
+export const silentSeconds = (silencesToBeGone * (watchMs + lookMs)) / 1000;
 
-function lookAt(host: string): Promise<Look> {
-  const separator = host.lastIndexOf(':');
-  const name = host.slice(0, separator).replace(/^\[(.*)\]$/, '$1');
-  const socket = connect({ host: name, port: Number(host.slice(separator + 1)) });
-  return new Promise((resolve) => {
-    const answer = (look: Look) => {
-      socket.destroy();
-      resolve(look);
-    };
-    socket.setTimeout(connectMs, () => answer('silent'));
-    socket.once('connect', () => answer('there'));
-    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
-      answer(code === 'ECONNREFUSED' ? 'nobody' : 'silent'),
-    );
-  });
-}
+/** What is said of a process that is not there. */
+const findings = {
+  nobody: 'nobody listens there',
+  'no way': 'no way leads there',
+  silence: 'who listens there gives no answer',
+} as const;
 
-/** The same; a host that does not answer, or to which no way leads just now, gets all of the time that it may take. */
-async function lookPatiently(host: string): Promise<Look> {
-  const patience = pause(connectMs, undefined, { ref: false });
-  const look = await lookAt(host);
-  if (look === 'silent') await patience;
-  return look;
-}
-
-/** Those of some processes that are not there. */
-async function missingOf(hosts: Hosts, tasks: readonly Task[]): Promise<readonly Task[]> {
-  const looks = await Promise.all(tasks.map((task) => lookAt(hostOf(hosts, task))));
-  return tasks.filter((_, i) => looks[i] !== 'there');
+function describeLook(look: Exclude<Look, { readonly found: 'process' }>): string {
+  return look.found === 'stranger' ? `there listens ${look.who}` : findings[look.found];
 }
 
 /**
  * Waits until all are there.
  *
  * @param signal      ends the waiting
- * @throws UserError  naming who is not there within the time
+ * @throws UserError  naming who is not there within the time, and what is instead
  */
 export async function awaitTasks(
   hosts: Hosts,
@@ -61,15 +39,21 @@ export async function awaitTasks(
   const end = performance.now() + 1000 * timeoutSeconds;
   let missing = tasks;
   for (;;) {
-    missing = await missingOf(hosts, missing);
+    const looks = await Promise.all(missing.map((task) => lookFor(hosts, task)));
+    const found = missing.flatMap((task, i) => {
+      const look = looks[i]!;
+      return look.found === 'process' ? [] : [{ task, what: describeLook(look) }];
+    });
+    missing = found.map(({ task }) => task);
     if (missing.length === 0) return;
-    if (performance.now() >= end) break;
+    if (performance.now() >= end) {
+      const names = found.map(({ task, what }) => `${describeTask(hosts, task)} (${what})`);
+      throw new UserError(
+        `cluster: ${names.join(', ')} did not answer within ${timeoutSeconds} s; expected every process to be started, with the same hosts, and its port to be reachable from here. Wait longer with --cluster_timeout_secs.`,
+      );
+    }
     await pause(retryMs, undefined, { signal });
   }
-  const names = missing.map((task) => describeTask(hosts, task)).join(', ');
-  throw new UserError(
-    `cluster: ${names} did not answer within ${timeoutSeconds} s; expected every process to be started, and its port to be reachable from here. Wait longer with --cluster_timeout_secs.`,
-  );
 }
 
 /** What is to be done about a cluster that lost one of its processes. */
@@ -83,27 +67,39 @@ export function goneError(hosts: Hosts, task: Task): UserError {
   );
 }
 
+/** Who is told of what a watch sees. */
+export interface WatchListener {
+  /** A process is gone; it is not looked after any more. */
+  gone(task: Task): void;
+  /**
+   * A process takes calls and has given no answer for `silentSeconds`, as one does that was stopped; or answers again.
+   * Without this, it counts as gone.
+   */
+  silent?(task: Task, isSilent: boolean): void;
+}
+
 /** Looks after processes that were there. */
 export class Watch {
   readonly #hosts: Hosts;
   readonly #tasks: readonly Task[];
+  readonly #listener: WatchListener;
   #isOver = false;
 
-  /** @param onGone  told of the first that is gone */
-  constructor(hosts: Hosts, tasks: readonly Task[], onGone: (error: UserError) => void) {
+  constructor(hosts: Hosts, tasks: readonly Task[], listener: WatchListener) {
     this.#hosts = hosts;
     this.#tasks = tasks;
-    for (const task of tasks) void this.#watch(task, onGone);
+    this.#listener = listener;
+    for (const task of tasks) void this.#watch(task);
   }
 
   /**
    * Which of them is gone, once more at once.
    *
-   * @returns  undefined when all are there
+   * @returns  undefined when all are there, or may be
    */
-  async gone(): Promise<UserError | undefined> {
-    const [gone] = await missingOf(this.#hosts, this.#tasks);
-    return gone && goneError(this.#hosts, gone);
+  async gone(): Promise<Task | undefined> {
+    const looks = await Promise.all(this.#tasks.map((task) => lookFor(this.#hosts, task)));
+    return this.#tasks.find((_, i) => !['process', 'silence'].includes(looks[i]!.found));
   }
 
   /** From now on they may go. */
@@ -111,17 +107,33 @@ export class Watch {
     this.#isOver = true;
   }
 
-  async #watch(task: Task, onGone: (error: UserError) => void): Promise<void> {
-    const host = hostOf(this.#hosts, task);
-    for (let silences = 0; silences < silencesToBeGone; ) {
+  async #watch(task: Task): Promise<void> {
+    let incarnation: number | undefined;
+    let silences = 0;
+    let isSilent = false;
+    for (;;) {
       await pause(watchMs, undefined, { ref: false });
       if (this.#isOver) return;
-      const look = await lookPatiently(host);
-      if (look === 'nobody') break;
-      silences = look === 'there' ? 0 : silences + 1;
+      const patience = pause(lookMs, undefined, { ref: false });
+      const look = await lookFor(this.#hosts, task);
+      if (this.#isOver) return;
+      if (look.found === 'nobody' || look.found === 'stranger') break;
+      if (look.found === 'process') {
+        incarnation ??= look.incarnation;
+        // What it held is gone with the one before.
+        if (look.incarnation !== incarnation) break;
+        silences = 0;
+        if (isSilent) this.#listener.silent?.(task, false);
+        isSilent = false;
+        continue;
+      }
+      // Where no way leads just now, that is known at once.
+      await patience;
+      if (++silences < silencesToBeGone) continue;
+      if (look.found === 'no way' || this.#listener.silent === undefined) break;
+      if (!isSilent) this.#listener.silent(task, true);
+      isSilent = true;
     }
-    if (this.#isOver) return;
-    this.#isOver = true;
-    onGone(goneError(this.#hosts, task));
+    if (!this.#isOver) this.#listener.gone(task);
   }
 }
