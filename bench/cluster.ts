@@ -6,7 +6,7 @@
  * A parameter server and two workers train, each in a network namespace of its own, which takes root and iproute2; then
  * one process with the joint batch. Bytes are those of the interfaces, in both directions, per step; all processes
  * share the processors of this machine, so the times say nothing of several machines. With --cut the cable of worker 1
- * is out for so many seconds within each training.
+ * is out for so many seconds within each training; after a longer cut that worker ends, and the others go on.
  *
  * The last line is one JSON object.
  */
@@ -18,6 +18,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { endingSignals } from '../src/console/interrupt.ts';
+import { silentSeconds } from '../src/engines/distributed/presence.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { Namespaces } from './namespaces.ts';
 
@@ -50,7 +51,7 @@ function expectSuccess(code: number | null, stderr: string): void {
   if (code !== 0) throw new Error(`losslens train: ${stderr}`);
 }
 
-/** One process of losslens; calls back for each step of its log. */
+/** One process of losslens; calls back for each step of its log, and shows what it says of the others. */
 async function train(command: readonly string[], onStep: (step: number) => void): Promise<void> {
   const [file, ...args] = command;
   const child = spawn(file!, args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -60,6 +61,7 @@ async function train(command: readonly string[], onStep: (step: number) => void)
     stderr += `${line}\n`;
     const step = /^step (\d+)/.exec(line)?.[1];
     if (step !== undefined) onStep(Number(step));
+    else if (/^(losslens: )?cluster: /.test(line)) console.log(line);
   }
   expectSuccess(await ended, stderr);
 }
@@ -130,7 +132,9 @@ async function trainTogether(
   const cutting: Promise<void>[] = [];
   await Promise.all([
     start('ps', 0, () => {}),
-    start('worker', 1, () => {}),
+    start('worker', 1, () => {}).catch((error) => {
+      if (Number(flags.cut) < silentSeconds) throw error;
+    }),
     start('worker', 0, (step) => {
       const now = { ms: performance.now(), bytes: bytesNow(net) };
       if (step === each.from) {

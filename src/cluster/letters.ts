@@ -4,25 +4,56 @@ import type { StepPart } from '../model/jointOutcome.ts';
 /** What has to be the same for all who train one network, by what it is for people. */
 export type Fingerprint = Readonly<Record<string, string>>;
 
+/** A part of a step. The items of a step are divided into as many as there are workers, whoever does them. */
+export interface PartPlace {
+  /** Steps done with this one. */
+  readonly step: number;
+  /** From 0: that of the worker of this number, while it is there. */
+  readonly share: number;
+  /** Of joint updates; 0 where each worker updates for itself. */
+  readonly round: number;
+}
+
+/** A worker, and a name of its own for each time that it joins. */
+export interface Member {
+  readonly worker: number;
+  readonly stay: string;
+}
+
 /** To the chief. */
 export type LetterToChief =
-  | { readonly kind: 'join'; readonly worker: number; readonly fingerprint: Fingerprint }
-  | {
-      readonly kind: 'part';
-      readonly worker: number;
-      /** Steps done with this one. */
-      readonly step: number;
-      readonly part: StepPart;
-    }
-  | { readonly kind: 'left'; readonly worker: number };
+  | (Member & { readonly kind: 'join'; readonly fingerprint: Fingerprint })
+  | (Member & { readonly kind: 'part'; readonly place: PartPlace; readonly part: StepPart })
+  | (Member & { readonly kind: 'left' })
+  /** Of the chief to itself, behind all that came before: the worker is gone. */
+  | (Member & { readonly kind: 'lost' });
 
 /** To another worker or a parameter server. */
 export type LetterFromChief =
-  /** The training goes on after so many steps; the items are those to monitor until the next such letter. */
-  | { readonly kind: 'epoch'; readonly step: number; readonly monitored: readonly number[] }
-  /** The chief has so many steps of all workers. */
+  /** The training goes on after so many steps, for the worker after these. */
+  | {
+      readonly kind: 'epoch';
+      readonly stay: string;
+      readonly step: number;
+      /** Steps done at its end. */
+      readonly end: number;
+      /** Items to monitor until the next such letter. */
+      readonly monitored: readonly number[];
+    }
+  /** Where all update together: the parts of the next step are to be done, by the workers of these numbers. */
+  | {
+      readonly kind: 'round';
+      readonly step: number;
+      readonly round: number;
+      readonly workerOf: readonly number[];
+    }
+  /** Where each updates for itself: the chief has so many steps of all workers. */
   | { readonly kind: 'recorded'; readonly step: number }
-  | { readonly kind: 'refused'; readonly reason: string }
+  /** There, too: parts that the worker is to do beside its own. */
+  | { readonly kind: 'also'; readonly places: readonly PartPlace[] }
+  | { readonly kind: 'refused'; readonly stay: string; readonly reason: string }
+  /** The chief took the worker for gone. */
+  | { readonly kind: 'lost'; readonly stay: string }
   /** To parameter servers, before all else: a chief leads the training. */
   | { readonly kind: 'began' }
   | { readonly kind: 'over' };

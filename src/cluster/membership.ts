@@ -1,81 +1,140 @@
 /** The chief, as another worker has to do with it. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
 import type { StepPart } from '../model/jointOutcome.ts';
 import { Arrivals } from './arrivals.ts';
 import { type Cluster, chief } from './cluster.ts';
-import type { Fingerprint, Letter, LetterFromChief } from './letters.ts';
+import type { Fingerprint, Letter, LetterFromChief, Member, PartPlace } from './letters.ts';
 import type { Mailbox } from './mailbox.ts';
 
-/** Steps that a worker is before the chief at most: its parts wait in the chief's memory. */
+/** Steps that a worker is before the chief at most, where it updates for itself: its parts wait in the chief's memory. */
 const maxAhead = 64;
 
-/** What a worker is told at the beginning of each epoch, or where it joins one. */
-export type Epoch = Extract<LetterFromChief, { readonly kind: 'epoch' }>;
+/** How long an answer is waited for before the chief is asked again. */
+const askAgainMs = 5000;
+
+/** A part that is to be done now. */
+export interface Assignment extends PartPlace {
+  /** Items to monitor. */
+  readonly monitored: readonly number[];
+  /** The stay that it is given in. */
+  readonly stay: string;
+}
+
+type Epoch = Extract<LetterFromChief, { readonly kind: 'epoch' }>;
+
+/** What a worker is to train. */
+export interface MembershipOptions {
+  readonly fingerprint: Fingerprint;
+  /** Whether the workers update the variables together. */
+  readonly isTogether: boolean;
+  /** Takes a line when the chief has gone on without this worker. */
+  report(line: string): void;
+}
 
 /** A worker's place in a team. */
 export class Membership {
   readonly #mailbox: Mailbox<Letter>;
   readonly #worker: number;
+  readonly #options: MembershipOptions;
   readonly #arrivals = new Arrivals();
-  readonly #epochs: Epoch[] = [];
+  #stay = '';
+  /** undefined until the chief has let this worker take part. */
+  #epoch: Epoch | undefined;
+  /** What is to be done before all else. */
+  #places: PartPlace[] = [];
+  /** Step of this worker's share that is next, where it updates for itself. */
+  #next = 0;
+  #round = -1;
   /** Steps that the chief has. */
   #recorded = 0;
   #isOver = false;
   /** Resolves when the chief has the last part. */
   #sent: Promise<void> = Promise.resolve();
 
-  private constructor(mailbox: Mailbox<Letter>, worker: number) {
+  private constructor(mailbox: Mailbox<Letter>, worker: number, options: MembershipOptions) {
     this.#mailbox = mailbox;
     this.#worker = worker;
+    this.#options = options;
   }
 
-  /** Asks the chief to let this worker take part; whether it does is said by the first epoch. */
-  static async ask(cluster: Cluster, fingerprint: Fingerprint): Promise<Membership> {
+  /** Asks the chief to let this worker take part; whether it does is said by the first part to do. */
+  static async ask(cluster: Cluster, options: MembershipOptions): Promise<Membership> {
     const mailbox = await cluster.openMailbox();
-    const worker = cluster.place.task.index;
-    await mailbox.send(chief, { kind: 'join', worker, fingerprint });
-    const membership = new Membership(mailbox, worker);
+    const membership = new Membership(mailbox, cluster.place.task.index, options);
     void membership.#readLetters();
+    await membership.#join();
     return membership;
   }
 
-  /** Whether the training is over, as far as is known. */
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
   /**
-   * Waits for the next epoch.
+   * Waits for a part to do.
    *
    * @returns           null when the training is over
    * @throws UserError  when the chief sends this worker away
    */
-  nextEpoch(): Promise<Epoch | null> {
-    return this.#arrivals.until(() => this.#epochs.shift() ?? (this.#isOver ? null : undefined));
+  nextPart(): Promise<Assignment | null> {
+    return this.#arrivals.until(() => {
+      if (this.#isOver) return null;
+      const place = this.#places.shift() ?? this.#nextOwn();
+      return place && { ...place, monitored: this.#epoch!.monitored, stay: this.#stay };
+    });
   }
 
-  /**
-   * Begins to hand over this worker's part of a step: resolves when the one before has been, and the chief is not far
-   * behind.
-   *
-   * @param step  steps done with this one
-   */
-  async send(step: number, part: StepPart): Promise<void> {
+  /** Begins to hand over a part: resolves when the one before has been. */
+  async send({ step, share, round, stay }: Assignment, part: StepPart): Promise<void> {
     await this.#sent;
-    this.#sent = this.#mailbox.send(chief, { kind: 'part', worker: this.#worker, step, part });
-    // It is heard of at the next step, or when this worker leaves.
+    const place = { step, share, round };
+    this.#sent = this.#mailbox.send(chief, {
+      kind: 'part',
+      worker: this.#worker,
+      stay,
+      place,
+      part,
+    });
+    // It is heard of at the next part, or when this worker leaves.
     this.#sent.catch(() => {});
-    await this.#arrivals.until(
-      () => this.#isOver || step <= this.#recorded + maxAhead || undefined,
-    );
   }
 
   /** Says that this worker does nothing more, when it has heard that the training is over. */
   async leave(): Promise<void> {
-    await this.#arrivals.until(() => this.#isOver || undefined);
     await this.#sent;
-    await this.#mailbox.send(chief, { kind: 'left', worker: this.#worker });
+    await this.#mailbox.send(chief, { kind: 'left', ...this.#member });
     await this.#mailbox.close();
+  }
+
+  get #member(): Member {
+    return { worker: this.#worker, stay: this.#stay };
+  }
+
+  /** The next part of this worker's own share, if it may be done. */
+  #nextOwn(): PartPlace | undefined {
+    const step = this.#next;
+    if (this.#options.isTogether || this.#epoch === undefined) return undefined;
+    if (step > this.#epoch.end || step > this.#recorded + maxAhead) return undefined;
+    this.#next++;
+    return { step, share: this.#worker, round: 0 };
+  }
+
+  /** Begins a stay. */
+  async #join(): Promise<void> {
+    const stay = randomUUID();
+    this.#stay = stay;
+    this.#epoch = undefined;
+    this.#places = [];
+    const { fingerprint } = this.#options;
+    const ask = () => this.#mailbox.send(chief, { kind: 'join', ...this.#member, fingerprint });
+    await ask();
+    const askAgain = async () => {
+      for (;;) {
+        await pause(askAgainMs, undefined, { ref: false });
+        if (this.#isOver || this.#epoch !== undefined || this.#stay !== stay) return;
+        await ask();
+      }
+    };
+    // Whatever fails it fails for all.
+    askAgain().catch(() => {});
   }
 
   /** Takes letters until the training is over. */
@@ -83,17 +142,41 @@ export class Membership {
     try {
       while (!this.#isOver) {
         const letter = (await this.#mailbox.receive()) as LetterFromChief;
-        if (letter.kind === 'over') this.#isOver = true;
-        else if (letter.kind === 'refused') throw refusal(letter.reason);
-        else if (letter.kind !== 'began') {
-          if (letter.kind === 'epoch') this.#epochs.push(letter);
-          this.#recorded = letter.step;
-        }
+        await this.#take(letter);
         this.#arrivals.announce();
       }
     } catch (error) {
       this.#arrivals.fail(error);
     }
+  }
+
+  async #take(letter: LetterFromChief): Promise<void> {
+    if (letter.kind === 'over') this.#isOver = true;
+    else if (letter.kind === 'refused') {
+      if (letter.stay === this.#stay) throw refusal(letter.reason);
+    } else if (letter.kind === 'lost') {
+      if (letter.stay !== this.#stay) return;
+      this.#options.report('cluster: the chief went on without this worker; it joins again');
+      await this.#join();
+    } else if (letter.kind === 'epoch') this.#begin(letter);
+    else if (this.#epoch === undefined) return;
+    else if (letter.kind === 'recorded') this.#recorded = letter.step;
+    else if (letter.kind === 'also') this.#places.push(...letter.places);
+    else if (letter.kind === 'round' && letter.round !== this.#round) {
+      const { step, round, workerOf } = letter;
+      this.#round = round;
+      this.#places = workerOf.flatMap((worker, share) =>
+        worker === this.#worker ? [{ step, share, round }] : [],
+      );
+    }
+  }
+
+  #begin(epoch: Epoch): void {
+    // It comes twice to who has asked twice.
+    if (epoch.stay !== this.#stay || epoch.end === this.#epoch?.end) return;
+    this.#epoch = epoch;
+    this.#next = epoch.step + 1;
+    this.#recorded = epoch.step;
   }
 }
 

@@ -1,13 +1,16 @@
 /** The other workers, as the chief has to do with them. */
-import { startAgain } from '../engines/distributed/presence.ts';
+import { silentSeconds, Watch } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import type { StepPart } from '../model/jointOutcome.ts';
 import { Arrivals } from './arrivals.ts';
-import type { Cluster } from './cluster.ts';
-import type { Fingerprint, Letter, LetterToChief } from './letters.ts';
+import { type Cluster, chief } from './cluster.ts';
+import type { Fingerprint, Letter, LetterFromChief, LetterToChief, PartPlace } from './letters.ts';
 import type { Mailbox } from './mailbox.ts';
+import { PartDealer } from './partDealer.ts';
 
-/** Steps after which workers hear how far the chief is. */
+/** How long a worker that is there is waited for without a word. */
+const quietSeconds = 60;
+/** Steps after which workers that update for themselves hear how far the chief is. */
 const paceSteps = 8;
 
 /** What differs between two fingerprints, for people; undefined when nothing does. */
@@ -22,41 +25,70 @@ function differenceOf(chief: Fingerprint, other: Fingerprint): string | undefine
     .join('; ');
 }
 
+/** What a team is to train. */
+export interface TeamOptions {
+  readonly fingerprint: Fingerprint;
+  /** Whether the workers update the variables together. */
+  readonly isTogether: boolean;
+  /** Takes a line on who comes and goes. */
+  report(line: string): void;
+  /** The items of a share in the steps of an epoch that come after so many: for people. */
+  itemsLeft(share: number, step: number): string;
+}
+
+/** A worker that is there. */
+interface Present {
+  readonly stay: string;
+  readonly watch: Watch;
+  /** How it was told to begin. */
+  begun?: Epoch;
+}
+
+type Epoch = Extract<LetterFromChief, { readonly kind: 'epoch' }>;
+type Round = Extract<LetterFromChief, { readonly kind: 'round' }>;
+
 /** All workers of a training, led by this one. */
 export class Team {
   readonly #cluster: Cluster;
   readonly #mailbox: Mailbox<Letter>;
-  readonly #joined = new Set<number>();
-  /** Parts that came before their turn, by worker. */
-  readonly #parts = new Map<number, { readonly step: number; readonly part: StepPart }[]>();
-  readonly #left = new Set<number>();
+  readonly #options: TeamOptions;
+  readonly #present = new Map<number, Present>();
+  readonly #dealer: PartDealer;
+  /** Dealt to the chief itself. */
+  readonly #own: PartPlace[] = [];
+  /** Parts that are there and not taken, by step, then share. */
+  readonly #parts = new Map<number, Map<number, StepPart>>();
   readonly #arrivals = new Arrivals();
-  readonly #report: (line: string) => void;
+  #epoch: Omit<Epoch, 'stay'> | undefined;
+  #round: Round;
+  /** Steps that were done together. */
+  #together = 0;
+  /** Stays of the workers that the round is for; none while none is under way. */
+  #stays: ReadonlyMap<number, string> = new Map();
+  #isDismissed = false;
+  #reading: Promise<void> = Promise.resolve();
 
-  private constructor(cluster: Cluster, mailbox: Mailbox<Letter>, report: (line: string) => void) {
+  private constructor(cluster: Cluster, mailbox: Mailbox<Letter>, options: TeamOptions) {
     this.#cluster = cluster;
     this.#mailbox = mailbox;
-    this.#report = report;
+    this.#options = options;
+    this.#dealer = new PartDealer(this.#size);
+    this.#round = { kind: 'round', step: 0, round: 0, workerOf: [] };
   }
 
   /**
    * Waits until all workers have joined. One that would train something else is sent away, and another waited for.
    *
-   * @param report      takes a line for each that is sent away
    * @throws UserError  naming those that have not joined in time
    */
-  static async gather(
-    cluster: Cluster,
-    fingerprint: Fingerprint,
-    report: (line: string) => void,
-  ): Promise<Team> {
-    const team = new Team(cluster, await cluster.openMailbox(), report);
+  static async gather(cluster: Cluster, options: TeamOptions): Promise<Team> {
+    const team = new Team(cluster, await cluster.openMailbox(), options);
     const { others, place, servers, engine } = cluster;
     for (const server of servers) await team.#mailbox.send(server, { kind: 'began' });
-    if (others.length === 0) return team;
-    void team.#readLetters(fingerprint, report);
+    cluster.watch(servers, options.report);
+    team.#reading = team.#readLetters();
     const timer = setTimeout(() => {
-      const missing = others.filter(({ index }) => !team.#joined.has(index));
+      const missing = others.filter(({ index }) => !team.#present.has(index));
       const names = missing.map((task) => cluster.describe(task)).join(', ');
       engine.abandon(
         new UserError(
@@ -65,44 +97,110 @@ export class Team {
       );
     }, 1000 * place.timeoutSeconds);
     try {
-      await team.#arrivals.until(() => team.#joined.size === others.length || undefined);
+      await team.#arrivals.until(() => team.#present.size === others.length || undefined);
     } finally {
       clearTimeout(timer);
     }
-    cluster.watch([...servers, ...others], report);
     return team;
   }
 
-  /** Has all go on after so many steps, with items to monitor. */
-  async beginEpoch(step: number, monitored: readonly number[]): Promise<void> {
-    await this.#tellAll({ kind: 'epoch', step, monitored });
+  /** Workers, whether they are there or not. */
+  get #size(): number {
+    return this.#cluster.place.hosts.worker.length;
+  }
+
+  /** Those that are there, the chief among them, ascending. */
+  get #workers(): number[] {
+    return [0, ...[...this.#present.keys()].sort((a, b) => a - b)];
+  }
+
+  /** Has all go on after so many steps, with items to monitor. @param end  steps done at the end of the epoch */
+  async beginEpoch(step: number, end: number, monitored: readonly number[]): Promise<void> {
+    this.#epoch = { kind: 'epoch', step, end, monitored };
+    this.#dealer.begin(step, end);
+    await Promise.all([...this.#present.keys()].map((worker) => this.#tellBegin(worker, step)));
+    if (!this.#options.isTogether) this.#deal();
   }
 
   /**
-   * Waits for the other workers' parts of a step.
+   * Begins a round of a step that all do together.
    *
-   * @param step  steps done with this one, one more at each call
-   * @returns     theirs, in the order of their items in the joint batch
+   * @param step  steps done with this one
+   * @returns     the parts that are the chief's beside its own
    */
-  async partsOf(step: number): Promise<StepPart[]> {
-    const parts: StepPart[] = [];
-    for (const { index } of this.#cluster.others) {
-      const next = await this.#arrivals.until(() => this.#parts.get(index)?.shift());
-      if (next.step !== step) {
-        throw new Error(`worker ${index}: sent step ${next.step}; expected step ${step}`);
-      }
-      parts.push(next.part);
-    }
-    if (step % paceSteps === 0) await this.#tellAll({ kind: 'recorded', step });
-    return parts;
+  async openRound(step: number): Promise<readonly PartPlace[]> {
+    const workers = this.#workers;
+    const workerOf = Array.from({ length: this.#size }, (_, share) =>
+      workers.includes(share) ? share : workers[(step + share) % workers.length]!,
+    );
+    this.#round = { ...this.#round, step, workerOf };
+    this.#stays = new Map([...this.#present].map(([worker, { stay }]) => [worker, stay]));
+    this.#parts.clear();
+    await this.#tellAll(this.#round);
+    const { round } = this.#round;
+    return workerOf.flatMap((worker, share) =>
+      worker === 0 && share !== 0 ? [{ step, share, round }] : [],
+    );
   }
 
-  /** Lets the other workers go, whose steps have ended; resolves when they have left. */
+  /** How often gradients were taken or thrown away: the round that is under way. */
+  get round(): number {
+    return this.#round.round;
+  }
+
+  /**
+   * Waits for the others' parts of the round.
+   *
+   * @returns  theirs, in the order of their items in the joint batch; undefined when one is lost that had one to do
+   */
+  async partsOfRound(): Promise<readonly StepPart[] | undefined> {
+    const { step, workerOf } = this.#round;
+    const parts = await this.#waitForStep(step, () => {
+      const isGone = (worker: number) =>
+        worker !== 0 && this.#present.get(worker)?.stay !== this.#stays.get(worker);
+      const isLost = workerOf.some((worker, share) => isGone(worker) && !this.#has(step, share));
+      return isLost ? null : this.#takeStep(step);
+    });
+    return parts ?? undefined;
+  }
+
+  /** The gradients of the round were taken, or thrown away. @param isDone  whether its step is done with that */
+  closeRound(isDone: boolean): void {
+    if (isDone) this.#together = this.#round.step;
+    this.#round = { ...this.#round, round: this.#round.round + 1 };
+    this.#stays = new Map();
+  }
+
+  /**
+   * Waits for the other parts of a step that each does for itself.
+   *
+   * @param step  steps done with this one, one more when it has been returned
+   * @returns     theirs, in the order of their items in the joint batch; or a part that the chief is to do before
+   */
+  async partsOf(step: number): Promise<readonly StepPart[] | PartPlace> {
+    const found = await this.#waitForStep(step, () => this.#takeStep(step) ?? this.#own.shift());
+    if ('share' in found) return found;
+    this.#dealer.advance(step);
+    this.#deal();
+    if (step % paceSteps === 0) await this.#tellAll({ kind: 'recorded', step });
+    return found;
+  }
+
+  /** Takes a part that the chief has done beside its own. */
+  give({ step, share }: PartPlace, part: StepPart): void {
+    const ofStep = this.#parts.get(step) ?? new Map<number, StepPart>();
+    ofStep.set(share, part);
+    this.#parts.set(step, ofStep);
+  }
+
+  /** Lets the other workers go, whose steps have ended; resolves when they have left, or are gone. */
   async dismiss(): Promise<void> {
-    const { others, servers } = this.#cluster;
-    this.#cluster.watch(servers, this.#report);
+    this.#isDismissed = true;
     await this.#tellAll({ kind: 'over' });
-    await this.#arrivals.until(() => this.#left.size === others.length || undefined);
+    // Whoever reads letters looks once more.
+    await this.#mailbox.send(chief, { kind: 'left', worker: 0, stay: '' });
+    await this.#arrivals.until(() => this.#present.size === 0 || undefined);
+    await this.#reading;
   }
 
   /** Lets the parameter servers go: nothing is wanted of them any more. */
@@ -114,23 +212,77 @@ export class Team {
     await this.#mailbox.close();
   }
 
-  async #tellAll(letter: Letter): Promise<void> {
-    for (const task of this.#cluster.others) await this.#mailbox.send(task, letter);
+  /** For people. */
+  #nameOf(worker: number): string {
+    return this.#cluster.describe({ job: 'worker', index: worker });
+  }
+
+  /** Waits for something of a step; when that takes long, it is said for whom. */
+  async #waitForStep<T>(step: number, find: () => T | undefined): Promise<T> {
+    const { isTogether, report } = this.#options;
+    const timer = setTimeout(() => {
+      const shares = Array.from({ length: this.#size - 1 }, (_, i) => i + 1);
+      const workers = shares
+        .filter((share) => !this.#has(step, share))
+        .map((share) =>
+          isTogether ? this.#round.workerOf[share]! : this.#dealer.workerOf({ step, share })!,
+        );
+      const names = [...new Set(workers)].map((worker) => this.#nameOf(worker));
+      report(`cluster: step ${step} has waited for ${names.join(', ')} for ${quietSeconds} s`);
+    }, 1000 * quietSeconds);
+    try {
+      return await this.#arrivals.until(find);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #has(step: number, share: number): boolean {
+    return this.#parts.get(step)?.has(share) ?? false;
+  }
+
+  /** All parts of a step but the chief's own, if they are there. */
+  #takeStep(step: number): readonly StepPart[] | undefined {
+    const ofStep = this.#parts.get(step) ?? new Map<number, StepPart>();
+    if (ofStep.size < this.#size - 1) return undefined;
+    this.#parts.delete(step);
+    return Array.from({ length: this.#size - 1 }, (_, i) => ofStep.get(i + 1)!);
+  }
+
+  /** Has what nobody does done by whoever is there. */
+  #deal(): void {
+    const dealt = this.#dealer.deal(this.#workers, (step, share) => this.#has(step, share));
+    for (const [worker, places] of dealt) {
+      if (worker === 0) this.#own.push(...places);
+      else this.#tell(worker, { kind: 'also', places });
+    }
+  }
+
+  /** A failure is heard of by whoever waits for an answer. */
+  #tell(worker: number, letter: LetterFromChief): void {
+    this.#mailbox
+      .send({ job: 'worker', index: worker }, letter)
+      .catch((error) => this.#arrivals.fail(error));
+  }
+
+  async #tellAll(letter: LetterFromChief): Promise<void> {
+    const workers = [...this.#present.keys()];
+    await Promise.all(workers.map((index) => this.#mailbox.send({ job: 'worker', index }, letter)));
+  }
+
+  async #tellBegin(worker: number, step: number): Promise<void> {
+    const present = this.#present.get(worker)!;
+    present.begun = { ...this.#epoch!, step, stay: present.stay };
+    await this.#mailbox.send({ job: 'worker', index: worker }, present.begun);
   }
 
   /** Takes letters until all workers have left. */
-  async #readLetters(fingerprint: Fingerprint, report: (line: string) => void): Promise<void> {
+  async #readLetters(): Promise<void> {
     try {
-      while (this.#left.size < this.#cluster.others.length) {
+      while (!this.#isDismissed || this.#present.size > 0) {
         const letter = (await this.#mailbox.receive()) as LetterToChief;
-        if (letter.kind === 'join') await this.#answerJoin(letter, fingerprint, report);
-        else if (letter.kind === 'left') this.#left.add(letter.worker);
-        else {
-          const { worker, step, part } = letter;
-          const waiting = this.#parts.get(worker) ?? [];
-          waiting.push({ step, part });
-          this.#parts.set(worker, waiting);
-        }
+        if (letter.kind === 'join') this.#answerJoin(letter);
+        else if (this.#present.get(letter.worker)?.stay === letter.stay) this.#take(letter);
         this.#arrivals.announce();
       }
     } catch (error) {
@@ -138,26 +290,82 @@ export class Team {
     }
   }
 
-  async #answerJoin(
-    { worker, fingerprint }: Extract<LetterToChief, { readonly kind: 'join' }>,
-    own: Fingerprint,
-    report: (line: string) => void,
-  ): Promise<void> {
-    const task = { job: 'worker', index: worker } as const;
-    if (this.#joined.has(worker)) {
-      // What it had given of a step is lost, and nobody knows how much that was.
-      const reason = new UserError(
-        `cluster: ${this.#cluster.describe(task)} was started again while the others went on. ${startAgain}`,
-      );
-      this.#cluster.engine.abandon(reason);
-      throw reason;
+  #take(letter: Exclude<LetterToChief, { readonly kind: 'join' }>): void {
+    const { worker } = letter;
+    if (letter.kind === 'lost') this.#lose(worker);
+    else if (letter.kind === 'left') this.#forget(worker);
+    else {
+      const { place, part } = letter;
+      const isWanted = this.#options.isTogether
+        ? place.round === this.#round.round
+        : place.step > this.#dealer.step && !this.#has(place.step, place.share);
+      if (isWanted) this.give(place, part);
     }
-    const difference = differenceOf(own, fingerprint);
-    if (difference === undefined) {
-      this.#joined.add(worker);
+  }
+
+  #forget(worker: number): void {
+    this.#present.get(worker)?.watch.end();
+    this.#present.delete(worker);
+  }
+
+  /** Has the others do what a worker that is gone would have done. */
+  #lose(worker: number): void {
+    const { isTogether, report, itemsLeft } = this.#options;
+    const { stay } = this.#present.get(worker)!;
+    this.#forget(worker);
+    if (this.#isDismissed) return;
+    // One that was but cut off, or stopped, hears of it when it goes on.
+    this.#tell(worker, { kind: 'lost', stay });
+    const attendedAfter = this.#dealer.lose(worker);
+    const gone = `cluster: ${this.#nameOf(worker)} is gone: it ended, or gave no answer for ${silentSeconds} s`;
+    if (this.#epoch === undefined) {
+      report(gone);
       return;
     }
-    report(`cluster: ${this.#cluster.describe(task)} was sent away: it ${difference}`);
-    await this.#mailbox.send(task, { kind: 'refused', reason: difference });
+    let done = isTogether ? this.#together : Math.max(this.#dealer.step, attendedAfter);
+    done = Math.max(done, this.#epoch.step);
+    while (this.#has(done + 1, worker)) done++;
+    const left = done < this.#epoch.end ? `, the items ${itemsLeft(worker, done)}` : '';
+    report(`${gone}. The others do its part of each step after step ${done}${left}`);
+    if (!isTogether) this.#deal();
+  }
+
+  #answerJoin({
+    worker,
+    stay,
+    fingerprint,
+  }: Extract<LetterToChief, { readonly kind: 'join' }>): void {
+    const { isTogether, report, fingerprint: own } = this.#options;
+    const task = { job: 'worker', index: worker } as const;
+    if (this.#isDismissed) {
+      this.#tell(worker, { kind: 'over' });
+      return;
+    }
+    const difference = differenceOf(own, fingerprint);
+    if (difference !== undefined) {
+      report(`cluster: ${this.#nameOf(worker)} was sent away: it ${difference}`);
+      this.#tell(worker, { kind: 'refused', stay, reason: difference });
+      return;
+    }
+    const before = this.#present.get(worker);
+    if (before?.stay === stay) {
+      // It asks again: what it was told went to one before it that was cut off.
+      if (before.begun) this.#tell(worker, before.begun);
+      if (this.#stays.get(worker) === stay) this.#tell(worker, this.#round);
+      return;
+    }
+    if (before !== undefined) this.#lose(worker);
+    const admitted = this.#dealer.admit(worker);
+    const lost = () => {
+      this.#mailbox
+        .send(chief, { kind: 'lost', worker, stay })
+        .catch((error) => this.#arrivals.fail(error));
+    };
+    const watch = new Watch(this.#cluster.place.hosts, [task], { gone: lost });
+    this.#present.set(worker, { stay, watch });
+    if (this.#epoch === undefined) return;
+    const step = isTogether ? Math.max(this.#epoch.step, this.#round.step) : admitted;
+    report(`cluster: ${this.#nameOf(worker)} is back, and takes part again after step ${step}`);
+    this.#tellBegin(worker, step).catch((error) => this.#arrivals.fail(error));
   }
 }

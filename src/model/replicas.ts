@@ -1,17 +1,15 @@
 /**
- * Synchronous updates of several workers, as tf.train.SyncReplicasOptimizer has them: each adds its gradients to
- * accumulators; the chief takes their mean, updates the variables, and gives each other worker a token to go on with.
+ * Synchronous updates of several workers, after tf.train.SyncReplicasOptimizer: each adds its gradients to
+ * accumulators, and the chief takes their sums and updates the variables, once it knows that all are there. What was
+ * gathered for a step can be thrown away as well, and gathered anew: until the update nothing has changed.
  */
 import type { Signature } from '../engines/engine.ts';
-import type { Graph, Node, Tensor } from '../graph/graph.ts';
-import { accumulator, addToAccumulator, takeMean } from '../graph/ops/accumulators.ts';
+import type { Graph, Node, Tensor, Variable } from '../graph/graph.ts';
+import { accumulator, addToAccumulator, takeSum } from '../graph/ops/accumulators.ts';
 import { cast, constant, identity, placeholder } from '../graph/ops/array.ts';
 import { isFiniteNumber, mul } from '../graph/ops/math.ts';
-import { dequeue, enqueueRows, fifoQueue } from '../graph/ops/queues.ts';
+import type { MovedVariable } from '../nets/network.ts';
 import type { VariableGradient } from './optimizers.ts';
-
-/** What a token says: whether the step that it ends counts, or the training was over before. */
-export const tokens = { goOn: 1, over: 0 } as const;
 
 /** What a step of a worker is fed beside its own items. */
 export interface JointBatch {
@@ -19,11 +17,10 @@ export interface JointBatch {
   readonly rows: Tensor;
   /** int32 [1]: rows of the joint batch. */
   readonly size: Tensor;
-  /**
-   * float32 []: what its gradients are multiplied by, workers · n / size, so that the mean over the workers is that
-   * over the items of the joint batch.
-   */
+  /** float32 []: n / size, by which its gradients count. */
   readonly weight: Tensor;
+  /** int32 []: how often gradients were taken, or thrown away, before; those of an earlier round are left out. */
+  readonly round: Tensor;
 }
 
 /** Adds the placeholders. */
@@ -32,94 +29,112 @@ export function jointBatch(graph: Graph): JointBatch {
     rows: placeholder(graph, 'int32', [-1], 'joint_rows'),
     size: placeholder(graph, 'int32', [1], 'joint_size'),
     weight: placeholder(graph, 'float32', [], 'gradient_weight'),
+    round: placeholder(graph, 'int32', [], 'round'),
   };
 }
 
 /** Those of the placeholders that a step is fed, by name. */
-export function jointInputs({ rows, size, weight }: JointBatch): Record<string, Tensor> {
-  return { joint_rows: rows, joint_size: size, gradient_weight: weight };
+function jointInputs({ rows, size, weight, round }: JointBatch): Record<string, Tensor> {
+  return { joint_rows: rows, joint_size: size, gradient_weight: weight, round };
 }
 
 /** The gradients of all workers together. */
 export interface Replicas {
-  /** For the chief's update: the mean of all workers' gradients. */
-  readonly means: readonly VariableGradient[];
-  /** What a worker that is not the chief does with its gradients. */
+  readonly joint: JointBatch;
+  /** For the update: the mean over the items of the joint batch. */
+  readonly gradients: readonly VariableGradient[];
+  /** What variables are moved to that have no gradients: as the chief has it. */
+  readonly moved: readonly MovedVariable[];
+  /** float32 []: that of all workers, which the update is fed. */
+  readonly loss: Tensor;
+  /** What every worker does with its gradients. */
   readonly deposits: readonly Node[];
-  /** Where it waits for its token. */
-  readonly queue: Tensor;
-  readonly workers: number;
-  /** The same value as the chief's step has it: known when the others go on, after it. */
-  endOfStep(value: Tensor): Tensor;
+  /** What the chief does besides. */
+  readonly ofChief: readonly Node[];
 }
 
-/** Adds up the gradients of so many workers. */
+/** Has gradients gathered. @param moved  that has none, of the chief's step alone */
 export function addReplicas(
   gradients: readonly VariableGradient[],
-  { weight }: JointBatch,
-  workers: number,
+  moved: readonly MovedVariable[],
+  joint: JointBatch,
 ): Replicas {
-  const { graph } = weight;
+  const { graph } = joint.weight;
   return graph.withRootScope('replicas', () => {
-    const parts = gradients.map(({ variable, gradient, ...rest }) => {
-      const { name, shape } = variable;
-      const place = accumulator(graph, `replicas/${name}`, shape, { name: `${name}/sum` });
-      const deposit = addToAccumulator(place, mul(gradient, weight), { name: `${name}/add` });
-      const mean = takeMean(place, workers, shape, { name: `${name}/mean`, after: [deposit] });
-      return { deposit, mean: { variable, gradient: mean, ...rest } };
-    });
-    const queue = fifoQueue(graph, 'replicas/tokens', { name: 'tokens' });
+    const round = cast(joint.round, 'int64');
+    const gather = ({ name, shape }: Variable, value: Tensor) => {
+      const place = accumulator(graph, `replicas/${name}`, shape, { name: `${name}/gathered` });
+      const deposit = addToAccumulator(place, round, value, { name: `${name}/add` });
+      return { deposit, sum: takeSum(place, shape, { name: `${name}/sum` }) };
+    };
+    const ofGradients = gradients.map(({ variable, gradient }) =>
+      gather(variable, mul(gradient, joint.weight)),
+    );
+    const ofMoved = moved.map(({ variable, value }) => gather(variable, value));
     return {
-      means: parts.map(({ mean }) => mean),
-      deposits: parts.map(({ deposit }) => deposit),
-      queue,
-      workers,
-      endOfStep: (value) =>
-        graph.withRootScope('replicas', () =>
-          identity(value, { after: giveTokens(queue, tokens.goOn, workers, [value.node]) }),
-        ),
+      joint,
+      gradients: gradients.map((each, i) => ({ ...each, gradient: ofGradients[i]!.sum })),
+      moved: moved.map((each, i) => ({ ...each, value: ofMoved[i]!.sum })),
+      loss: placeholder(graph, 'float32', [], 'joint_loss'),
+      deposits: ofGradients.map(({ deposit }) => deposit),
+      ofChief: ofMoved.map(({ deposit }) => deposit),
     };
   });
 }
 
-/** Gives every other worker a token, after other nodes. @returns  the nodes that do; none for a single worker */
-function giveTokens(
-  queue: Tensor,
-  token: number,
-  workers: number,
-  after: readonly Node[],
-): readonly Node[] {
-  if (workers === 1) return [];
-  const values = constant(queue.graph, 'int32', Array<number>(workers - 1).fill(token));
-  return [enqueueRows(queue, values, { after })];
-}
-
 /**
- * The entry points of a synchronous training beside those of every other:
+ * The entry points of a synchronous training. Those that train give their gradients and change nothing; they are fed
+ * what `JointBatch` names, and no learning_rate and the like:
  *
- * - `train_replica`  as `train`, without learning_rate and the like: gives its gradients and waits until they are
- *                    applied; a further output token [], one of `tokens`
- * - `dismiss`        of the chief: tells the others at their next step that the training is over; output done []
+ * - `train…`         of the chief
+ * - `train_replica`  of the others, as `train`
+ * - `update`         of the chief, once all have given theirs: feeds joint_loss [] and what else an update takes;
+ *                    outputs is_finite [], which is 0 when loss or gradients are not, and no variable was changed
+ * - `throw_away`     of the chief, in place of it, when it has given its own; output done []
  *
- * @param train      of the chief
- * @param totalLoss  the loss, without waiting for an update
+ * @param trains      the entry points that train alone, by name, of which `train` is one
+ * @param totalLoss   of a worker's own items
+ * @param updateInputs  of `trains`: what only an update takes
+ * @param updated     the joint loss after the update, and whether it was finite
  */
 export function replicaSignatures(
-  { deposits, queue, workers }: Replicas,
-  { inputs, outputs }: Signature,
+  { joint, gradients, moved, deposits, ofChief, loss }: Replicas,
+  trains: Readonly<Record<string, Signature>>,
   totalLoss: Tensor,
+  updateInputs: Readonly<Record<string, Tensor>>,
+  updated: { readonly loss: Tensor; readonly isFinite: Tensor },
 ): Record<string, Signature> {
-  const { graph } = queue;
-  const { learning_rate, moving_average_decay, ...ownInputs } = inputs;
+  const { graph } = loss;
   return graph.withRootScope('replicas', () => {
-    const token = dequeue(queue, [], { name: 'token', after: deposits });
-    const total_loss = identity(totalLoss, { name: 'total_loss', after: [token.node] });
     const is_finite = cast(isFiniteNumber(totalLoss), 'float32', { name: 'is_finite' });
-    const over = giveTokens(queue, tokens.over, workers, []);
-    const done = identity(constant(graph, 'float32', 1), { name: 'done', after: over });
+    const giving = ({ inputs, outputs }: Signature, name: string, after: readonly Node[]) => ({
+      inputs: {
+        ...Object.fromEntries(Object.entries(inputs).filter(([key]) => !(key in updateInputs))),
+        ...jointInputs(joint),
+      },
+      outputs: { ...outputs, is_finite, total_loss: identity(totalLoss, { name, after }) },
+    });
+    const taken = [
+      ...gradients.map(({ gradient }) => gradient),
+      ...moved.map(({ value }) => value),
+    ];
+    const after = taken.map(({ node }) => node);
     return {
-      train_replica: { inputs: ownInputs, outputs: { ...outputs, total_loss, is_finite, token } },
-      dismiss: { inputs: {}, outputs: { done } },
+      ...Object.fromEntries(
+        Object.entries(trains).map(([name, signature]) => [
+          name,
+          giving(signature, `${name}/total_loss`, [...deposits, ...ofChief]),
+        ]),
+      ),
+      train_replica: giving(trains['train']!, 'train_replica/total_loss', deposits),
+      update: {
+        inputs: { ...updateInputs, joint_loss: loss },
+        outputs: { total_loss: updated.loss, is_finite: updated.isFinite },
+      },
+      throw_away: {
+        inputs: {},
+        outputs: { done: identity(constant(graph, 'float32', 1), { name: 'done', after }) },
+      },
     };
   });
 }

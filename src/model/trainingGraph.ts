@@ -18,7 +18,7 @@ import type { OnNan } from './onNan.ts';
 import type { OptimizerOptions } from './optimizerOptions.ts';
 import { addOptimizer } from './optimizers.ts';
 import { predictSignatures, variableSignatures } from './predictionGraph.ts';
-import { addReplicas, jointInputs, replicaSignatures } from './replicas.ts';
+import { addReplicas, replicaSignatures } from './replicas.ts';
 import { inScopes, learningRateFactors } from './scopes.ts';
 import { addUpdateGuard } from './updateGuard.ts';
 
@@ -51,7 +51,7 @@ export interface TrainingGraphOptions extends ClonedNetworkOptions {
  * - `train_all_rows`        with monitored layers, as `train` without monitor_rows: all rows of the batch
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
  * - `features`, `train_head`, `train_head_with_summaries` and `monitor`, with features: see `headSignatures`
- * - with workers, `train…` also feed what `jointInputs` names, and there are those of `replicaSignatures`
+ * - with workers, those of `replicaSignatures` in place of `train…`
  * - `predict` feeds items without augmentation; outputs probabilities [n, classes]
  * - `predict_features` and `predict_head`, with evaluated features: `predict` in two, by way of features [n, …]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
@@ -92,7 +92,7 @@ function resolveSelectionLayer(name: string | undefined, layers: NamedLayers): s
  *                     not depend on
  */
 export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph {
-  const { network, numClasses, workers } = options;
+  const { network, numClasses } = options;
   const cloned = buildClonedNetwork(options);
   const { graph, feeds, clones, loss, joint, variables: modelVariables } = cloned;
   const { items, labels, monitorRows, dropoutSeed } = feeds;
@@ -134,10 +134,10 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   ];
   const { variableGradients, tapDerivatives } = backward(loss, trainable, taps);
   const factors = learningRateFactors(trainable, options.learningRateScopes ?? [], head);
-  const replicas =
-    joint && workers !== undefined ? addReplicas(variableGradients, joint, workers) : null;
-  const whole = replicas?.means ?? variableGradients;
-  const guard = addUpdateGuard(graph, loss.total, whole, options.onNan ?? 'stop');
+  const replicas = joint && addReplicas(variableGradients, context.updates, joint);
+  const whole = replicas?.gradients ?? variableGradients;
+  const lossOfAll = replicas?.loss ?? loss.total;
+  const guard = addUpdateGuard(graph, lossOfAll, whole, options.onNan ?? 'stop');
   const rated = whole.map(({ variable, gradient }) => ({
     variable,
     gradient: guard.pass(gradient),
@@ -145,7 +145,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   }));
   const changes = [
     ...addOptimizer(rated, learningRate, options.optimizer),
-    ...context.updates.map(({ variable, value }) =>
+    ...(replicas?.moved ?? context.updates).map(({ variable, value }) =>
       graph.withRootScope(scopeOf(variable.name), () =>
         assign(variable, guard.pass(value), { name: 'AssignMovingAvg' }),
       ),
@@ -155,8 +155,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     ? [...changes, ...addMovingAverages(modelVariables, averageDecay, changes)]
     : changes;
 
-  const updated = guard.after(loss.total, updates, 'train/total_loss');
-  const totalLoss = replicas?.endOfStep(updated) ?? updated;
+  const totalLoss = guard.after(lossOfAll, updates, 'train/total_loss');
   const batchSize = graph.withRootScope('in_situ', () => batchSizeOf(labels));
   const ofClones = clones.map((clone) =>
     clone.within(() =>
@@ -171,13 +170,11 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   );
 
   const variables = [...graph.variables.values()].filter((each) => each !== guard.memory);
-  const inputs = {
-    labels,
+  const updateInputs = {
     learning_rate: learningRate,
-    dropout_seed: dropoutSeed,
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
-    ...(joint && jointInputs(joint)),
   };
+  const inputs = { labels, dropout_seed: dropoutSeed, ...updateInputs };
   const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
   const common = {
     total_loss: totalLoss,
@@ -215,7 +212,21 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     ),
     changed,
   );
-  const train = { inputs: { ...items, ...rowInputs }, outputs };
+  const trains = {
+    train: { inputs: { ...items, ...rowInputs }, outputs },
+    ...(monitoredLayers.length > 0
+      ? {
+          train_all_rows: {
+            inputs: { ...items, ...inputs },
+            outputs: { ...common, ...joinOutputs(ofClones.map(({ ofAllRows }) => ofAllRows)) },
+          },
+        }
+      : {}),
+    train_with_summaries: {
+      inputs: { ...items, ...rowInputs },
+      outputs: { ...outputs, ...summaries },
+    },
+  };
   return {
     options,
     graph,
@@ -229,21 +240,13 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     evaluatedFeatures: predicted.features,
     signatures: {
       ...variableSignatures(graph, variables, guard.memory),
-      train,
-      ...(monitoredLayers.length > 0
-        ? {
-            train_all_rows: {
-              inputs: { ...items, ...inputs },
-              outputs: { ...common, ...joinOutputs(ofClones.map(({ ofAllRows }) => ofAllRows)) },
-            },
-          }
-        : {}),
-      train_with_summaries: {
-        inputs: { ...items, ...rowInputs },
-        outputs: { ...outputs, ...summaries },
-      },
+      ...(replicas
+        ? replicaSignatures(replicas, trains, loss.total, updateInputs, {
+            loss: totalLoss,
+            isFinite: guard.isFinite,
+          })
+        : trains),
       ...divided,
-      ...(replicas && replicaSignatures(replicas, train, loss.total)),
       ...predicted.signatures,
     },
   };

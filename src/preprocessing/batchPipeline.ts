@@ -37,8 +37,8 @@ export interface JointPlace {
   readonly first: number;
   /** Rows of the joint batch. */
   readonly size: number;
-  /** Workers that it is divided over. */
-  readonly workers: number;
+  /** Which of its parts it is, and of how many. */
+  readonly share: BatchShare;
 }
 
 /** The part of each joint batch that one of several workers has. */
@@ -58,7 +58,7 @@ export interface BatchPipelineOptions {
   readonly batchSize: number;
   readonly seed: number;
   readonly numThreads: number;
-  /** Batches are this worker's parts of joint ones; all of them by default. */
+  /** Batches are this worker's parts of joint ones; the whole ones by default. */
   readonly share?: BatchShare | undefined;
   /** Images that each thread reads and decodes at a time, where they are not in memory; 4 by default. */
   readonly numReaders?: number;
@@ -113,6 +113,7 @@ export class BatchPipeline {
   readonly #waiting = new Map<number, Waiting>();
   /** Memory that is free for further batches; threads and engine see the same. */
   readonly #buffers: SharedArrayBuffer[] = [];
+  #order: { readonly epoch: number; readonly items: Uint32Array } | undefined;
   #nextId = 0;
   #failure: Error | undefined;
 
@@ -165,18 +166,14 @@ export class BatchPipeline {
     firstBatch = 0,
     isNeeded?: (itemIndex: number) => boolean,
   ): AsyncGenerator<Batch, void, undefined> {
-    const { isTraining, seed, numThreads } = this.#options;
-    const { items } = this.#dataset;
-    const order = isTraining
-      ? permutation(items.length, random(seed, streams.order, epoch)).map((i) => items[i]!)
-      : items;
+    const { numThreads, share } = this.#options;
     const ahead = numThreads * batchesAheadPerThread;
     let before: SharedArrayBuffer | undefined;
     const pending: PendingBatch[] = [];
     try {
       for (let batch = firstBatch; batch < this.batchesPerEpoch || pending.length > 0; ) {
         if (batch < this.batchesPerEpoch && pending.length < ahead) {
-          const { itemIndices, joint } = this.#itemsOf(order, batch);
+          const { itemIndices, joint } = this.#itemsOf(epoch, batch, share);
           const rows = isNeeded && neededRows(itemIndices, isNeeded);
           const needed = rows ? Uint32Array.from(rows, (row) => itemIndices[row]!) : itemIndices;
           pending.push({ itemIndices, joint, rows, prepared: this.#prepare(epoch, needed) });
@@ -197,6 +194,35 @@ export class BatchPipeline {
     }
   }
 
+  /**
+   * The part of a joint batch that another worker has, or this one once more.
+   *
+   * @param use  what is done with it: it is valid until that is done
+   * @returns    what that returns
+   */
+  async usePart<T>(
+    epoch: number,
+    batch: number,
+    share: BatchShare,
+    use: (part: Batch) => Promise<T>,
+  ): Promise<T> {
+    const { itemIndices, joint } = this.#itemsOf(epoch, batch, share);
+    const buffer = await this.#prepare(epoch, itemIndices);
+    try {
+      return await use(this.#batch({ itemIndices, joint, rows: undefined }, buffer));
+    } finally {
+      this.#buffers.push(buffer);
+    }
+  }
+
+  /** The items that a worker has in the rest of an epoch, in their order. @param firstBatch  of the rest */
+  itemsOf(epoch: number, firstBatch: number, share: BatchShare): number[] {
+    const batches = Math.max(0, this.batchesPerEpoch - firstBatch);
+    return Array.from({ length: batches }, (_, i) => [
+      ...this.#itemsOf(epoch, firstBatch + i, share).itemIndices,
+    ]).flat();
+  }
+
   /** Ends the threads; an epoch that is under way fails. */
   async close(): Promise<void> {
     this.#fail(new Error('BatchPipeline: closed'));
@@ -210,16 +236,32 @@ export class BatchPipeline {
     this.#waiting.clear();
   }
 
-  /** The items of a batch, or of this worker's part of it: parts differ by one item at most. */
-  #itemsOf(order: Uint32Array, batch: number): Pick<PendingBatch, 'itemIndices' | 'joint'> {
-    const items = order.slice(batch * this.#jointSize, (batch + 1) * this.#jointSize);
-    const { share } = this.#options;
-    if (share === undefined) return { itemIndices: items, joint: undefined };
+  /** All items in the order of an epoch. */
+  #orderOf(epoch: number): Uint32Array {
+    const { isTraining, seed } = this.#options;
+    const { items } = this.#dataset;
+    if (!isTraining) return items;
+    if (this.#order?.epoch !== epoch) {
+      const order = permutation(items.length, random(seed, streams.order, epoch));
+      this.#order = { epoch, items: order.map((i) => items[i]!) };
+    }
+    return this.#order.items;
+  }
+
+  /** The items of a batch, or of one part of it: parts differ by one item at most. */
+  #itemsOf(
+    epoch: number,
+    batch: number,
+    share: BatchShare | undefined,
+  ): Pick<PendingBatch, 'itemIndices' | 'joint'> {
+    const order = this.#orderOf(epoch);
+    const items = order.subarray(batch * this.#jointSize, (batch + 1) * this.#jointSize);
+    if (share === undefined) return { itemIndices: items.slice(), joint: undefined };
     const { worker, workers } = share;
     const size = items.length;
     const first = Math.floor((worker * size) / workers);
     const end = Math.floor(((worker + 1) * size) / workers);
-    return { itemIndices: items.slice(first, end), joint: { first, size, workers } };
+    return { itemIndices: items.slice(first, end), joint: { first, size, share } };
   }
 
   #batch(

@@ -25,7 +25,7 @@ import { lostEvents, RunLog } from '../recording/runLog.ts';
 import { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { ViewRenderer } from '../views/viewRenderer.ts';
 import { saveRun } from './checkpointing.ts';
-import { divergenceError, foundVariable } from './divergence.ts';
+import { divergenceError, foundVariable, listItems } from './divergence.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { learningRateAfter, type RunPlan } from './planRun.ts';
 import { TrainingClock } from './schedule.ts';
@@ -64,8 +64,6 @@ export interface Run {
    * @throws UserError  when several before could not be written, or a variable is not finite
    */
   save(step: number): Promise<void>;
-  /** Lets the other workers go: no step is done any more. */
-  dismiss(): Promise<void>;
   /** Begins to write items.csv, if a checkpoint was saved since the last time. */
   writeItems(): Promise<void>;
   /** Resolves when all that was begun is written. @throws UserError  when the checkpoint could not be */
@@ -134,9 +132,17 @@ export async function openRun(
       ? null
       : await unlessAborted(
           signal,
-          Team.gather(cluster, fingerprintOf(plan, cluster.engine.version), (line) =>
-            progress.message(line),
-          ),
+          Team.gather(cluster, {
+            fingerprint: fingerprintOf(plan, cluster.engine.version),
+            isTogether: options.sync_replicas,
+            report: (line) => progress.message(line),
+            itemsLeft: (share, step) => {
+              const epoch = Math.floor(step / plan.stepsPerEpoch);
+              const ofWorker = { worker: share, workers: cluster.place.hosts.worker.length };
+              const left = pipeline.itemsOf(epoch, step % plan.stepsPerEpoch, ofWorker);
+              return listItems(left, plan);
+            },
+          }),
         );
   const evaluation =
     plan.evaluationSplit &&
@@ -197,11 +203,6 @@ export async function openRun(
         inSitu: inSitu?.state ?? null,
       });
       savedStep = step;
-    },
-    dismiss: async () => {
-      if (team === null) return;
-      if (options.sync_replicas) await session.run('dismiss', {});
-      await team.dismiss();
     },
     writeItems: async () => {
       if (itemsStep === savedStep) return;

@@ -69,7 +69,12 @@ export async function runTraining(
 /** Has the other processes of a cluster end in which there is nothing to do. */
 async function sendHome(plan: RunPlan, cluster: Cluster | undefined): Promise<void> {
   if (cluster === undefined) return;
-  const team = await Team.gather(cluster, fingerprintOf(plan, cluster.engine.version), tell);
+  const team = await Team.gather(cluster, {
+    fingerprint: fingerprintOf(plan, cluster.engine.version),
+    isTogether: plan.options.sync_replicas,
+    report: tell,
+    itemsLeft: () => '',
+  });
   await team.dismiss();
   await team.dismissServers();
 }

@@ -5,53 +5,89 @@ import type { Batch, JointPlace } from '../preprocessing/batchPipeline.ts';
 import type { RunOptions } from './runOptions.ts';
 
 /** The flags that decide on it. */
-type StepOptions = Pick<
-  RunOptions,
-  'seed' | 'moving_average_decay' | 'sync_replicas' | 'task' | 'worker_hosts'
->;
+type StepOptions = Pick<RunOptions, 'seed' | 'moving_average_decay' | 'sync_replicas'>;
 
 function scalar(value: number): HostTensor {
   return { data: Float32Array.of(value), shape: [] };
 }
 
-/** What says which part of a joint batch a worker has; nothing where a batch is all there is. */
-function jointFeeds(
-  { labels }: Batch,
-  { first, size, workers }: JointPlace,
-): Record<string, HostTensor> {
-  const count = labels.length;
-  const rows = Int32Array.from({ length: count }, (_, i) => first + i);
-  return {
-    joint_rows: { data: rows, shape: [count] },
-    joint_size: { data: Int32Array.of(size), shape: [1] },
-    gradient_weight: scalar((workers * count) / size),
-  };
+/** What the dropout of a step is drawn from: dropout_seed of the entry points. @param step  steps done before */
+export function dropoutSeed(
+  { joint }: Pick<Batch, 'joint'>,
+  step: number,
+  { seed, sync_replicas }: StepOptions,
+): HostTensor {
+  // Workers that do not share a joint batch draw each its own.
+  const drawn = joint && !sync_replicas ? step * joint.share.workers + joint.share.worker : step;
+  return { data: Int32Array.of(seed, drawn), shape: [2] };
 }
 
-/**
- * What a step is fed that leaves the update to another process.
- *
- * @param step  steps done before
- * @param rows  to monitor; undefined for an entry point that takes none
- */
-export function replicaFeeds(
+/** What every step is fed. @param step  steps done before */
+function batchFeeds(
   batch: Batch,
   step: number,
   rows: Int32Array | undefined,
-  { seed, sync_replicas, task, worker_hosts }: StepOptions,
+  options: StepOptions,
 ): Record<string, HostTensor> {
-  const { labels, joint } = batch;
-  // Workers that do not share a joint batch draw each its own.
-  const drawn = sync_replicas ? step : step * Math.max(1, worker_hosts.length) + task;
+  const { labels } = batch;
   return {
     labels: { data: labels, shape: [labels.length] },
-    dropout_seed: { data: Int32Array.of(seed, drawn), shape: [2] },
-    ...(joint && sync_replicas && jointFeeds(batch, joint)),
+    dropout_seed: dropoutSeed(batch, step, options),
     ...(rows && { monitor_rows: { data: rows, shape: [rows.length] } }),
   };
 }
 
-/** The same of a step with its update. @param rate  of learning */
+/**
+ * What a step is fed that gives its gradients to a joint update.
+ *
+ * @param step   steps done before
+ * @param round  of the joint update
+ * @param rows   to monitor; undefined for an entry point that takes none
+ */
+export function replicaFeeds(
+  batch: Batch,
+  { first, size }: JointPlace,
+  step: number,
+  round: number,
+  rows: Int32Array | undefined,
+  options: StepOptions,
+): Record<string, HostTensor> {
+  const count = batch.labels.length;
+  const jointRows = Int32Array.from({ length: count }, (_, i) => first + i);
+  return {
+    ...batchFeeds(batch, step, rows, options),
+    joint_rows: { data: jointRows, shape: [count] },
+    joint_size: { data: Int32Array.of(size), shape: [1] },
+    gradient_weight: scalar(count / size),
+    round: { data: Int32Array.of(round), shape: [] },
+  };
+}
+
+/** What an update is fed. @param rate  of learning */
+function updateFeeds(
+  rate: number,
+  step: number,
+  { moving_average_decay: decay }: StepOptions,
+): Record<string, HostTensor> {
+  return {
+    learning_rate: scalar(rate),
+    ...(decay !== undefined && {
+      moving_average_decay: scalar(movingAverageDecayAt(step, decay)),
+    }),
+  };
+}
+
+/** What a joint update is fed. @param loss  of all workers; not finite where one is not */
+export function jointUpdateFeeds(
+  loss: number,
+  rate: number,
+  step: number,
+  options: StepOptions,
+): Record<string, HostTensor> {
+  return { ...updateFeeds(rate, step, options), joint_loss: scalar(loss) };
+}
+
+/** What a step is fed that updates the variables itself. */
 export function trainFeeds(
   batch: Batch,
   rate: number,
@@ -59,12 +95,5 @@ export function trainFeeds(
   rows: Int32Array | undefined,
   options: StepOptions,
 ): Record<string, HostTensor> {
-  const { moving_average_decay: decay } = options;
-  return {
-    ...replicaFeeds(batch, step, rows, options),
-    learning_rate: scalar(rate),
-    ...(decay !== undefined && {
-      moving_average_decay: scalar(movingAverageDecayAt(step, decay)),
-    }),
-  };
+  return { ...batchFeeds(batch, step, rows, options), ...updateFeeds(rate, step, options) };
 }

@@ -40,7 +40,11 @@ export async function train(run: Run): Promise<TrainingResult> {
   const startMs = clock.now();
   const steps = new TrainingSteps(run);
   let step = firstStep;
-  await team?.beginEpoch(step, inSitu?.monitored ?? []);
+  const beginEpoch = async () => {
+    const end = Math.min((Math.floor(step / perEpoch) + 1) * perEpoch, lastStep);
+    await team?.beginEpoch(step, end, inSitu?.monitored ?? []);
+  };
+  await beginEpoch();
   while (!isOver(step)) {
     step = await trainEpoch(run, steps, step, isOver, isSaveDue);
     if (step % perEpoch !== 0) break;
@@ -54,9 +58,9 @@ export async function train(run: Run): Promise<TrainingResult> {
     if (isOver(step) || isSaveDue(step)) await run.save(step);
     await run.writeItems();
     // Not before: workers that update for themselves would change what is evaluated and saved.
-    if (!isOver(step)) await team?.beginEpoch(step, inSitu?.monitored ?? []);
+    if (!isOver(step)) await beginEpoch();
   }
-  await run.dismiss();
+  await team?.dismiss();
   if (step > firstStep) await run.save(step);
   await run.writeItems();
   await run.saved();

@@ -9,10 +9,11 @@ import type { Batch } from '../preprocessing/batchPipeline.ts';
 import { diagnose, isAllFinite } from './diagnosis.ts';
 import { type DivergenceError, divergenceError, foundInStep, listItems } from './divergence.ts';
 import { HeadSteps } from './headSteps.ts';
+import { JointSteps } from './jointSteps.ts';
 import type { Run } from './openRun.ts';
 import { learningRateAfter } from './planRun.ts';
 import { StepRate, SummarySchedule } from './schedule.ts';
-import { trainFeeds } from './stepFeeds.ts';
+import { dropoutSeed, trainFeeds } from './stepFeeds.ts';
 import { layerSummaries, stepSummaries, variableSummaries } from './stepSummaries.ts';
 
 /** What a session returns of a run. */
@@ -41,6 +42,8 @@ export class TrainingSteps {
   readonly #rate: StepRate;
   /** null where each step runs the whole network. */
   readonly #head: HeadSteps | null;
+  /** null in a training by one process. */
+  readonly #joint: JointSteps | null;
   /** The step that was begun last. */
   #last: BegunStep | undefined;
   /** Whether an item is to be prepared for its next step; undefined for all. */
@@ -57,13 +60,17 @@ export class TrainingSteps {
         (itemIndex) => run.inSitu?.isMonitored(itemIndex) ?? false,
       );
     this.isNeeded = this.#head?.isNeeded;
+    const { inSitu } = run;
+    this.#joint =
+      run.team &&
+      new JointSteps(run.team, { ...run, rowsToMonitor: (part) => inSitu?.rowsToMonitor(part) });
     this.#summaries = new SummarySchedule(start.step, stepsPerEpoch, options.save_summaries_secs);
     this.#rate = new StepRate(start.step, run.clock.now);
   }
 
   /** Has the engine do a step; the batch stays as it is until it is recorded. @param stepsBefore  begun so far */
   begin(batch: Batch, stepsBefore: number): BegunStep {
-    const { session, inSitu, plan } = this.#run;
+    const { inSitu, plan } = this.#run;
     const { options } = plan;
     const learningRate = learningRateAfter(stepsBefore, plan);
     const rows = inSitu?.rowsToMonitor(batch);
@@ -77,24 +84,42 @@ export class TrainingSteps {
       2 * rows.length > batch.labels.length;
     const fedRows = takesAllRows ? undefined : rows;
     const entryPoint = takesAllRows ? 'train_all_rows' : 'train';
-    const feeds = trainFeeds(batch, learningRate, stepsBefore, fedRows, options);
-    const results =
-      this.#head?.run(batch, rows, feeds, hasSummaries) ??
-      Promise.all([
-        session.run(hasSummaries ? 'train_with_summaries' : entryPoint, {
-          ...batch.feeds,
-          ...feeds,
-        }),
-        // Right behind it: the next step changes them.
-        hasSummaries ? session.run('read', {}) : undefined,
-      ]);
+    const results = this.#doStep(
+      hasSummaries ? 'train_with_summaries' : entryPoint,
+      ...([batch, stepsBefore, learningRate, rows, fedRows, hasSummaries] as const),
+    );
     // A step that fails is heard of when it is recorded, or never: one before it has ended the run.
     results.catch(() => {});
     const returnedAt = takesAllRows ? rows : (rows?.keys() ?? []);
     const step = stepsBefore + 1;
-    const seed = feeds['dropout_seed']!;
+    const seed = dropoutSeed(batch, stepsBefore, options);
     this.#last = { step, batch, rows, returnedAt, learningRate, seed, results };
     return this.#last;
+  }
+
+  #doStep(
+    entryPoint: string,
+    batch: Batch,
+    stepsBefore: number,
+    learningRate: number,
+    rows: Int32Array | undefined,
+    fedRows: Int32Array | undefined,
+    hasSummaries: boolean,
+  ): BegunStep['results'] {
+    const { session, plan } = this.#run;
+    const { options } = plan;
+    if (this.#joint && options.sync_replicas) {
+      return this.#joint.run(entryPoint, batch, stepsBefore + 1, fedRows, hasSummaries);
+    }
+    const feeds = trainFeeds(batch, learningRate, stepsBefore, fedRows, options);
+    return (
+      this.#head?.run(batch, rows, feeds, hasSummaries) ??
+      Promise.all([
+        session.run(entryPoint, { ...batch.feeds, ...feeds }),
+        // Right behind it: the next step changes them.
+        hasSummaries ? session.run('read', {}) : undefined,
+      ])
+    );
   }
 
   /**
@@ -105,14 +130,14 @@ export class TrainingSteps {
    */
   async record(begun: BegunStep): Promise<void> {
     const { step, batch, rows, returnedAt, learningRate, results } = begun;
-    const { plan, log, inSitu, progress, skipped, team } = this.#run;
+    const { plan, log, inSitu, progress, skipped } = this.#run;
     const [outputs, variables] = await results;
     const { itemIndices, labels } = batch;
     const part = {
       ...{ itemIndices, labels, rows },
       outcome: decodeStep(outputs, plan.training, returnedAt),
     };
-    const parts = [part, ...((await team?.partsOf(step)) ?? [])];
+    const parts = [part, ...((await this.#joint?.ofOthers(step)) ?? [])];
     const { applied, leftOut } = jointStep(parts, plan.options.sync_replicas);
     const epoch = Math.ceil(step / plan.stepsPerEpoch);
     if (leftOut) await this.#leaveOut(begun, leftOut.itemIndices, leftOut.outcome.loss);

@@ -2,17 +2,16 @@
 import { Cleanup } from '../cleanup.ts';
 import { type Cluster, chief } from '../cluster/cluster.ts';
 import { Membership } from '../cluster/membership.ts';
-import type { HostTensor, Session } from '../engines/engine.ts';
+import type { Session } from '../engines/engine.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
-import { tokens } from '../model/replicas.ts';
-import { decodeStep } from '../model/stepOutcome.ts';
-import { type Batch, BatchPipeline } from '../preprocessing/batchPipeline.ts';
+import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
 import { tell } from '../terminal.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { leaveEndToChief } from './leaveEndToChief.ts';
-import { learningRateAfter, type NetworkPlan, planNetwork } from './planRun.ts';
+import { doPart } from './partStep.ts';
+import { type NetworkPlan, planNetwork } from './planRun.ts';
 import type { RunOptions } from './runOptions.ts';
-import { replicaFeeds, trainFeeds } from './stepFeeds.ts';
+import { WorkerParts } from './workerParts.ts';
 
 /**
  * Takes part in a training until the chief says that it is over.
@@ -29,76 +28,49 @@ export async function runWorker(options: RunOptions, joining: Promise<Cluster>):
     leaveEndToChief(cluster, cleanup);
     const { graph, signatures } = plan.training;
     const session = await cluster.engine.load(graph, signatures);
-    const pipeline = openPipeline(plan, cluster);
+    const { place } = cluster;
+    const { data, options: flags } = plan;
+    const share = { worker: place.task.index, workers: place.hosts.worker.length };
+    const pipeline = new BatchPipeline(data.dataset, {
+      ...plan.pipeline,
+      isTraining: true,
+      batchSize: flags.batch_size,
+      numThreads: flags.num_preprocessing_threads,
+      numReaders: flags.num_readers,
+      share,
+    });
     cleanup.add(() => pipeline.close());
     const fingerprint = fingerprintOf(plan, cluster.engine.version);
-    const membership = await Membership.ask(cluster, fingerprint);
+    const isTogether = flags.sync_replicas;
+    const membership = await Membership.ask(cluster, { fingerprint, isTogether, report: tell });
     tell(`${cluster.describe(cluster.place.task)}: joined ${cluster.describe(chief)}`);
-    const steps = await takePart(plan, session, pipeline, membership);
+    const parts = new WorkerParts(pipeline, share, plan.stepsPerEpoch);
+    const done = await takePart(plan, session, parts, membership);
     await membership.leave();
     cluster.engine.endWatch();
     await session.close();
-    tell(`done: took part in ${steps} steps`);
+    tell(`done: took part in ${done} steps`);
     return 0;
   });
 }
 
-function openPipeline({ data, pipeline, options }: NetworkPlan, { place }: Cluster): BatchPipeline {
-  return new BatchPipeline(data.dataset, {
-    ...pipeline,
-    isTraining: true,
-    batchSize: options.batch_size,
-    numThreads: options.num_preprocessing_threads,
-    numReaders: options.num_readers,
-    share: { worker: place.task.index, workers: place.hosts.worker.length },
-  });
-}
-
-/** Does its part of all steps. @returns  how many there were */
+/** Does parts until the training is over. @returns  how many there were */
 async function takePart(
   plan: NetworkPlan,
   session: Session,
-  pipeline: BatchPipeline,
+  parts: WorkerParts,
   membership: Membership,
 ): Promise<number> {
-  const { training, stepsPerEpoch, lastStep } = plan;
-  const isMonitoring = training.monitoredLayers.length > 0;
-  let done = 0;
-  for (;;) {
-    const begun = await membership.nextEpoch();
-    if (begun === null) return done;
+  const isMonitoring = plan.training.monitoredLayers.length > 0;
+  for (let done = 0; ; done++) {
+    const assignment = await membership.nextPart();
+    if (assignment === null) return done;
     const monitored = new MonitoredItems(Number.POSITIVE_INFINITY);
-    monitored.add(begun.monitored);
-    let { step } = begun;
-    const epoch = Math.floor(step / stepsPerEpoch);
-    for await (const batch of pipeline.epoch(epoch, step % stepsPerEpoch)) {
-      // The chief says no more of it: what was done now would be an update that no step of the log has.
-      if (step >= lastStep) break;
-      const { itemIndices, labels } = batch;
-      const rows = isMonitoring ? monitored.rowsOf(itemIndices) : undefined;
-      const outputs = await doStep(plan, session, batch, step, rows);
-      if (membership.isOver || outputs['token']?.data[0] === tokens.over) return done;
-      const outcome = decodeStep(outputs, training, rows?.keys() ?? []);
-      step++;
-      done++;
-      await membership.send(step, { itemIndices, labels, rows, outcome });
-    }
+    monitored.add(assignment.monitored);
+    const part = await parts.use(assignment, (batch) => {
+      const rows = isMonitoring ? monitored.rowsOf(batch.itemIndices) : undefined;
+      return doPart(plan, session, batch, assignment, rows);
+    });
+    await membership.send(assignment, part);
   }
-}
-
-/** A step whose update is the chief's, or with --nosync_replicas this worker's own. */
-function doStep(
-  plan: NetworkPlan,
-  session: Session,
-  batch: Batch,
-  step: number,
-  rows: Int32Array | undefined,
-): Promise<Record<string, HostTensor>> {
-  const { options } = plan;
-  if (options.sync_replicas) {
-    const feeds = { ...batch.feeds, ...replicaFeeds(batch, step, rows, options) };
-    return session.run('train_replica', feeds);
-  }
-  const rate = learningRateAfter(step, plan);
-  return session.run('train', { ...batch.feeds, ...trainFeeds(batch, rate, step, rows, options) });
 }

@@ -259,7 +259,7 @@ test('a part says where in the joint batch it is', async () => {
   for await (const { joint } of pipeline.epoch(0)) places.push(joint);
   await pipeline.close();
   assert.deepEqual(places, [
-    { first: 10, size: 20, workers: 2 },
-    { first: 1, size: 3, workers: 2 },
+    { first: 10, size: 20, share: { worker: 1, workers: 2 } },
+    { first: 1, size: 3, share: { worker: 1, workers: 2 } },
   ]);
 });

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { latestCheckpoint, openCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import {
@@ -47,16 +49,6 @@ async function clusterFlags(): Promise<(job: string, task: number) => string[]> 
     ...[`--ps_hosts=${server}`, `--worker_hosts=${workers.join(',')}`],
     ...[`--job_name=${job}`, `--task=${task}`, '--cluster_timeout_secs=60'],
   ];
-}
-
-/** Two workers and a parameter server train to the end. @returns what each said, the chief first */
-async function trainTogether(trainDir: string, more: readonly string[]): Promise<CommandResult[]> {
-  const flagsOf = await clusterFlags();
-  return await Promise.all([
-    losslens([...training, ...flagsOf('worker', 0), `--train_dir=${trainDir}`, ...more]),
-    losslens([...training, ...flagsOf('worker', 1), `--train_dir=${trainDir}-1`, ...more]),
-    losslens([...training, ...flagsOf('ps', 0), ...more]),
-  ]);
 }
 
 function expectSuccess(results: readonly CommandResult[]): void {
@@ -102,74 +94,133 @@ function visitsOf(trainDir: string): number[] {
   return rows.map((row) => Number(row.split(',')[column]));
 }
 
-test('two workers at once train as one process does with batches of both', { skip }, async () => {
+/** Resolves when a process has written something to stderr, from now on; rejects when it ends before. */
+function said(child: ChildProcess, what: RegExp): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const hear = (more: string) => {
+      text += more;
+      if (!what.test(text)) return;
+      child.stderr!.off('data', hear);
+      resolve();
+    };
+    child.stderr!.on('data', hear);
+    child.on('close', (code) => reject(new Error(`ended with ${code}: ${text}`)));
+  });
+}
+
+/** Kills a process in the middle of whatever it is at. */
+async function killAnytime(child: ChildProcess, withinMs = 200): Promise<void> {
+  await pause(withinMs * Math.random());
+  child.kill('SIGKILL');
+}
+
+test('two workers at once train as one process does with batches of both, also when one of them is killed', {
+  skip,
+}, async () => {
   const folder = temporaryFolder();
   const [together, alone] = [join(folder, 'together'), join(folder, 'alone')];
   const length = ['--max_number_of_epochs=3'];
-  const [results, single] = await Promise.all([
-    trainTogether(together, [...length, '--batch_size=5', '--sync_replicas']),
-    losslens([...training, ...length, '--batch_size=10', `--train_dir=${alone}`]),
+  const flagsOf = await clusterFlags();
+  const start = (job: string, task: number, trainDir: string) =>
+    startLosslens([
+      ...[...training, ...flagsOf(job, task), ...length, '--batch_size=5', '--sync_replicas'],
+      ...['--log_every_n_steps=1', `--train_dir=${trainDir}`],
+    ]);
+  const [chief, chiefResult] = start('worker', 0, together);
+  const [worker, workerResult] = start('worker', 1, `${together}-1`);
+  const [, serverResult] = start('ps', 0, `${together}-ps`);
+  const aloneResult = losslens([
+    ...[...training, ...length, '--batch_size=10', `--train_dir=${alone}`],
   ]);
-  expectSuccess([...results, single]);
+  // In the second epoch of 11 steps: the last step of the first one is divided unevenly.
+  await said(chief, new RegExp(`^step ${12 + Math.floor(8 * Math.random())} `, 'm'));
+  await killAnytime(worker, 5);
+  const results = await Promise.all([chiefResult, serverResult, aloneResult]);
+  expectSuccess(results);
   assert.deepEqual(selectionOf(together), selectionOf(alone));
   assert.deepEqual(encountersOf(together), encountersOf(alone));
   assert.ok((await differenceOf(together, alone)) < 1e-5);
   assert.deepEqual(visitsOf(together), Array(items).fill(3));
   assert.ok(!existsSync(`${together}-1`), 'the chief alone writes');
-  assert.match(results[1]!.stderr, /worker 1 at .*: joined the chief at .*\ndone: took part in 33/);
+  assert.match((await workerResult).stderr, /worker 1 at .*: joined the chief at /);
+  assert.match(
+    results[0].stderr,
+    /^cluster: worker 1 at \S+ is gone: .* The others do its part of each step after step \d+(, the items \d+, |\n)/m,
+  );
 });
 
-/** Resolves when a process has written something to stderr, or has ended. */
-function said(child: ChildProcess, what: RegExp): Promise<void> {
-  return new Promise((resolve) => {
-    let text = '';
-    child.stderr!.on('data', (more) => {
-      text += more;
-      if (what.test(text)) resolve();
-    });
-    child.on('close', () => resolve());
-  });
-}
-
-// One training, whose processes start three times.
+// One training, whose processes start four times.
 const disturbed = join(temporaryFolder(), 'run');
 const flagsOfDisturbed = await clusterFlags();
 const goOn = (job: string, task: number, ...more: string[]) =>
   startLosslens([
     ...[...training, ...flagsOfDisturbed(job, task), '--batch_size=5', `--train_dir=${disturbed}`],
-    ...['--log_every_n_steps=1', '--save_interval_steps=4', ...more],
+    ...['--hm=', '--log_every_n_steps=1', '--save_interval_steps=4', ...more],
   ]);
 
-test('a parameter server that is killed ends all others with one line that names it', {
+/** What the others say of a process that is gone. */
+const goneLine = (who: string) =>
+  new RegExp(`losslens: cluster: ${who} at \\S+ is gone: .* Start all .* again[^\\n]*\\n$`);
+
+/** Kills a worker, and starts it again when the chief has missed it; it is back when the chief says so. */
+async function replace(worker: ChildProcess, chief: ChildProcess, ...more: string[]) {
+  const missed = said(chief, /^cluster: worker 1 at \S+ is gone/m);
+  await killAnytime(worker);
+  await missed;
+  const isBack = said(chief, /^cluster: worker 1 at \S+ is back/m);
+  const [, result] = goOn('worker', 1, ...more);
+  await isBack;
+  await said(chief, /^step \d/m);
+  return { result };
+}
+
+test('a worker that is killed comes back; a parameter server that is killed ends all with one line that names it', {
   skip,
 }, async () => {
   const [chief, chiefResult] = goOn('worker', 0, '--sync_replicas');
-  const [, workerResult] = goOn('worker', 1, '--sync_replicas');
+  const [worker] = goOn('worker', 1, '--sync_replicas');
   const [server] = goOn('ps', 0);
   // Behind a checkpoint in the middle of an epoch.
   await said(chief, /^step ([5-9]|\d\d)/m);
-  server.kill('SIGKILL');
-  const [ofChief, ofWorker] = await Promise.all([chiefResult, workerResult]);
-  const line = (who: string) =>
-    new RegExp(`losslens: cluster: ${who} at \\S+ is gone: .* Start all .* again[^\\n]*\\n$`);
+  const { result } = await replace(worker, chief, '--sync_replicas');
+  await killAnytime(server);
+  const [ofChief, ofWorker] = await Promise.all([chiefResult, result]);
   assert.equal(ofChief.code, 1);
-  assert.match(ofChief.stderr, line('parameter server 0'));
+  assert.match(ofChief.stderr, goneLine('parameter server 0'));
   assert.equal(ofWorker.code, 1);
   // It may hear of the chief's end first.
-  assert.match(ofWorker.stderr, line('(parameter server 0|the chief)'));
+  assert.match(ofWorker.stderr, goneLine('(parameter server 0|the chief)'));
 });
 
-test('started again, they go on, now each for itself; a stranger is sent away, and Ctrl-C at the chief ends all', {
+test('started again, they go on, now each for itself, and a worker comes back; a stranger is sent away; a chief that is killed ends all', {
   skip,
 }, async () => {
-  const [chief, chiefResult] = goOn('worker', 0);
-  const [server, serverResult] = goOn('ps', 0);
+  const [chief] = goOn('worker', 0);
+  const [, serverResult] = goOn('ps', 0);
+  const refused = said(chief, /worker 1 at .* was sent away: it has --seed 6, the chief 5\n/);
   const stranger = await goOn('worker', 1, '--seed=6')[1];
   assert.equal(stranger.code, 1);
   assert.match(
     stranger.stderr,
     /^losslens: cluster: the chief sent this worker away, since it has --seed 6, the chief 5\. /m,
   );
+  await refused;
+  const [worker] = goOn('worker', 1);
+  await said(chief, /^step \d/m);
+  const { result } = await replace(worker, chief);
+  await killAnytime(chief);
+  for (const { code, stderr } of await Promise.all([result, serverResult])) {
+    assert.equal(code, 1);
+    assert.match(stderr, goneLine('(the chief|parameter server 0)'));
+  }
+});
+
+test('started once more, Ctrl-C at the chief ends all, at others it does not', {
+  skip,
+}, async () => {
+  const [chief, chiefResult] = goOn('worker', 0);
+  const [server, serverResult] = goOn('ps', 0);
   const [worker, workerResult] = goOn('worker', 1);
   await said(chief, /^step \d/m);
   const others = [worker, server];
@@ -179,7 +230,6 @@ test('started again, they go on, now each for itself; a stranger is sent away, a
   chief.kill('SIGINT');
   const ofChief = await chiefResult;
   assert.equal(ofChief.code, 130, ofChief.stderr);
-  assert.match(ofChief.stderr, /worker 1 at .* was sent away: it has --seed 6, the chief 5\n/);
   expectSuccess(await Promise.all([workerResult, serverResult]));
 });
 
@@ -188,22 +238,26 @@ test('one process goes on with it, and each item has been trained on once an epo
 }, async () => {
   const steps = Number(/-(\d+)$/.exec((await latestCheckpoint(disturbed))!)![1]);
   const epochs = Math.ceil(steps / Math.ceil(items / 10)) + 1;
-  const alone = ['--batch_size=10', `--max_number_of_epochs=${epochs}`];
-  expectSuccess([await losslens([...training, `--train_dir=${disturbed}`, ...alone])]);
+  const more = ['--hm=', '--batch_size=10', `--max_number_of_epochs=${epochs}`];
+  expectSuccess([await losslens([...training, `--train_dir=${disturbed}`, ...more])]);
   assert.deepEqual(visitsOf(disturbed), Array(items).fill(epochs));
 });
 
-test('who does not come in time is named', { skip }, async () => {
-  const [server, worker] = await freeHosts(2);
+test('who does not come in time is named, and a stranger in its place', { skip }, async () => {
+  const stranger = createHttpServer((_request, response) => response.end()).listen(0, '127.0.0.1');
+  await once(stranger, 'listening');
+  const server = `127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+  const [missing, worker] = await freeHosts(2);
   const { code, stderr } = await losslens([
-    ...[...training, `--ps_hosts=${server}`, `--worker_hosts=${worker}`, '--job_name=worker'],
-    ...[`--train_dir=${temporaryFolder()}`, '--cluster_timeout_secs=1'],
+    ...[...training, `--ps_hosts=${missing},${server}`, `--worker_hosts=${worker}`],
+    ...['--job_name=worker', `--train_dir=${temporaryFolder()}`, '--cluster_timeout_secs=1'],
   ]);
+  stranger.close();
   assert.equal(code, 1);
   assert.match(
     stderr,
     new RegExp(
-      `^losslens: cluster: parameter server 0 at ${server} did not answer within 1 s; `,
+      `^losslens: cluster: parameter server 0 at ${missing} \\(nobody listens there\\), parameter server 1 at ${server} \\(there listens another program\\) did not answer within 1 s; `,
       'm',
     ),
   );

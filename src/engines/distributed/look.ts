@@ -67,7 +67,8 @@ function askStatus(session: ClientHttp2Session): Promise<Buffer> {
     });
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.on('error', fail);
+    // Of a connection that failed, why.
+    stream.on('error', (error) => fail((error.cause as Error | undefined) ?? error));
     stream.once('end', () => settle(() => resolve(Buffer.concat(chunks))));
     stream.end(Buffer.alloc(prefixBytes));
   });

@@ -68,7 +68,9 @@ export function placeOnCluster(graph: Graph, hosts: Hosts, task: Task): (node: N
   }
   const own = deviceOfTask(task);
   return (node) => {
-    const handle = serverOf.has(node) ? node : node.inputs.find(isHandle)?.node;
+    // What only hands a value on does so where that is: gradients do not leave their server for it.
+    const source = node.op === 'Switch' ? beforeSwitch(node.outputs[0]!).node : node;
+    const handle = serverOf.has(source) ? source : source.inputs.find(isHandle)?.node;
     const server = handle && serverOf.get(handle);
     return server === undefined ? own : deviceOfTask({ job: 'ps', index: server });
   };

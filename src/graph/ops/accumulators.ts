@@ -1,15 +1,13 @@
 /** Accumulators: where the workers of a cluster add up gradients. */
 import type { Graph, Node, Shape, Tensor } from '../graph.ts';
-import { cast, constant } from './array.ts';
+import { constant } from './array.ts';
 import { addOp, type OpOptions } from './op.ts';
 
 const float32 = { dtype: { type: 'float32' } } as const;
 
-/** Later than every step: no gradient is left out as late. */
-const neverLate = 2 ** 31 - 1;
-
 /**
- * A place for gradients of one shape (TF op ResourceConditionalAccumulator).
+ * A place for tensors of one shape, which it adds up (TF op ResourceConditionalAccumulator). It counts how often what
+ * it had gathered was taken: its round, from 0.
  *
  * @param name  by which sessions share it
  * @returns     its handle
@@ -25,18 +23,26 @@ export function accumulator(
     shape: { shape },
     container: { s: '' },
     shared_name: { s: name },
-    reduction_type: { s: 'MEAN' },
+    reduction_type: { s: 'SUM' },
   } as const;
   return addOp(graph, 'ResourceConditionalAccumulator', [], attrs, 'resource', [], options);
 }
 
-/** Adds a gradient to those that are there (TF op ResourceAccumulatorApplyGradient). */
-export function addToAccumulator(place: Tensor, gradient: Tensor, options: OpOptions = {}): Node {
-  const { graph } = place;
-  return graph.addNode({
+/**
+ * Adds a tensor to those that are there (TF op ResourceAccumulatorApplyGradient).
+ *
+ * @param round  int64 []: that it is for; in a later one it comes too late, and is left out
+ */
+export function addToAccumulator(
+  place: Tensor,
+  round: Tensor,
+  value: Tensor,
+  options: OpOptions = {},
+): Node {
+  return place.graph.addNode({
     op: 'ResourceAccumulatorApplyGradient',
     name: options.name,
-    inputs: [place, cast(constant(graph, 'int32', neverLate), 'int64'), gradient],
+    inputs: [place, round, value],
     controlInputs: options.after ?? [],
     attrs: float32,
     outputs: [],
@@ -44,17 +50,12 @@ export function addToAccumulator(place: Tensor, gradient: Tensor, options: OpOpt
 }
 
 /**
- * Waits until there are so many gradients, and takes them (TF op ResourceAccumulatorTakeGradient).
+ * Waits until there is something, and takes what there is (TF op ResourceAccumulatorTakeGradient).
  *
- * @returns  their mean
+ * @returns  the sum
  */
-export function takeMean(
-  place: Tensor,
-  count: number,
-  shape: Shape,
-  options: OpOptions = {},
-): Tensor {
-  const inputs = [place, constant(place.graph, 'int32', count)];
+export function takeSum(place: Tensor, shape: Shape, options: OpOptions = {}): Tensor {
+  const inputs = [place, constant(place.graph, 'int32', 1)];
   const op = 'ResourceAccumulatorTakeGradient';
   return addOp(place.graph, op, inputs, float32, 'float32', shape, options);
 }

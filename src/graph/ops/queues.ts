@@ -22,17 +22,8 @@ export function fifoQueue(graph: Graph, name: string, options: OpOptions = {}): 
 
 /** Puts a tensor at the end (TF op QueueEnqueueV2). */
 export function enqueue(queue: Tensor, value: Tensor, options: OpOptions = {}): Node {
-  return addEnqueue('QueueEnqueueV2', queue, value, options);
-}
-
-/** Puts each row of a tensor at the end (TF op QueueEnqueueManyV2). */
-export function enqueueRows(queue: Tensor, values: Tensor, options: OpOptions = {}): Node {
-  return addEnqueue('QueueEnqueueManyV2', queue, values, options);
-}
-
-function addEnqueue(op: string, queue: Tensor, value: Tensor, options: OpOptions): Node {
   return queue.graph.addNode({
-    op,
+    op: 'QueueEnqueueV2',
     name: options.name,
     inputs: [queue, value],
     controlInputs: options.after ?? [],

@@ -50,7 +50,13 @@ test('all of a variable lies on one server: its slot, its gradient’s accumulat
     const guarded = update!.inputs.find(({ node }) => node.op === 'Switch')!;
     const mean = guarded.node.inputs[0]!.node;
     assert.equal(mean.op, 'ResourceAccumulatorTakeGradient');
-    for (const node of [update!, update!.inputs[1]!.node, mean, mean.inputs[0]!.node]) {
+    for (const node of [
+      update!,
+      update!.inputs[1]!.node,
+      guarded.node,
+      mean,
+      mean.inputs[0]!.node,
+    ]) {
       assert.equal(deviceOf(node), device, node.name);
     }
   }
