@@ -66,8 +66,8 @@ function assertSteps(
     .filter(([key]) => !key.includes('moving_'))
     .map(([, [, norm]]) => norm)
     .sort((a, b) => a - b);
-  // Of offsets ahead of another normalisation the gradient is 0 but for rounding.
-  const rounding = 2e-4 * gradientNorms[gradientNorms.length >> 1]!;
+  // Of offsets ahead of another normalisation the gradient is 0 but for rounding: up to 3e-4 without AVX-512.
+  const rounding = 5e-4 * gradientNorms[gradientNorms.length >> 1]!;
   for (const [key, [, norm, product]] of Object.entries(variables)) {
     const actual = summaryOf(key, stepped[key]!);
     const tolerance = 5e-3 * norm + rounding;
