@@ -1,4 +1,5 @@
 /** Requests to web servers, through the proxies that the environment names. */
+import type { Dispatcher } from 'undici';
 import { UsageError } from '../errors.ts';
 
 /** A proxy that the environment names. */
@@ -97,6 +98,51 @@ export interface Requests {
 }
 
 /**
+ * What takes all bytes of a response at once, and hands them on as they are asked for. Where the other side ends a
+ * connection while undici waits for bytes to be taken, undici 6 and 7 throw what nobody can catch, so it never waits: what
+ * comes faster than it is asked for is held in memory. How the connection ended is said behind its last bytes, as those
+ * that were not read before would be lost.
+ */
+function takingAtOnce(handler: Dispatcher.DispatchHandlers): Dispatcher.DispatchHandlers {
+  /** Calls that are due, each whether the next is wanted at once. */
+  const due: (() => boolean)[] = [];
+  let isWanted = true;
+  const handOn = () => {
+    while (isWanted && due.length > 0) isWanted = due.shift()!();
+  };
+  const hand = (call: () => boolean) => {
+    due.push(call);
+    handOn();
+  };
+  const ask = () => {
+    isWanted = true;
+    handOn();
+  };
+  return {
+    onHeaders: (status, headers, _, text) => {
+      isWanted = handler.onHeaders?.(status, headers, ask, text) !== false;
+      return true;
+    },
+    onData: (chunk) => {
+      hand(() => handler.onData?.(chunk) !== false);
+      return true;
+    },
+    onComplete: (trailers) => {
+      hand(() => {
+        handler.onComplete?.(trailers);
+        return false;
+      });
+    },
+    onError: (error) => {
+      hand(() => {
+        handler.onError?.(error);
+        return false;
+      });
+    },
+  };
+}
+
+/**
  * Makes ready to ask web servers. Of Node's own fetch, older versions know no proxies, and newer ones throw what
  * nobody can catch when a connection ends: undici, which it is made of, is loaded when something is asked.
  */
@@ -119,14 +165,7 @@ export async function openRequests(): Promise<Requests> {
   // By address, as a redirect may lead to one of another proxy.
   const dispatcher = direct.compose((dispatch) => (options, handler) => {
     const proxy = proxyOf(String(options.origin));
-    // Where the other side ends a connection while undici waits for bytes to be taken, undici 6 and 7 throw what
-    // nobody can catch. So it never waits; what comes faster than it is taken is held in memory.
-    const taker = Object.assign(new DecoratorHandler(handler), {
-      onData: (chunk: Buffer) => {
-        handler.onData?.(chunk);
-        return true;
-      },
-    });
+    const taker = Object.assign(new DecoratorHandler(handler), takingAtOnce(handler));
     return proxy === undefined ? dispatch(options, taker) : agentOf(proxy).dispatch(options, taker);
   });
   return {
