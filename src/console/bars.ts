@@ -39,7 +39,8 @@ export function downloadBars(): DownloadBars {
       bar.update(megabytes(bytes));
     },
     stop() {
-      if (barOf.size > 0) bars.stop();
+      // Where there is no terminal no bar was begun, and a last picture would show its bare format.
+      if (bars.isActive) bars.stop();
     },
   };
 }

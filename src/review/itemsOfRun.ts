@@ -43,7 +43,8 @@ function changeOf(
 
 /** What can be done; that `label_changes.csv` has the labels, where a labels file may be another now. */
 function remedy({ folder, record }: ReviewedRun): string {
-  const data = 'Name the data that the run was trained on (--dataset_dir, --dataset_split_name)';
+  const missing = record === undefined ? `No run.json in ${folder} names them. ` : '';
+  const data = `${missing}Name the data that the run was trained on (--dataset_name, --dataset_dir, --dataset_split_name)`;
   const labelsFile = record?.flags['labels_file'];
   const changes = join(folder, labelChangesFile);
   if (typeof labelsFile !== 'string' || !existsSync(changes)) return `${data}.`;

@@ -1,4 +1,6 @@
 /** What a run leaves when it ends; done again, it leaves the same. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { interruptedExitCode } from '../console/interrupt.ts';
 import { epochAfter } from '../epochs.ts';
 import { reasonOf, WriteError } from '../errors.ts';
@@ -12,6 +14,7 @@ import { reportDetection } from '../recording/detectionReport.ts';
 import { writeSelectionEmbedding } from '../recording/selectionEmbedding.ts';
 import type { Run } from './openRun.ts';
 import type { RunPlan } from './planRun.ts';
+import { recordStart } from './recordPlan.ts';
 import { epochLine, skippedLine } from './runMessages.ts';
 import { printReport } from './runReport.ts';
 import type { TrainingResult } from './trainer.ts';
@@ -71,6 +74,14 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
           step,
         })
       : inSitu && wrongLabelsText(suspicions(scores.get('disagreement')!, inSitu.table));
+  const record = join(options.train_dir, 'run.json');
+  // Without it no command knows any more what the network and its data were.
+  if (!existsSync(record)) {
+    await lost.attempt('run.json', async () => {
+      await recordStart(plan);
+      progress.message(`${record}: was deleted while the run went on; written anew`);
+    });
+  }
   await log.flush();
   // All has to be on the disk before the end is: a run that has an end is not looked at again.
   await syncFolder(options.train_dir).catch((error) => {

@@ -11,6 +11,7 @@ import { writeRunRecord } from '../runFiles/runRecord.ts';
 import { restoreSelection } from '../runFiles/selectionFiles.ts';
 import { hyperparametersOf } from './hyperparameters.ts';
 import type { Run } from './openRun.ts';
+import type { RunPlan } from './planRun.ts';
 import { dataLine, featuresLine, followLine } from './runMessages.ts';
 
 /**
@@ -21,19 +22,36 @@ import { dataLine, featuresLine, followLine } from './runMessages.ts';
  */
 export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<void> {
   const { options, data, engine, engineReason, precision, start } = plan;
-  const { dataset } = data;
   const { input } = plan.pipeline;
   await recordTrainingData(options, data);
   if (input.kind === 'texts') {
     await writeVocabulary(join(options.train_dir, vocabularyFile), input.vocabulary);
   }
-  progress.message(dataLine(dataset));
+  progress.message(dataLine(data.dataset));
   progress.message(`engine: ${engine.name} (${engineReason})`);
   progress.message(`precision: ${precision.computeType} (${precision.reason})`);
   for (const message of start.messages) progress.message(message);
   const ofFeatures = featuresLine(plan);
   if (ofFeatures !== undefined) progress.message(ofFeatures);
   progress.message(followLine(options, plan.lastStep, plan.stepsPerEpoch));
+  await recordStart(plan);
+  await dropLinesAfter(join(options.train_dir, monitoringFile), start.step);
+  const { selectionLayer } = plan.training;
+  if (selectionLayer !== null) {
+    await restoreSelection(options.train_dir, selectionLayer, start.step);
+  }
+  // A process that was killed between its checkpoint and these files left older ones.
+  if (start.state !== undefined) inSitu?.writeItems();
+  await log.writeGraph(encodeGraphDef(plan.training.graph));
+  if (start.step > 0) return;
+  const hparams = hyperparametersOf({ ...options, precision: precision.computeType });
+  await log.write(0, [hparamsStartSummary(hparams, Date.now() / 1000)]);
+}
+
+/** Writes run.json. @throws UserError  when it cannot be written */
+export async function recordStart(plan: RunPlan): Promise<void> {
+  const { options, data, engine, engineReason, precision, start } = plan;
+  const { dataset } = data;
   await writeRunRecord(options.train_dir, {
     step: start.step,
     flags: { ...options },
@@ -48,15 +66,4 @@ export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<
       ...(dataset.kind === 'images' ? { channels: dataset.imageShape[2] } : {}),
     },
   });
-  await dropLinesAfter(join(options.train_dir, monitoringFile), start.step);
-  const { selectionLayer } = plan.training;
-  if (selectionLayer !== null) {
-    await restoreSelection(options.train_dir, selectionLayer, start.step);
-  }
-  // A process that was killed between its checkpoint and these files left older ones.
-  if (start.state !== undefined) inSitu?.writeItems();
-  await log.writeGraph(encodeGraphDef(plan.training.graph));
-  if (start.step > 0) return;
-  const hparams = hyperparametersOf({ ...options, precision: precision.computeType });
-  await log.write(0, [hparamsStartSummary(hparams, Date.now() / 1000)]);
 }

@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { publishedWeights } from '../../src/weights/catalogue.ts';
-import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
+import {
+  briefly,
+  losslens,
+  smallNetwork,
+  startLosslens,
+  temporaryFolder,
+  writeSmallMnist,
+} from '../losslens.ts';
 
 const home = temporaryFolder();
 const env = { LOSSLENS_HOME: home };
@@ -60,6 +71,26 @@ test('an archive that no server gives leaves nothing', async () => {
     await refusal(1, 'weights', 'get', 'vgg_16', `--to=${to}`, '--base_url=http://127.0.0.1:9/'),
     /vgg_16_2016_08_28\.tar\.gz: no address gives it: http:\/\/127\.0\.0\.1:9\/vgg_16/,
   );
+});
+
+test('Ctrl-C ends a download with the exit code of its signal, and no bar where there is no terminal', async (t) => {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': 1e6 });
+    response.write(Buffer.alloc(1e5));
+  }).listen(0, '127.0.0.1');
+  t.after(() => server.close().closeAllConnections());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const to = temporaryFolder();
+  const flags = [`--to=${to}`, `--base_url=http://127.0.0.1:${port}/`];
+  const [child, ended] = startLosslens(['weights', 'get', 'vgg_16', ...flags], env);
+  const part = join(to, 'vgg_16_2016_08_28.tar.gz.part');
+  const hasBegun = () => statSync(part, { throwIfNoEntry: false })?.size;
+  while (child.exitCode === null && !hasBegun()) await setTimeout(5);
+  child.kill('SIGINT');
+  const { code, stderr } = await ended;
+  assert.equal(stderr, 'stopping\nlosslens: weights get: interrupted; run it again to go on\n');
+  assert.equal(code, 130);
 });
 
 test('train begins with weights by their name', async () => {

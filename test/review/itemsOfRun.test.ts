@@ -67,7 +67,11 @@ test('fewer items, other labels and other files are refused, and how they differ
     here,
   );
   rmSync(last!);
-  says(await load(others), /\(11 items, then 12\)\. Name the data .*--dataset_dir/, here);
+  says(
+    await load(others),
+    /\(11 items, then 12\)\. No run\.json in runs\/x names them\. Name the data .*\(--dataset_name, --dataset_dir, /,
+    here,
+  );
   const labels = trained.labels.slice();
   labels[2] = labels[2] === 0 ? 1 : 0;
   says({ ...trained, labels }, /\(item 2 is labelled \S+, then \S+\)/);

@@ -6,6 +6,8 @@ import { Cleanup } from '../../src/cleanup.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
 import { lockFolder } from '../../src/files/folderLock.ts';
 import { newHolder } from '../../src/files/lockHolder.ts';
+import { readRunRecord } from '../../src/runFiles/runRecord.ts';
+import { concludeRun } from '../../src/training/concludeRun.ts';
 import { openRun } from '../../src/training/openRun.ts';
 import { planRun } from '../../src/training/planRun.ts';
 import { recordPlan } from '../../src/training/recordPlan.ts';
@@ -120,6 +122,21 @@ test('what a full disk left out of the end of a run is written by the next start
     readdirSync(join(given.train_dir, 'projector-12')).length,
     readdirSync(join(undisturbed.train_dir, 'projector-12')).length,
   );
+});
+
+test('run.json is written anew at the end where it was deleted meanwhile', async () => {
+  const given = options({ max_number_of_steps: 4 });
+  await Cleanup.after(async (cleanup) => {
+    const run = await openRun(await planRun(given), { assertHeld: async () => {} }, cleanup);
+    await recordPlan(run);
+    const before = await readRunRecord(given.train_dir);
+    rmSync(join(given.train_dir, 'run.json'));
+    assert.equal(await concludeRun(run, await train(run)), 0);
+    const after = await readRunRecord(given.train_dir);
+    assert.deepEqual(after?.flags, before?.flags);
+    assert.deepEqual(after?.dataset, before?.dataset);
+    assert.equal(run.lost.count, 0);
+  });
 });
 
 test('a run that begins to be interrupted evaluates no more', async () => {
