@@ -198,12 +198,17 @@ test('started again, they go on, now each for itself, and a worker comes back; a
 }, async () => {
   const [chief] = goOn('worker', 0);
   const [, serverResult] = goOn('ps', 0);
-  const refused = said(chief, /worker 1 at .* was sent away: it has --seed 6, the chief 5\n/);
-  const stranger = await goOn('worker', 1, '--seed=6')[1];
+  const difference = 'has --seed 6, the chief 5; has --worker_hosts of 3 hosts, the chief 2 hosts';
+  const refused = said(chief, new RegExp(`worker 1 at .* was sent away: it ${difference}\\n`));
+  const hosts = flagsOfDisturbed('worker', 1).find((flag) => flag.startsWith('--worker_hosts='))!;
+  const stranger = await goOn('worker', 1, '--seed=6', `${hosts},127.0.0.1:1`)[1];
   assert.equal(stranger.code, 1);
   assert.match(
     stranger.stderr,
-    /^losslens: cluster: the chief sent this worker away, since it has --seed 6, the chief 5\. /m,
+    new RegExp(
+      `^losslens: cluster: the chief sent this worker away, since it ${difference}\\. `,
+      'm',
+    ),
   );
   await refused;
   const [worker] = goOn('worker', 1);
