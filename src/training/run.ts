@@ -42,7 +42,7 @@ export async function runTraining(
       const plan = await unlessAborted(signal, planRun(options, selecting));
       if (isConcluded(plan)) {
         tell(concludedLine(plan));
-        await sendHome(plan, await joining);
+        await sendHome(plan, joining && (await unlessAborted(signal, joining)), signal);
         return 0;
       }
       const run = await openRun(plan, lock, cleanup, signal, await joining);
@@ -67,14 +67,19 @@ export async function runTraining(
 }
 
 /** Has the other processes of a cluster end in which there is nothing to do. */
-async function sendHome(plan: RunPlan, cluster: Cluster | undefined): Promise<void> {
+async function sendHome(
+  plan: RunPlan,
+  cluster: Cluster | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   if (cluster === undefined) return;
-  const team = await Team.gather(cluster, {
+  const gathering = Team.gather(cluster, {
     fingerprint: fingerprintOf(plan, cluster.engine.version),
     isTogether: plan.options.sync_replicas,
     report: tell,
     itemsLeft: () => '',
   });
+  const team = await unlessAborted(signal, gathering);
   await team.dismiss();
   await team.dismissServers();
 }

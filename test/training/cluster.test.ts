@@ -248,6 +248,18 @@ test('one process goes on with it, and each item has been trained on once an epo
   assert.deepEqual(visitsOf(disturbed), Array(items).fill(epochs));
 });
 
+test('Ctrl-C ends a chief that waits for others to tell them that all is done', {
+  skip,
+}, async () => {
+  const once = '--max_number_of_epochs=1';
+  const [chief, chiefResult] = goOn('worker', 0, once);
+  const [, serverResult] = goOn('ps', 0, once);
+  await said(chief, /holds a run of \d+ steps already/);
+  chief.kill('SIGINT');
+  assert.equal((await chiefResult).code, 130);
+  assert.equal((await serverResult).code, 1);
+});
+
 test('who does not come in time is named, and a stranger in its place', { skip }, async () => {
   const stranger = createHttpServer((_request, response) => response.end()).listen(0, '127.0.0.1');
   await once(stranger, 'listening');

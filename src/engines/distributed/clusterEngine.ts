@@ -39,6 +39,8 @@ export class ClusterEngine implements Engine {
   #watch: Watch | undefined;
   /** Of the sessions that are open. */
   readonly #threads = new Set<EngineThread<RemoteModel>>();
+  /** Why no session is opened any more. */
+  #end: UserError | undefined;
 
   private constructor(hosts: Hosts, task: Task, packageFolder: string) {
     this.hosts = hosts;
@@ -88,6 +90,11 @@ export class ClusterEngine implements Engine {
       new URL('./remoteWorker.js', import.meta.url),
       workerData,
     );
+    if (this.#end !== undefined) {
+      // TensorFlow would wait in it for a process that is gone.
+      await thread.close();
+      throw this.#end;
+    }
     this.#threads.add(thread);
     const model: RemoteModel = {
       graphDef: graphDefType.encode({ ...rest, node: placed }),
@@ -142,11 +149,12 @@ export class ClusterEngine implements Engine {
   }
 
   /**
-   * Gives all sessions up that are open: whatever waits in one fails with the reason, now and from now on.
+   * Gives all sessions up: whatever waits in one, or opens one, fails with the reason, now and from now on.
    *
    * @param reason  for people
    */
   abandon(reason: UserError): void {
+    this.#end ??= reason;
     if (this.#threads.size === 0) return;
     for (const thread of this.#threads) thread.end(reason);
     // A thread that waits for another process would keep this one from ending.
