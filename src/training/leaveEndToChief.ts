@@ -9,9 +9,10 @@ import { tell } from '../terminal.ts';
  * last step. The second one ends it.
  */
 export function leaveEndToChief(cluster: Cluster, cleanup: Cleanup): void {
+  const lost = cluster.place.task.job === 'ps' ? ', and with it the training' : '';
   const { release } = interruptSignal((name) =>
     tell(
-      `${name}: ${cluster.describe(chief)} ends the training: interrupt that; once more ends this process alone, and with it the training`,
+      `${name}: ${cluster.describe(chief)} ends the training: interrupt that; once more ends this process alone${lost}`,
     ),
   );
   cleanup.add(release);
