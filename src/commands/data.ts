@@ -12,6 +12,7 @@ import {
   list,
   optionalInteger,
   optionalText,
+  optionalUrl,
   real,
   text,
 } from './flags.ts';
@@ -59,7 +60,7 @@ const infoFlags = {
 const downloadFlags = {
   Download: {
     output_dir: text('', 'folder that is written to, for --dataset_dir'),
-    base_url: optionalText('folder of a server that has the files, instead of the known ones'),
+    base_url: optionalUrl('folder of a server that has the files, instead of the known ones'),
     timeout_secs: real(30, 'seconds without a byte after which the next address is tried', {
       min: 0.01,
     }),

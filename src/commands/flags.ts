@@ -61,6 +61,19 @@ export function optionalPath(help: string): Flag<string | undefined> {
   return { parse: parsePath, defaultValue: undefined, placeholder: 'PATH', help };
 }
 
+/** The address of a folder of a web server that may be left out. */
+export function optionalUrl(help: string): Flag<string | undefined> {
+  const parse = (value: string, name: string) => {
+    if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) {
+      throw new UsageError(
+        `--${name}: got "${value}"; expected an address such as https://example.org/files.`,
+      );
+    }
+    return value;
+  };
+  return { parse, defaultValue: undefined, placeholder: 'URL', help };
+}
+
 /** A comma-separated list of names. */
 export function list(help: string): Flag<readonly string[]> {
   const parse = (value: string) => value.split(',').filter((name) => name !== '');

@@ -1,14 +1,14 @@
 /** `losslens weights`: lists and gets published weights. */
 import { Argument, type Command } from 'commander';
 import { publishedWeights } from '../weights/catalogue.ts';
-import { addFlags, type FlagValues, optionalPath, optionalText, real } from './flags.ts';
+import { addFlags, type FlagValues, optionalPath, optionalUrl, real } from './flags.ts';
 
 const getFlags = {
   Download: {
     to: optionalPath(
       'folder in which the folder NAME appears; by default that of --checkpoint_path=NAME, below $LOSSLENS_HOME',
     ),
-    base_url: optionalText('folder of a server that has the archive, instead of the known ones'),
+    base_url: optionalUrl('folder of a server that has the archive, instead of the known ones'),
     timeout_secs: real(30, 'seconds without a byte after which the next address is tried', {
       min: 0.01,
     }),

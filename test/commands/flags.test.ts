@@ -11,6 +11,7 @@ import {
   list,
   optionalPath,
   optionalText,
+  optionalUrl,
   real,
   unsupported,
 } from '../../src/commands/flags.ts';
@@ -24,6 +25,7 @@ const flags = {
     hm: list('layers'),
     hs: optionalText('layer'),
     dataset_dir: optionalPath('folder'),
+    base_url: optionalUrl('server'),
     engine: choice(['auto', 'wasm'], 'auto', 'engine'),
     num_clones: unsupported(integer(1, 'clones'), 'there is one device'),
   },
@@ -148,6 +150,9 @@ test('a wrong value names the flag, the value and what is possible', () => {
     ['--batch_size=', /--batch_size: got ""; expected a whole number/],
     ['--learning_rate=-1', /--learning_rate: got "-1"; expected a number from 0\./],
     ['--dataset_dir=', /--dataset_dir: got ""; expected a path\./],
+    ['--base_url=nonsense', /--base_url: got "nonsense"; expected an address such as https:/],
+    ['--base_url=ftp://example.org', /--base_url: got "ftp:\/\/example\.org"; expected an address/],
+    ['--base_url=http://', /--base_url: got "http:\/\/"; expected an address/],
     ['--use_grayscale=maybe', /--use_grayscale: got "maybe"; expected true or false\./],
     ['--engine=gpu', /--engine: got "gpu"; expected one of auto, wasm\./],
   ];
