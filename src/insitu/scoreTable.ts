@@ -58,6 +58,19 @@ const places = Object.fromEntries(columns.map((column, place) => [column, place]
   Record<Column, number>
 >;
 
+/** An array of a state, if it has it. @throws UserError  when it is of another length */
+function storedOf(
+  state: ScoreTableState,
+  name: string,
+  length: number,
+): Float32Array | Int32Array | undefined {
+  const values = state[name];
+  if (values === undefined || values.length === length) return values;
+  throw new UserError(
+    `--train_dir: its checkpoint holds ${values.length} numbers "${name}"; this version of losslens keeps ${length}. Name another --train_dir.`,
+  );
+}
+
 /** The column of a state that holds each by itself, as earlier versions wrote it; undefined where it has none. */
 function columnOf(
   state: ScoreTableState,
@@ -66,17 +79,19 @@ function columnOf(
 ): ArrayLike<number> | undefined {
   const scores = stepScores.length;
   const ofScores = (name: string, score: number) =>
-    state[name]?.subarray(score * size, (score + 1) * size);
+    storedOf(state, name, scores * size)?.subarray(score * size, (score + 1) * size);
   if (place < scores) return ofScores('last', place);
-  return place < 2 * scores ? ofScores('mean', place - scores) : state[columns[place]!];
+  if (place < 2 * scores) return ofScores('mean', place - scores);
+  return storedOf(state, columns[place]!, size);
 }
 
-/** The records of such a state. */
+/** The records of such a state. @throws UserError  when a column is of another length */
 function recordsOf(state: ScoreTableState, size: number): Float32Array {
   const records = new Float32Array(stride * size);
   for (let place = 0; place < stride; place++) {
-    const values = columnOf(state, place, size) ?? [];
-    for (let item = 0; item < size; item++) records[item * stride + place] = values[item] ?? 0;
+    const values = columnOf(state, place, size);
+    if (values === undefined) continue;
+    for (let item = 0; item < size; item++) records[item * stride + place] = values[item]!;
   }
   return records;
 }
@@ -114,19 +129,22 @@ export class ScoreTable {
   /**
    * @param size   items of the data set
    * @param state  of an earlier table, to go on from; its arrays become this one's
-   * @throws UserError  when it is of a data set of another size
+   * @throws UserError  when it is of a data set of another size, or holds more or less of an item
    */
-  constructor(size: number, state?: ScoreTableState) {
+  constructor(size: number, state: ScoreTableState = {}) {
     this.size = size;
-    const { epochs, records = new Float32Array(stride * size), sureness } = state ?? {};
-    const items = epochs?.length ?? records.length / stride;
-    if (items !== size) {
+    const { epochs, records } = state;
+    const items = epochs?.length ?? (records ? records.length / stride : size);
+    // No whole number is of a version that keeps other columns.
+    if (Number.isInteger(items) && items !== size) {
       throw new UserError(
         `--train_dir: its checkpoint holds scores of ${items} items; the data set has ${size}. Name another --train_dir.`,
       );
     }
-    this.#records = epochs ? recordsOf(state!, size) : (records as Float32Array);
-    this.sureness = (sureness as Float32Array | undefined) ?? new Float32Array(1);
+    const stored = storedOf(state, 'records', stride * size) as Float32Array | undefined;
+    this.#records = stored ?? recordsOf(state, size);
+    this.sureness =
+      (storedOf(state, 'sureness', 1) as Float32Array | undefined) ?? new Float32Array(1);
   }
 
   /** The arrays themselves, not copies. */

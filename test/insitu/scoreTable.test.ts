@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ScoreTable, type StepScores } from '../../src/insitu/scoreTable.ts';
+import { ScoreTable, type ScoreTableState, type StepScores } from '../../src/insitu/scoreTable.ts';
 import { stepScores } from '../../src/insitu/stepScores.ts';
 
 /** One presentation of items 0 and 1, whose scores are all of one value but for some. */
@@ -54,4 +54,18 @@ test('a state with an array for each number, as earlier versions wrote it, is go
   });
   assert.equal(table.at(0, 'risingMargin'), 2000);
   assert.equal(table.sureness[0], 0.5);
+});
+
+test('a state of other items, or that holds more or less of an item, is refused', () => {
+  const { records, sureness } = new ScoreTable(3).state;
+  const refused = (state: ScoreTableState, message: RegExp) =>
+    assert.throws(() => new ScoreTable(3, state), message);
+  refused(new ScoreTable(4).state, /holds scores of 4 items; the data set has 3/);
+  refused({ epochs: new Int32Array(4) }, /holds scores of 4 items; the data set has 3/);
+  const longer = new Float32Array(records!.length + 1);
+  refused({ records: longer, sureness: sureness! }, /holds 88 numbers "records".*keeps 87/);
+  const epochs = new Int32Array(3);
+  refused({ epochs, mean: new Float32Array(5) }, /holds 5 numbers "mean".*keeps 27/);
+  refused({ epochs, risingMargin: new Float32Array(2) }, /holds 2 numbers "risingMargin".*keeps 3/);
+  refused({ epochs, sureness: new Float32Array(0) }, /holds 0 numbers "sureness".*keeps 1/);
 });
