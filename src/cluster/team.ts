@@ -1,4 +1,5 @@
 /** The other workers, as the chief has to do with them. */
+import type { Task } from '../engines/distributed/hosts.ts';
 import { silentSeconds, Watch } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import type { StepPart } from '../model/jointOutcome.ts';
@@ -259,10 +260,12 @@ export class Team {
   }
 
   /** A failure is heard of by whoever waits for an answer. */
+  #post(task: Task, letter: Letter): void {
+    this.#mailbox.send(task, letter).catch((error) => this.#arrivals.fail(error));
+  }
+
   #tell(worker: number, letter: LetterFromChief): void {
-    this.#mailbox
-      .send({ job: 'worker', index: worker }, letter)
-      .catch((error) => this.#arrivals.fail(error));
+    this.#post({ job: 'worker', index: worker }, letter);
   }
 
   async #tellAll(letter: LetterFromChief): Promise<void> {
@@ -356,11 +359,7 @@ export class Team {
     }
     if (before !== undefined) this.#lose(worker);
     const admitted = this.#dealer.admit(worker);
-    const lost = () => {
-      this.#mailbox
-        .send(chief, { kind: 'lost', worker, stay })
-        .catch((error) => this.#arrivals.fail(error));
-    };
+    const lost = () => this.#post(chief, { kind: 'lost', worker, stay });
     const watch = new Watch(this.#cluster.place.hosts, [task], { gone: lost });
     this.#present.set(worker, { stay, watch });
     if (this.#epoch === undefined) return;
