@@ -3,7 +3,7 @@ import type { Tensor } from '../graph/graph.ts';
 import { add, div, maximum, mean, mul, sqrt, square, sub } from '../graph/ops/math.ts';
 import { sizeOf } from '../graph/shape.ts';
 import { numberOfEach } from './augmentation.ts';
-import { copyWindow, cropOrPad } from './crop.ts';
+import { copyWindow, cropOrPad, reflectBorder } from './crop.ts';
 import {
   cropToSide,
   type Preprocessing,
@@ -11,7 +11,7 @@ import {
   type TakeWindow,
 } from './preprocessing.ts';
 
-/** Zeros on each side before the random crop, in pixels. */
+/** Pixels that each side gets before the random crop. */
 const padding = 4;
 /** Largest change of brightness, in steps of 1/255. */
 const maxBrightnessDelta = 63;
@@ -43,7 +43,7 @@ function adjustContrast(images: Tensor, factor: Tensor): Tensor {
   return add(mul(sub(images, means), factor), means);
 }
 
-/** Random crop of the padded image, mirrored or not. */
+/** Random crop of the image with zeros around it, mirrored or not. */
 const takeRandomWindow: TakeWindow = (image, size, out, random) => {
   const randomOffset = (from: number, to: number) =>
     Math.floor(random() * (from + 2 * padding - to + 1)) - padding;
@@ -72,8 +72,22 @@ const evaluate: PreprocessingForm = { takeWindow: cropOrPad, normalize: standard
 /** With the augmentation that cifarnet was trained with. */
 export const cifarnet: Preprocessing = { decodedSize: cropToSide, train, evaluate };
 
-/** Without changes of brightness and contrast: what small residual networks are trained with (He et al. 2015, §4.2). */
+/** The same of the image with its own pixels around it. */
+const takeRandomReflectedWindow: TakeWindow = (image, size, out, random) => {
+  const offset = (from: number, to: number) => Math.floor(random() * (from - to + 1));
+  const padded = reflectBorder(image, padding);
+  const top = offset(padded.height, size[0]);
+  const left = offset(padded.width, size[1]);
+  copyWindow(padded, top, left, size, out, random() < 0.5);
+};
+
+/**
+ * Without changes of brightness and contrast: what small residual networks are trained with (He et al. 2015, §4.2).
+ *
+ * There zeros are added after the mean is subtracted. Here pixels are standardised by their window's own statistics,
+ * which black borders would move to where those of no image are that comes without one.
+ */
 export const cropAndMirror: Preprocessing = {
   ...cifarnet,
-  train: { takeWindow: takeRandomWindow, normalize: standardize },
+  train: { takeWindow: takeRandomReflectedWindow, normalize: standardize },
 };

@@ -97,3 +97,33 @@ export const cropOrPad: TakeWindow = (image, size, out) => {
     from >= to ? Math.floor((from - to) / 2) : -Math.floor((to - from) / 2);
   copyWindow(image, offset(image.height, size[0]), offset(image.width, size[1]), size, out);
 };
+
+/** Index of the pixel that stands at i when a row of so many is mirrored at its ends again and again. */
+function reflected(i: number, size: number): number {
+  const period = Math.max(1, 2 * (size - 1));
+  const at = ((i % period) + period) % period;
+  return at < size ? at : period - at;
+}
+
+/**
+ * An image with more pixels on each side, mirrored at its edges (tf.pad, REFLECT; images that are smaller than the
+ * border are mirrored more than once).
+ *
+ * @param border  pixels on each side
+ */
+export function reflectBorder({ width, height, channels, data }: Image, border: number): Image {
+  const [newWidth, newHeight] = [width + 2 * border, height + 2 * border];
+  const out = new Uint8Array(newWidth * newHeight * channels);
+  const copyPixels = (from: number, to: number, pixels: number) =>
+    out.set(data.subarray(from * channels, (from + pixels) * channels), to * channels);
+  for (let y = 0; y < newHeight; y++) {
+    const row = reflected(y - border, height) * width;
+    const to = y * newWidth;
+    for (let i = 0; i < border; i++) {
+      copyPixels(row + reflected(i - border, width), to + i, 1);
+      copyPixels(row + reflected(width + i, width), to + border + width + i, 1);
+    }
+    copyPixels(row, to + border, width);
+  }
+  return { width: newWidth, height: newHeight, channels, data: out };
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { copyWindow } from '../../src/preprocessing/crop.ts';
+import { copyWindow, reflectBorder } from '../../src/preprocessing/crop.ts';
 import { random } from '../../src/random.ts';
 
 test('a window has the pixels of the image where there are any and zeros elsewhere, mirrored or not', () => {
@@ -33,4 +33,19 @@ test('a window has the pixels of the image where there are any and zeros elsewhe
     assert.deepEqual([...out], expected, `round ${round}`);
     assert.deepEqual([...memory.subarray(0, 3), ...memory.subarray(-3)], Array(6).fill(99));
   }
+});
+
+test('a border mirrors the image at its edges, as numpy.pad does in the mode reflect', () => {
+  const bordered = (width: number, height: number, border: number) => {
+    const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => Math.floor(i / 3));
+    const image = reflectBorder({ width, height, channels: 3, data }, border);
+    assert.deepEqual([image.width, image.height], [width + 2 * border, height + 2 * border]);
+    return [...image.data].filter((_, i) => i % 3 === 1);
+  };
+  const [even, odd] = [
+    [2, 1, 0, 1, 2, 1, 0],
+    [5, 4, 3, 4, 5, 4, 3],
+  ] as const;
+  assert.deepEqual(bordered(3, 2, 2), [even, odd, even, odd, even, odd].flat());
+  assert.deepEqual(bordered(1, 1, 1), Array(9).fill(0));
 });
