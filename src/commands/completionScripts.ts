@@ -121,15 +121,15 @@ _${name}() {
   local command= next= word
   local -a commands
   local -i depth=0 count=0
-  for word in \${words[2,CURRENT-1]}; do
+  for word in "\${(@)words[2,CURRENT-1]}"; do
     next=\${command:+$command }$word count+=1
     case $next in
       ${commandBranch(completed)}
     esac
     [[ $command == $next ]] && depth=count
   done
-  # To _arguments, the command is the first word.
-  words=($name \${words[depth+2,-1]})
+  # To _arguments, the command is the first word; the last one may be empty.
+  words=(${name} "\${(@)words[depth+2,-1]}")
   CURRENT=$((CURRENT - depth))
   case $command in
     ${branches.join('\n    ')}
@@ -160,9 +160,9 @@ function fishScript(name: string, completed: readonly Completed[]): string {
           : [`${at} -F`]
         : [`${at} -a ${quoted(argument.argChoices.join(' '))}`]),
       ...options.map(({ long, required, argChoices, description }) => {
-        const values =
-          argChoices === undefined ? ' -r -F' : ` -x -a ${quoted(argChoices.join(' '))}`;
-        const value = required || argChoices !== undefined ? values : '';
+        const choices = argChoices === undefined ? '' : ` -a ${quoted(argChoices.join(' '))}`;
+        // What need not have a value leaves the next word alone.
+        const value = required ? (choices === '' ? ' -r -F' : ` -x${choices}`) : choices;
         return `${at} -l ${long!.slice(2)}${value} -d ${quoted(summaryOf(description))}`;
       }),
     ];

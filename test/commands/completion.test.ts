@@ -63,8 +63,11 @@ test('there are scripts of the same flags for zsh and fish, and for no other she
   const { stdout: zsh } = await losslens(['completion', 'zsh']);
   assert.match(zsh, /^#compdef losslens\n/);
   assert.match(zsh, /'--engine=\[what runs the graph\]:value:\(auto tensorflow wasm\)'/);
+  // Without the quotes zsh leaves out an empty word, such as the one that is completed.
+  assert.match(zsh, /words=\(losslens "\$\{\(@\)words\[depth\+2,-1\]\}"\)/);
   const { stdout: fish } = await losslens(['completion', 'fish']);
   assert.match(fish, /from train' -l engine -x -a 'auto tensorflow wasm' -d 'what runs the graph'/);
+  assert.match(fish, /from predict' -l json -a 'true false' -d /);
   const { code, stderr } = await losslens(['completion', 'tcsh']);
   assert.equal(code, 2);
   assert.match(stderr, /value 'tcsh' is invalid.* Allowed choices are bash, zsh, fish\./);
