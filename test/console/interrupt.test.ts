@@ -35,7 +35,8 @@ function endOf(start: string, names: readonly string[]): string {
     import { interruptSignal } from ${JSON.stringify(module)};
     interruptSignal((name) => process.stdout.write(name + ' '));
     for (const name of ${JSON.stringify(names)}) process.kill(process.pid, name);
-    setTimeout(() => process.exit(0), 300);`;
+    // What waits of the signals is heard before an immediate is called, however late the timer is.
+    setTimeout(() => setImmediate(() => process.exit(0)), 300);`;
   const command = [process.execPath, '--input-type=module', '-e', program];
   const { stdout, signal } = spawnSync('bash', ['-c', start, ...command], { encoding: 'utf8' });
   return `${stdout}${signal}`;

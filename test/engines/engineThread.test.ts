@@ -72,7 +72,8 @@ test('JavaScript goes on while the engine computes', async () => {
     ticks++;
   }
   await running;
-  assert.ok(ticks > 20, `${ticks} ticks`);
+  // Were it to wait, there would be one; a machine that is busy gives few of the 400.
+  assert.ok(ticks > 2, `${ticks} ticks`);
   await session.close();
 });
 

@@ -157,7 +157,7 @@ test('evaluation takes the items in source order, without augmentation', async (
   assert.deepEqual(await epochOf({ ...options, seed: 9 }, 1), batches);
 });
 
-test('an epoch can be left early and the next one begun', { timeout: 10_000 }, async () => {
+test('an epoch can be left early and the next one begun', { timeout: 120_000 }, async () => {
   const pipeline = new BatchPipeline(makeDataset(), {
     isTraining: false,
     input: imagesFor('lenet', [6, 6, 1]),
@@ -177,7 +177,7 @@ test('an epoch can be left early and the next one begun', { timeout: 10_000 }, a
 
 for (const numThreads of [1, 3]) {
   test(`the error of a failing thread of ${numThreads} reaches whoever takes the batches`, {
-    timeout: 10_000,
+    timeout: 120_000,
   }, async () => {
     // The images are grey.
     await assert.rejects(
@@ -188,7 +188,7 @@ for (const numThreads of [1, 3]) {
 }
 
 test('a thread that fails to start is reported by every later epoch', {
-  timeout: 10_000,
+  timeout: 120_000,
 }, async () => {
   const images = { kind: 'encoded' } as never;
   const pipeline = new BatchPipeline(
