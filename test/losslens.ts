@@ -1,5 +1,6 @@
 /** Runs the command line as a user does, on small data that the tests make. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Starts `losslens` with some arguments; the second value settles when it has ended. */
+/** Starts `losslens` with some arguments in a process of its own; the second value settles when it has ended. */
 export function startLosslens(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -38,12 +39,55 @@ export function startLosslens(
   return [child, result];
 }
 
-/** Runs `losslens` to its end. */
-export function losslens(
+/** A process for one command after the other. */
+interface CommandProcess {
+  readonly child: ChildProcess;
+  /** Should it end before it is told to. */
+  readonly death: Promise<[CommandResult]>;
+}
+
+/** Those that have nothing to do. */
+const idle: CommandProcess[] = [];
+
+function startCommandProcess(): CommandProcess {
+  const child = fork(join(packageRoot, 'dist/test/commandProcess.js'), {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: [],
+  });
+  let stderr = '';
+  child.stderr!.on('data', (text) => {
+    stderr += text;
+  });
+  const death = once(child, 'close').then(([code]): [CommandResult] => [
+    { code: code as number | null, stdout: '', stderr: `the process ended\n${stderr}` },
+  ]);
+  return { child, death };
+}
+
+/** Whether this process waits for another one; that one ends with it anyway. */
+function waitFor({ child }: CommandProcess, doesWait: boolean): void {
+  for (const each of [child, child.channel, child.stderr as unknown as ChildProcess]) {
+    each?.[doesWait ? 'ref' : 'unref']();
+  }
+}
+
+/**
+ * Runs `losslens` to its end, and until nothing of it goes on. Without variables for its environment it may be
+ * done by a process that has done other commands before, which spares it the loading of its code.
+ */
+export async function losslens(
   args: readonly string[],
   env?: Readonly<Record<string, string>>,
 ): Promise<CommandResult> {
-  return startLosslens(args, env)[1];
+  if (env !== undefined) return startLosslens(args, env)[1];
+  const process = idle.pop() ?? startCommandProcess();
+  waitFor(process, true);
+  const answer = once(process.child, 'message') as Promise<[CommandResult]>;
+  process.child.send(args);
+  const [result] = await Promise.race([answer, process.death]);
+  waitFor(process, false);
+  if (process.child.connected) idle.push(process);
+  return result;
 }
 
 /**

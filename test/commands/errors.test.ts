@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 
+// No engine is installed there.
+process.env['LOSSLENS_HOME'] = '/nowhere';
 const good = temporaryFolder();
 writeSmallMnist(good, 30, 10);
 const trainDir = join(temporaryFolder(), 'run');
@@ -151,7 +153,7 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
 
 for (const [mistake, [args, code, message]] of Object.entries(mistakes)) {
   test(`${mistake} gets one clear line and exit code ${code}, and leaves nothing behind`, async () => {
-    const result = await losslens(args, { LOSSLENS_HOME: '/nowhere' });
+    const result = await losslens(args);
     assert.equal(result.code, code, result.stderr);
     assert.match(result.stderr, message);
     assert.equal(result.stderr.trimEnd().split('\n').length, 1, result.stderr);

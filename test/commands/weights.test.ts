@@ -17,18 +17,18 @@ import {
 } from '../losslens.ts';
 
 const home = temporaryFolder();
-const env = { LOSSLENS_HOME: home };
+process.env['LOSSLENS_HOME'] = home;
 
 /** What a command that fails says, in one line. */
 async function refusal(code: number, ...args: string[]): Promise<string> {
-  const result = await losslens(args, env);
+  const result = await losslens(args);
   assert.equal(result.code, code, result.stderr);
   assert.match(result.stderr, /^losslens: [^\n]+\n$/);
   return result.stderr;
 }
 
 test('weights list names each of the weights, its licence and its source', async () => {
-  const { code, stdout } = await losslens(['weights', 'list'], env);
+  const { code, stdout } = await losslens(['weights', 'list']);
   assert.equal(code, 0);
   for (const { name, license } of publishedWeights.values()) {
     const line = stdout.split('\n').find((each) => each.startsWith(`${name} `))!;
@@ -83,7 +83,7 @@ test('Ctrl-C ends a download with the exit code of its signal, and no bar where 
   const { port } = server.address() as AddressInfo;
   const to = temporaryFolder();
   const flags = [`--to=${to}`, `--base_url=http://127.0.0.1:${port}/`];
-  const [child, ended] = startLosslens(['weights', 'get', 'vgg_16', ...flags], env);
+  const [child, ended] = startLosslens(['weights', 'get', 'vgg_16', ...flags]);
   const part = join(to, 'vgg_16_2016_08_28.tar.gz.part');
   const hasBegun = () => statSync(part, { throwIfNoEntry: false })?.size;
   while (child.exitCode === null && !hasBegun()) await setTimeout(5);
@@ -101,7 +101,7 @@ test('train begins with weights by their name', async () => {
     ...[`--dataset_dir=${data}`, '--batch_size=20', '--max_number_of_steps=2', ...briefly],
   ];
   const first = temporaryFolder();
-  const { code, stderr } = await losslens([...flags, `--train_dir=${first}`], env);
+  const { code, stderr } = await losslens([...flags, `--train_dir=${first}`]);
   assert.equal(code, 0, stderr);
   const weights = join(home, 'weights', 'vgg_16');
   mkdirSync(join(home, 'weights'));
@@ -109,7 +109,7 @@ test('train begins with weights by their name', async () => {
   rmSync(join(weights, 'run.json'));
   writeFileSync(join(weights, 'weights.json'), JSON.stringify({ name: 'vgg_16', classes: 10 }));
 
-  const by = (...more: string[]) => losslens([...flags, ...more], env);
+  const by = (...more: string[]) => losslens([...flags, ...more]);
   const named = await by(`--train_dir=${temporaryFolder()}`, '--checkpoint_path=vgg_16');
   assert.equal(named.code, 0, named.stderr);
   assert.match(

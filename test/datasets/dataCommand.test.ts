@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeShapes } from '../../datasets/builtIn/shapes.ts';
 import { writeTfrecords } from '../../datasets/convert.ts';
-import { packageRoot } from '../../src/packageRoot.ts';
+import { losslens } from '../losslens.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
-
-function losslens(...args: readonly string[]) {
-  const program = join(packageRoot, 'dist/bin/losslens.cjs');
-  return spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
-}
 
 test('converts a folder to TFRecords and back, and describes the same each time', async (t) => {
   const folder = await temporaryFolder(t);
@@ -19,12 +13,12 @@ test('converts a folder to TFRecords and back, and describes the same each time'
     join(folder, name),
   );
   await writeTfrecords(makeShapes('test', 60), { folder: source!, numShards: 1 });
-  const run = (...args: readonly string[]) => {
-    const { status, stdout, stderr } = losslens('data', ...args);
-    assert.equal(status, 0, stderr);
+  const run = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await losslens(['data', ...args]);
+    assert.equal(code, 0, stderr);
     return stdout;
   };
-  run(
+  await run(
     'convert',
     '--from=shapes',
     `--dataset_dir=${source}`,
@@ -33,41 +27,42 @@ test('converts a folder to TFRecords and back, and describes the same each time'
     `--output_dir=${first}`,
   );
   const toRecords = ['--from=folder', `--dataset_dir=${first}`, '--output_name=forms'];
-  run('convert', ...toRecords, '--to=tfrecord', '--num_shards=2', `--output_dir=${records}`);
+  await run('convert', ...toRecords, '--to=tfrecord', '--num_shards=2', `--output_dir=${records}`);
   assert.deepEqual((await readdir(records!)).sort(), [
     'forms_test_00000-of-00002.tfrecord',
     'forms_test_00001-of-00002.tfrecord',
     'labels.txt',
   ]);
   const fromRecords = ['--from=forms', `--dataset_dir=${records}`];
-  run('convert', ...fromRecords, '--to=folder', `--output_dir=${second}`);
+  await run('convert', ...fromRecords, '--to=folder', `--output_dir=${second}`);
   const describe = (name: string, dir: string) =>
     run('info', `--dataset_name=${name}`, `--dataset_dir=${dir}`, '--dataset_split_name=test');
-  const described = describe('folder', second!);
+  const described = await describe('folder', second!);
   assert.match(described, /^folder, test: 60 items of 32×32×3\n/);
-  assert.equal(described, describe('folder', first!));
-  assert.equal(described, describe('forms', records!).replace('forms', 'folder'));
+  assert.equal(described, await describe('folder', first!));
+  assert.equal(described, (await describe('forms', records!)).replace('forms', 'folder'));
 });
 
 test('writes the pictures of a split, and says which items were left out', async (t) => {
   const folder = await temporaryFolder(t);
   const from = ['--from=digits', '--dataset_split_name=test', '--to=folder'];
-  assert.equal(losslens('data', 'convert', ...from, `--output_dir=${folder}`).status, 0);
+  const converted = await losslens(['data', 'convert', ...from, `--output_dir=${folder}`]);
+  assert.equal(converted.code, 0, converted.stderr);
   await writeFile(join(folder, 'test/zero/00000.png'), 'no image');
   const info = ['data', 'info', '--dataset_name=folder', `--dataset_dir=${folder}`];
-  const failed = losslens(...info);
-  assert.equal(failed.status, 1);
+  const failed = await losslens(info);
+  assert.equal(failed.code, 1);
   assert.match(failed.stderr, /^losslens: .*zero\/00000\.png: cannot be decoded .*\n$/);
   const pictures = join(folder, 'pictures');
-  const skipped = losslens(...info, '--on_bad_item=skip', `--output_dir=${pictures}`);
-  assert.equal(skipped.status, 0, skipped.stderr);
+  const skipped = await losslens([...info, '--on_bad_item=skip', `--output_dir=${pictures}`]);
+  assert.equal(skipped.code, 0, skipped.stderr);
   assert.match(skipped.stderr, /left out item \d: .*zero\/00000\.png: cannot be decoded/);
   const files = await readdir(join(pictures, 'test'));
   assert.equal(files.filter((file) => file.endsWith('.png')).length, 11);
   assert.ok(files.includes('mean.png') && files.includes('0003-three.png'), `${files}`);
 });
 
-test('missing flags and unknown data sets are usage errors', () => {
+test('missing flags and unknown data sets are usage errors', async () => {
   for (const [args, error] of [
     [['convert'], /--from: missing/],
     [['convert', '--from=digits'], /--output_dir: missing/],
@@ -78,8 +73,8 @@ test('missing flags and unknown data sets are usage errors', () => {
     ],
     [['info', '--dataset_name=nothing'], /--dataset_name: got "nothing"; expected one of/],
   ] as const) {
-    const { status, stderr } = losslens('data', ...args);
-    assert.equal(status, 2);
+    const { code, stderr } = await losslens(['data', ...args]);
+    assert.equal(code, 2);
     assert.match(stderr, error);
   }
 });

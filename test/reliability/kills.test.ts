@@ -12,7 +12,6 @@ import { tensorFlowOrSkip } from '../engines.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { skipWithoutPython } from '../python.ts';
 import { expectSameViews, latestStep, SmallRun } from './smallRun.ts';
-import { TrainProcesses } from './trainProcesses.ts';
 
 const asked = process.env['LOSSLENS_KILLS'];
 const kills = Number(asked ?? 6);
@@ -20,7 +19,6 @@ const kills = Number(asked ?? 6);
 const ownSeed = asked === undefined ? 1 : Math.floor(Math.random() * 2 ** 31);
 const seed = Number(process.env['LOSSLENS_KILLS_SEED'] ?? ownSeed);
 const folder = temporaryFolder();
-const processes = new TrainProcesses();
 
 /** Runs of one kind, with the calls of an undisturbed one that change files. */
 interface Kind {
@@ -139,7 +137,7 @@ describe(`kills of seed ${seed}`, { concurrency: 2 }, () => {
         await latestStep(trainDir);
         runs.keepLogs(trainDir);
       }
-      await runs.expectSameEnd(trainDir, processes);
+      await runs.expectSameEnd(trainDir);
     });
   }
 });

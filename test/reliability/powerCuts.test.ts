@@ -21,7 +21,6 @@ import {
   writeFiles,
 } from './recordedDisk.ts';
 import { expectSameViews, latestStep, SmallRun } from './smallRun.ts';
-import { TrainProcesses } from './trainProcesses.ts';
 
 const asked = process.env['LOSSLENS_POWER_CUTS'];
 const cuts = Number(asked ?? 5);
@@ -29,7 +28,6 @@ const cuts = Number(asked ?? 5);
 const ownSeed = asked === undefined ? 1 : Math.floor(Math.random() * 2 ** 31);
 const seed = Number(process.env['LOSSLENS_POWER_CUTS_SEED'] ?? ownSeed);
 const folder = temporaryFolder();
-const processes = new TrainProcesses();
 /** Of even seeds those whose checkpoints and tables are written by threads. */
 const runs = new SmallRun(join(folder, 'small'), seed % 2 === 0);
 
@@ -85,7 +83,7 @@ test('a run that has ended outlives a power cut with all of its files', async ()
     for (const [path, content] of disk.cut(disk.end, allKept)) {
       assert.deepEqual(confirmed.get(path), content, path);
     }
-    await runs.expectSameEnd(afterCut(`ended-${i}`, confirmed), processes);
+    await runs.expectSameEnd(afterCut(`ended-${i}`, confirmed));
   }
 });
 
@@ -149,7 +147,7 @@ describe(`power cuts of seed ${seed}`, { concurrency: 2 }, () => {
       const trainDir = afterCut(`cut-${cut}`, disk.cut(moment, fatesByChance(next)));
       await latestStep(trainDir);
       runs.keepLogs(trainDir);
-      await runs.expectSameEnd(trainDir, processes);
+      await runs.expectSameEnd(trainDir);
     });
   }
 });

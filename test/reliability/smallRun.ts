@@ -14,9 +14,14 @@ import {
 } from '../../src/checkpoint/checkpoints.ts';
 import { eventFiles } from '../../src/events/readEvents.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
-import { type CommandResult, smallNetwork, startLosslens, writeSmallMnist } from '../losslens.ts';
+import {
+  type CommandResult,
+  losslens,
+  smallNetwork,
+  startLosslens,
+  writeSmallMnist,
+} from '../losslens.ts';
 import { runPython } from '../python.ts';
-import type { TrainProcesses } from './trainProcesses.ts';
 
 /** Items that are trained on. */
 const items = 40;
@@ -155,9 +160,9 @@ export class SmallRun {
   }
 
   /** Goes on with a run, and makes sure that it ends as the undisturbed one. */
-  async expectSameEnd(trainDir: string, processes: TrainProcesses): Promise<void> {
-    const { code, problem } = await processes.train(this.args(trainDir));
-    assert.equal(code, 0, problem);
+  async expectSameEnd(trainDir: string): Promise<void> {
+    const { code, stderr } = await losslens(['train', ...this.args(trainDir)]);
+    assert.equal(code, 0, stderr);
     this.expectSameFiles(trainDir);
     // What a dead process left of locks beside that of the run keeps nobody out.
     const all = readdirSync(trainDir, { recursive: true, encoding: 'utf8' });
