@@ -25,10 +25,13 @@ export interface PipOptions {
  */
 export type UnpackWheel = (requirement: string, flags?: readonly string[]) => Promise<void>;
 
+/** Fails where there is no pip; to start pip itself would take ten times as long. */
+const hasPip = 'import importlib.util, sys; sys.exit(importlib.util.find_spec("pip") is None)';
+
 async function findPython(orElse: string, signal: AbortSignal | undefined): Promise<string> {
   for (const python of ['python3', 'python']) {
     try {
-      await runProgram(python, ['-m', 'pip', '--version'], { signal, limitSeconds: 60 });
+      await runProgram(python, ['-c', hasPip], { signal, limitSeconds: 60 });
       return python;
     } catch (error) {
       if (!(error instanceof ProgramError)) throw error;
