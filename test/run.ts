@@ -40,8 +40,22 @@ function startPython(socket: string): ChildProcess {
 
 /** What takes longest, by how its name begins: begun late, it would go on when all else is done. */
 const longest = [
-  ...['engines/install', 'tensorboard/browser', 'commands/trained', 'reliability/kills'],
-  ...['tensorboard/', 'commands/', 'reliability/', 'training/', 'fuzz/', 'nets/', 'engines/'],
+  ...[
+    'engines/install',
+    'tensorboard/browser',
+    'training/cluster',
+    'reliability/kills',
+    'tensorboard/',
+  ],
+  ...[
+    'reliability/',
+    'inspection/verification',
+    'review/review',
+    'nets/slim',
+    'commands/',
+    'training/',
+  ],
+  ...['engines/', 'nets/', 'model/', 'weights/', 'fuzz/', 'insitu/'],
 ];
 
 /**

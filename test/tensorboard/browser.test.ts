@@ -58,6 +58,8 @@ async function testPages(): Promise<void> {
       const tensorboard = await starting[i]!;
       const board = await BoardPage.open(browser, tensorboard.url, mode);
       const { page } = board;
+      // Its Projector turns the points for as long as it is open.
+      t.after(() => page.close());
 
       await t.test(
         'Images: both sections are first and open, sliders show our pictures',
