@@ -89,12 +89,21 @@ const listLength = 100;
  *
  * @param disagreement  the score of each item; NaN for those without
  * @param length        items that are looked at; where of so many nothing can be told, the first 100 are taken
+ * @param rankBy        score that ranked the items which the reader has seen
  */
-export function wrongLabelsText(disagreement: ArrayLike<number>, length = listLength): string {
+export function wrongLabelsText(
+  disagreement: ArrayLike<number>,
+  length = listLength,
+  rankBy = 'disagreement',
+): string {
+  const others =
+    rankBy === 'disagreement'
+      ? ''
+      : `; --rank_by=${rankBy} lists others, losslens review shows these`;
   for (const count of [length, Math.min(length, listLength)]) {
     const wrong = expectWrongLabels(disagreement, count);
     if (wrong === undefined) continue;
-    return `of the ${count} items with the highest disagreement, expect about ${Math.round(wrong)} to be wrong (told by the scores alone)`;
+    return `of the ${count} items with the highest disagreement, expect about ${Math.round(wrong)} to be wrong (told by the scores alone)${others}`;
   }
   return 'how many labels are wrong cannot be told by the scores alone; --label_noise=0.05 measures it with planted errors';
 }

@@ -73,7 +73,12 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
           lost,
           step,
         })
-      : inSitu && wrongLabelsText(suspicions(scores.get('disagreement')!, inSitu.table));
+      : inSitu &&
+        wrongLabelsText(
+          suspicions(scores.get('disagreement')!, inSitu.table),
+          undefined,
+          options.rank_by,
+        );
   const record = join(options.train_dir, 'run.json');
   // Without it no command knows any more what the network and its data were.
   if (!existsSync(record)) {

@@ -73,3 +73,12 @@ test('the sentence is of the list, or of its first 100 items where it is too lon
   assert.ok(wrongLabelsText(scores, 200).startsWith(sentence), wrongLabelsText(scores, 200));
   assert.match(wrongLabelsText(scores, 5000), /^of the 100 items/);
 });
+
+test('a run that ranked by another score is told that its list is another one', () => {
+  const { scores } = mixture(5400, -5, 2, 600, 9);
+  assert.match(wrongLabelsText(scores, 100), /\(told by the scores alone\)$/);
+  assert.match(
+    wrongLabelsText(scores, 100, 'loss'),
+    /; --rank_by=loss lists others, losslens review shows these$/,
+  );
+});
