@@ -101,7 +101,7 @@ export class CheckpointWriter {
     this.#failures++;
     this.#failure = error;
     if (error instanceof WriteError) {
-      const found = `${error.message} ${await lastGoodCheckpoint(this.#folder)}`;
+      const found = `${error.message} ${await lastGoodCheckpoint(this.#folder, this.#id)}`;
       this.#failure = new WriteError(
         `${found}; once the disk takes one, the same command goes on from what is there.`,
       );

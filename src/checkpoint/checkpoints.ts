@@ -114,12 +114,23 @@ export async function latestDamage(folder: string): Promise<UserError | undefine
   return new UserError(`${damage.message} ${remedy}`);
 }
 
-/** What is left of a folder's checkpoints when something went wrong: a sentence without its full stop. */
-export async function lastGoodCheckpoint(folder: string): Promise<string> {
-  const checkpoint = await latestCheckpoint(folder).catch(() => undefined);
-  return checkpoint === undefined
-    ? `There is no checkpoint in ${folder} yet`
-    : `The last good checkpoint is ${checkpoint}`;
+/**
+ * What is left of a folder's checkpoints when something went wrong: a sentence without its full stop.
+ *
+ * @param id  of the folder: nothing is said of the checkpoints in another one that is in its place
+ */
+export async function lastGoodCheckpoint(folder: string, id?: FolderId): Promise<string> {
+  if (id === undefined ? !existsSync(folder) : !isSameFolder(folder, id)) {
+    return `${folder} was moved or deleted, or its disk is gone, and its checkpoints with it`;
+  }
+  try {
+    const checkpoint = await latestCheckpoint(folder);
+    return checkpoint === undefined
+      ? `There is no checkpoint in ${folder} yet`
+      : `The last good checkpoint is ${checkpoint}`;
+  } catch {
+    return `Which checkpoints are in ${folder} cannot be told`;
+  }
 }
 
 /**
@@ -210,14 +221,22 @@ export async function resolveCheckpoint(path: string): Promise<string> {
       `--checkpoint_path: ${path} is a part of a checkpoint without ${prefix}.index; expected all files of it.`,
     );
   }
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const found = statSync(path, { throwIfNoEntry: false });
+  const isFolder = found?.isDirectory() ?? false;
   const folder = isFolder ? path : dirname(prefix);
   const known = (await unlistedCheckpoints(folder)).map((name) => join(folder, name));
   const expected =
     known.length > 0
       ? `one of ${known.join(', ')}`
       : `a folder with a checkpoint, a prefix such as ${join(path, 'model.ckpt-100')}, or a name of losslens weights list`;
-  throw new UsageError(`--checkpoint_path: got "${path}"; expected ${expected}.`);
+  const what = !found
+    ? 'which is not there'
+    : !isFolder
+      ? 'which is no checkpoint'
+      : known.length > 0
+        ? 'where the file "checkpoint" names none that is there'
+        : 'a folder without a checkpoint';
+  throw new UsageError(`--checkpoint_path: got "${path}", ${what}; expected ${expected}.`);
 }
 
 /**

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { latestCheckpoint, saveCheckpoint } from '../../src/checkpoint/checkpoints.ts';
@@ -77,6 +85,24 @@ for (const [size, length] of [
     assert.ok(isComplete(folder, 2) && !writer.failed.aborted);
   });
 }
+
+test('of a folder that is gone it is not said that it has no checkpoint yet', async () => {
+  const folder = temporaryFolder();
+  const writer = new CheckpointWriter(folder, 5);
+  await writer.save(1, tensorsOf(small));
+  await writer.finish();
+  renameSync(folder, `${folder}-moved`);
+  for (const makeAnother of [false, true]) {
+    if (makeAnother) mkdirSync(folder);
+    await writer.save(2, tensorsOf(small));
+    await assert.rejects(
+      writer.finish(),
+      /cannot be saved \(.*\)\. .* was moved or deleted, or its disk is gone, and its checkpoints with it; /,
+    );
+  }
+  await writer.close();
+  rmSync(`${folder}-moved`, { recursive: true });
+});
 
 test('three in a row that cannot be saved are the last that are tried', async () => {
   const folder = temporaryFolder();

@@ -101,14 +101,18 @@ test('a folder stands for its latest checkpoint, a prefix for itself', async () 
   const paths = ['model.ckpt-1', 'model.ckpt-2'].map((name) => join(folder, name));
   await assert.rejects(resolveCheckpoint(join(folder, 'model.ckpt-3')), {
     name: 'UsageError',
-    message: `--checkpoint_path: got "${folder}/model.ckpt-3"; expected one of ${paths.join(', ')}.`,
+    message: `--checkpoint_path: got "${folder}/model.ckpt-3", which is not there; expected one of ${paths.join(', ')}.`,
   });
   rmSync(join(folder, 'checkpoint'));
-  await assert.rejects(resolveCheckpoint(folder), /expected one of .*model\.ckpt-1, /);
+  await assert.rejects(
+    resolveCheckpoint(folder),
+    /where the file "checkpoint" names none that is there; expected one of .*model\.ckpt-1, /,
+  );
   await assert.rejects(resolveCheckpoint(join(folder, 'none')), /expected one of/);
+  await assert.rejects(resolveCheckpoint(temporaryFolder()), /a folder without a checkpoint; /);
   await assert.rejects(
     resolveCheckpoint('/nowhere/x'),
-    /expected a folder with a checkpoint, a prefix such as .*, or a name of losslens weights list/,
+    /got "\/nowhere\/x", which is not there; expected a folder with a checkpoint, a prefix such as .*, or a name of losslens weights list/,
   );
 });
 

@@ -142,7 +142,7 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'no checkpoint to evaluate': [
     ['evaluate', '--engine=wasm', '--checkpoint_path=/nowhere'],
     2,
-    /--checkpoint_path: got "\/nowhere"; expected a folder with a checkpoint/,
+    /--checkpoint_path: got "\/nowhere", which is not there; expected a folder with a checkpoint/,
   ],
   'an engine that is not installed': [
     train('--engine=tensorflow'),
