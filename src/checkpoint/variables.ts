@@ -1,6 +1,6 @@
 /** The values of a graph's variables, from a checkpoint. */
 import type { HostTensor } from '../engines/engine.ts';
-import { UserError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { shapeText } from '../graph/shape.ts';
 import { openCheckpoint } from './checkpoints.ts';
@@ -66,18 +66,21 @@ function differentImages(
   return undefined;
 }
 
-function shapeError(path: string, mismatches: readonly Mismatch[], hint: string): UserError {
+function shapeError(path: string, mismatches: readonly Mismatch[], hint: string): UsageError {
   const { name, found, expected } = mismatches[0]!;
   const shapes = `holds ${name} of ${shapeText(found)}; this network has ${shapeText(expected)}`;
   const classes = differentClasses(mismatches);
   if (classes === null) {
     const images = differentImages(mismatches[0]!);
     const cause = images === undefined ? '' : `: ${images.cause}`;
-    return new UserError(`${path}: ${shapes}${cause}. ${hint || (images?.remedy ?? '')}`.trimEnd());
+    return new UsageError(
+      `${path}: ${shapes}${cause}. ${hint || (images?.remedy ?? '')}`.trimEnd(),
+    );
   }
   const remedy =
-    hint || 'Name all classes of the network, in its order, in labels.txt of the data.';
-  return new UserError(
+    hint ||
+    'Name the data that it was trained on, or in labels.txt of the data all classes of the network, in its order.';
+  return new UsageError(
     `${path}: ${shapes}: it was trained for ${classes[0]} classes, and is used for ${classes[1]}. ${remedy}`,
   );
 }
@@ -87,7 +90,8 @@ function shapeError(path: string, mismatches: readonly Mismatch[], hint: string)
  *
  * @param path  its prefix
  * @param hint  a sentence for errors: what can be done
- * @throws UserError  when one is missing, has another shape or is not finite
+ * @throws UsageError  when one is missing or has another shape: flags name another network, or other data
+ * @throws UserError  when one cannot be read or is not finite
  */
 export async function readVariables(
   path: string,
@@ -99,8 +103,9 @@ export async function readVariables(
   for (const { name, shape: expected } of variables) {
     const found = bundle.shapes.get(name);
     if (found === undefined) {
-      throw new UserError(
-        `${path}: holds no variable ${name}; expected one of shape ${shapeText(expected)}. ${hint}`.trimEnd(),
+      const remedy = hint || 'Name the network that it is of (--model_name).';
+      throw new UsageError(
+        `${path}: holds no variable ${name}; expected one of shape ${shapeText(expected)}. ${remedy}`,
       );
     }
     if (!areEqual(found, expected)) mismatches.push({ name, found, expected });

@@ -1,12 +1,14 @@
 /** The values of a run's flags, for commands that look at it: given ones, else its own from `run.json`. */
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { unlistedCheckpoints } from '../checkpoint/checkpoints.ts';
 import { excerpt, UsageError, UserError } from '../errors.ts';
 import type { OwnLabels } from '../input/runData.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { labelChangesFile } from '../runFiles/labelChanges.ts';
 import { tellOfOtherModule } from '../runFiles/networkModule.ts';
 import { type RunRecord, readRunRecord } from '../runFiles/runRecord.ts';
+import { tell } from '../terminal.ts';
 import { readWeightsRecord } from '../weights/record.ts';
 import { expectEffects, type FlagEffect } from './flagEffects.ts';
 import type { Flag, FlagValues } from './flags.ts';
@@ -125,6 +127,21 @@ function expectNamedModule(folder: string, given: unknown, { flags }: RunRecord)
   );
 }
 
+/** Tells of a checkpoint whose network or data neither a record nor the command line names: others may be taken. */
+async function tellOfDefaults(
+  folder: string,
+  given: Readonly<Record<string, unknown>>,
+  { model_name, dataset_name }: TrainFlags,
+): Promise<void> {
+  if ((await unlistedCheckpoints(folder)).length === 0) return;
+  const defaults = [
+    given['model_name'] === undefined && `--model_name=${model_name}`,
+    given['dataset_name'] === undefined && `--dataset_name=${dataset_name}`,
+  ].filter((each) => typeof each === 'string');
+  if (defaults.length === 0) return;
+  tell(`no run.json in ${folder} says what was trained; by default: ${defaults.join(' ')}`);
+}
+
 /**
  * All flags of a run: the given ones, else those of its `run.json`, else the defaults of train. Published
  * weights have no run, but say what network they are of.
@@ -162,6 +179,9 @@ export async function resolveRunFlags(
   const ofRun = { ...ofWeights, ...record?.flags, ...otherData };
   if (readsData && folder !== undefined) expectInPlace(folder, named, ofRun);
   const flags = { ...allDefaults, ...ofRun, ...named } as TrainFlags;
+  if (folder !== undefined && record === undefined && weights === undefined && readsData) {
+    await tellOfDefaults(folder, named, flags);
+  }
   await expectEffects(effects, flags, (name) => named[name] !== undefined);
   return { ...flags, ownLabels };
 }

@@ -36,6 +36,22 @@ test('corrected labels hold for the data of the run, however its path is written
   assert.deepEqual([other.labels_file, other.label_noise], [undefined, 0]);
 });
 
+test('where neither a record nor the command line names network and data, the defaults are said', async () => {
+  const folder = temporaryFolder();
+  const said = async (given: object) => {
+    const write = mock.method(process.stderr, 'write', () => true);
+    await resolveRunFlags(folder, given);
+    write.mock.restore();
+    return write.mock.calls.map(({ arguments: [text] }) => text).join('');
+  };
+  assert.equal(await said({}), '', 'there is no checkpoint of which it could be said');
+  writeFileSync(join(folder, 'model.ckpt-1.index'), '');
+  const line = `no run.json in ${folder} says what was trained; by default: `;
+  assert.equal(await said({}), `${line}--model_name=lenet --dataset_name=digits\n`);
+  assert.equal(await said({ model_name: 'lenet' }), `${line}--dataset_name=digits\n`);
+  assert.equal(await said({ model_name: 'lenet', dataset_name: 'shapes' }), '');
+});
+
 test('another data set is not looked for in the folder of the run', async () => {
   const run = await runWith({ dataset_name: 'folder', dataset_dir: temporaryFolder() });
   assert.equal((await resolveRunFlags(run, { dataset_name: 'digits' })).dataset_dir, undefined);

@@ -433,10 +433,10 @@ test('of a bare checkpoint, both numbers of classes are named', async () => {
     ['inspect', '--items=0', '--layers=Logits'],
   ]) {
     const { code, stderr } = await losslens([command!, ...args, ...more]);
-    assert.equal(code, 1, stderr);
+    assert.equal(code, 2, stderr);
     assert.match(
       stderr,
-      /it was trained for 10 classes, and is used for 2\. Name all classes .* labels\.txt of the data\.\n$/,
+      /it was trained for 10 classes, and is used for 2\. Name the data that .* labels\.txt of the data all classes .*\n$/,
     );
   }
 });

@@ -263,6 +263,22 @@ test('a run goes on with its batch size, order and data alone', async () => {
   await refused({ dataDigest: digestOf(dropped) }, /cannot go on with other items or labels;/);
 });
 
+test('a checkpoint that does not fit is refused as other flags are, where no record tells them', async () => {
+  const train_dir = await begunRun();
+  rmSync(join(train_dir, 'run.json'), { force: true });
+  const { variables } = tinyTrainingGraph({
+    optimizer: { ...plainSgd, optimizer: 'adam' },
+    movingAverages: true,
+  });
+  await assert.rejects(
+    findStartingPoint(options({ train_dir }), { ...graph, variables }, data, undefined),
+    {
+      name: 'UsageError',
+      message: /holds no variable .*\. A run goes on with the network, optimizer, /,
+    },
+  );
+});
+
 test('all that makes a run another one is named at once, with what it was before', async () => {
   const dropped = { ...data, items: Uint32Array.of(0, 1) };
   const train_dir = await begunRun({ batchSize: 8, dataDigest: digestOf(dropped) });
