@@ -1,4 +1,6 @@
 /** The in situ part of the training loop: selects items, watches them, writes both views. */
+import { join } from 'node:path';
+import { RecordFile } from '../files/recordFile.ts';
 import { QuotaQueue } from '../insitu/quotaQueue.ts';
 import { type Score, scores, suspicion } from '../insitu/scores.ts';
 import { ScoreTable } from '../insitu/scoreTable.ts';
@@ -6,6 +8,7 @@ import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels
 import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { BatchItems } from '../preprocessing/batchPipeline.ts';
 import type { ItemsWriter, KnownOfItems } from '../runFiles/itemsWriter.ts';
+import { selectionsFile } from '../runFiles/selectionFiles.ts';
 import type { ColorScale } from './colorScale.ts';
 import { ItemMonitor, type ItemMonitorState } from './itemMonitor.ts';
 import {
@@ -16,7 +19,7 @@ import {
 } from './selectionLog.ts';
 
 /** What the recorder works with. */
-export interface InSituOptions extends SelectionLogOptions {
+export interface InSituOptions extends Omit<SelectionLogOptions, 'selections'> {
   /** The most selected items of one label; Infinity for no such bound. */
   readonly classQuota: number;
   /** Hm in network order */
@@ -65,7 +68,7 @@ function partOf(arrays: Arrays, part: string): Arrays {
 
 /** Selects and watches items over a run. */
 export class InSituRecorder {
-  readonly #options: InSituOptions;
+  readonly #options: InSituOptions & SelectionLogOptions;
   readonly #score: Score;
   readonly #queue: QuotaQueue<Candidate>;
   readonly #monitor: ItemMonitor;
@@ -76,7 +79,10 @@ export class InSituRecorder {
   #copied: KnownOfItems | undefined;
 
   constructor(options: InSituOptions, state?: InSituState) {
-    this.#options = options;
+    const path = join(options.trainDir, selectionsFile);
+    const hasSelection = state !== undefined && state.previousSelection.length > 0;
+    const selections = new RecordFile(path, hasSelection, options.lost.addDeleted);
+    this.#options = { ...options, selections };
     const { size, classNames } = options.dataset;
     this.#score = scores.get(options.rankBy)!;
     this.#queue = new QuotaQueue(options.capacity, options.classQuota);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type Dataset, itemOf } from '../../datasets/dataset.ts';
 import { markdownText } from '../console/textTable.ts';
-import { appendJsonLines } from '../files/jsonLines.ts';
+import { RecordFile } from '../files/recordFile.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
 import type { Sighting } from '../insitu/sighting.ts';
 import type { StepOutcome } from '../model/stepOutcome.ts';
@@ -66,6 +66,7 @@ export class ItemMonitor {
   readonly #history: MonitoringHistory;
   /** Encounters at the time of an item's last Evolution View. */
   readonly #drawnCounts = new Map<number, number>();
+  readonly #file: RecordFile;
   #lines: ReturnType<typeof recordOf>[] = [];
 
   constructor(options: ItemMonitorOptions, state?: ItemMonitorState) {
@@ -74,6 +75,9 @@ export class ItemMonitor {
     this.#items.add(state?.items ?? []);
     this.#contributions = new Map(state?.contributions);
     this.#history = new MonitoringHistory(options.selectionLayer, options.layers, state?.history);
+    const path = join(options.trainDir, monitoringFile);
+    const hasLines = state !== undefined && state.history.items.size > 0;
+    this.#file = new RecordFile(path, hasLines, options.lost.addDeleted);
   }
 
   /** The state after the last observed step. */
@@ -166,10 +170,9 @@ export class ItemMonitor {
   async flush(): Promise<void> {
     const lines = this.#lines;
     this.#lines = [];
-    const path = join(this.#options.trainDir, monitoringFile);
     await this.#options.lost.attempt(
       `lines of ${monitoringFile}`,
-      () => appendJsonLines(path, lines),
+      () => this.#file.append(lines),
       lines.length,
     );
   }

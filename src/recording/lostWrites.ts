@@ -38,6 +38,10 @@ export class LostWrites {
   /** Takes features of frozen layers that cannot be kept: they are not lost. */
   readonly addUnkept = (error: WriteError): void => this.add('kept features', error, 0, unkept);
 
+  /** Takes the news that somebody deleted a file which is written to: what comes next is not lost. */
+  readonly addDeleted = (error: WriteError): void =>
+    this.add(error.message, error, 0, 'Training goes on.');
+
   /** Writes something that the run can do without. @throws what is no fault of the disk */
   async attempt(kind: string, write: () => Promise<unknown>, count = 1): Promise<void> {
     try {

@@ -21,7 +21,7 @@ export const viewTags = {
 export function lostEvents(lost: LostWrites): OnLostEvents {
   return (error, events) => {
     if (events > 0) lost.add('summaries and pictures', error, events);
-    else lost.add(error.message, error, 0, 'Training goes on.');
+    else lost.addDeleted(error);
   };
 }
 

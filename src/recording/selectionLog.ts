@@ -1,6 +1,7 @@
 /** An epoch's selection in the log and in files: the Selection View, the scatter plot, a table. */
 import { type Dataset, type Image, type Item, itemOf } from '../../datasets/dataset.ts';
 import { scalarSummary, textSummary } from '../events/summaries.ts';
+import type { RecordFile } from '../files/recordFile.ts';
 import { averagePrecision, rankItems } from '../insitu/detection.ts';
 import { scores, suspicions } from '../insitu/scores.ts';
 import type { ScoreTable } from '../insitu/scoreTable.ts';
@@ -22,6 +23,8 @@ export interface SelectionLogOptions {
   /** Ns */
   readonly capacity: number;
   readonly trainDir: string;
+  /** `selections.jsonl` */
+  readonly selections: RecordFile;
   readonly log: RunLog;
   readonly lost: LostWrites;
   readonly renderer: ViewRenderer;
@@ -135,7 +138,12 @@ export async function logSelection(
       : [scalarSummary('selection/average_precision', detection.averagePrecision)]),
   ]);
   await options.lost.attempt('selections', () =>
-    writeSelection(options.trainDir, selectionLayer, records, ofEpoch.isComplete),
+    writeSelection(
+      options.trainDir,
+      selectionLayer,
+      records,
+      ofEpoch.isComplete ? options.selections : undefined,
+    ),
   );
   return { records, detection };
 }

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCsv, toCsv } from '../files/csv.ts';
-import { appendJsonLines, dropLinesAfter, readJsonLines } from '../files/jsonLines.ts';
+import { dropLinesAfter, readJsonLines } from '../files/jsonLines.ts';
+import type { RecordFile } from '../files/recordFile.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 
 /** Name of the file of all selections in the run's folder. */
@@ -64,19 +65,20 @@ async function writeSelectionCsv(
 }
 
 /**
- * Records one epoch's selection in the files of `folder`: `selection.csv` is replaced, and
- * `selections.jsonl` gets a line for each item when the epoch is complete.
+ * Records one epoch's selection: `selection.csv` of `folder` is replaced, and `selections.jsonl` gets a
+ * line for each item.
  *
+ * @param all  `selections.jsonl`; undefined of an epoch that is not complete
  * @throws UserError  when one cannot be written
  */
 export async function writeSelection(
   folder: string,
   selectionLayer: string,
   records: readonly SelectionRecord[],
-  isComplete: boolean,
+  all: RecordFile | undefined,
 ): Promise<void> {
   await writeSelectionCsv(folder, selectionLayer, records);
-  if (isComplete) await appendJsonLines(join(folder, selectionsFile), records);
+  await all?.append(records);
 }
 
 /**

@@ -124,7 +124,7 @@ export const runFileFormats: readonly Format[] = [
     'selections.jsonl',
     [selectionsJsonl],
     async (folder) => {
-      await writeSelection(folder, 'Logits', selection.slice(1), false);
+      await writeSelection(folder, 'Logits', selection.slice(1), undefined);
       await restoreSelection(folder, 'Logits', 10);
     },
     true,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { Cleanup } from '../../src/cleanup.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
 import { lockFolder } from '../../src/files/folderLock.ts';
@@ -135,6 +135,31 @@ test('run.json is written anew at the end where it was deleted meanwhile', async
     const after = await readRunRecord(given.train_dir);
     assert.deepEqual(after?.flags, before?.flags);
     assert.deepEqual(after?.dataset, before?.dataset);
+    assert.equal(run.lost.count, 0);
+  });
+});
+
+test('selections and encounters that are deleted while a run goes on are told of, and go on anew', async () => {
+  const given = options({ max_number_of_epochs: 4 });
+  const files = ['selections.jsonl', 'monitoring.jsonl'];
+  await Cleanup.after(async (cleanup) => {
+    const run = await openRun(await planRun(given), { assertHeld: async () => {} }, cleanup);
+    await recordPlan(run);
+    const message = mock.method(run.progress, 'message');
+    let epoch = 0;
+    const writeItems = async () => {
+      epoch++;
+      if (epoch === 2) for (const name of files) rmSync(join(given.train_dir, name));
+      await run.writeItems();
+    };
+    assert.equal(await concludeRun(run, await train({ ...run, writeItems })), 0);
+    const lines = message.mock.calls.map(({ arguments: [line] }) => line);
+    for (const name of files) {
+      const told = lines.filter((line) => line.includes(`${name}: was deleted, with all`));
+      assert.equal(told.length, 1, lines.join('\n'));
+      const records = readFileSync(join(given.train_dir, name), 'utf8').trim().split('\n');
+      assert.ok(records.every((record) => JSON.parse(record).epoch > 2));
+    }
     assert.equal(run.lost.count, 0);
   });
 });
