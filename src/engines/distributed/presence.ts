@@ -49,7 +49,7 @@ export async function awaitTasks(
     if (performance.now() >= end) {
       const names = found.map(({ task, what }) => `${describeTask(hosts, task)} (${what})`);
       throw new UserError(
-        `cluster: ${names.join(', ')} did not answer within ${timeoutSeconds} s; expected every process to be started, with the same hosts, and its port to be reachable from here. Wait longer with --cluster_timeout_secs.`,
+        `cluster: ${names.join(', ')} did not answer within ${timeoutSeconds} s; expected every process to be started, with the same hosts, and its port to be reachable from here, before the training ends. Wait longer with --cluster_timeout_secs.`,
       );
     }
     await pause(retryMs, undefined, { signal });
