@@ -59,7 +59,12 @@ export function excerpt(content: string): string {
 
 /** Whether it is the file system that failed: what makes the content of a file may fail, too. */
 export function isOfFiles(error: unknown): boolean {
-  return error instanceof WriteError || (error as NodeJS.ErrnoException).syscall !== undefined;
+  return error instanceof WriteError || (error as NodeJS.ErrnoException)?.syscall !== undefined;
+}
+
+/** Whether a call failed because a file or folder is not there. */
+export function isMissing(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** What a user is told when a file cannot be written. */
@@ -84,5 +89,6 @@ export function unreadable(path: string, error: unknown, advice: ReadAdvice = {}
   const { flag, byte, remedy } = advice;
   const where = `${flag === undefined ? '' : `${flag}: `}${path}${byte === undefined ? '' : `, byte ${byte}`}`;
   const end = remedy === undefined ? '' : `; ${remedy}`;
-  return new UserError(`${where}: cannot be read (${reasonOf(error)})${end}.`);
+  const message = `${where}: cannot be read (${reasonOf(error)})${end}.`;
+  return new UserError(message, { cause: error });
 }

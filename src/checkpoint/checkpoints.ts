@@ -4,6 +4,7 @@ import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import {
   excerpt,
+  isMissing,
   isOfFiles,
   reasonOf,
   UsageError,
@@ -54,7 +55,7 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    if (isMissing(error)) return [];
     throw unreadable(path, error);
   }
   const expected = async () => {
@@ -249,7 +250,7 @@ export async function resolveCheckpoint(path: string): Promise<string> {
  * @param maxToKeep  listed ones beyond it are deleted, oldest first
  * @param id         of the folder: nothing is changed in another one that is in its place
  * @throws WriteError  when it cannot be written, or there is no room for it
- * @throws UserError   when the file `checkpoint` cannot be read
+ * @throws UserError   when the file `checkpoint` cannot be understood
  */
 export async function saveCheckpoint(
   folder: string,
@@ -260,7 +261,7 @@ export async function saveCheckpoint(
 ): Promise<void> {
   const name = `model.ckpt-${step}`;
   const prefix = join(folder, name);
-  const listed = (await listCheckpoints(folder)).filter((other) => other !== prefix);
+  const listed = (await listWhereReadable(folder, prefix)).filter((other) => other !== prefix);
   const kept = [...listed, prefix].slice(-maxToKeep);
   let files: 'temporary' | 'unlisted' | 'listed' = 'temporary';
   try {
@@ -309,6 +310,15 @@ export async function saveCheckpoint(
       files === 'listed' ? 'is there, but its folder is not in order' : 'cannot be saved';
     throw new WriteError(`${prefix}: ${what} (${reasonOf(error)}).`, { cause: error });
   }
+}
+
+/** Those that are listed. @throws WriteError  where the disk does not give the list: it may later */
+async function listWhereReadable(folder: string, prefix: string): Promise<string[]> {
+  return listCheckpoints(folder).catch((error: Error) => {
+    if (!isOfFiles(error.cause)) throw error;
+    const { cause } = error;
+    throw new WriteError(`${prefix}: cannot be saved (${reasonOf(cause)}).`, { cause });
+  });
 }
 
 function bytesOfAll(tensors: ReadonlyMap<string, CheckpointTensor>): number {

@@ -1,8 +1,7 @@
 /** Writes event files that stock TensorBoard reads while they grow. */
-import { existsSync } from 'node:fs';
-import { type FileHandle, rm } from 'node:fs/promises';
+import { type FileHandle, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { reasonOf, UserError, WriteError } from '../errors.ts';
+import { isMissing, reasonOf, UserError, WriteError } from '../errors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
 import { type FolderId, folderId, isSameFolder } from '../files/sameFolder.ts';
 import { encodeRecord } from '../files/tfrecord.ts';
@@ -216,10 +215,10 @@ export class EventWriter {
       this.#fail(problem, 0);
       this.#throwFailure();
     }
-    if (this.#isDeleted || existsSync(this.#path)) return;
+    if (this.#isDeleted || (await this.#isInPlace())) return;
     this.#isDeleted = true;
     const fate = this.#hasFolder
-      ? 'was deleted, with all that it held; the log goes on in another file'
+      ? 'was deleted, moved or cut short; the log goes on in another file'
       : 'was moved or deleted with its folder; what is logged does not come back to it';
     this.#onLost?.(new WriteError(`${this.#path}: ${fate}.`), 0);
   }
@@ -236,6 +235,18 @@ export class EventWriter {
   /** Whether its folder is still where it was. */
   get #hasFolder(): boolean {
     return isSameFolder(dirname(this.#path), this.#folder);
+  }
+
+  /** Whether the file has its name and what was written to it; true where the system does not say. */
+  async #isInPlace(): Promise<boolean> {
+    const bytes = this.#fileBytes;
+    try {
+      const [written, found] = await Promise.all([this.#file.stat(), stat(this.#path)]);
+      const isSame = found.dev === written.dev && found.ino === written.ino;
+      return isSame && written.size >= bytes;
+    } catch (error) {
+      return !isMissing(error);
+    }
   }
 
   /** @param wallTime  seconds since 1970, where the event has none of its own */

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Precision } from '../engines/precision.ts';
-import { UserError, unreadable } from '../errors.ts';
+import { isMissing, UserError, unreadable } from '../errors.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { networkModuleSha256 } from './networkModule.ts';
@@ -157,8 +157,7 @@ export async function readRunRecord(folder: string): Promise<RunRecord | undefin
   try {
     content = await readFile(path, 'utf8');
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
-      return undefined;
+    if (isMissing(error)) return undefined;
     throw unreadable(path, error);
   }
   const damage = (what: string) =>

@@ -123,6 +123,25 @@ test('three in a row that cannot be saved are the last that are tried', async ()
   assert.equal(lines.length, 4, 'the last is not told of, but thrown');
 });
 
+test('a list of checkpoints that the disk does not give for a while ends nothing', async () => {
+  const folder = temporaryFolder();
+  const lines: string[] = [];
+  const writer = new CheckpointWriter(folder, 5, (line) => lines.push(line));
+  // Reading it fails as that of a disk which fails does.
+  mkdirSync(join(folder, 'checkpoint'));
+  await writer.save(1, tensorsOf(small));
+  await assert.rejects(writer.finish(), { name: 'WriteError' });
+  assert.match(
+    lines.join(),
+    /model\.ckpt-1: cannot be saved \(it is a folder\)\. Which checkpoints are in .* cannot be told; training goes on/,
+  );
+  rmSync(join(folder, 'checkpoint'), { recursive: true });
+  await writer.save(2, tensorsOf(small));
+  await writer.finish();
+  await writer.close();
+  assert.ok(isComplete(folder, 2));
+});
+
 test('what is wrong with other files is no trouble of the disk that might pass', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'checkpoint'), '{');

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { EventWriter } from '../../src/events/eventWriter.ts';
@@ -69,8 +77,33 @@ test('a log that is deleted while it is written to goes on in another file, and 
   await writer.close();
   assert.deepEqual(keptSteps(folder, 'loss'), [3]);
   assert.deepEqual(told, [
-    [`${path}: was deleted, with all that it held; the log goes on in another file.`, 0],
+    [`${path}: was deleted, moved or cut short; the log goes on in another file.`, 0],
   ]);
+});
+
+test('so does a log that another file took the place of, or that was cut short', async () => {
+  for (const takeAway of [
+    (path: string) => {
+      renameSync(path, join(temporaryFolder(), 'moved'));
+      writeFileSync(path, '');
+    },
+    (path: string) => truncateSync(path),
+  ]) {
+    const folder = temporaryFolder();
+    const told: string[] = [];
+    const writer = await EventWriter.create(folder, 0, ({ message }) => told.push(message));
+    const { path } = writer;
+    const log = (step: number) => writer.write({ step, values: [scalarSummary('loss', step)] });
+    await log(1);
+    await writer.sync();
+    takeAway(path);
+    await writer.sync();
+    await log(2);
+    await writer.close();
+    assert.notEqual(writer.path, path);
+    assert.deepEqual(keptSteps(folder, 'loss'), [2]);
+    assert.equal(told.length, 1);
+  }
 });
 
 test('a log whose folder is replaced leaves the other folder alone', async () => {
