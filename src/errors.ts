@@ -33,6 +33,7 @@ export class WriteError extends UserError {
 const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOENT: 'no such file or folder',
+  ENOTCONN: 'what is mounted there does not answer any more',
   ENOTDIR: 'it is no folder, or a part of its path is none',
 };
 
@@ -43,8 +44,10 @@ const reasons: Readonly<Record<string, string>> = {
 export function reasonOf(error: unknown): string {
   if (error instanceof WriteError && error.cause !== undefined) return reasonOf(error.cause);
   const { code = '', errno = 0, message } = error as NodeJS.ErrnoException;
-  // Node has no name for it.
+  // Node has no names for them.
   if (errno === -constants.errno.EDQUOT) return 'disk quota exceeded';
+  if (errno === -constants.errno.ESTALE)
+    return 'its network folder has lost it (stale file handle)';
   return reasons[code] ?? getSystemErrorMap().get(errno)?.[1] ?? message;
 }
 

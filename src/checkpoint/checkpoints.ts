@@ -15,6 +15,7 @@ import {
 import { expectRoom } from '../files/freeSpace.ts';
 import { writeDurably } from '../files/replaceFile.ts';
 import { expectSameFolder, type FolderId, isSameFolder } from '../files/sameFolder.ts';
+import { statsOf } from '../files/statsOf.ts';
 import { syncFolder } from '../files/syncFolder.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -122,7 +123,7 @@ export async function latestDamage(folder: string): Promise<UserError | undefine
  */
 export async function lastGoodCheckpoint(folder: string, id?: FolderId): Promise<string> {
   if (id === undefined ? !existsSync(folder) : !isSameFolder(folder, id)) {
-    return `${folder} was moved or deleted, or its disk is gone, and its checkpoints with it`;
+    return `${folder} itself is gone, or another folder now`;
   }
   try {
     const checkpoint = await latestCheckpoint(folder);
@@ -222,7 +223,7 @@ export async function resolveCheckpoint(path: string): Promise<string> {
       `--checkpoint_path: ${path} is a part of a checkpoint without ${prefix}.index; expected all files of it.`,
     );
   }
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statsOf(path, '--checkpoint_path');
   const isFolder = found?.isDirectory() ?? false;
   const folder = isFolder ? path : dirname(prefix);
   const known = (await unlistedCheckpoints(folder)).map((name) => join(folder, name));

@@ -1,8 +1,9 @@
 /** The values of a run's flags, for commands that look at it: given ones, else its own from `run.json`. */
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { unlistedCheckpoints } from '../checkpoint/checkpoints.ts';
 import { excerpt, UsageError, UserError } from '../errors.ts';
+import { statsOf } from '../files/statsOf.ts';
 import type { OwnLabels } from '../input/runData.ts';
 import { isNetworkFile } from '../nets/ownNetwork.ts';
 import { labelChangesFile } from '../runFiles/labelChanges.ts';
@@ -16,9 +17,13 @@ import type { ofRunFlags } from './ofRunFlags.ts';
 import { dataFlagEffects } from './trainFlagEffects.ts';
 import { type TrainFlags, trainFlags } from './trainFlags.ts';
 
-/** The folder of the run that a checkpoint, given as itself or by its folder, is of. */
+/**
+ * The folder of the run that a checkpoint, given as itself or by its folder, is of.
+ *
+ * @throws UserError  when the disk does not say what it is
+ */
 export function runFolder(checkpointPath: string): string {
-  const isFolder = statSync(checkpointPath, { throwIfNoEntry: false })?.isDirectory();
+  const isFolder = statsOf(checkpointPath, '--checkpoint_path')?.isDirectory();
   return isFolder ? checkpointPath : dirname(checkpointPath);
 }
 

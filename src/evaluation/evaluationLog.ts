@@ -1,7 +1,7 @@
 /** `evaluations.jsonl`: what was evaluated when with which result; --watch goes on from it. */
-import { statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { appendJsonLines, dropLinesAfter, readJsonLines } from '../files/jsonLines.ts';
+import { statsOf } from '../files/statsOf.ts';
 
 const fileName = 'evaluations.jsonl';
 
@@ -17,11 +17,10 @@ export interface SavedCheckpoint {
  * Looks at a checkpoint of format V2, whose index has its time, or V1, which is one file.
  *
  * @returns  null when it is gone
+ * @throws UserError  when the disk does not say
  */
 export function savedCheckpoint(checkpoint: string): SavedCheckpoint | null {
-  const stats =
-    statSync(`${checkpoint}.index`, { throwIfNoEntry: false }) ??
-    statSync(checkpoint, { throwIfNoEntry: false });
+  const stats = statsOf(`${checkpoint}.index`) ?? statsOf(checkpoint);
   return stats === undefined ? null : { checkpoint, savedMs: Math.round(stats.mtimeMs) };
 }
 

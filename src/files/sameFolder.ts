@@ -27,6 +27,6 @@ export function isSameFolder(path: string, { dev, ino }: FolderId): boolean {
 /** @throws WriteError  when it is not this folder that is at a path */
 export function expectSameFolder(path: string, id: FolderId): void {
   if (isSameFolder(path, id)) return;
-  const cause = new Error('the folder was moved or deleted');
+  const cause = new Error('the folder was moved or deleted, or its disk mounted anew');
   throw new WriteError(`${path}: cannot be written to (${cause.message}).`, { cause });
 }

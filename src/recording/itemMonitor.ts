@@ -188,14 +188,16 @@ export class ItemMonitor {
   }
 
   async #writeMonitoringView(sighting: Sighting): Promise<void> {
-    const { dataset, renderer, log, layers, colorScale } = this.#options;
+    const { dataset, renderer, log, layers, colorScale, lost } = this.#options;
     const { itemIndex, step, label } = sighting;
+    const original = await lost.attemptToRead('Monitoring Views', () => itemOf(dataset, itemIndex));
+    if (original === undefined) return;
     const maximum = this.#history.scaleMaximumOf(itemIndex, colorScale);
     const view = renderer.renderMonitoringView({
       ...sighting,
       ...(maximum === undefined ? {} : { colorScaleMaximum: maximum }),
       history: this.#history.seriesOf(itemIndex),
-      original: await itemOf(dataset, itemIndex),
+      original,
     });
     const description = `Item ${itemIndex}, labelled ${markdownText(label)}: where it adds to the loss (C) and where it reduces it (R) at ${layers.join(', ')}, and its loss contribution S over the steps, in nats. ${reference}.`;
     log.writeView(step, `${viewTags.monitoring}/${this.#nameOf(itemIndex)}`, description, view);

@@ -1,5 +1,5 @@
 /** What of a run could not be written: an hour of training is not given up for a full disk at its log. */
-import { WriteError } from '../errors.ts';
+import { UserError, WriteError } from '../errors.ts';
 
 const unkept =
   'Training goes on; the frozen layers run in each step for items whose features are not kept.';
@@ -27,7 +27,7 @@ export class LostWrites {
    */
   add(
     kind: string,
-    error: WriteError,
+    error: UserError,
     count = 1,
     outcome = `Training goes on without: ${count > 1 ? `${count} ` : ''}${kind}.`,
   ): void {
@@ -50,6 +50,22 @@ export class LostWrites {
     } catch (error) {
       if (!(error instanceof WriteError)) throw error;
       this.add(kind, error, count);
+    }
+  }
+
+  /**
+   * Reads what a view is to show.
+   *
+   * @returns  undefined where it cannot be read: no view is worth a training, and what that needs fails by itself
+   * @throws what is no fault of what is read
+   */
+  async attemptToRead<T>(kind: string, read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.add(kind, error);
+      return undefined;
     }
   }
 

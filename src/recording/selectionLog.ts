@@ -84,9 +84,8 @@ function shownAs(item: Item): { image: Image } | { text: string } {
 
 /**
  * Draws and writes an epoch's selection: the Selection View, the scatter plot of all items, the table
- * of the selected ones, and their records.
- *
- * @throws UserError  when the original of a selected item cannot be read
+ * of the selected ones, and their records. Where the original of a selected item cannot be read, there is
+ * no Selection View.
  */
 export async function logSelection(
   options: SelectionLogOptions,
@@ -95,30 +94,34 @@ export async function logSelection(
   const { dataset, selectionLayer, rankBy, capacity, modelName, log, renderer } = options;
   const { plantedErrors } = options;
   const { epoch, step, selected, before, table } = ofEpoch;
-  const originals = await Promise.all(selected.map((c) => itemOf(dataset, c.itemIndex)));
+  const originals = await options.lost.attemptToRead('Selection Views', () =>
+    Promise.all(selected.map((c) => itemOf(dataset, c.itemIndex))),
+  );
   const records = selected.map((candidate, i) => recordOf(options, ofEpoch, candidate, i + 1));
   const isNew = (itemIndex: number) => before.size > 0 && !before.has(itemIndex);
-  const view = renderer.renderSelectionView({
-    epoch,
-    step,
-    selectionLayer,
-    rankBy,
-    capacity,
-    modelName,
-    items: selected.map((candidate, i) => ({
-      itemIndex: candidate.itemIndex,
-      ...shownAs(originals[i]!),
-      label: records[i]!.label,
-      output: records[i]!.output,
-      outputProbability: candidate.outputProbability,
-      contribution: table.at(candidate.itemIndex, 'contribution'),
-      isNew: isNew(candidate.itemIndex),
-      hasPlantedError: plantedErrors?.has(candidate.itemIndex) ?? false,
-    })),
-  });
   const meaning = `The ${selected.length} items of an epoch that rank first by ${rankBy}: ${scores.get(rankBy)!.help}.`;
-  const tag = `${viewTags.selection}/${selectionLayer}`;
-  log.writeView(step, tag, `${meaning} ${reference}.`, view);
+  if (originals !== undefined) {
+    const view = renderer.renderSelectionView({
+      epoch,
+      step,
+      selectionLayer,
+      rankBy,
+      capacity,
+      modelName,
+      items: selected.map((candidate, i) => ({
+        itemIndex: candidate.itemIndex,
+        ...shownAs(originals[i]!),
+        label: records[i]!.label,
+        output: records[i]!.output,
+        outputProbability: candidate.outputProbability,
+        contribution: table.at(candidate.itemIndex, 'contribution'),
+        isNew: isNew(candidate.itemIndex),
+        hasPlantedError: plantedErrors?.has(candidate.itemIndex) ?? false,
+      })),
+    });
+    const tag = `${viewTags.selection}/${selectionLayer}`;
+    log.writeView(step, tag, `${meaning} ${reference}.`, view);
+  }
   log.writeView(
     step,
     `${viewTags.selection}/scatter`,

@@ -1,7 +1,7 @@
 /** What a run that goes on lacks of what it wrote before its checkpoint. */
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventFiles } from '../events/readEvents.ts';
+import { statsOf } from '../files/statsOf.ts';
 import { monitoringFile } from '../recording/itemMonitor.ts';
 import { selectionsFile } from '../runFiles/selectionFiles.ts';
 import type { RestoredRun } from './checkpointing.ts';
@@ -17,7 +17,7 @@ export function missingFiles(
   { step, state }: Pick<RestoredRun, 'step' | 'state'>,
   isRecorded: boolean,
 ): string | undefined {
-  const isThere = (name: string) => statSync(join(folder, name), { throwIfNoEntry: false })?.size;
+  const isThere = (name: string) => statsOf(join(folder, name))?.size;
   const selected = state?.inSitu?.previousSelection.length;
   const monitored = state?.inSitu?.monitor.history.items.size;
   const missing = [

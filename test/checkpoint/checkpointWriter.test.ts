@@ -97,7 +97,7 @@ test('of a folder that is gone it is not said that it has no checkpoint yet', as
     await writer.save(2, tensorsOf(small));
     await assert.rejects(
       writer.finish(),
-      /cannot be saved \(.*\)\. .* was moved or deleted, or its disk is gone, and its checkpoints with it; /,
+      /cannot be saved \(.*\)\. .* itself is gone, or another folder now; /,
     );
   }
   await writer.close();

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { mock, test } from 'node:test';
 import { Cleanup } from '../../src/cleanup.ts';
+import { UserError } from '../../src/errors.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
 import { lockFolder } from '../../src/files/folderLock.ts';
 import { newHolder } from '../../src/files/lockHolder.ts';
@@ -162,6 +163,36 @@ test('selections and encounters that are deleted while a run goes on are told of
     }
     assert.equal(run.lost.count, 0);
   });
+});
+
+test('an image that cannot be read for a view costs this view, not what was trained', async () => {
+  const given = options({ max_number_of_epochs: 2, projector_items: 0 });
+  await Cleanup.after(async (cleanup) => {
+    const plan = await planRun(given);
+    const { dataset } = plan.data;
+    assert.ok(dataset.kind === 'images');
+    const image = async () => {
+      throw new UserError('photo.jpg: cannot be read (i/o error).');
+    };
+    const data = { ...plan.data, dataset: { ...dataset, image } };
+    const run = await openRun({ ...plan, data }, { assertHeld: async () => {} }, cleanup);
+    await recordPlan(run);
+    const message = mock.method(run.progress, 'message');
+    assert.equal(await concludeRun(run, await train(run)), 0);
+    const lines = message.mock.calls.map(({ arguments: [line] }) => line);
+    for (const views of ['Monitoring', 'Selection']) {
+      const told = `photo.jpg: cannot be read (i/o error). Training goes on without: ${views} Views.`;
+      assert.equal(lines.filter((line) => line === told).length, 1, lines.join('\n'));
+    }
+    assert.match(run.lost.summary!, /could not be written: .*2 Selection Views/);
+  });
+  const tags = Object.keys(loggedSteps(given.train_dir));
+  assert.deepEqual(
+    tags.filter((tag) => / View/.test(tag)),
+    ['1 Selection View/scatter', ...tags.filter((tag) => tag.startsWith('3 '))],
+  );
+  const records = readFileSync(join(given.train_dir, 'selections.jsonl'), 'utf8');
+  assert.equal(records.trim().split('\n').length, 2 * given.ns);
 });
 
 test('a run that begins to be interrupted evaluates no more', async () => {
