@@ -1,7 +1,8 @@
 /** How to look at a log. */
 
-/** A word for the shell: quoted where it has to be. */
-function shellWord(word: string): string {
+/** A path as a word for the shell: quoted where it has to be, and none that programs take for a flag. */
+function shellWord(path: string): string {
+  const word = path.startsWith('-') ? `./${path}` : path;
   return /^[\w./:@%+,=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -29,7 +29,8 @@ export async function appendJsonLines(path: string, records: readonly unknown[])
         // A checkpoint that outlives a power failure counts on the lines before it.
         await file.datasync();
       } catch (error) {
-        await file.truncate(size);
+        // The disk may fail here, too: then a torn line is left, which readers leave out.
+        await file.truncate(size).catch(() => {});
         throw error;
       }
     } finally {

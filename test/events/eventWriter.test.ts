@@ -196,6 +196,7 @@ test('the command names the series that TensorBoard would thin out, and no other
     tensorboardCommand("my 'runs'", { text: 11, images: 37, scalars: 1001, histograms: 101 }),
     `tensorboard --logdir 'my '\\''runs'\\''' --samples_per_plugin images=37,scalars=1001,text=11,histograms=101`,
   );
+  assert.equal(tensorboardCommand('-runs', {}), 'tensorboard --logdir ./-runs');
 });
 
 test('a summary of an earlier step takes its place in the series', async () => {

@@ -81,6 +81,18 @@ test('lines that do not fit on the disk are not there at all', () => {
   for (const line of lines) assert.equal(JSON.parse(line).step, 1);
 });
 
+const device = '/dev/full';
+const skipFull = !existsSync(device) && `there is no ${device}`;
+
+test('what is said is why it was not written, whatever fails after that', {
+  skip: skipFull,
+}, async () => {
+  // It cannot be cut back.
+  await assert.rejects(appendJsonLines(device, [{ step: 1 }]), {
+    message: `${device}: cannot be written to (no space left on device).`,
+  });
+});
+
 test('a file that is larger than the memory is cut', () => {
   const path = join(folder, 'large.jsonl');
   const text = 'x'.repeat(4000);
