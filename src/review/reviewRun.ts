@@ -6,7 +6,7 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { makeThumbnail } from '../../datasets/images/thumbnail.ts';
 import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
 import { makeFolder } from '../files/makeFolder.ts';
-import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
+import { ownName, replaceFileByParts } from '../files/replaceFile.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import { scores } from '../insitu/scores.ts';
 import { wrongLabelsText } from '../insitu/wrongLabels.ts';
@@ -124,7 +124,9 @@ export async function reviewRun(
   const target = options.output_dir ?? folder;
   await makeFolder(target);
   const page = join(target, 'review.html');
-  await replaceFileByParts(page, parts);
-  await replaceFile(join(target, 'review.csv'), reviewCsv(items, scoreNames));
+  // No lock keeps a second review out: the training holds that of the folder.
+  await replaceFileByParts(page, parts, 0, ownName(page));
+  const csv = join(target, 'review.csv');
+  await replaceFileByParts(csv, [reviewCsv(items, scoreNames)], 0, ownName(csv));
   return { page, items: items.length, expectation };
 }

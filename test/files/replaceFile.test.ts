@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { replaceFile, replaceFileByParts } from '../../src/files/replaceFile.ts';
+import { ownName, replaceFile, replaceFileByParts } from '../../src/files/replaceFile.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { setDisk } from '../reliability/faultyDisk.ts';
 
@@ -18,6 +18,18 @@ test('a file stays as it was when a part of the new one cannot be made', async (
   assert.equal(readFileSync(path, 'utf8'), 'before');
   await replaceFileByParts(path, ['a', 'b']);
   assert.equal(readFileSync(path, 'utf8'), 'ab');
+  assert.deepEqual(readdirSync(folder), ['page.html']);
+});
+
+test('two that write a file at once under names of their own leave one of both, whole', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'page.html');
+  const write = (text: string) => {
+    const parts = Array.from({ length: 20 }, () => text);
+    return replaceFileByParts(path, parts, 0, ownName(path));
+  };
+  await Promise.all([write('first'), write('second')]);
+  assert.match(readFileSync(path, 'utf8'), /^((first){20}|(second){20})$/);
   assert.deepEqual(readdirSync(folder), ['page.html']);
 });
 
