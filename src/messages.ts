@@ -82,12 +82,18 @@ export interface ServerDef {
   };
   readonly job_name?: string;
   readonly task_index?: number;
+  readonly default_session_config?: ConfigProto;
   readonly protocol?: string;
 }
 
 export interface ConfigProto {
   readonly device_filters?: readonly string[];
   readonly allow_soft_placement?: boolean;
+  readonly experimental?: { readonly collective_group_leader?: string };
+}
+
+export interface RunOptions {
+  readonly experimental?: { readonly collective_graph_key?: number };
 }
 
 export interface GetStatusResponse {

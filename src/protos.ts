@@ -16,6 +16,7 @@ interface Messages {
   readonly 'cluster.proto': {
     readonly ServerDef: messages.ServerDef;
     readonly ConfigProto: messages.ConfigProto;
+    readonly RunOptions: messages.RunOptions;
     readonly GetStatusResponse: messages.GetStatusResponse;
   };
   readonly 'saved_model.proto': { readonly SavedModel: messages.SavedModel };

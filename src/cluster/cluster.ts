@@ -1,15 +1,12 @@
 /** The processes that train one network, as one of them sees them. */
 import { ClusterEngine } from '../engines/distributed/clusterEngine.ts';
-import { describeTask, type Task } from '../engines/distributed/hosts.ts';
-import { awaitTasks, silentSeconds } from '../engines/distributed/presence.ts';
+import { chief, describeTask, type Task } from '../engines/distributed/hosts.ts';
+import { awaitTasks, goneError, silentSeconds } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
-import { type ClusterPlace, isChief } from './clusterPlace.ts';
+import type { ClusterPlace } from './clusterPlace.ts';
 import type { Letter } from './letters.ts';
 import { Mailbox } from './mailbox.ts';
-
-/** Worker 0, which initialises, records and saves. */
-export const chief: Task = { job: 'worker', index: 0 };
 
 /** A process of a cluster whose server runs. */
 export class Cluster {
@@ -32,25 +29,46 @@ export class Cluster {
     const { hosts, task, timeoutSeconds } = place;
     const engine = ClusterEngine.start(hosts, task);
     const cluster = new Cluster(place, engine);
-    const needed = isChief(place) ? cluster.servers : [chief, ...cluster.servers];
-    const others = needed.filter(({ job, index }) => job !== task.job || index !== task.index);
-    await awaitTasks(hosts, others, timeoutSeconds, signal);
-    cluster.watch(others, tell);
+    await awaitTasks(hosts, cluster.#leaders, timeoutSeconds, signal);
+    cluster.watchLeaders(tell);
     return cluster;
   }
 
   /**
    * From now on, whatever waits fails when one of these processes, which are there, goes; others may.
    *
-   * @param report  takes a line on one that gives no answer
+   * @param report  takes a line on one that gives no answer, and is waited for: the chief and parameter servers
    */
   watch(tasks: readonly Task[], report: (line: string) => void): void {
     this.engine.watch(tasks, (task, isSilent) => {
+      if (task.job === 'worker' && task.index !== chief.index) {
+        this.engine.abandon(goneError(this.place.hosts, task));
+        return;
+      }
       const what = isSilent
         ? `has given no answer for ${silentSeconds} s, as one does that was stopped; waiting for it`
         : 'answers again';
       report(`cluster: ${this.describe(task)} ${what}`);
     });
+  }
+
+  /** The same of all others. */
+  watchAll(report: (line: string) => void): void {
+    const own = this.place.task;
+    const workers = this.others.filter(({ index }) => own.job !== 'worker' || index !== own.index);
+    this.watch([...this.#leaders, ...workers], report);
+  }
+
+  /** The same of those alone without which nothing goes on in any cluster: the chief and the parameter servers. */
+  watchLeaders(report: (line: string) => void): void {
+    this.watch(this.#leaders, report);
+  }
+
+  get #leaders(): readonly Task[] {
+    const own = this.place.task;
+    return [chief, ...this.servers].filter(
+      ({ job, index }) => job !== own.job || index !== own.index,
+    );
   }
 
   /** The parameter servers. */

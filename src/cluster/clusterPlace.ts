@@ -1,5 +1,10 @@
 /** Which process of which cluster this one is: as flags say it, or TF_CONFIG. */
-import { type Hosts, type JobName, jobNames, type Task } from '../engines/distributed/hosts.ts';
+import {
+  type Hosts,
+  isWithoutServers,
+  type JobName,
+  type Task,
+} from '../engines/distributed/hosts.ts';
 import { excerpt, UsageError } from '../errors.ts';
 
 /** The flags that say it. */
@@ -8,6 +13,7 @@ export interface ClusterOptions {
   readonly job_name: JobName | undefined;
   readonly task: number;
   readonly worker_hosts: readonly string[];
+  /** None where each worker keeps all variables itself. */
   readonly ps_hosts: readonly string[];
   /** TF-Slim's numbers of workers and parameter servers, which the hosts say too. */
   readonly worker_replicas: number;
@@ -65,6 +71,8 @@ export function flagsOfPlace({ hosts, task }: ClusterPlace): Partial<ClusterOpti
     worker_hosts: hosts.worker,
     ps_hosts: hosts.ps,
     replicas_to_aggregate: hosts.worker.length,
+    // Of what each keeps itself, no worker could change anything for all.
+    ...(isWithoutServers(hosts) && { sync_replicas: true }),
   };
 }
 
@@ -124,10 +132,14 @@ function expectTogether(hosts: Hosts, { job, index }: Task, options: ClusterOpti
       `--worker_hosts, --ps_hosts: got ${twice} twice; expected a port of its own for each process.`,
     );
   }
-  for (const name of jobNames) {
-    if (hosts[name].length > 0) continue;
+  if (hosts.worker.length === 0) {
+    throw new UsageError('--worker_hosts: got none; expected HOST:PORT of at least one worker.');
+  }
+  if (isWithoutServers(hosts) && (job === 'ps' || hosts.worker.length === 1)) {
     throw new UsageError(
-      `--${name}_hosts: got none; expected HOST:PORT of at least one ${name === 'ps' ? 'parameter server, which keeps the variables' : 'worker'}.`,
+      job === 'ps'
+        ? '--ps_hosts: got none; expected HOST:PORT of each parameter server, of which this process is one.'
+        : '--worker_hosts: got one, and no --ps_hosts; expected a second worker or a parameter server. Leave --job_name out to train in one process.',
     );
   }
   if (index < 0 || index >= hosts[job].length) {
@@ -138,7 +150,7 @@ function expectTogether(hosts: Hosts, { job, index }: Task, options: ClusterOpti
   expectNumber('worker_replicas', options.worker_replicas, 1, hosts.worker.length, 'worker_hosts');
   expectNumber('num_ps_tasks', options.num_ps_tasks, 0, hosts.ps.length, 'ps_hosts');
   const { replicas_to_aggregate: aggregated = hosts.worker.length } = options;
-  if (options.sync_replicas && aggregated !== hosts.worker.length) {
+  if ((options.sync_replicas || isWithoutServers(hosts)) && aggregated !== hosts.worker.length) {
     throw new UsageError(
       `--replicas_to_aggregate: got ${aggregated}; expected ${hosts.worker.length}, as many as there are workers: of fewer, the gradients of some items would be dropped.`,
     );

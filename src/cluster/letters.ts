@@ -10,7 +10,7 @@ export interface PartPlace {
   readonly step: number;
   /** From 0: that of the worker of this number, while it is there. */
   readonly share: number;
-  /** Of joint updates; 0 where each worker updates for itself. */
+  /** Of updates by the chief; else 0. */
   readonly round: number;
 }
 
@@ -37,19 +37,21 @@ export type LetterFromChief =
       readonly step: number;
       /** Steps done at its end. */
       readonly end: number;
+      /** The step up to which the worker does its own part without another word. */
+      readonly until: number;
       /** Items to monitor until the next such letter. */
       readonly monitored: readonly number[];
     }
-  /** Where all update together: the parts of the next step are to be done, by the workers of these numbers. */
+  /** Where the chief updates with the gradients of all: the parts of the next step are to be done, by the workers of these numbers. */
   | {
       readonly kind: 'round';
       readonly step: number;
       readonly round: number;
       readonly workerOf: readonly number[];
     }
-  /** Where each updates for itself: the chief has so many steps of all workers. */
-  | { readonly kind: 'recorded'; readonly step: number }
-  /** There, too: parts that the worker is to do beside its own. */
+  /** In another way: the worker is to do its own part up to this step. */
+  | { readonly kind: 'until'; readonly step: number }
+  /** Where each updates for itself: parts that the worker is to do beside its own. */
   | { readonly kind: 'also'; readonly places: readonly PartPlace[] }
   | { readonly kind: 'refused'; readonly stay: string; readonly reason: string }
   /** The chief took the worker for gone. */

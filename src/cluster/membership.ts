@@ -1,15 +1,13 @@
 /** The chief, as another worker has to do with it. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { chief } from '../engines/distributed/hosts.ts';
 import { UserError } from '../errors.ts';
 import type { StepPart } from '../model/jointOutcome.ts';
 import { Arrivals } from './arrivals.ts';
-import { type Cluster, chief } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
 import type { Fingerprint, Letter, LetterFromChief, Member, PartPlace } from './letters.ts';
 import type { Mailbox } from './mailbox.ts';
-
-/** Steps that a worker is before the chief at most, where it updates for itself: its parts wait in the chief's memory. */
-const maxAhead = 64;
 
 /** How long an answer is waited for before the chief is asked again. */
 const askAgainMs = 5000;
@@ -27,8 +25,6 @@ type Epoch = Extract<LetterFromChief, { readonly kind: 'epoch' }>;
 /** What a worker is to train. */
 export interface MembershipOptions {
   readonly fingerprint: Fingerprint;
-  /** Whether the workers update the variables together. */
-  readonly isTogether: boolean;
   /** Takes a line when the chief has gone on without this worker. */
   report(line: string): void;
 }
@@ -44,11 +40,11 @@ export class Membership {
   #epoch: Epoch | undefined;
   /** What is to be done before all else. */
   #places: PartPlace[] = [];
-  /** Step of this worker's share that is next, where it updates for itself. */
+  /** Step of this worker's share that is next, where it goes on without rounds. */
   #next = 0;
+  /** The last one that it may do. */
+  #until = 0;
   #round = -1;
-  /** Steps that the chief has. */
-  #recorded = 0;
   #isOver = false;
   /** Resolves when the chief has the last part. */
   #sent: Promise<void> = Promise.resolve();
@@ -111,8 +107,8 @@ export class Membership {
   /** The next part of this worker's own share, if it may be done. */
   #nextOwn(): PartPlace | undefined {
     const step = this.#next;
-    if (this.#options.isTogether || this.#epoch === undefined) return undefined;
-    if (step > this.#epoch.end || step > this.#recorded + maxAhead) return undefined;
+    if (this.#epoch === undefined || step > Math.min(this.#epoch.end, this.#until))
+      return undefined;
     this.#next++;
     return { step, share: this.#worker, round: 0 };
   }
@@ -160,7 +156,7 @@ export class Membership {
       await this.#join();
     } else if (letter.kind === 'epoch') this.#begin(letter);
     else if (this.#epoch === undefined) return;
-    else if (letter.kind === 'recorded') this.#recorded = letter.step;
+    else if (letter.kind === 'until') this.#until = letter.step;
     else if (letter.kind === 'also') this.#places.push(...letter.places);
     else if (letter.kind === 'round' && letter.round !== this.#round) {
       const { step, round, workerOf } = letter;
@@ -176,7 +172,7 @@ export class Membership {
     if (epoch.stay !== this.#stay || epoch.end === this.#epoch?.end) return;
     this.#epoch = epoch;
     this.#next = epoch.step + 1;
-    this.#recorded = epoch.step;
+    this.#until = epoch.until;
   }
 }
 

@@ -1,17 +1,20 @@
 /** The other workers, as the chief has to do with them. */
-import type { Task } from '../engines/distributed/hosts.ts';
-import { silentSeconds, Watch } from '../engines/distributed/presence.ts';
+import { chief, type Task } from '../engines/distributed/hosts.ts';
+import { goneError, silentSeconds, Watch } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import type { StepPart } from '../model/jointOutcome.ts';
 import { Arrivals } from './arrivals.ts';
-import { type Cluster, chief } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
 import type { Fingerprint, Letter, LetterFromChief, LetterToChief, PartPlace } from './letters.ts';
 import type { Mailbox } from './mailbox.ts';
 import { PartDealer } from './partDealer.ts';
+import type { Updating } from './updating.ts';
 
 /** How long a worker that is there is waited for without a word. */
 const quietSeconds = 60;
-/** Steps after which workers that update for themselves hear how far the chief is. */
+/** Steps that a worker is before the chief at most, where it updates for itself: its parts wait in the chief's memory. */
+const maxAhead = 64;
+/** Steps after which it hears how far it may go. */
 const paceSteps = 8;
 
 /** What differs between two fingerprints, for people; undefined when nothing does. */
@@ -29,8 +32,7 @@ function differenceOf(chief: Fingerprint, other: Fingerprint): string | undefine
 /** What a team is to train. */
 export interface TeamOptions {
   readonly fingerprint: Fingerprint;
-  /** Whether the workers update the variables together. */
-  readonly isTogether: boolean;
+  readonly updating: Updating;
   /** Takes a line on who comes and goes. */
   report(line: string): void;
   /** The items of a share in the steps of an epoch that come after so many: for people. */
@@ -60,12 +62,14 @@ export class Team {
   /** Parts that are there and not taken, by step, then share. */
   readonly #parts = new Map<number, Map<number, StepPart>>();
   readonly #arrivals = new Arrivals();
-  #epoch: Omit<Epoch, 'stay'> | undefined;
+  #epoch: Pick<Epoch, 'step' | 'end' | 'monitored'> | undefined;
   #round: Round;
   /** Steps that were done together. */
   #together = 0;
   /** Stays of the workers that the round is for; none while none is under way. */
   #stays: ReadonlyMap<number, string> = new Map();
+  /** Whether all workers have been there at once. */
+  #isComplete = false;
   #isDismissed = false;
   #reading: Promise<void> = Promise.resolve();
 
@@ -102,12 +106,24 @@ export class Team {
     } finally {
       clearTimeout(timer);
     }
+    team.#isComplete = true;
+    if (options.updating === 'reduced') team.#holdTogether();
     return team;
+  }
+
+  /** From now on a worker that goes ends whatever waits. */
+  #holdTogether(): void {
+    for (const { watch } of this.#present.values()) watch.end();
+    this.#cluster.watch(this.#cluster.others, this.#options.report);
   }
 
   /** Workers, whether they are there or not. */
   get #size(): number {
     return this.#cluster.place.hosts.worker.length;
+  }
+
+  get #updating(): Updating {
+    return this.#options.updating;
   }
 
   /** Those that are there, the chief among them, ascending. */
@@ -117,14 +133,19 @@ export class Team {
 
   /** Has all go on after so many steps, with items to monitor. @param end  steps done at the end of the epoch */
   async beginEpoch(step: number, end: number, monitored: readonly number[]): Promise<void> {
-    this.#epoch = { kind: 'epoch', step, end, monitored };
+    this.#epoch = { step, end, monitored };
     this.#dealer.begin(step, end);
     await Promise.all([...this.#present.keys()].map((worker) => this.#tellBegin(worker, step)));
-    if (!this.#options.isTogether) this.#deal();
+    if (this.#updating === 'each') this.#deal();
+  }
+
+  /** Has all workers do their parts up to a step, where each updates its own copy. */
+  allow(step: number): void {
+    for (const worker of this.#present.keys()) this.#tell(worker, { kind: 'until', step });
   }
 
   /**
-   * Begins a round of a step that all do together.
+   * Begins a round of a step that the chief updates for all.
    *
    * @param step  steps done with this one
    * @returns     the parts that are the chief's beside its own
@@ -173,7 +194,7 @@ export class Team {
   }
 
   /**
-   * Waits for the other parts of a step that each does for itself.
+   * Waits for the other parts of a step, where the chief does not update for all.
    *
    * @param step  steps done with this one, one more when it has been returned
    * @returns     theirs, in the order of their items in the joint batch; or a part that the chief is to do before
@@ -183,7 +204,9 @@ export class Team {
     if ('share' in found) return found;
     this.#dealer.advance(step);
     this.#deal();
-    if (step % paceSteps === 0) await this.#tellAll({ kind: 'recorded', step });
+    if (this.#updating === 'each' && step % paceSteps === 0) {
+      await this.#tellAll({ kind: 'until', step: this.#untilOf(step) });
+    }
     return found;
   }
 
@@ -220,13 +243,15 @@ export class Team {
 
   /** Waits for something of a step; when that takes long, it is said for whom. */
   async #waitForStep<T>(step: number, find: () => T | undefined): Promise<T> {
-    const { isTogether, report } = this.#options;
+    const { report } = this.#options;
     const timer = setTimeout(() => {
       const shares = Array.from({ length: this.#size - 1 }, (_, i) => i + 1);
       const workers = shares
         .filter((share) => !this.#has(step, share))
         .map((share) =>
-          isTogether ? this.#round.workerOf[share]! : this.#dealer.workerOf({ step, share })!,
+          this.#updating === 'gathered'
+            ? this.#round.workerOf[share]!
+            : this.#dealer.workerOf({ step, share })!,
         );
       const names = [...new Set(workers)].map((worker) => this.#nameOf(worker));
       report(`cluster: step ${step} has waited for ${names.join(', ')} for ${quietSeconds} s`);
@@ -273,9 +298,15 @@ export class Team {
     await Promise.all(workers.map((index) => this.#mailbox.send({ job: 'worker', index }, letter)));
   }
 
+  /** How far a worker may go on by itself when the chief has so many steps of all. */
+  #untilOf(step: number): number {
+    return this.#updating === 'each' ? step + maxAhead : step;
+  }
+
   async #tellBegin(worker: number, step: number): Promise<void> {
     const present = this.#present.get(worker)!;
-    present.begun = { ...this.#epoch!, step, stay: present.stay };
+    const { stay } = present;
+    present.begun = { kind: 'epoch', ...this.#epoch!, step, until: this.#untilOf(step), stay };
     await this.#mailbox.send({ job: 'worker', index: worker }, present.begun);
   }
 
@@ -299,9 +330,10 @@ export class Team {
     else if (letter.kind === 'left') this.#forget(worker);
     else {
       const { place, part } = letter;
-      const isWanted = this.#options.isTogether
-        ? place.round === this.#round.round
-        : place.step > this.#dealer.step && !this.#has(place.step, place.share);
+      const isWanted =
+        this.#updating === 'gathered'
+          ? place.round === this.#round.round
+          : place.step > this.#dealer.step && !this.#has(place.step, place.share);
       if (isWanted) this.give(place, part);
     }
   }
@@ -311,9 +343,15 @@ export class Team {
     this.#present.delete(worker);
   }
 
-  /** Has the others do what a worker that is gone would have done. */
+  /** Has the others do what a worker that is gone would have done, if they can. */
   #lose(worker: number): void {
-    const { isTogether, report, itemsLeft } = this.#options;
+    const { report, itemsLeft } = this.#options;
+    const isTogether = this.#updating === 'gathered';
+    if (this.#updating === 'reduced' && this.#isComplete) {
+      const { engine, place } = this.#cluster;
+      engine.abandon(goneError(place.hosts, { job: 'worker', index: worker }));
+      return;
+    }
     const { stay } = this.#present.get(worker)!;
     this.#forget(worker);
     if (this.#isDismissed) return;
@@ -338,7 +376,7 @@ export class Team {
     stay,
     fingerprint,
   }: Extract<LetterToChief, { readonly kind: 'join' }>): void {
-    const { isTogether, report, fingerprint: own } = this.#options;
+    const { report, fingerprint: own } = this.#options;
     const task = { job: 'worker', index: worker } as const;
     if (this.#isDismissed) {
       this.#tell(worker, { kind: 'over' });
@@ -363,7 +401,8 @@ export class Team {
     const watch = new Watch(this.#cluster.place.hosts, [task], { gone: lost });
     this.#present.set(worker, { stay, watch });
     if (this.#epoch === undefined) return;
-    const step = isTogether ? Math.max(this.#epoch.step, this.#round.step) : admitted;
+    const step =
+      this.#updating === 'gathered' ? Math.max(this.#epoch.step, this.#round.step) : admitted;
     report(`cluster: ${this.#nameOf(worker)} is back, and takes part again after step ${step}`);
     this.#tellBegin(worker, step).catch((error) => this.#arrivals.fail(error));
   }

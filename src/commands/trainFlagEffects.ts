@@ -130,8 +130,12 @@ export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
   {
     flags: ['replicas_to_aggregate'],
     // TF-Slim's default, which it ignores, too.
-    missing: ({ sync_replicas, replicas_to_aggregate }) =>
-      sync_replicas || replicas_to_aggregate === 1 ? undefined : 'without --sync_replicas',
+    missing: ({ job_name, ps_hosts, sync_replicas, replicas_to_aggregate }) => {
+      const isWithoutServers = job_name !== undefined && ps_hosts.length === 0;
+      return sync_replicas || isWithoutServers || replicas_to_aggregate === 1
+        ? undefined
+        : 'without --sync_replicas';
+    },
   },
   {
     flags: ['num_ps_tasks', 'sync_replicas', 'cluster_timeout_secs'],

@@ -270,7 +270,9 @@ export const trainFlags = {
       min: 0,
     }),
     worker_hosts: list('HOST:PORT of each worker, the same list for all processes'),
-    ps_hosts: list('HOST:PORT of each parameter server, which keep the variables'),
+    ps_hosts: list(
+      'HOST:PORT of each parameter server, which keep the variables; without any each worker keeps them',
+    ),
     worker_replicas: integer(1, 'number of workers, as --worker_hosts says it too', { min: 1 }),
     num_ps_tasks: integer(0, 'number of parameter servers, as --ps_hosts says it too', { min: 0 }),
     sync_replicas: boolean(false, 'update the variables with the gradients of all workers at once'),

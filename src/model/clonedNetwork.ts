@@ -12,9 +12,9 @@ import {
   graphOfClones,
   oneClone,
 } from './clones.ts';
+import { type JointBatch, jointBatch } from './jointBatch.ts';
 import { addLoss, addTotalLoss, type NetworkLoss, type TotalLoss } from './loss.ts';
 import { type TrainedNetworkOptions, trainingContext } from './networkContext.ts';
-import { type JointBatch, jointBatch } from './replicas.ts';
 
 /** What it depends on. */
 export interface ClonedNetworkOptions extends TrainedNetworkOptions {

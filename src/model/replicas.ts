@@ -4,43 +4,19 @@
  * gathered for a step can be thrown away as well, and gathered anew: until the update nothing has changed.
  */
 import type { Signature } from '../engines/engine.ts';
-import type { Graph, Node, Tensor, Variable } from '../graph/graph.ts';
+import type { Node, Tensor, Variable } from '../graph/graph.ts';
 import { accumulator, addToAccumulator, takeSum } from '../graph/ops/accumulators.ts';
 import { cast, constant, identity, placeholder } from '../graph/ops/array.ts';
 import { isFiniteNumber, mul } from '../graph/ops/math.ts';
 import type { MovedVariable } from '../nets/network.ts';
+import { type JointBatch, jointInputs } from './jointBatch.ts';
 import type { VariableGradient } from './optimizers.ts';
-
-/** What a step of a worker is fed beside its own items. */
-export interface JointBatch {
-  /** int32 [n]: which rows of the joint batch of all workers its items are. */
-  readonly rows: Tensor;
-  /** int32 [1]: rows of the joint batch. */
-  readonly size: Tensor;
-  /** float32 []: n / size, by which its gradients count. */
-  readonly weight: Tensor;
-  /** int32 []: how often gradients were taken, or thrown away, before; those of an earlier round are left out. */
-  readonly round: Tensor;
-}
-
-/** Adds the placeholders. */
-export function jointBatch(graph: Graph): JointBatch {
-  return {
-    rows: placeholder(graph, 'int32', [-1], 'joint_rows'),
-    size: placeholder(graph, 'int32', [1], 'joint_size'),
-    weight: placeholder(graph, 'float32', [], 'gradient_weight'),
-    round: placeholder(graph, 'int32', [], 'round'),
-  };
-}
-
-/** Those of the placeholders that a step is fed, by name. */
-function jointInputs({ rows, size, weight, round }: JointBatch): Record<string, Tensor> {
-  return { joint_rows: rows, joint_size: size, gradient_weight: weight, round };
-}
 
 /** The gradients of all workers together. */
 export interface Replicas {
   readonly joint: JointBatch;
+  /** int32 []: how often gradients were taken, or thrown away, before; those of an earlier round are left out. */
+  readonly round: Tensor;
   /** For the update: the mean over the items of the joint batch. */
   readonly gradients: readonly VariableGradient[];
   /** What variables are moved to that have no gradients: as the chief has it. */
@@ -61,10 +37,11 @@ export function addReplicas(
 ): Replicas {
   const { graph } = joint.weight;
   return graph.withRootScope('replicas', () => {
-    const round = cast(joint.round, 'int64');
+    const round = placeholder(graph, 'int32', [], 'round');
+    const asStep = cast(round, 'int64');
     const gather = ({ name, shape }: Variable, value: Tensor) => {
       const place = accumulator(graph, `replicas/${name}`, shape, { name: `${name}/gathered` });
-      const deposit = addToAccumulator(place, round, value, { name: `${name}/add` });
+      const deposit = addToAccumulator(place, asStep, value, { name: `${name}/add` });
       return { deposit, sum: takeSum(place, shape, { name: `${name}/sum` }) };
     };
     const ofGradients = gradients.map(({ variable, gradient }) =>
@@ -73,6 +50,7 @@ export function addReplicas(
     const ofMoved = moved.map(({ variable, value }) => gather(variable, value));
     return {
       joint,
+      round,
       gradients: gradients.map((each, i) => ({ ...each, gradient: ofGradients[i]!.sum })),
       moved: moved.map((each, i) => ({ ...each, value: ofMoved[i]!.sum })),
       loss: placeholder(graph, 'float32', [], 'joint_loss'),
@@ -84,7 +62,7 @@ export function addReplicas(
 
 /**
  * The entry points of a synchronous training. Those that train give their gradients and change nothing; they are fed
- * what `JointBatch` names, and no learning_rate and the like:
+ * what `JointBatch` and `round` name, and no learning_rate and the like:
  *
  * - `train…`         of the chief
  * - `train_replica`  of the others, as `train`
@@ -98,7 +76,7 @@ export function addReplicas(
  * @param updated     the joint loss after the update, and whether it was finite
  */
 export function replicaSignatures(
-  { joint, gradients, moved, deposits, ofChief, loss }: Replicas,
+  { joint, round, gradients, moved, deposits, ofChief, loss }: Replicas,
   trains: Readonly<Record<string, Signature>>,
   totalLoss: Tensor,
   updateInputs: Readonly<Record<string, Tensor>>,
@@ -111,6 +89,7 @@ export function replicaSignatures(
       inputs: {
         ...Object.fromEntries(Object.entries(inputs).filter(([key]) => !(key in updateInputs))),
         ...jointInputs(joint),
+        round,
       },
       outputs: { ...outputs, is_finite, total_loss: identity(totalLoss, { name, after }) },
     });

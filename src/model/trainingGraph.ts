@@ -5,6 +5,7 @@ import { placeholder } from '../graph/ops/array.ts';
 import { assign } from '../graph/ops/variables.ts';
 import { batchSizeOf } from '../insitu/lossContribution.ts';
 import { endPointName, type NamedLayers, pickEndPoints } from '../nets/endPoints.ts';
+import { addAllReduce, shareSignatures } from './allReduce.ts';
 import { backward } from './backward.ts';
 import { evaluatedBatch } from './batchInput.ts';
 import { buildClonedNetwork, type ClonedNetworkOptions } from './clonedNetwork.ts';
@@ -12,6 +13,7 @@ import { joinOutputs } from './clones.ts';
 import { dividedPrediction, findFeatures, headSignatures } from './frozenPart.ts';
 import { headScopes, scopeOf } from './head.ts';
 import { addInSituOutputs } from './inSituOutputs.ts';
+import { jointInputs } from './jointBatch.ts';
 import { addLayerStatistics } from './layerStatistics.ts';
 import { addMovingAverages } from './movingAverages.ts';
 import type { OnNan } from './onNan.ts';
@@ -27,6 +29,8 @@ export interface TrainingGraphOptions extends ClonedNetworkOptions {
   readonly optimizer: OptimizerOptions;
   /** SCOPE=FACTOR of the learning rate; none by default. */
   readonly learningRateScopes?: readonly string[];
+  /** Whether each of the workers keeps all variables, rather than parameter servers; not by default. */
+  readonly withoutServers?: boolean;
   /** Whether moving averages of the network's variables are kept; not by default. */
   readonly movingAverages?: boolean;
   /** Whether steps behind one that was not finite change variables again; `stop` by default. */
@@ -51,7 +55,8 @@ export interface TrainingGraphOptions extends ClonedNetworkOptions {
  * - `train_all_rows`        with monitored layers, as `train` without monitor_rows: all rows of the batch
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
  * - `features`, `train_head`, `train_head_with_summaries` and `monitor`, with features: see `headSignatures`
- * - with workers, those of `replicaSignatures` in place of `train…`
+ * - with workers, those of `replicaSignatures` in place of `train…`; without parameter servers `train…` that all workers
+ *   run at once, each with its part, as `JointBatch` names it, and `shareSignatures`
  * - `predict` feeds items without augmentation; outputs probabilities [n, classes]
  * - `predict_features` and `predict_head`, with evaluated features: `predict` in two, by way of features [n, …]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
@@ -134,9 +139,16 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   ];
   const { variableGradients, tapDerivatives } = backward(loss, trainable, taps);
   const factors = learningRateFactors(trainable, options.learningRateScopes ?? [], head);
-  const replicas = joint && addReplicas(variableGradients, context.updates, joint);
-  const whole = replicas?.gradients ?? variableGradients;
-  const lossOfAll = replicas?.loss ?? loss.total;
+  const { workers = 1, withoutServers = false } = options;
+  const replicas =
+    joint && !withoutServers ? addReplicas(variableGradients, context.updates, joint) : null;
+  const reduced =
+    joint && withoutServers
+      ? addAllReduce(variableGradients, context.updates, loss.total, joint, workers)
+      : null;
+  const ofAll = replicas ?? reduced;
+  const whole = ofAll?.gradients ?? variableGradients;
+  const lossOfAll = ofAll?.loss ?? loss.total;
   const guard = addUpdateGuard(graph, lossOfAll, whole, options.onNan ?? 'stop');
   const rated = whole.map(({ variable, gradient }) => ({
     variable,
@@ -145,7 +157,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   }));
   const changes = [
     ...addOptimizer(rated, learningRate, options.optimizer),
-    ...(replicas?.moved ?? context.updates).map(({ variable, value }) =>
+    ...(ofAll?.moved ?? context.updates).map(({ variable, value }) =>
       graph.withRootScope(scopeOf(variable.name), () =>
         assign(variable, guard.pass(value), { name: 'AssignMovingAvg' }),
       ),
@@ -155,7 +167,8 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     ? [...changes, ...addMovingAverages(modelVariables, averageDecay, changes)]
     : changes;
 
-  const totalLoss = guard.after(lossOfAll, updates, 'train/total_loss');
+  const ownLoss = reduced ? loss.total : lossOfAll;
+  const totalLoss = guard.after(ownLoss, updates, 'train/total_loss');
   const batchSize = graph.withRootScope('in_situ', () => batchSizeOf(labels));
   const ofClones = clones.map((clone) =>
     clone.within(() =>
@@ -174,7 +187,12 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     learning_rate: learningRate,
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
   };
-  const inputs = { labels, dropout_seed: dropoutSeed, ...updateInputs };
+  const inputs = {
+    labels,
+    dropout_seed: dropoutSeed,
+    ...updateInputs,
+    ...(reduced && joint ? jointInputs(joint) : {}),
+  };
   const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
   const common = {
     total_loss: totalLoss,
@@ -246,6 +264,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
             isFinite: guard.isFinite,
           })
         : trains),
+      ...(reduced && shareSignatures(graph, variables, guard.memory, workers)),
       ...divided,
       ...predicted.signatures,
     },

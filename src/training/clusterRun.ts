@@ -1,8 +1,10 @@
 /** One process of a training by several, by the part that it has in it. */
 import { Cluster } from '../cluster/cluster.ts';
 import { type ClusterPlace, flagsOfPlace, isChief } from '../cluster/clusterPlace.ts';
+import { isWithoutServers } from '../engines/distributed/hosts.ts';
 import { prepareGpus } from '../engines/select.ts';
 import { UsageError } from '../errors.ts';
+import { tell } from '../terminal.ts';
 import { runTraining } from './run.ts';
 import type { RunOptions } from './runOptions.ts';
 import { runServer } from './serverRun.ts';
@@ -16,6 +18,9 @@ import { runWorker } from './workerRun.ts';
  */
 export async function runInCluster(given: RunOptions, place: ClusterPlace): Promise<number> {
   expectClusterFlags(given);
+  if (isChief(place) && isWithoutServers(place.hosts) && !given.sync_replicas) {
+    tell('note: without parameter servers workers update together, as with --sync_replicas');
+  }
   // Variables are kept where all can reach them alike.
   await prepareGpus(place.task.job === 'ps' ? { clone_on_cpu: true } : given);
   const leaving = new AbortController();

@@ -2,6 +2,7 @@
 
 import type { PartPlace } from '../cluster/letters.ts';
 import type { Team } from '../cluster/team.ts';
+import { updatingOf } from '../cluster/updating.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import type { StepPart } from '../model/jointOutcome.ts';
 import type { Batch, BatchItems, BatchPipeline } from '../preprocessing/batchPipeline.ts';
@@ -27,12 +28,25 @@ export class JointSteps {
   readonly #options: JointStepsOptions;
   /** Resolves when the variables are those after the last step. */
   #updated: Promise<unknown> = Promise.resolve();
+  /** The epoch in which the others have got the variables. */
+  #shared: number | undefined;
   /** Of steps that all did together, by step. */
   readonly #others = new Map<number, readonly StepPart[]>();
 
   constructor(team: Team, options: JointStepsOptions) {
     this.#team = team;
     this.#options = options;
+  }
+
+  /** Where each worker updates its own copy: has the others do a step which the chief is about to begin, too. */
+  announce(step: number): void {
+    const { plan, session } = this.#options;
+    if (updatingOf(plan.options) !== 'reduced') return;
+    const epoch = Math.floor((step - 1) / plan.stepsPerEpoch);
+    // What fails of it fails in the step behind it, too.
+    if (epoch !== this.#shared) session.run('give', {}).catch(() => {});
+    this.#shared = epoch;
+    this.#team.allow(step);
   }
 
   /**

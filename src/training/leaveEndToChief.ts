@@ -1,7 +1,8 @@
 /** Interrupts of processes that the chief decides on. */
 import type { Cleanup } from '../cleanup.ts';
-import { type Cluster, chief } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { interruptSignal } from '../console/interrupt.ts';
+import { chief, isWithoutServers } from '../engines/distributed/hosts.ts';
 import { tell } from '../terminal.ts';
 
 /**
@@ -9,7 +10,9 @@ import { tell } from '../terminal.ts';
  * last step. The second one ends it.
  */
 export function leaveEndToChief(cluster: Cluster, cleanup: Cleanup): void {
-  const lost = cluster.place.task.job === 'ps' ? ', and with it the training' : '';
+  const { hosts, task } = cluster.place;
+  const isNeeded = task.job === 'ps' || isWithoutServers(hosts);
+  const lost = isNeeded ? ', and with it the training' : '';
   const { release } = interruptSignal((name) =>
     tell(
       `${name}: ${cluster.describe(chief)} ends the training: interrupt that; once more ends this process alone${lost}`,

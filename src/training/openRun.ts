@@ -7,6 +7,7 @@ import { firstNonFinite } from '../checkpoint/nonFinite.ts';
 import type { Cleanup } from '../cleanup.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { Team } from '../cluster/team.ts';
+import { updatingOf } from '../cluster/updating.ts';
 import { unlessAborted } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
@@ -134,7 +135,7 @@ export async function openRun(
           signal,
           Team.gather(cluster, {
             fingerprint: fingerprintOf(plan, cluster.engine.version),
-            isTogether: options.sync_replicas,
+            updating: updatingOf(options),
             report: (line) => progress.message(line),
             itemsLeft: (share, step) => {
               const epoch = Math.floor(step / plan.stepsPerEpoch);

@@ -1,5 +1,6 @@
 /** One part of a step of all workers, done by whoever does it. */
 import type { PartPlace } from '../cluster/letters.ts';
+import { updatingOf } from '../cluster/updating.ts';
 import type { Session } from '../engines/engine.ts';
 import type { StepPart } from '../model/jointOutcome.ts';
 import { decodeStep } from '../model/stepOutcome.ts';
@@ -8,7 +9,7 @@ import { learningRateAfter, type NetworkPlan } from './planRun.ts';
 import { replicaFeeds, trainFeeds } from './stepFeeds.ts';
 
 /**
- * Does a part: with --sync_replicas it gives its gradients to the chief's update, else it updates the variables.
+ * Does a part: it updates the variables, or gives its gradients to the chief's update.
  *
  * @param batch  its items
  * @param rows   of them to monitor; undefined without monitored layers
@@ -22,20 +23,21 @@ export async function doPart(
 ): Promise<StepPart> {
   const { itemIndices, labels, joint, feeds } = batch;
   const before = step - 1;
-  const outputs = options.sync_replicas
-    ? await session.run('train_replica', {
-        ...feeds,
-        ...replicaFeeds(batch, joint!, before, round, rows, options),
-      })
-    : await session.run('train', {
-        ...feeds,
-        ...trainFeeds(
-          batch,
-          learningRateAfter(before, { options, ...plan }),
-          before,
-          rows,
-          options,
-        ),
-      });
+  const outputs =
+    updatingOf(options) === 'gathered'
+      ? await session.run('train_replica', {
+          ...feeds,
+          ...replicaFeeds(batch, joint!, before, round, rows, options),
+        })
+      : await session.run('train', {
+          ...feeds,
+          ...trainFeeds(
+            batch,
+            learningRateAfter(before, { options, ...plan }),
+            before,
+            rows,
+            options,
+          ),
+        });
   return { itemIndices, labels, rows, outcome: decodeStep(outputs, training, rows?.keys() ?? []) };
 }

@@ -1,6 +1,7 @@
 /** Decides everything about a run before it begins: every error of usage comes from here. */
 import type { Dataset } from '../../datasets/dataset.ts';
 import { latestCheckpoint, resolveCheckpoint } from '../checkpoint/checkpoints.ts';
+import { isWithoutServers } from '../engines/distributed/hosts.ts';
 import type { Engine } from '../engines/engine.ts';
 import { choosePrecision, type Precision } from '../engines/precision.ts';
 import { type SelectedEngine, selectEngine } from '../engines/select.ts';
@@ -253,6 +254,7 @@ function buildGraph(
     freezeBatchNorm: options.freeze_batch_norm,
     movingAverages: options.moving_average_decay !== undefined,
     workers: options.sync_replicas ? options.worker_hosts.length || undefined : undefined,
+    withoutServers: isWithoutServers({ ps: options.ps_hosts }),
     onNan: options.on_nan,
     selectionLayer: options.hs,
     monitoredLayers: options.hm,

@@ -2,6 +2,7 @@
 import { Cleanup } from '../cleanup.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { Team } from '../cluster/team.ts';
+import { updatingOf } from '../cluster/updating.ts';
 import { interruptedExitCode, interruptSignal, unlessAborted } from '../console/interrupt.ts';
 import type { SelectedEngine } from '../engines/select.ts';
 import { lockFolder } from '../files/folderLock.ts';
@@ -75,7 +76,7 @@ async function sendHome(
   if (cluster === undefined) return;
   const gathering = Team.gather(cluster, {
     fingerprint: fingerprintOf(plan, cluster.engine.version),
-    isTogether: plan.options.sync_replicas,
+    updating: updatingOf(plan.options),
     report: tell,
     itemsLeft: () => '',
   });

@@ -1,6 +1,7 @@
 /** What a parameter server does: TensorFlow's server keeps the variables, while this process waits for the end. */
 import { Cleanup } from '../cleanup.ts';
-import { type Cluster, chief } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { chief } from '../engines/distributed/hosts.ts';
 import { startAgain } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';

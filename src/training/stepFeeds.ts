@@ -37,28 +37,34 @@ function batchFeeds(
   };
 }
 
+/** What a step is fed of so many items that are a part of a joint batch. */
+function jointFeeds(count: number, { first, size }: JointPlace): Record<string, HostTensor> {
+  const jointRows = Int32Array.from({ length: count }, (_, i) => first + i);
+  return {
+    joint_rows: { data: jointRows, shape: [count] },
+    joint_size: { data: Int32Array.of(size), shape: [1] },
+    gradient_weight: scalar(count / size),
+  };
+}
+
 /**
- * What a step is fed that gives its gradients to a joint update.
+ * What a step is fed that gives its gradients to an update by the chief.
  *
  * @param step   steps done before
- * @param round  of the joint update
+ * @param round  of the update
  * @param rows   to monitor; undefined for an entry point that takes none
  */
 export function replicaFeeds(
   batch: Batch,
-  { first, size }: JointPlace,
+  joint: JointPlace,
   step: number,
   round: number,
   rows: Int32Array | undefined,
   options: StepOptions,
 ): Record<string, HostTensor> {
-  const count = batch.labels.length;
-  const jointRows = Int32Array.from({ length: count }, (_, i) => first + i);
   return {
     ...batchFeeds(batch, step, rows, options),
-    joint_rows: { data: jointRows, shape: [count] },
-    joint_size: { data: Int32Array.of(size), shape: [1] },
-    gradient_weight: scalar(count / size),
+    ...jointFeeds(batch.labels.length, joint),
     round: { data: Int32Array.of(round), shape: [] },
   };
 }
@@ -77,7 +83,7 @@ function updateFeeds(
   };
 }
 
-/** What a joint update is fed. @param loss  of all workers; not finite where one is not */
+/** What an update by the chief is fed. @param loss  of all workers; not finite where one is not */
 export function jointUpdateFeeds(
   loss: number,
   rate: number,
@@ -87,7 +93,7 @@ export function jointUpdateFeeds(
   return { ...updateFeeds(rate, step, options), joint_loss: scalar(loss) };
 }
 
-/** What a step is fed that updates the variables itself. */
+/** What a step is fed that updates the variables itself, alone or at once with those of all workers. */
 export function trainFeeds(
   batch: Batch,
   rate: number,
@@ -95,5 +101,10 @@ export function trainFeeds(
   rows: Int32Array | undefined,
   options: StepOptions,
 ): Record<string, HostTensor> {
-  return { ...batchFeeds(batch, step, rows, options), ...updateFeeds(rate, step, options) };
+  const { joint, labels } = batch;
+  return {
+    ...batchFeeds(batch, step, rows, options),
+    ...(joint && options.sync_replicas ? jointFeeds(labels.length, joint) : {}),
+    ...updateFeeds(rate, step, options),
+  };
 }

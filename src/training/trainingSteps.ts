@@ -1,5 +1,6 @@
 /** The steps of a run: begun one after the other, and recorded when the engine has done them. */
 import { firstNonFinite } from '../checkpoint/nonFinite.ts';
+import { updatingOf } from '../cluster/updating.ts';
 import type { HostTensor } from '../engines/engine.ts';
 import { type SummaryValue, scalarSummary } from '../events/summaries.ts';
 import { FrozenFeatures } from '../model/frozenFeatures.ts';
@@ -108,9 +109,10 @@ export class TrainingSteps {
   ): BegunStep['results'] {
     const { session, plan } = this.#run;
     const { options } = plan;
-    if (this.#joint && options.sync_replicas) {
+    if (this.#joint && updatingOf(options) === 'gathered') {
       return this.#joint.run(entryPoint, batch, stepsBefore + 1, fedRows, hasSummaries);
     }
+    this.#joint?.announce(stepsBefore + 1);
     const feeds = trainFeeds(batch, learningRate, stepsBefore, fedRows, options);
     return (
       this.#head?.run(batch, rows, feeds, hasSummaries) ??

@@ -1,7 +1,9 @@
 /** What a worker that is not the chief does: its part of each step, which the chief records. */
 import { Cleanup } from '../cleanup.ts';
-import { type Cluster, chief } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { Membership } from '../cluster/membership.ts';
+import { updatingOf } from '../cluster/updating.ts';
+import { chief } from '../engines/distributed/hosts.ts';
 import type { Session } from '../engines/engine.ts';
 import { MonitoredItems } from '../insitu/monitoredItems.ts';
 import { BatchPipeline } from '../preprocessing/batchPipeline.ts';
@@ -41,11 +43,17 @@ export async function runWorker(options: RunOptions, joining: Promise<Cluster>):
     });
     cleanup.add(() => pipeline.close());
     const fingerprint = fingerprintOf(plan, cluster.engine.version);
-    const isTogether = flags.sync_replicas;
-    const membership = await Membership.ask(cluster, { fingerprint, isTogether, report: tell });
+    const membership = await Membership.ask(cluster, { fingerprint, report: tell });
     tell(`${cluster.describe(cluster.place.task)}: joined ${cluster.describe(chief)}`);
     const parts = new WorkerParts(pipeline, share, plan.stepsPerEpoch);
-    const done = await takePart(plan, session, parts, membership);
+    const beginEpoch = async (isFirst: boolean) => {
+      if (updatingOf(flags) !== 'reduced') return;
+      // All are there now, and none can go on without the others.
+      if (isFirst) cluster.watchAll(tell);
+      await session.run('receive', {});
+    };
+    const done = await takePart(plan, session, parts, membership, beginEpoch);
+    cluster.watchLeaders(tell);
     await membership.leave();
     cluster.engine.endWatch();
     await session.close();
@@ -54,17 +62,27 @@ export async function runWorker(options: RunOptions, joining: Promise<Cluster>):
   });
 }
 
-/** Does parts until the training is over. @returns  how many there were */
+/**
+ * Does parts until the training is over.
+ *
+ * @param beginEpoch  what is to be done before the first part of each epoch
+ * @returns           how many there were
+ */
 async function takePart(
   plan: NetworkPlan,
   session: Session,
   parts: WorkerParts,
   membership: Membership,
+  beginEpoch: (isFirst: boolean) => Promise<void>,
 ): Promise<number> {
   const isMonitoring = plan.training.monitoredLayers.length > 0;
+  let epoch: number | undefined;
   for (let done = 0; ; done++) {
     const assignment = await membership.nextPart();
     if (assignment === null) return done;
+    const ofPart = Math.floor((assignment.step - 1) / plan.stepsPerEpoch);
+    if (ofPart !== epoch) await beginEpoch(epoch === undefined);
+    epoch = ofPart;
     const monitored = new MonitoredItems(Number.POSITIVE_INFINITY);
     monitored.add(assignment.monitored);
     const part = await parts.use(assignment, (batch) => {

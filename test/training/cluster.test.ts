@@ -3,12 +3,13 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { latestCheckpoint, openCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
+import { freeHosts } from '../freeHosts.ts';
 import {
   briefly,
   type CommandResult,
@@ -32,15 +33,6 @@ const training = [
   ...['--optimizer=momentum', '--learning_rate=0.003', '--learning_rate_decay_type=fixed'],
   ...['--ns=8', '--hm=pool1', '--seed=5', ...briefly],
 ];
-
-/** Addresses on this machine at which nobody listens. */
-async function freeHosts(count: number): Promise<string[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const hosts = servers.map((server) => `127.0.0.1:${(server.address() as AddressInfo).port}`);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return hosts;
-}
 
 /** The flags of a parameter server and two workers, by 'ps 0', 'worker 0', 'worker 1'. */
 async function clusterFlags(): Promise<(job: string, task: number) => string[]> {

@@ -71,7 +71,7 @@ function declare(packageFolder: string) {
     run: checked<
       [
         session: Pointer,
-        options: null,
+        options: Pointer | null,
         inputs: Uint8Array,
         inputTensors: BigUint64Array,
         inputCount: number,

@@ -3,16 +3,26 @@ import koffi from 'koffi';
 import { NoEngineError, UserError } from '../../errors.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { toGraphDef } from '../../graph/graphDef.ts';
+import { isCollective } from '../../graph/ops/collectives.ts';
 import { namedSignatures } from '../../graph/savedModel.ts';
+import { nodesBefore } from '../../graph/walk.ts';
 import { messageType } from '../../protos.ts';
 import { readCudaBuild } from '../build.ts';
-import type { Bfloat16Support, Engine, Session, Signatures } from '../engine.ts';
+import type { Bfloat16Support, Engine, Session, Signature, Signatures } from '../engine.ts';
 import { EngineThread } from '../engineThread.ts';
 import { engineFolder } from '../home.ts';
 import { findTensorFlowPackage, loadLibTensorFlow } from '../tensorflowPackage.ts';
 import { ThreadSession } from '../threadSession.ts';
 import { type CApi, loadCApi } from './cApi.ts';
-import { deviceOfTask, type Hosts, type JobName, jobNames, type Task } from './hosts.ts';
+import {
+  chief,
+  deviceOfTask,
+  type Hosts,
+  isWithoutServers,
+  type JobName,
+  jobNames,
+  type Task,
+} from './hosts.ts';
 import { placeOnCluster } from './placement.ts';
 import { goneError, Watch, type WatchListener } from './presence.ts';
 import type { RemoteModel, RemoteWorkerData } from './remoteWorker.ts';
@@ -20,6 +30,10 @@ import type { RemoteModel, RemoteWorkerData } from './remoteWorker.ts';
 const graphDefType = messageType('graph.proto', 'GraphDef');
 const serverDefType = messageType('cluster.proto', 'ServerDef');
 const configType = messageType('cluster.proto', 'ConfigProto');
+const runOptionsType = messageType('cluster.proto', 'RunOptions');
+
+/** Who numbers the members and steps of collective operations, by TensorFlow's full name of it. */
+const collectives = { experimental: { collective_group_leader: '/job:worker/replica:0/task:0' } };
 
 /** Nobody has trained with it over a cluster yet. */
 const bfloat16: Bfloat16Support = { support: 'untried', reason: 'bfloat16 is untried on clusters' };
@@ -80,11 +94,16 @@ export class ClusterEngine implements Engine {
     const { node: nodes = [], ...rest } = toGraphDef(graph);
     const placed = nodes.map((node, i) => ({ ...node, device: deviceOf(graph.nodes[i]!) }));
     // Other workers come and go without it.
-    const device_filters = ['/job:ps', deviceOfTask(task)];
+    const shared = isWithoutServers(hosts) ? deviceOfTask(chief) : '/job:ps';
     const workerData: RemoteWorkerData = {
       packageFolder: this.#packageFolder,
       target: this.#target,
-      config: configType.encode({ device_filters, allow_soft_placement: true }),
+      config: configType.encode({
+        device_filters: [shared, deviceOfTask(task)],
+        allow_soft_placement: true,
+        ...collectives,
+      }),
+      collectiveRun: runOptionsType.encode({ experimental: { collective_graph_key: 1 } }),
     };
     const { thread } = await EngineThread.start<RemoteModel, object>(
       new URL('./remoteWorker.js', import.meta.url),
@@ -99,6 +118,7 @@ export class ClusterEngine implements Engine {
     const model: RemoteModel = {
       graphDef: graphDefType.encode({ ...rest, node: placed }),
       signatures: namedSignatures(signatures),
+      collective: Object.keys(signatures).filter((name) => isOfAll(signatures[name]!)),
     };
     const number = await thread.request({ kind: 'load', model });
     const session = new ThreadSession(thread, number, signatures);
@@ -163,6 +183,11 @@ export class ClusterEngine implements Engine {
   }
 }
 
+/** Whether an entry point holds operations that all processes run at once. */
+function isOfAll({ outputs }: Signature): boolean {
+  return [...nodesBefore(Object.values(outputs))].some(isCollective);
+}
+
 let endsAtExit = false;
 
 /** Has the process end without waiting for its threads. */
@@ -196,6 +221,7 @@ function startServer(c: CApi, hosts: Hosts, task: Task): string {
     cluster: { job },
     job_name: task.job,
     task_index: task.index,
+    default_session_config: collectives,
     protocol: 'grpc',
   });
   try {

@@ -12,8 +12,16 @@ export interface Task {
   readonly index: number;
 }
 
+/** Worker 0, which initialises, records and saves. */
+export const chief: Task = { job: 'worker', index: 0 };
+
 /** HOST:PORT of each process, by job and index. */
 export type Hosts = Readonly<Record<JobName, readonly string[]>>;
+
+/** Whether each worker keeps all variables itself: there are no parameter servers. */
+export function isWithoutServers({ ps }: Pick<Hosts, 'ps'>): boolean {
+  return ps.length === 0;
+}
 
 /** Where a process of the cluster listens. */
 export function hostOf(hosts: Hosts, { job, index }: Task): string {

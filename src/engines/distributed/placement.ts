@@ -1,7 +1,8 @@
 /** Which process of a cluster computes each node of a graph. */
 import type { Graph, Node, Tensor } from '../../graph/graph.ts';
+import { isCollective } from '../../graph/ops/collectives.ts';
 import { sizeOf } from '../../graph/shape.ts';
-import { deviceOfTask, type Hosts, type Task } from './hosts.ts';
+import { chief, deviceOfTask, type Hosts, isWithoutServers, type Task } from './hosts.ts';
 
 /** Resources that have to lie on one parameter server, and what they weigh. */
 interface Group {
@@ -50,14 +51,27 @@ function groupsOf(graph: Graph): readonly Group[] {
   return [...new Set(groupOf.values())];
 }
 
+/** All in the process itself but queues, which are the chief's. */
+function placeWithoutServers(task: Task): (node: Node) => string {
+  const own = deviceOfTask(task);
+  return (node) => {
+    // What others send comes to this memory, and of a group all devices have to be of one kind.
+    if (isCollective(node)) return `${own}/device:CPU:0`;
+    const handle = node.inputs.find(isHandle)?.node ?? node;
+    return handle.op === 'FIFOQueueV2' ? deviceOfTask(chief) : own;
+  };
+}
+
 /**
  * Places a graph on a cluster: variables and whatever else holds something lie on the parameter servers, the largest
  * first, each where there is least so far; what takes their handles is done there, all else in the process itself.
+ * Without parameter servers each process keeps all but the queues, which lie on the chief.
  *
  * @param task  the process that runs the graph
- * @returns     the device of each node, which names a process; the same resources are placed alike by every process
+ * @returns     the device of each node, which names a process; what processes share is placed alike by every process
  */
 export function placeOnCluster(graph: Graph, hosts: Hosts, task: Task): (node: Node) => string {
+  if (isWithoutServers(hosts)) return placeWithoutServers(task);
   const loads = hosts.ps.map(() => 0);
   const serverOf = new Map<Node, number>();
   const groups = [...groupsOf(graph)].sort((a, b) => b.size - a.size);

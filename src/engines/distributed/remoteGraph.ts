@@ -20,6 +20,8 @@ interface Tensors {
 interface Entry {
   readonly inputs: Tensors;
   readonly outputs: Tensors;
+  /** RunOptions, a TF_Buffer; null for the usual ones. */
+  readonly options: Pointer | null;
 }
 
 /** What opens one. */
@@ -31,6 +33,10 @@ export interface RemoteGraphOptions {
   /** GraphDef, with a device for each node. */
   readonly graphDef: Uint8Array;
   readonly signatures: NamedSignatures;
+  /** Those of them that all processes run at once. */
+  readonly collective: readonly string[];
+  /** RunOptions of these. */
+  readonly collectiveRun: Uint8Array;
 }
 
 /** Such a graph; it blocks the thread that runs it. */
@@ -39,6 +45,7 @@ export class RemoteGraph implements LoadedGraph {
   readonly #graph: Pointer;
   readonly #session: Pointer;
   readonly #entries: ReadonlyMap<string, Entry>;
+  readonly #collectiveRun: Pointer;
 
   /** @throws Error  when TensorFlow does not take the graph, or the server is not there */
   constructor(c: CApi, options: RemoteGraphOptions) {
@@ -57,10 +64,16 @@ export class RemoteGraph implements LoadedGraph {
       });
       return { keys, outputs };
     };
+    const { collective, collectiveRun } = options;
+    this.#collectiveRun = c.newBuffer(collectiveRun, collectiveRun.length);
     this.#entries = new Map(
       Object.entries(options.signatures).map(([name, { inputs, outputs }]) => [
         name,
-        { inputs: tensorsOf(inputs), outputs: tensorsOf(outputs) },
+        {
+          inputs: tensorsOf(inputs),
+          outputs: tensorsOf(outputs),
+          options: collective.includes(name) ? this.#collectiveRun : null,
+        },
       ]),
     );
   }
@@ -69,7 +82,7 @@ export class RemoteGraph implements LoadedGraph {
     signature: string,
     feeds: Readonly<Record<string, HostTensor>>,
   ): Record<string, HostTensor<ArrayBuffer>> {
-    const { inputs, outputs } = this.#entries.get(signature)!;
+    const { inputs, outputs, options } = this.#entries.get(signature)!;
     const fed = new BigUint64Array(inputs.keys.length);
     const fetched = new BigUint64Array(outputs.keys.length);
     try {
@@ -78,7 +91,7 @@ export class RemoteGraph implements LoadedGraph {
       });
       this.#c.run(
         this.#session,
-        null,
+        options,
         ...([inputs.outputs, fed, fed.length] as const),
         ...([outputs.outputs, fetched, fetched.length] as const),
         ...([noOperations, 0, null] as const),
@@ -93,6 +106,7 @@ export class RemoteGraph implements LoadedGraph {
     this.#c.closeSession(this.#session);
     this.#c.deleteSession(this.#session);
     this.#c.deleteGraph(this.#graph);
+    this.#c.deleteBuffer(this.#collectiveRun);
   }
 
   #toTensor({ data, shape }: HostTensor): Pointer {

@@ -5,19 +5,20 @@ import { loadCApi } from './cApi.ts';
 import { RemoteGraph, type RemoteGraphOptions } from './remoteGraph.ts';
 
 /** What such a thread is told. */
-export interface RemoteWorkerData extends Pick<RemoteGraphOptions, 'target' | 'config'> {
+export interface RemoteWorkerData
+  extends Pick<RemoteGraphOptions, 'target' | 'config' | 'collectiveRun'> {
   /** Of tfjs-node-gpu. */
   readonly packageFolder: string;
 }
 
 /** What it loads. */
-export type RemoteModel = Pick<RemoteGraphOptions, 'graphDef' | 'signatures'>;
+export type RemoteModel = Pick<RemoteGraphOptions, 'graphDef' | 'signatures' | 'collective'>;
 
 doEngineTasks<RemoteModel, object>(() => {
-  const { packageFolder, target, config } = workerData as RemoteWorkerData;
+  const { packageFolder, ...options } = workerData as RemoteWorkerData;
   const c = loadCApi(packageFolder);
   return {
     started: {},
-    load: (model) => new RemoteGraph(c, { ...model, target, config }),
+    load: (model) => new RemoteGraph(c, { ...model, ...options }),
   };
 });
