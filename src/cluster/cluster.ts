@@ -38,30 +38,29 @@ export class Cluster {
    * From now on, whatever waits fails when one of these processes, which are there, goes; others may.
    *
    * @param report  takes a line on one that gives no answer, and is waited for: the chief and parameter servers
+   * @param needed  others that are named when something fails since they are gone
    */
-  watch(tasks: readonly Task[], report: (line: string) => void): void {
-    this.engine.watch(tasks, (task, isSilent) => {
+  watch(
+    tasks: readonly Task[],
+    report: (line: string) => void,
+    needed: readonly Task[] = [],
+  ): void {
+    const listen = (task: Task, isSilent: boolean) => {
       if (task.job === 'worker' && task.index !== chief.index) {
-        this.engine.abandon(goneError(this.place.hosts, task));
+        this.engine.abandon(goneError(this.place.hosts, [task]));
         return;
       }
       const what = isSilent
         ? `has given no answer for ${silentSeconds} s, as one does that was stopped; waiting for it`
         : 'answers again';
       report(`cluster: ${this.describe(task)} ${what}`);
-    });
+    };
+    this.engine.watch(tasks, listen, needed);
   }
 
-  /** The same of all others. */
-  watchAll(report: (line: string) => void): void {
-    const own = this.place.task;
-    const workers = this.others.filter(({ index }) => own.job !== 'worker' || index !== own.index);
-    this.watch([...this.#leaders, ...workers], report);
-  }
-
-  /** The same of those alone without which nothing goes on in any cluster: the chief and the parameter servers. */
-  watchLeaders(report: (line: string) => void): void {
-    this.watch(this.#leaders, report);
+  /** The same of those that any cluster needs: the chief and the parameter servers. */
+  watchLeaders(report: (line: string) => void, needed: readonly Task[] = []): void {
+    this.watch(this.#leaders, report, needed);
   }
 
   get #leaders(): readonly Task[] {

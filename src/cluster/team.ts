@@ -349,7 +349,7 @@ export class Team {
     const isTogether = this.#updating === 'gathered';
     if (this.#updating === 'reduced' && this.#isComplete) {
       const { engine, place } = this.#cluster;
-      engine.abandon(goneError(place.hosts, { job: 'worker', index: worker }));
+      engine.abandon(goneError(place.hosts, [{ job: 'worker', index: worker }]));
       return;
     }
     const { stay } = this.#present.get(worker)!;

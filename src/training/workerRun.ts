@@ -48,12 +48,11 @@ export async function runWorker(options: RunOptions, joining: Promise<Cluster>):
     const parts = new WorkerParts(pipeline, share, plan.stepsPerEpoch);
     const beginEpoch = async (isFirst: boolean) => {
       if (updatingOf(flags) !== 'reduced') return;
-      // All are there now, and none can go on without the others.
-      if (isFirst) cluster.watchAll(tell);
+      // All are there now. When one is gone, the chief decides so.
+      if (isFirst) cluster.watchLeaders(tell, cluster.others);
       await session.run('receive', {});
     };
     const done = await takePart(plan, session, parts, membership, beginEpoch);
-    cluster.watchLeaders(tell);
     await membership.leave();
     cluster.engine.endWatch();
     await session.close();

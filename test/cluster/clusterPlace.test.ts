@@ -70,13 +70,33 @@ test('a cluster of a single worker is none', () => {
   assert.equal(clusterPlace(alone, configOf({ worker: ['w:1'] }, 'worker')), undefined);
 });
 
+test('without parameter servers workers update together, whatever the flags say', () => {
+  const each = { ...inFlags, ps_hosts: [], sync_replicas: false };
+  const place = clusterPlace(each, {})!;
+  assert.deepEqual(place.hosts, { worker: hosts.worker, ps: [] });
+  assert.equal(flagsOfPlace(place).sync_replicas, true);
+  const { worker } = hosts;
+  assert.deepEqual(clusterPlace(alone, configOf({ worker }, 'worker', 1))!.hosts, place.hosts);
+  assert.throws(
+    () => clusterPlace({ ...each, replicas_to_aggregate: 1 }, {}),
+    /^UsageError: --replicas_to_aggregate: got 1; expected 2/,
+  );
+});
+
 test('the flags of a place name it again', () => {
   const place = clusterPlace(alone, configOf(hosts, 'worker', 1))!;
   assert.deepEqual(clusterPlace({ ...alone, ...flagsOfPlace(place) }, {}), place);
 });
 
 const refused: Record<string, [Partial<ClusterOptions>, RegExp]> = {
-  'no parameter server': [{ ps_hosts: [] }, /^--ps_hosts: got none; .*keeps the variables\.$/],
+  'a parameter server of none': [
+    { ps_hosts: [], job_name: 'ps', task: 0 },
+    /^--ps_hosts: got none; .* this process is one\.$/,
+  ],
+  'a worker alone': [
+    { ps_hosts: [], worker_hosts: ['a:1'], task: 0 },
+    /^--worker_hosts: got one, and no --ps_hosts; expected a second worker or a parameter server\. /,
+  ],
   'no worker': [{ worker_hosts: [] }, /^--worker_hosts: got none/],
   'a host without a port': [{ ps_hosts: ['a'] }, /got "a"; expected HOST:PORT\.$/],
   'a host with a path': [{ ps_hosts: ['grpc://a:1'] }, /got "grpc:\/\/a:1"/],

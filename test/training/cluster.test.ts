@@ -1,111 +1,30 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
-import { latestCheckpoint, openCheckpoint } from '../../src/checkpoint/checkpoints.ts';
+import { latestCheckpoint } from '../../src/checkpoint/checkpoints.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { freeHosts } from '../freeHosts.ts';
+import { losslens, startLosslens, temporaryFolder } from '../losslens.ts';
 import {
-  briefly,
-  type CommandResult,
-  losslens,
-  smallNetwork,
-  startLosslens,
-  temporaryFolder,
-  writeSmallMnist,
-} from '../losslens.ts';
+  clusterFlags,
+  differenceOf,
+  encountersOf,
+  expectSuccess,
+  goneLine,
+  items,
+  killAnytime,
+  said,
+  selectionOf,
+  training,
+  visitsOf,
+} from './clusterRuns.ts';
 
 const { skip } = await tensorFlowOrSkip();
-
-const data = temporaryFolder();
-// Not a multiple of the batches below: the last one of an epoch is divided unevenly.
-const items = 103;
-writeSmallMnist(data, items, 20);
-
-const training = [
-  'train',
-  ...['--dataset_name=mnist', `--dataset_dir=${data}`, `--model_name=${smallNetwork}`],
-  ...['--optimizer=momentum', '--learning_rate=0.003', '--learning_rate_decay_type=fixed'],
-  ...['--ns=8', '--hm=pool1', '--seed=5', ...briefly],
-];
-
-/** The flags of a parameter server and two workers, by 'ps 0', 'worker 0', 'worker 1'. */
-async function clusterFlags(): Promise<(job: string, task: number) => string[]> {
-  const [server, ...workers] = await freeHosts(3);
-  return (job, task) => [
-    ...[`--ps_hosts=${server}`, `--worker_hosts=${workers.join(',')}`],
-    ...[`--job_name=${job}`, `--task=${task}`, '--cluster_timeout_secs=60'],
-  ];
-}
-
-function expectSuccess(results: readonly CommandResult[]): void {
-  for (const { code, stderr } of results) assert.equal(code, 0, stderr);
-}
-
-/** The items of selection.csv in rank order. */
-function selectionOf(trainDir: string): string[] {
-  const lines = readFileSync(join(trainDir, 'selection.csv'), 'utf8').trim().split('\n');
-  return lines.slice(1).map((line) => line.split(',')[1]!);
-}
-
-/** Item and step of each encounter with a monitored item. */
-function encountersOf(trainDir: string): string[] {
-  const lines = readFileSync(join(trainDir, 'monitoring.jsonl'), 'utf8').trim().split('\n');
-  return lines.map((line) => {
-    const { item, step } = JSON.parse(line) as { readonly item: number; readonly step: number };
-    return `${item} at ${step}`;
-  });
-}
-
-/** Largest difference of any number in the weights of two runs. */
-async function differenceOf(trainDir: string, other: string): Promise<number> {
-  const [one, two] = await Promise.all(
-    [trainDir, other].map(async (dir) => openCheckpoint((await latestCheckpoint(dir))!)),
-  );
-  let largest = 0;
-  for (const name of one!.shapes.keys()) {
-    if (!name.startsWith('Small/')) continue;
-    const expected = (await two!.read(name)).data as Float32Array;
-    const actual = (await one!.read(name)).data as Float32Array;
-    actual.forEach((value, i) => {
-      largest = Math.max(largest, Math.abs(value - expected[i]!));
-    });
-  }
-  return largest;
-}
-
-/** How often each item was trained on. */
-function visitsOf(trainDir: string): number[] {
-  const [header, ...rows] = readFileSync(join(trainDir, 'items.csv'), 'utf8').trim().split('\n');
-  const column = header!.split(',').indexOf('epochs');
-  return rows.map((row) => Number(row.split(',')[column]));
-}
-
-/** Resolves when a process has written something to stderr, from now on; rejects when it ends before. */
-function said(child: ChildProcess, what: RegExp): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const hear = (more: string) => {
-      text += more;
-      if (!what.test(text)) return;
-      child.stderr!.off('data', hear);
-      resolve();
-    };
-    child.stderr!.on('data', hear);
-    child.on('close', (code) => reject(new Error(`ended with ${code}: ${text}`)));
-  });
-}
-
-/** Kills a process in the middle of whatever it is at. */
-async function killAnytime(child: ChildProcess, withinMs = 200): Promise<void> {
-  await pause(withinMs * Math.random());
-  child.kill('SIGKILL');
-}
 
 test('two workers at once train as one process does with batches of both, also when one of them is killed', {
   skip,
@@ -113,7 +32,7 @@ test('two workers at once train as one process does with batches of both, also w
   const folder = temporaryFolder();
   const [together, alone] = [join(folder, 'together'), join(folder, 'alone')];
   const length = ['--max_number_of_epochs=3'];
-  const flagsOf = await clusterFlags();
+  const flagsOf = await clusterFlags(1);
   const start = (job: string, task: number, trainDir: string) =>
     startLosslens([
       ...[...training, ...flagsOf(job, task), ...length, '--batch_size=5', '--sync_replicas'],
@@ -144,16 +63,12 @@ test('two workers at once train as one process does with batches of both, also w
 
 // One training, whose processes start four times.
 const disturbed = join(temporaryFolder(), 'run');
-const flagsOfDisturbed = await clusterFlags();
+const flagsOfDisturbed = await clusterFlags(1);
 const goOn = (job: string, task: number, ...more: string[]) =>
   startLosslens([
     ...[...training, ...flagsOfDisturbed(job, task), '--batch_size=5', `--train_dir=${disturbed}`],
     ...['--hm=', '--log_every_n_steps=1', '--save_interval_steps=4', ...more],
   ]);
-
-/** What the others say of a process that is gone. */
-const goneLine = (who: string) =>
-  new RegExp(`losslens: cluster: ${who} at \\S+ is gone: .* Start all .* again[^\\n]*\\n$`);
 
 /** Kills a worker, and starts it again when the chief has missed it; it is back when the chief says so. */
 async function replace(worker: ChildProcess, chief: ChildProcess, ...more: string[]) {

@@ -24,7 +24,7 @@ import {
   type Task,
 } from './hosts.ts';
 import { placeOnCluster } from './placement.ts';
-import { goneError, Watch, type WatchListener } from './presence.ts';
+import { findGone, goneError, Watch, type WatchListener } from './presence.ts';
 import type { RemoteModel, RemoteWorkerData } from './remoteWorker.ts';
 
 const graphDefType = messageType('graph.proto', 'GraphDef');
@@ -51,6 +51,8 @@ export class ClusterEngine implements Engine {
   readonly #c: CApi;
   readonly #target: string;
   #watch: Watch | undefined;
+  /** Who may be behind a failure. */
+  #needed: readonly Task[] = [];
   /** Of the sessions that are open. */
   readonly #threads = new Set<EngineThread<RemoteModel>>();
   /** Why no session is opened any more. */
@@ -60,6 +62,8 @@ export class ClusterEngine implements Engine {
     this.hosts = hosts;
     this.task = task;
     this.#packageFolder = packageFolder;
+    // Collective operations that fail log what the run that they are of fails with, too, once for each of them.
+    if (isWithoutServers(hosts)) process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
     this.#c = loadFunctions(packageFolder);
     this.#target = startServer(this.#c, hosts, task);
     const build = readCudaBuild(packageFolder) === undefined ? 'CPU' : 'GPU build';
@@ -138,34 +142,45 @@ export class ClusterEngine implements Engine {
     };
   }
 
-  /** From now on, whatever waits fails when one of these processes, which are there, goes; others may. */
-  watch(tasks: readonly Task[], silent: NonNullable<WatchListener['silent']>): void {
-    const gone = (task: Task) => this.abandon(goneError(this.hosts, task));
-    this.#watch?.end();
+  /**
+   * From now on, whatever waits fails when one of these processes, which are there, goes; others may.
+   *
+   * @param needed  others that are named when something fails since they are gone
+   */
+  watch(
+    tasks: readonly Task[],
+    silent: NonNullable<WatchListener['silent']>,
+    needed: readonly Task[] = [],
+  ): void {
+    this.endWatch();
+    const gone = (task: Task) => this.abandon(goneError(this.hosts, [task]));
     this.#watch = new Watch(this.hosts, tasks, { gone, silent });
+    this.#needed = [...tasks, ...needed];
   }
 
   /** From now on, all may go. */
   endWatch(): void {
     this.#watch?.end();
     this.#watch = undefined;
+    this.#needed = [];
   }
 
-  /** Of a failure that a process is behind that is gone, just that. */
+  /** Of a failure that processes are behind that are gone, just that. */
   async #explained(error: unknown): Promise<unknown> {
     if (error instanceof UserError) return error;
-    const task = (await this.#watch?.gone()) ?? this.#unreachable(error as Error);
-    if (task === undefined) return error;
-    const gone = goneError(this.hosts, task);
+    const found = await findGone(this.hosts, this.#needed);
+    const tasks = found.length > 0 ? found : this.#unreachable(error as Error);
+    if (tasks.length === 0) return error;
+    const gone = goneError(this.hosts, tasks);
     this.abandon(gone);
     return gone;
   }
 
   /** Of a failure of TensorFlow's with a call to another process, just that: one that ends may listen a moment still. */
-  #unreachable({ message }: Error): Task | undefined {
+  #unreachable({ message }: Error): readonly Task[] {
     const called = /remote target \/job:(ps|worker)\/replica:0\/task:(\d+)/.exec(message);
-    if (called === null || !message.includes(unavailable)) return undefined;
-    return { job: called[1] as JobName, index: Number(called[2]) };
+    if (called === null || !message.includes(unavailable)) return [];
+    return [{ job: called[1] as JobName, index: Number(called[2]) }];
   }
 
   /**

@@ -60,11 +60,19 @@ export async function awaitTasks(
 export const startAgain =
   'Start all processes again: the training goes on from its latest checkpoint.';
 
-/** What is said of a process that was there and is not any more. */
-export function goneError(hosts: Hosts, task: Task): UserError {
+/** What is said of processes that were there and are not any more: one at least. */
+export function goneError(hosts: Hosts, tasks: readonly Task[]): UserError {
+  const names = tasks.map((task) => describeTask(hosts, task)).join(', ');
+  const isOne = tasks.length === 1;
   return new UserError(
-    `cluster: ${describeTask(hosts, task)} is gone: it ended, and says why itself, or cannot be reached any more. ${startAgain}`,
+    `cluster: ${names} ${isOne ? 'is' : 'are'} gone: ${isOne ? 'it ended, and says why itself' : 'they ended, and say why themselves'}, or cannot be reached any more. ${startAgain}`,
   );
+}
+
+/** Which of some processes are gone, looked for at once; others are there, or may be. */
+export async function findGone(hosts: Hosts, tasks: readonly Task[]): Promise<readonly Task[]> {
+  const looks = await Promise.all(tasks.map((task) => lookFor(hosts, task)));
+  return tasks.filter((_, i) => !['process', 'silence'].includes(looks[i]!.found));
 }
 
 /** Who is told of what a watch sees. */
@@ -81,25 +89,13 @@ export interface WatchListener {
 /** Looks after processes that were there. */
 export class Watch {
   readonly #hosts: Hosts;
-  readonly #tasks: readonly Task[];
   readonly #listener: WatchListener;
   #isOver = false;
 
   constructor(hosts: Hosts, tasks: readonly Task[], listener: WatchListener) {
     this.#hosts = hosts;
-    this.#tasks = tasks;
     this.#listener = listener;
     for (const task of tasks) void this.#watch(task);
-  }
-
-  /**
-   * Which of them is gone, once more at once.
-   *
-   * @returns  undefined when all are there, or may be
-   */
-  async gone(): Promise<Task | undefined> {
-    const looks = await Promise.all(this.#tasks.map((task) => lookFor(this.#hosts, task)));
-    return this.#tasks.find((_, i) => !['process', 'silence'].includes(looks[i]!.found));
   }
 
   /** From now on they may go. */

@@ -5,6 +5,7 @@ import { placeOnCluster } from '../../../src/engines/distributed/placement.ts';
 import { Graph, type Node } from '../../../src/graph/graph.ts';
 import { placeholder } from '../../../src/graph/ops/array.ts';
 import { add } from '../../../src/graph/ops/math.ts';
+import { dequeue, fifoQueue } from '../../../src/graph/ops/queues.ts';
 import { getVariable } from '../../../src/graph/ops/variables.ts';
 import { tinyTrainingGraph } from '../../model/tinyNetwork.ts';
 import { plainSgd } from '../../model/trainingSession.ts';
@@ -71,4 +72,15 @@ test('what takes no resource is computed by the process itself', () => {
   const x = placeholder(graph, 'float32', [], 'x');
   const deviceOf = placeOnCluster(graph, hostsOf(1), { job: 'worker', index: 1 });
   assert.equal(deviceOf(add(x, 1).node), '/job:worker/task:1');
+});
+
+test('without parameter servers a process keeps all but the queues, which lie on the chief', () => {
+  const { graph } = tinyTrainingGraph({ workers: 2, withoutServers: true });
+  const queue = fifoQueue(graph, 'mail');
+  const received = dequeue(queue, [-1]);
+  const deviceOf = placeOnCluster(graph, hostsOf(0), { job: 'worker', index: 1 });
+  const others = graph.nodes.filter((node) => ![queue.node, received.node].includes(node));
+  const devices = new Set(others.map((node) => deviceOf(node).replace('/device:CPU:0', '')));
+  assert.deepEqual([...devices], ['/job:worker/task:1']);
+  for (const { node } of [queue, received]) assert.equal(deviceOf(node), '/job:worker/task:0');
 });

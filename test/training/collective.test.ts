@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { latestCheckpoint } from '../../src/checkpoint/checkpoints.ts';
+import { tensorFlowOrSkip } from '../engines.ts';
+import { losslens, startLosslens, temporaryFolder } from '../losslens.ts';
+import {
+  clusterFlags,
+  differenceOf,
+  encountersOf,
+  expectSuccess,
+  goneLine,
+  items,
+  killAnytime,
+  said,
+  selectionOf,
+  training,
+  visitsOf,
+} from './clusterRuns.ts';
+
+const { skip } = await tensorFlowOrSkip();
+
+test('two workers without a parameter server train as one process does with batches of both', {
+  skip,
+}, async () => {
+  const folder = temporaryFolder();
+  const [together, alone] = [join(folder, 'together'), join(folder, 'alone')];
+  const length = '--max_number_of_epochs=3';
+  const flagsOf = await clusterFlags(0);
+  const start = (task: number, trainDir: string) =>
+    losslens([
+      ...[...training, ...flagsOf('worker', task), length],
+      ...['--batch_size=5', `--train_dir=${trainDir}`],
+    ]);
+  const results = await Promise.all([
+    start(0, together),
+    start(1, `${together}-1`),
+    losslens([...training, length, '--batch_size=10', `--train_dir=${alone}`]),
+  ]);
+  expectSuccess(results);
+  assert.match(results[0].stderr, /^note: .* workers update together, as with --sync_replicas$/m);
+  assert.deepEqual(selectionOf(together), selectionOf(alone));
+  assert.deepEqual(encountersOf(together), encountersOf(alone));
+  assert.ok((await differenceOf(together, alone)) < 1e-5);
+  assert.deepEqual(visitsOf(together), Array(items).fill(3));
+  assert.ok(!existsSync(`${together}-1`), 'the chief alone writes');
+});
+
+// One training, whose processes start three times.
+const disturbed = join(temporaryFolder(), 'run');
+const flagsOfDisturbed = await clusterFlags(0);
+const goOn = (task: number, ...more: string[]) =>
+  startLosslens([
+    ...[...training, ...flagsOfDisturbed('worker', task), `--train_dir=${disturbed}`],
+    ...['--batch_size=5', '--hm=', '--log_every_n_steps=1', '--save_interval_steps=4', ...more],
+  ]);
+
+test('a worker that is killed ends all with one line that names it', { skip }, async () => {
+  const [chief, result] = goOn(0);
+  const [worker] = goOn(1);
+  // Behind a checkpoint in the middle of an epoch.
+  await said(chief, /^step ([5-9]|\d\d)/m);
+  await killAnytime(worker);
+  const { code, stderr } = await result;
+  assert.equal(code, 1);
+  assert.match(stderr, goneLine('worker 1'));
+  const fromFirstStep = stderr.slice(stderr.indexOf('\nstep 1 ')).trim().split('\n');
+  const others = fromFirstStep.filter((line) => !/^(step|epoch) \d/.test(line));
+  assert.equal(others.length, 1, stderr);
+});
+
+test('started again, they go on; a stranger is sent away; a chief that is killed ends all', {
+  skip,
+}, async () => {
+  const [chief] = goOn(0);
+  const refused = said(chief, /worker 1 at .* was sent away: it has --seed 6, the chief 5\n/);
+  const { code, stderr } = await goOn(1, '--seed=6')[1];
+  assert.equal(code, 1);
+  assert.match(stderr, /the chief sent this worker away, since it has --seed 6, the chief 5\. /);
+  await refused;
+  const [, workerResult] = goOn(1);
+  await said(chief, /^step \d/m);
+  await killAnytime(chief);
+  const ofWorker = await workerResult;
+  assert.equal(ofWorker.code, 1);
+  assert.match(ofWorker.stderr, goneLine('the chief'));
+});
+
+test('started once more, Ctrl-C at the chief ends both, and one process goes on with it', {
+  skip,
+}, async () => {
+  const [chief, chiefResult] = goOn(0);
+  const [worker, workerResult] = goOn(1);
+  await said(chief, /^step \d/m);
+  const heard = said(worker, /^SIGINT: the chief at \S+ ends the training/m);
+  worker.kill('SIGINT');
+  await heard;
+  chief.kill('SIGINT');
+  const ofChief = await chiefResult;
+  assert.equal(ofChief.code, 130, ofChief.stderr);
+  expectSuccess([await workerResult]);
+  const steps = Number(/-(\d+)$/.exec((await latestCheckpoint(disturbed))!)![1]);
+  const epochs = Math.ceil(steps / Math.ceil(items / 10)) + 1;
+  const more = ['--hm=', '--batch_size=10', `--max_number_of_epochs=${epochs}`];
+  expectSuccess([await losslens([...training, `--train_dir=${disturbed}`, ...more])]);
+  assert.deepEqual(visitsOf(disturbed), Array(items).fill(epochs));
+});
