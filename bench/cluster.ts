@@ -1,12 +1,14 @@
 /**
  * What a training by several processes sends over the wire, and what a step takes.
  *
- *     node dist/bench/cluster.js [--only lenet] [--cut SECONDS]
+ *     node dist/bench/cluster.js [--only lenet] [--ways sync,async,reduced] [--rounds 1] [--cut SECONDS]
  *
- * A parameter server and two workers train, each in a network namespace of its own, which takes root and iproute2; then
- * one process with the joint batch. Bytes are those of the interfaces, in both directions, per step; all processes
- * share the processors of this machine, so the times say nothing of several machines. With --cut the cable of worker 1
- * is out for so many seconds within each training; after a longer cut that worker ends, and the others go on.
+ * A parameter server and two workers train, or two workers without one (`reduced`), each process in a network namespace
+ * of its own, which takes root and iproute2; then one process with the joint batch. Bytes are those of the interfaces,
+ * in both directions, per step, and milliseconds the medians of so many rounds of all ways in turn; all processes share
+ * the processors of this machine, so the times say nothing of several machines. With --cut the cable of worker 1 is out
+ * for so many seconds within each training; after a longer cut that worker ends, and the others go on, unless there is
+ * no parameter server.
  *
  * The last line is one JSON object.
  */
@@ -23,7 +25,12 @@ import { packageRoot } from '../src/packageRoot.ts';
 import { Namespaces } from './namespaces.ts';
 
 const { values: flags } = parseArgs({
-  options: { only: { type: 'string' }, cut: { type: 'string', default: '0' } },
+  options: {
+    only: { type: 'string' },
+    ways: { type: 'string', default: 'sync,async,reduced' },
+    rounds: { type: 'string', default: '1' },
+    cut: { type: 'string', default: '0' },
+  },
 });
 
 /** What is trained, and what is measured: the steps between two of the log. */
@@ -109,21 +116,22 @@ async function cutCable(net: Namespaces): Promise<void> {
   console.log(`the cable of worker1 was out for ${seconds} s`);
 }
 
-/** Trains on the machines. */
+/** Trains on the machines. @param way  'sync', 'async', or 'reduced' for none but workers */
 async function trainTogether(
   each: Case,
   net: Namespaces,
   folder: string,
-  more: readonly string[],
+  way: string,
 ): Promise<PerStep> {
   const hostOf = (name: string) => `${net.addressOf(name)}:${port}`;
   const hosts = [
-    `--ps_hosts=${hostOf('ps0')}`,
+    ...(way === 'reduced' ? [] : [`--ps_hosts=${hostOf('ps0')}`]),
     `--worker_hosts=${[0, 1].map((index) => hostOf(`worker${index}`)).join(',')}`,
+    ...(way === 'sync' ? ['--sync_replicas'] : []),
   ];
   const start = (job: string, task: number, onStep: (step: number) => void) => {
     const command = commandOf(each, each.batch, join(folder, `${job}${task}`));
-    const place = [...hosts, `--job_name=${job}`, `--task=${task}`, ...more];
+    const place = [...hosts, `--job_name=${job}`, `--task=${task}`];
     return train(net.commandOn(`${job}${task}`, [...command, ...place]), onStep);
   };
   let begun: { readonly ms: number; readonly bytes: Record<string, number> } | undefined;
@@ -131,7 +139,7 @@ async function trainTogether(
   const steps = each.to - each.from;
   const cutting: Promise<void>[] = [];
   await Promise.all([
-    start('ps', 0, () => {}),
+    ...(way === 'reduced' ? [] : [start('ps', 0, () => {})]),
     start('worker', 1, () => {}).catch((error) => {
       if (Number(flags.cut) < silentSeconds) throw error;
     }),
@@ -164,6 +172,10 @@ async function trainAlone(each: Case, folder: string): Promise<number> {
   return (times.get(each.to)! - times.get(each.from)!) / (each.to - each.from);
 }
 
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
 const rounded = (value: number) => Number(value.toPrecision(3));
 
 const report: Record<string, unknown> = {
@@ -177,17 +189,28 @@ try {
   for (const each of cases) {
     const { model_name, batch } = each;
     if (flags.only !== undefined && flags.only !== model_name) continue;
-    const ofCase = (name: string) => join(folder, model_name, name);
-    const alone = await trainAlone(each, ofCase('alone'));
+    const aloneMs: number[] = [];
+    const runs = new Map<string, PerStep[]>(flags.ways.split(',').map((way) => [way, []]));
+    for (let round = 0; round < Number(flags.rounds); round++) {
+      const ofRound = (name: string) => join(folder, model_name, `${name}-${round}`);
+      aloneMs.push(await trainAlone(each, ofRound('alone')));
+      for (const [way, measured] of runs) {
+        measured.push(await trainTogether(each, net, ofRound(way), way));
+      }
+    }
+    const alone = median(aloneMs);
     const measured: Record<string, unknown> = { batch, aloneMs: rounded(alone) };
-    for (const mode of ['sync', 'async']) {
-      const more = mode === 'sync' ? ['--sync_replicas'] : [];
-      const { ms, bytes } = await trainTogether(each, net, ofCase(mode), more);
-      const ofEach = Object.entries(bytes).map(([name, count]) => [name, rounded(count)]);
-      measured[mode] = { ms: rounded(ms), bytes: Object.fromEntries(ofEach) };
+    for (const [way, ofWay] of runs) {
+      const ms = median(ofWay.map((run) => run.ms));
+      const toAlone = median(ofWay.map((run, round) => run.ms / aloneMs[round]!));
+      const ofEach = machines.map(
+        (name) => [name, rounded(median(ofWay.map(({ bytes }) => bytes[name]!)))] as const,
+      );
+      const ratio = rounded(toAlone);
+      measured[way] = { ms: rounded(ms), toAlone: ratio, bytes: Object.fromEntries(ofEach) };
       console.log(
-        `${model_name}, ${mode}: ${rounded(ms)} ms a step (alone ${rounded(alone)}); ` +
-          ofEach.map(([name, count]) => `${name} ${rounded(Number(count) / 1e6)} MB`).join(', '),
+        `${model_name}, ${way}: ${rounded(ms)} ms a step, ${ratio} times that of one process (${rounded(alone)} ms); ` +
+          ofEach.map(([name, count]) => `${name} ${rounded(count / 1e6)} MB`).join(', '),
       );
     }
     report[model_name] = measured;

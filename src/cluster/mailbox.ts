@@ -1,6 +1,6 @@
 /**
- * What the processes of a cluster tell each other: messages in queues on the first parameter server, so that hosts
- * need no folder in common, and no further port.
+ * What the processes of a cluster tell each other: messages in queues on the first parameter server, or else on the
+ * chief, so that hosts need no folder in common, and no further port.
  */
 import { deserialize, serialize } from 'node:v8';
 import type { Task } from '../engines/distributed/hosts.ts';

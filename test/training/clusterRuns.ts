@@ -40,9 +40,10 @@ export async function clusterFlags(
   ];
 }
 
-/** What the others say of a process that is gone, at their end. */
+/** What the others say of a process that is gone, at their end; of others that are gone by then, too. */
 export function goneLine(who: string): RegExp {
-  return new RegExp(`losslens: cluster: ${who} at \\S+ is gone: .* Start all .* again[^\\n]*\\n$`);
+  const named = `(\\S.* at \\S+, )?${who} at \\S+(, \\S.* at \\S+)?`;
+  return new RegExp(`losslens: cluster: ${named} (is|are) gone: .* Start all .* again[^\\n]*\\n$`);
 }
 
 /** All went well. */
