@@ -20,8 +20,10 @@ export function startLosslens(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): [ChildProcess, Promise<CommandResult>] {
+  // What an engine in this process has set is not what a user's shell has.
+  const { TF_CPP_MIN_LOG_LEVEL: _, ...inherited } = process.env;
   const child = spawn(process.execPath, [join(packageRoot, 'dist/bin/losslens.cjs'), ...args], {
-    env: { ...process.env, ...env },
+    env: { ...inherited, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

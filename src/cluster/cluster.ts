@@ -1,7 +1,7 @@
 /** The processes that train one network, as one of them sees them. */
 import { ClusterEngine } from '../engines/distributed/clusterEngine.ts';
 import { chief, describeTask, type Task } from '../engines/distributed/hosts.ts';
-import { awaitTasks, goneError, silentSeconds } from '../engines/distributed/presence.ts';
+import { awaitTasks, silentSeconds } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
 import type { ClusterPlace } from './clusterPlace.ts';
@@ -37,7 +37,7 @@ export class Cluster {
   /**
    * From now on, whatever waits fails when one of these processes, which are there, goes; others may.
    *
-   * @param report  takes a line on one that gives no answer, and is waited for: the chief and parameter servers
+   * @param report  takes a line on one that gives no answer
    * @param needed  others that are named when something fails since they are gone
    */
   watch(
@@ -46,10 +46,6 @@ export class Cluster {
     needed: readonly Task[] = [],
   ): void {
     const listen = (task: Task, isSilent: boolean) => {
-      if (task.job === 'worker' && task.index !== chief.index) {
-        this.engine.abandon(goneError(this.place.hosts, [task]));
-        return;
-      }
       const what = isSilent
         ? `has given no answer for ${silentSeconds} s, as one does that was stopped; waiting for it`
         : 'answers again';

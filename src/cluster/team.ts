@@ -107,14 +107,8 @@ export class Team {
       clearTimeout(timer);
     }
     team.#isComplete = true;
-    if (options.updating === 'reduced') team.#holdTogether();
+    if (options.updating === 'reduced') cluster.watch(servers, options.report, others);
     return team;
-  }
-
-  /** From now on a worker that goes ends whatever waits. */
-  #holdTogether(): void {
-    for (const { watch } of this.#present.values()) watch.end();
-    this.#cluster.watch(this.#cluster.others, this.#options.report);
   }
 
   /** Workers, whether they are there or not. */
@@ -124,6 +118,11 @@ export class Team {
 
   get #updating(): Updating {
     return this.#options.updating;
+  }
+
+  /** Whether nothing goes on without any of the workers, which have been there. */
+  get #needsAll(): boolean {
+    return this.#updating === 'reduced' && this.#isComplete;
   }
 
   /** Those that are there, the chief among them, ascending. */
@@ -347,14 +346,14 @@ export class Team {
   #lose(worker: number): void {
     const { report, itemsLeft } = this.#options;
     const isTogether = this.#updating === 'gathered';
-    if (this.#updating === 'reduced' && this.#isComplete) {
+    const { stay } = this.#present.get(worker)!;
+    this.#forget(worker);
+    if (this.#isDismissed) return;
+    if (this.#needsAll) {
       const { engine, place } = this.#cluster;
       engine.abandon(goneError(place.hosts, [{ job: 'worker', index: worker }]));
       return;
     }
-    const { stay } = this.#present.get(worker)!;
-    this.#forget(worker);
-    if (this.#isDismissed) return;
     // One that was but cut off, or stopped, hears of it when it goes on.
     this.#tell(worker, { kind: 'lost', stay });
     const attendedAfter = this.#dealer.lose(worker);
@@ -396,6 +395,7 @@ export class Team {
       return;
     }
     if (before !== undefined) this.#lose(worker);
+    if (this.#needsAll) return;
     const admitted = this.#dealer.admit(worker);
     const lost = () => this.#post(chief, { kind: 'lost', worker, stay });
     const watch = new Watch(this.#cluster.place.hosts, [task], { gone: lost });
