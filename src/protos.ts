@@ -34,13 +34,21 @@ interface Messages {
 
 /** A type of messages. Fields that a message lacks have the default of their type, which is not filled in. */
 export interface MessageType<Message> {
-  /** @returns  the wire format */
-  encode(message: Message): Uint8Array;
+  /**
+   * @param before  bytes that are left as they are in front of the wire format
+   * @param after   the same behind it
+   * @returns       the wire format
+   */
+  encode(message: Message, before?: number, after?: number): Buffer;
   /** @throws Error  when the bytes are no message of this type; `bytes` fields are views of them */
   decode(bytes: Uint8Array): Message;
   /** @throws Error  when the text is not the text format of such a message */
   fromText(text: string): Message;
 }
+
+/** What the last message was written with, unless it was a large one: memory that is new for each costs more. */
+let spareWriter: protobufPackage.Writer | undefined;
+const maxSpareBytes = 2 ** 20;
 
 const roots = new Map<string, protobufPackage.Root>();
 
@@ -74,10 +82,16 @@ export function messageType<File extends keyof Messages, Name extends keyof Mess
   const toMessage = (message: protobufPackage.Message) =>
     type().toObject(message, { enums: String, longs: Number }) as Messages[File][Name];
   return {
-    encode: (message) =>
-      type()
-        .encode(type().fromObject(message as object))
-        .finish(),
+    encode: (message, before = 0, after = 0) => {
+      const writer = spareWriter ?? protobuf.Writer.create();
+      // Not the next one's where this one fails.
+      spareWriter = undefined;
+      type().encode(type().fromObject(message as object), writer);
+      const { pos } = writer;
+      const bytes = writer.finishInto(Buffer.allocUnsafe(before + pos + after), before);
+      if (pos <= maxSpareBytes) spareWriter = writer.reset();
+      return bytes;
+    },
     decode: (bytes) => toMessage(type().decode(bytes)),
     fromText: (text) => {
       const textformat = require('protobufjs/ext/textformat.js') as typeof textformatPackage;

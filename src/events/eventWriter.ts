@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { isMissing, reasonOf, UserError, WriteError } from '../errors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
 import { type FolderId, folderId, isSameFolder } from '../files/sameFolder.ts';
-import { encodeRecord } from '../files/tfrecord.ts';
+import { frameRecord, recordHeadBytes, recordTailBytes } from '../files/tfrecord.ts';
 import type { Event } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import { createEventFile } from './createEventFile.ts';
@@ -251,7 +251,8 @@ export class EventWriter {
 
   /** @param wallTime  seconds since 1970, where the event has none of its own */
   #recordOf(event: Event, wallTime: number): Buffer {
-    return encodeRecord(this.#eventType.encode({ wall_time: wallTime, ...event }));
+    const timed = { wall_time: wallTime, ...event };
+    return frameRecord(this.#eventType.encode(timed, recordHeadBytes, recordTailBytes));
   }
 
   #append(event: Event): void {
@@ -302,13 +303,13 @@ export class EventWriter {
     const isNew = this.#fileBytes === 0;
     const version = isNew ? [this.#recordOf({ file_version: 'brain.Event:2' }, since)] : [];
     const records = [...version, ...events];
-    const bytes = records.length === 1 ? records[0]! : Buffer.concat(records);
+    const size = records.reduce((sum, { length }) => sum + length, 0);
+    let left: readonly Buffer[] = records;
     let done = 0;
     try {
-      while (done < bytes.length) {
-        const length = bytes.length - done;
-        const at = this.#fileBytes + done;
-        done += (await this.#file.write(bytes, done, length, at)).bytesWritten;
+      while (done < size) {
+        done += (await this.#file.writev(left, this.#fileBytes + done)).bytesWritten;
+        if (done < size) left = [Buffer.concat(records).subarray(done)];
       }
       this.#fileBytes += done;
     } catch (error) {

@@ -1,8 +1,11 @@
 /** TFRecord framing: what event files and TFRecord data sets consist of. */
 import { maskedCrc32c } from './crc32c.ts';
 
+/** Bytes of a record in front of its payload, and behind it. */
+export const recordHeadBytes = 12;
+export const recordTailBytes = 4;
 /** Bytes of a record beside its payload. */
-export const recordOverheadBytes = 16;
+export const recordOverheadBytes: number = recordHeadBytes + recordTailBytes;
 
 /**
  * Frames one record:
@@ -11,13 +14,21 @@ export const recordOverheadBytes = 16;
  *
  * all little-endian.
  *
- * @returns  the whole record, to be written at once
+ * @param record  with the payload in its place; what is around it is filled
+ * @returns       the record, to be written at once
  */
-export function encodeRecord(payload: Uint8Array): Buffer {
-  const record = Buffer.allocUnsafe(payload.length + recordOverheadBytes);
+export function frameRecord(record: Buffer): Buffer {
+  const end = record.length - recordTailBytes;
+  const payload = record.subarray(recordHeadBytes, end);
   record.writeBigUInt64LE(BigInt(payload.length), 0);
   record.writeUInt32LE(maskedCrc32c(record.subarray(0, 8)), 8);
-  record.set(payload, 12);
-  record.writeUInt32LE(maskedCrc32c(payload), 12 + payload.length);
+  record.writeUInt32LE(maskedCrc32c(payload), end);
   return record;
+}
+
+/** The same of a payload, which is copied. */
+export function encodeRecord(payload: Uint8Array): Buffer {
+  const record = Buffer.allocUnsafe(payload.length + recordOverheadBytes);
+  record.set(payload, recordHeadBytes);
+  return frameRecord(record);
 }
