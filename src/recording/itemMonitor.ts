@@ -68,6 +68,8 @@ export class ItemMonitor {
   readonly #drawnCounts = new Map<number, number>();
   readonly #file: RecordFile;
   #lines: ReturnType<typeof recordOf>[] = [];
+  /** Settled when all lines so far are in the file. */
+  #written: Promise<void> = Promise.resolve();
 
   constructor(options: ItemMonitorOptions, state?: ItemMonitorState) {
     this.#options = options;
@@ -145,7 +147,7 @@ export class ItemMonitor {
       this.#lines.push(recordOf(sighting, { ...byLayer, [selectionLayer]: contribution }));
       await this.#writeMonitoringView(sighting);
     }
-    if (this.#lines.length >= maxHeldLines) await this.flush();
+    if (this.#lines.length >= maxHeldLines) this.#beginFlush();
   }
 
   /** Begins to watch items, in rank order while there is room, and draws what is due. */
@@ -166,15 +168,22 @@ export class ItemMonitor {
     await this.flush();
   }
 
-  /** Hands all records so far to the file system. */
+  /** Resolves when all records so far are with the file system. @throws what is no fault of the disk */
   async flush(): Promise<void> {
+    this.#beginFlush();
+    await this.#written;
+  }
+
+  /** Hands all records so far over; a step does not wait for the disk. */
+  #beginFlush(): void {
     const lines = this.#lines;
     this.#lines = [];
-    await this.#options.lost.attempt(
-      `lines of ${monitoringFile}`,
-      () => this.#file.append(lines),
-      lines.length,
+    const write = () => this.#file.append(lines);
+    this.#written = this.#written.then(() =>
+      this.#options.lost.attempt(`lines of ${monitoringFile}`, write, lines.length),
     );
+    // A failure is reported by flush(), not as an unhandled one before that.
+    this.#written.catch(() => {});
   }
 
   #labelOf(itemIndex: number): string {

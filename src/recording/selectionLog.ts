@@ -128,7 +128,6 @@ export async function logSelection(
     'All items: loss contribution and entropy at their last presentation, the selected ones marked.',
     renderer.renderScatterView(scatterOf(options, ofEpoch)),
   );
-  await log.flush();
   const detection = detectionOf(options, ofEpoch);
   const text = selectionTable(records, { selectionLayer, isNew, plantedErrors });
   await log.write(step, [

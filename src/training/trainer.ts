@@ -23,7 +23,7 @@ export interface TrainingResult {
  */
 export async function train(run: Run): Promise<TrainingResult> {
   const { options, start, lastStep, stepsPerEpoch: perEpoch } = run.plan;
-  const { log, inSitu, evaluation, progress, clock, signal, team } = run;
+  const { inSitu, evaluation, progress, clock, signal, team } = run;
   const firstStep = start.step;
   const checkpointTimer = new Timer(options.save_interval_secs);
   const isOver = (step: number) => step >= lastStep || signal.aborted;
@@ -49,8 +49,8 @@ export async function train(run: Run): Promise<TrainingResult> {
     step = await trainEpoch(run, steps, step, isOver, isSaveDue);
     if (step % perEpoch !== 0) break;
     const epoch = step / perEpoch;
+    // Its views are drawn while the next one trains; a checkpoint waits for them.
     const selection = inSitu ? await inSitu.endEpoch(epoch, step, true) : null;
-    await log.flush();
     const evaluated = isEvaluationDue(step)
       ? await run.evaluate(step).catch((error) => saveAndFail(run, step, error))
       : undefined;

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PNG } from 'pngjs';
+import { toPng } from '../../src/views/draw/drawing.ts';
+import { drawMonitoringView } from '../../src/views/monitoringView.ts';
 import { ViewRenderer } from '../../src/views/viewRenderer.ts';
 import { digitImage, evolutionViewOf, historyOf, paperView, selectionOf } from './someViews.ts';
 
-test('views are drawn in a thread and come back in the order of the calls', async () => {
+test('a few views are drawn in one thread and come back in the order of the calls', async () => {
   const renderer = new ViewRenderer();
   const done: string[] = [];
   const note = (name: string) => (png: Uint8Array) => {
@@ -23,6 +25,20 @@ test('views are drawn in a thread and come back in the order of the calls', asyn
     await renderer.close();
   }
   assert.deepEqual(done, ['selection 1050', 'monitoring 350', 'evolution 350']);
+});
+
+test('many views are drawn in several threads, each as it is alone', async () => {
+  const renderer = new ViewRenderer();
+  const sighting = (step: number) => ({ ...paperView(), step });
+  try {
+    const views = Array.from({ length: 80 }, (_, step) => sighting(step));
+    const pngs = await Promise.all(views.map((view) => renderer.renderMonitoringView(view)));
+    for (const [step, png] of pngs.entries()) {
+      assert.deepEqual(Buffer.from(png), toPng(drawMonitoringView(sighting(step))), `${step}`);
+    }
+  } finally {
+    await renderer.close();
+  }
 });
 
 test('its maker is held back while too many views wait', async () => {
