@@ -6,7 +6,7 @@ import { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import { firstNonFinite } from '../checkpoint/nonFinite.ts';
 import type { Cleanup } from '../cleanup.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { Team } from '../cluster/team.ts';
+import type { Team } from '../cluster/team.ts';
 import { updatingOf } from '../cluster/updating.ts';
 import { unlessAborted } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
@@ -129,22 +129,7 @@ export async function openRun(
   const session = await loading;
   await session.run('assign', values);
   const team =
-    cluster === undefined
-      ? null
-      : await unlessAborted(
-          signal,
-          Team.gather(cluster, {
-            fingerprint: fingerprintOf(plan, cluster.engine.version),
-            updating: updatingOf(options),
-            report: (line) => progress.message(line),
-            itemsLeft: (share, step) => {
-              const epoch = Math.floor(step / plan.stepsPerEpoch);
-              const ofWorker = { worker: share, workers: cluster.place.hosts.worker.length };
-              const left = pipeline.itemsOf(epoch, step % plan.stepsPerEpoch, ofWorker);
-              return listItems(left, plan);
-            },
-          }),
-        );
+    cluster === undefined ? null : await gatherTeam(plan, pipeline, progress, signal, cluster);
   const evaluation =
     plan.evaluationSplit &&
     (await PeriodicEvaluation.open(
@@ -216,6 +201,30 @@ export async function openRun(
       await inSitu?.itemsWritten();
     },
   };
+}
+
+/** Waits for the workers that this process leads. */
+async function gatherTeam(
+  plan: RunPlan,
+  pipeline: BatchPipeline,
+  progress: Progress,
+  signal: AbortSignal,
+  cluster: Cluster,
+): Promise<Team> {
+  // Most runs are without: what it is made of takes a while to load.
+  const { Team } = await import('../cluster/team.ts');
+  const gathering = Team.gather(cluster, {
+    fingerprint: fingerprintOf(plan, cluster.engine.version),
+    updating: updatingOf(plan.options),
+    report: (line) => progress.message(line),
+    itemsLeft: (share, step) => {
+      const epoch = Math.floor(step / plan.stepsPerEpoch);
+      const ofWorker = { worker: share, workers: cluster.place.hosts.worker.length };
+      const left = pipeline.itemsOf(epoch, step % plan.stepsPerEpoch, ofWorker);
+      return listItems(left, plan);
+    },
+  });
+  return unlessAborted(signal, gathering);
 }
 
 /** @throws UserError  when the run's disk has no room for the variables: hours would be trained for nothing */

@@ -1,7 +1,6 @@
 /** One run of `losslens train`, from its flags to its exit code. */
 import { Cleanup } from '../cleanup.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { Team } from '../cluster/team.ts';
 import { updatingOf } from '../cluster/updating.ts';
 import { interruptedExitCode, interruptSignal, unlessAborted } from '../console/interrupt.ts';
 import type { SelectedEngine } from '../engines/select.ts';
@@ -74,6 +73,7 @@ async function sendHome(
   signal: AbortSignal,
 ): Promise<void> {
   if (cluster === undefined) return;
+  const { Team } = await import('../cluster/team.ts');
   const gathering = Team.gather(cluster, {
     fingerprint: fingerprintOf(plan, cluster.engine.version),
     updating: updatingOf(plan.options),
