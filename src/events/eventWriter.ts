@@ -303,13 +303,13 @@ export class EventWriter {
     const isNew = this.#fileBytes === 0;
     const version = isNew ? [this.#recordOf({ file_version: 'brain.Event:2' }, since)] : [];
     const records = [...version, ...events];
-    const size = records.reduce((sum, { length }) => sum + length, 0);
-    let left: readonly Buffer[] = records;
+    const bytes = records.length === 1 ? records[0]! : Buffer.concat(records);
     let done = 0;
     try {
-      while (done < size) {
-        done += (await this.#file.writev(left, this.#fileBytes + done)).bytesWritten;
-        if (done < size) left = [Buffer.concat(records).subarray(done)];
+      while (done < bytes.length) {
+        const length = bytes.length - done;
+        const at = this.#fileBytes + done;
+        done += (await this.#file.write(bytes, done, length, at)).bytesWritten;
       }
       this.#fileBytes += done;
     } catch (error) {

@@ -138,7 +138,11 @@ for (const [how, take] of [
       isTaken = true;
       take(trainDir);
     };
-    const { code, message, stderr } = await trainOn({ onCall }, trainDir);
+    await trainOn({}, trainDir, { max_number_of_steps: 3 });
+    // No checkpoint is being written when it goes.
+    const { code, message, stderr } = await trainOn({ onCall }, trainDir, {
+      save_interval_steps: 100,
+    });
     assert.equal(code, 1);
     assert.equal(
       message,
