@@ -140,7 +140,11 @@ export class Team {
 
   /** Has all workers do their parts up to a step, where each updates its own copy. */
   allow(step: number): void {
-    for (const worker of this.#present.keys()) this.#tell(worker, { kind: 'until', step });
+    for (const [worker, present] of this.#present) {
+      // One that asks again has lost that, too.
+      present.begun = { ...present.begun!, until: step };
+      this.#tell(worker, { kind: 'until', step });
+    }
   }
 
   /**

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Cluster } from '../../src/cluster/cluster.ts';
+import type { Letter, LetterFromChief } from '../../src/cluster/letters.ts';
+import { Team } from '../../src/cluster/team.ts';
+import type { Task } from '../../src/engines/distributed/hosts.ts';
+import { freeHosts } from '../freeHosts.ts';
+
+/** A cluster of two workers in which letters are kept: those to the chief are taken, those to worker 1 are not. */
+async function clusterOfLetters() {
+  const toChief: Letter[] = [];
+  const toWorker: LetterFromChief[] = [];
+  let wake = () => {};
+  const send = async ({ index }: Task, letter: Letter) => {
+    if (index === 0) toChief.push(letter);
+    else toWorker.push(letter as LetterFromChief);
+    wake();
+  };
+  const receive = async () => {
+    while (toChief.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    return toChief.shift()!;
+  };
+  const worker: Task = { job: 'worker', index: 1 };
+  const cluster = {
+    place: {
+      hosts: { worker: await freeHosts(2), ps: [] },
+      task: { job: 'worker', index: 0 },
+      timeoutSeconds: 10,
+    },
+    servers: [],
+    others: [worker],
+    watch: () => {},
+    describe: () => 'worker 1',
+    openMailbox: async () => ({ send, receive }),
+  };
+  return { cluster: cluster as unknown as Cluster, toWorker, ask: send };
+}
+
+test('a worker that asks again hears how far it may go by now', async () => {
+  const { cluster, toWorker, ask } = await clusterOfLetters();
+  const join = { kind: 'join', worker: 1, stay: 'first', fingerprint: {} } as const;
+  const gathering = Team.gather(cluster, {
+    ...{ fingerprint: {}, updating: 'reduced' },
+    report: () => {},
+    itemsLeft: () => '',
+  });
+  const toTheChief: Task = { job: 'worker', index: 0 };
+  await ask(toTheChief, join);
+  const team = await gathering;
+  await team.beginEpoch(4, 9, [7]);
+  team.allow(5);
+  toWorker.length = 0;
+  await ask(toTheChief, join);
+  await new Promise(setImmediate);
+  const epoch = { kind: 'epoch', stay: 'first', step: 4, end: 9, until: 5, monitored: [7] };
+  assert.deepEqual(toWorker, [epoch]);
+});
