@@ -1,6 +1,7 @@
 /** The processes that train one network, as one of them sees them. */
 import { ClusterEngine } from '../engines/distributed/clusterEngine.ts';
 import { chief, describeTask, type Task } from '../engines/distributed/hosts.ts';
+import { lookFor } from '../engines/distributed/look.ts';
 import { awaitTasks, silentSeconds } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
@@ -23,10 +24,16 @@ export class Cluster {
    * From then on one of them that goes ends whatever waits.
    *
    * @param signal      ends the waiting
-   * @throws UserError  naming who did not come
+   * @throws UserError  naming who did not come, or when this process runs already
    */
   static async join(place: ClusterPlace, signal: AbortSignal): Promise<Cluster> {
     const { hosts, task, timeoutSeconds } = place;
+    // Of two of one name TensorFlow takes the second for the first, started again.
+    if ((await lookFor(hosts, task)).found === 'process') {
+      throw new UserError(
+        `cluster: ${describeTask(hosts, task)} runs already; expected one process for each --task of a job.`,
+      );
+    }
     const engine = ClusterEngine.start(hosts, task);
     const cluster = new Cluster(place, engine);
     await awaitTasks(hosts, cluster.#leaders, timeoutSeconds, signal);

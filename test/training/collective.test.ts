@@ -87,7 +87,7 @@ test('started again, they go on; a stranger is sent away; a chief that is killed
   assert.match(ofWorker.stderr, goneLine('the chief'));
 });
 
-test('started once more, Ctrl-C at the chief ends both, and one process goes on with it', {
+test('started once more, one of them twice in vain; Ctrl-C at the chief ends both, and one process goes on with it', {
   skip,
 }, async () => {
   const [chief, chiefResult] = goOn(0);
@@ -96,6 +96,9 @@ test('started once more, Ctrl-C at the chief ends both, and one process goes on 
   const heard = said(worker, /^SIGINT: the chief at \S+ ends the training/m);
   worker.kill('SIGINT');
   await heard;
+  const twice = await goOn(1)[1];
+  assert.equal(twice.code, 1);
+  assert.match(twice.stderr, /cluster: worker 1 at \S+ runs already; expected one process for each/);
   chief.kill('SIGINT');
   const ofChief = await chiefResult;
   assert.equal(ofChief.code, 130, ofChief.stderr);
