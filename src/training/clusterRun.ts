@@ -49,6 +49,7 @@ function runTask(
     engine,
     reason: `workers: ${place.hosts.worker.length}, parameter servers: ${place.hosts.ps.length}`,
   }));
+  selecting.catch(() => {});
   return runTraining(options, selecting, joining);
 }
 

@@ -47,6 +47,14 @@ test('two workers without a parameter server train as one process does with batc
   assert.ok(!existsSync(`${together}-1`), 'the chief alone writes');
 });
 
+test('a chief without an engine says so in one line', async () => {
+  const flagsOf = await clusterFlags(0);
+  const flags = [...training, ...flagsOf('worker', 0), `--train_dir=${temporaryFolder()}`];
+  const { code, stderr } = await losslens(flags, { LOSSLENS_HOME: temporaryFolder() });
+  assert.equal(code, 3);
+  assert.match(stderr, /^(note: .*\n)?losslens: engine tensorflow: found nothing in .*\n$/);
+});
+
 // One training, whose processes start three times.
 const disturbed = join(temporaryFolder(), 'run');
 const flagsOfDisturbed = await clusterFlags(0);
@@ -98,7 +106,10 @@ test('started once more, one of them twice in vain; Ctrl-C at the chief ends bot
   await heard;
   const twice = await goOn(1)[1];
   assert.equal(twice.code, 1);
-  assert.match(twice.stderr, /cluster: worker 1 at \S+ runs already; expected one process for each/);
+  assert.match(
+    twice.stderr,
+    /cluster: worker 1 at \S+ runs already; expected one process for each/,
+  );
   chief.kill('SIGINT');
   const ofChief = await chiefResult;
   assert.equal(ofChief.code, 130, ofChief.stderr);
