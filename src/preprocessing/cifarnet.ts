@@ -1,4 +1,5 @@
 /** Preprocessing of cifarnet, as TF-Slim has it (preprocessing/cifarnet_preprocessing.py). */
+import type { Image } from '../../datasets/dataset.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { add, div, maximum, mean, mul, sqrt, square, sub } from '../graph/ops/math.ts';
 import { sizeOf } from '../graph/shape.ts';
@@ -43,17 +44,25 @@ function adjustContrast(images: Tensor, factor: Tensor): Tensor {
   return add(mul(sub(images, means), factor), means);
 }
 
-/** Random crop of the image with zeros around it, mirrored or not. */
-const takeRandomWindow: TakeWindow = (image, size, out, random) => {
-  const randomOffset = (from: number, to: number) =>
-    Math.floor(random() * (from + 2 * padding - to + 1)) - padding;
-  const top = randomOffset(image.height, size[0]);
-  const left = randomOffset(image.width, size[1]);
-  copyWindow(image, top, left, size, out, random() < 0.5);
-};
+/**
+ * Takes a random crop of an image with a border around it, mirrored or not.
+ *
+ * @param surround  gives the image with its border, or as it is: then there are zeros around it
+ */
+function takeRandomWindow(surround: (image: Image) => Image): TakeWindow {
+  return (image, size, out, random) => {
+    const surrounded = surround(image);
+    const border = (surrounded.height - image.height) / 2;
+    const offset = (from: number, to: number) =>
+      Math.floor(random() * (from + 2 * padding - to + 1)) - padding + border;
+    const top = offset(image.height, size[0]);
+    const left = offset(image.width, size[1]);
+    copyWindow(surrounded, top, left, size, out, random() < 0.5);
+  };
+}
 
 const train: PreprocessingForm = {
-  takeWindow: takeRandomWindow,
+  takeWindow: takeRandomWindow((image) => image),
   augmentation: {
     size: 2,
     draw: (random) => {
@@ -72,15 +81,6 @@ const evaluate: PreprocessingForm = { takeWindow: cropOrPad, normalize: standard
 /** With the augmentation that cifarnet was trained with. */
 export const cifarnet: Preprocessing = { decodedSize: cropToSide, train, evaluate };
 
-/** The same of the image with its own pixels around it. */
-const takeRandomReflectedWindow: TakeWindow = (image, size, out, random) => {
-  const offset = (from: number, to: number) => Math.floor(random() * (from - to + 1));
-  const padded = reflectBorder(image, padding);
-  const top = offset(padded.height, size[0]);
-  const left = offset(padded.width, size[1]);
-  copyWindow(padded, top, left, size, out, random() < 0.5);
-};
-
 /**
  * Without changes of brightness and contrast: what small residual networks are trained with (He et al. 2015, §4.2).
  *
@@ -89,5 +89,8 @@ const takeRandomReflectedWindow: TakeWindow = (image, size, out, random) => {
  */
 export const cropAndMirror: Preprocessing = {
   ...cifarnet,
-  train: { takeWindow: takeRandomReflectedWindow, normalize: standardize },
+  train: {
+    takeWindow: takeRandomWindow((image) => reflectBorder(image, padding)),
+    normalize: standardize,
+  },
 };

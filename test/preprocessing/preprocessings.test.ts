@@ -263,6 +263,14 @@ test('efficientnet takes the middle without a border, and crop_and_mirror leaves
   assert.deepEqual(trained, evaluated);
 });
 
+test("crop_and_mirror's crops reach over the border into no colour that the image lacks", async () => {
+  const engine = await createWasmEngine();
+  const input = imagesFor('crop_and_mirror', [32, 32, 3]);
+  const grey = { width: 32, height: 32, channels: 3, data: new Uint8Array(32 * 32 * 3).fill(200) };
+  const { data } = await preprocessed(engine, input, true, [grey], () => 0);
+  assert.ok(data.every((value) => Math.abs(value) < 1e-3));
+});
+
 test('an unknown preprocessing is a usage error that lists what there is', () => {
   assert.throws(
     () => getPreprocessing('vg'),
