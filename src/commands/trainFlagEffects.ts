@@ -1,4 +1,5 @@
 /** Which flags of `losslens train` have an effect only together with others. */
+import { isWithoutServers } from '../engines/distributed/hosts.ts';
 import { defaultEpsilons } from '../model/optimizerOptions.ts';
 import type { FlagEffect } from './flagEffects.ts';
 import { ofNetworks } from './modelFlags.ts';
@@ -131,8 +132,8 @@ export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
     flags: ['replicas_to_aggregate'],
     // TF-Slim's default, which it ignores, too.
     missing: ({ job_name, ps_hosts, sync_replicas, replicas_to_aggregate }) => {
-      const isWithoutServers = job_name !== undefined && ps_hosts.length === 0;
-      return sync_replicas || isWithoutServers || replicas_to_aggregate === 1
+      const isReduced = job_name !== undefined && isWithoutServers({ ps: ps_hosts });
+      return sync_replicas || isReduced || replicas_to_aggregate === 1
         ? undefined
         : 'without --sync_replicas';
     },

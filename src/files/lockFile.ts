@@ -2,6 +2,7 @@
 import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { isMissing } from '../errors.ts';
 import { tell } from '../terminal.ts';
 import { type Holder, isHolder, isOfEarlierStart, isRunning } from './lockHolder.ts';
 
@@ -35,7 +36,6 @@ const retrySeconds = 0.02;
 const unfinishedSeconds = 2;
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
-const isGone = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '');
 
 /**
  * Reads who holds a lock.
@@ -48,7 +48,7 @@ export async function readHolder(path: string): Promise<Holder | undefined> {
     const holder = JSON.parse(await readFile(path, 'utf8')) as unknown;
     return isHolder(holder) ? holder : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError || isGone(error)) return undefined;
+    if (error instanceof SyntaxError || isMissing(error)) return undefined;
     throw error;
   }
 }
