@@ -1,4 +1,4 @@
-/** Gives images the channels that a network takes. */
+/** The channels of images: those that a network takes, and their means. */
 import type { Tensor } from '../graph/graph.ts';
 import { concat, constant } from '../graph/ops/array.ts';
 import { mul, sum } from '../graph/ops/math.ts';
@@ -26,4 +26,17 @@ export function withChannels(images: Tensor, channels: number): Tensor {
   throw new Error(
     `withChannels: got images of ${given} channels, and ${channels} to give; expected 1 or 3`,
   );
+}
+
+/** Mean of red, green and blue over ImageNet, 0..255. */
+const meanColor = [123.68, 116.78, 103.94] as const;
+
+/**
+ * The mean of each channel over ImageNet, 0..255; of grey images, the luminance of the mean colour.
+ *
+ * @param channels  1 or 3
+ */
+export function meansOf(channels: number): readonly number[] {
+  if (channels !== 1) return meanColor;
+  return [meanColor.reduce((sum, mean, c) => sum + mean * luminanceWeights[c]!, 0)];
 }

@@ -1,16 +1,10 @@
 /** Preprocessing of cifarnet, as TF-Slim has it (preprocessing/cifarnet_preprocessing.py). */
-import type { Image } from '../../datasets/dataset.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { add, div, maximum, mean, mul, sqrt, square, sub } from '../graph/ops/math.ts';
 import { sizeOf } from '../graph/shape.ts';
 import { numberOfEach } from './augmentation.ts';
-import { copyWindow, cropOrPad, reflectBorder } from './crop.ts';
-import {
-  cropToSide,
-  type Preprocessing,
-  type PreprocessingForm,
-  type TakeWindow,
-} from './preprocessing.ts';
+import { cropOrPad, takeShiftedWindow } from './crop.ts';
+import { cropToSide, type Preprocessing, type PreprocessingForm } from './preprocessing.ts';
 
 /** Pixels that each side gets before the random crop. */
 const padding = 4;
@@ -44,25 +38,8 @@ function adjustContrast(images: Tensor, factor: Tensor): Tensor {
   return add(mul(sub(images, means), factor), means);
 }
 
-/**
- * Takes a random crop of an image with a border around it, mirrored or not.
- *
- * @param surround  gives the image with its border, or as it is: then there are zeros around it
- */
-function takeRandomWindow(surround: (image: Image) => Image): TakeWindow {
-  return (image, size, out, random) => {
-    const surrounded = surround(image);
-    const border = (surrounded.height - image.height) / 2;
-    const offset = (from: number, to: number) =>
-      Math.floor(random() * (from + 2 * padding - to + 1)) - padding + border;
-    const top = offset(image.height, size[0]);
-    const left = offset(image.width, size[1]);
-    copyWindow(surrounded, top, left, size, out, random() < 0.5);
-  };
-}
-
 const train: PreprocessingForm = {
-  takeWindow: takeRandomWindow((image) => image),
+  takeWindow: takeShiftedWindow((image) => image, padding),
   augmentation: {
     size: 2,
     draw: (random) => {
@@ -80,17 +57,3 @@ const evaluate: PreprocessingForm = { takeWindow: cropOrPad, normalize: standard
 
 /** With the augmentation that cifarnet was trained with. */
 export const cifarnet: Preprocessing = { decodedSize: cropToSide, train, evaluate };
-
-/**
- * Without changes of brightness and contrast: what small residual networks are trained with (He et al. 2015, §4.2).
- *
- * There zeros are added after the mean is subtracted. Here pixels are standardised by their window's own statistics,
- * which black borders would move to where those of no image are that comes without one.
- */
-export const cropAndMirror: Preprocessing = {
-  ...cifarnet,
-  train: {
-    takeWindow: takeRandomWindow((image) => reflectBorder(image, padding)),
-    normalize: standardize,
-  },
-};

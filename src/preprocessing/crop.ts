@@ -132,3 +132,21 @@ export function reflectBorder({ width, height, channels, data }: Image, border: 
   }
   return { width: newWidth, height: newHeight, channels, data: out };
 }
+
+/**
+ * Takes a random crop of an image with a border around it, mirrored or not.
+ *
+ * @param surround  gives the image with its border, or as it is: then there are zeros around it
+ * @param padding   pixels on each side that a crop may reach beyond the image
+ */
+export function takeShiftedWindow(surround: (image: Image) => Image, padding: number): TakeWindow {
+  return (image, size, out, random) => {
+    const surrounded = surround(image);
+    const border = (surrounded.height - image.height) / 2;
+    const offset = (from: number, to: number) =>
+      Math.floor(random() * (from + 2 * padding - to + 1)) - padding + border;
+    const top = offset(image.height, size[0]);
+    const left = offset(image.width, size[1]);
+    copyWindow(surrounded, top, left, size, out, random() < 0.5);
+  };
+}

@@ -1,6 +1,7 @@
 /** The preprocessings by the name that --preprocessing_name takes. */
 import { UsageError } from '../errors.ts';
-import { cifarnet, cropAndMirror } from './cifarnet.ts';
+import { cifarnet } from './cifarnet.ts';
+import { cropAndMirror } from './cropAndMirror.ts';
 import { efficientnet } from './efficientnet.ts';
 import { inception } from './inception.ts';
 import type { ImageInput, ItemInput } from './itemInput.ts';

@@ -7,7 +7,7 @@ import type { Image } from '../../datasets/dataset.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { constant } from '../graph/ops/array.ts';
 import { div, floor, max, maximum, min, mul, rint, sub } from '../graph/ops/math.ts';
-import { luminanceWeights } from './channels.ts';
+import { meansOf } from './channels.ts';
 import type { Preprocessing, TakeWindow } from './preprocessing.ts';
 import { resizeBilinear } from './resize.ts';
 import {
@@ -18,16 +18,8 @@ import {
   windowSizeInGraph,
 } from './windowInGraph.ts';
 
-/** Mean of red, green and blue over ImageNet, 0..255. */
-const meanColor = [123.68, 116.78, 103.94] as const;
 /** Shorter side of the resized image in pixels: the first for evaluation, between them to train. */
 const shorterSides = [256, 512] as const;
-
-/** What is subtracted from each channel; of grey images, the luminance of the mean colour. */
-function meansOf(channels: number): readonly number[] {
-  if (channels !== 1) return meanColor;
-  return [meanColor.reduce((sum, mean, c) => sum + mean * luminanceWeights[c]!, 0)];
-}
 
 /** Rounds halves to even (tf.math.rint). */
 function roundToEven(value: number): number {
