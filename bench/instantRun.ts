@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Cleanup } from '../src/cleanup.ts';
-import { trainFlags } from '../src/commands/trainFlags.ts';
 import type { Engine, HostTensor, Session, Signature, Signatures } from '../src/engines/engine.ts';
 import { lockFolder } from '../src/files/folderLock.ts';
 import { sizeOf } from '../src/graph/shape.ts';
@@ -13,6 +12,7 @@ import { planRun } from '../src/training/planRun.ts';
 import { recordPlan } from '../src/training/recordPlan.ts';
 import type { RunOptions } from '../src/training/runOptions.ts';
 import { train } from '../src/training/trainer.ts';
+import { defaultOptions } from './defaultOptions.ts';
 
 /** What is trained. */
 export interface Case {
@@ -80,11 +80,8 @@ function instantEngine(): Engine {
 /** The flags of a case, and all others by default. */
 function optionsOf(each: Case, dataDir: string, trainDir: string): RunOptions {
   const { files = '', ...flagsOfCase } = each;
-  const defaults = Object.values(trainFlags).flatMap((group) =>
-    Object.entries(group).map(([name, { defaultValue }]) => [name, defaultValue]),
-  );
   return {
-    ...(Object.fromEntries(defaults) as RunOptions),
+    ...defaultOptions(),
     ...flagsOfCase,
     ...{ engine: 'wasm', train_dir: trainDir, precision: 'float32' },
     ...(builtIn.has(each.dataset_name) ? {} : { dataset_dir: join(dataDir, files) }),
