@@ -139,15 +139,15 @@ function resultTable(measured: readonly Measured[], precisions: readonly string[
 
 /** What differs of a step, by what is compared. */
 function distanceTable(distances: readonly StepDistance[]): string {
+  const headings = ['emulated', 'float32', 'items that emulated does not give bit by bit'];
   return markdownTable(
     [
-      { heading: 'cifarnet, batch 128, distance from bfloat16 of TensorFlow' },
-      ...['emulated', 'float32'].map((heading) => ({ heading, isNumeric: true })),
+      { heading: 'distance from TensorFlow in bfloat16' },
+      ...headings.map((heading) => ({ heading, isNumeric: true })),
     ],
-    distances.map(({ name, emulated, float32 }) => [
-      name,
-      emulated.toExponential(1),
-      float32.toExponential(1),
+    distances.map(({ name, emulated, float32, otherItems }) => [
+      ...[name, emulated.toExponential(1), float32.toExponential(1)],
+      otherItems === null ? '' : `${(100 * otherItems).toFixed(0)} %`,
     ]),
   );
 }

@@ -1,5 +1,5 @@
 /** How far a training step with emulated products of bfloat16 is from one with TensorFlow's own. */
-import type { Engine } from '../src/engines/engine.ts';
+import type { Engine, HostTensor } from '../src/engines/engine.ts';
 import { withEmulatedBfloat16 } from './emulatedBfloat16.ts';
 import { builtInFor, firstBatch, TrainingStep } from './trainingStep.ts';
 
@@ -11,6 +11,8 @@ export interface StepDistance {
   readonly emulated: number;
   /** ‖float32 − real‖ / ‖real‖: what bfloat16 itself makes of it. */
   readonly float32: number;
+  /** Share of the items of the batch for which emulated is not real bit by bit; null of what is of no single items. */
+  readonly otherItems: number | null;
 }
 
 /** What is compared. */
@@ -41,26 +43,28 @@ export async function emulationErrors(
   const emulating = await load(withEmulatedBfloat16(engine), 'bfloat16');
   for (let i = 0; i < stepsBefore; i++) await emulating.run(batch);
   const before = await emulating.session.run('read', {});
-  const resultsOf = async (step: TrainingStep) => {
+  const resultsOf = async (step: TrainingStep): Promise<[string, HostTensor][]> => {
     await step.session.run('assign', before);
-    const outputs = Object.entries(await step.run(batch)).map(([name, { data }]) => ({
-      name,
-      data,
-    }));
-    const changes = Object.entries(await step.session.run('read', {})).map(([name, { data }]) => ({
-      name: `change of ${name}`,
-      data: data.map((value, i) => value - before[name]!.data[i]!),
-    }));
+    const outputs = Object.entries(await step.run(batch));
+    const after = Object.entries(await step.session.run('read', {}));
     await step.session.close();
-    return [...outputs, ...changes].filter(({ data }) => data instanceof Float32Array);
+    return [
+      ...outputs.filter(([, { data }]) => data instanceof Float32Array),
+      ...after.map(([name, { data, shape }]): [string, HostTensor] => [
+        `change of ${name}`,
+        { data: data.map((value, i) => value - before[name]!.data[i]!), shape },
+      ]),
+    ];
   };
   const emulated = await resultsOf(emulating);
   const real = await resultsOf(await load(engine, 'bfloat16'));
   const float32 = await resultsOf(await load(engine, 'float32'));
-  return real.map(({ name, data }, i) => ({
+  return real.map(([name, { data, shape }], i) => ({
     name,
-    emulated: distance(emulated[i]!.data, data),
-    float32: distance(float32[i]!.data, data),
+    emulated: distance(emulated[i]![1].data, data),
+    float32: distance(float32[i]![1].data, data),
+    otherItems:
+      shape[0] === batchSize ? shareOfOtherRows(emulated[i]![1].data, data, batchSize) : null,
   }));
 }
 
@@ -72,4 +76,14 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
     size += b[i]! ** 2;
   }
   return difference === 0 ? 0 : Math.sqrt(difference / size);
+}
+
+/** Share of the rows in which two tensors are not the same. */
+function shareOfOtherRows(a: HostTensor['data'], b: HostTensor['data'], rows: number): number {
+  const length = b.length / rows;
+  const isOther = (row: number) => {
+    const [from, to] = [row * length, (row + 1) * length];
+    return b.subarray(from, to).some((value, i) => value !== a[from + i]);
+  };
+  return Array.from({ length: rows }, (_, row) => row).filter(isOther).length / rows;
 }
