@@ -9,6 +9,41 @@ function wasmBackend(): BackendWasm {
   return tf.findBackend('wasm') as BackendWasm;
 }
 
+/** Thrown where the memory of WebAssembly has no place for a tensor. */
+export class OutOfMemoryError extends Error {
+  override readonly name = 'OutOfMemoryError';
+}
+
+/** What the types of tfjs leave out. */
+interface Allocator {
+  /** @returns  where it is; 0 for want of memory */
+  _malloc(bytes: number): number;
+  _free(start: number): void;
+}
+
+let isChecked = false;
+
+/**
+ * Has the backend throw an OutOfMemoryError where it gets no memory for a tensor. By itself it does not look, and
+ * writes over what is at the beginning.
+ */
+export function checkAllocations(): void {
+  if (isChecked) return;
+  isChecked = true;
+  const wasm = wasmBackend().wasm as unknown as Allocator;
+  // Its first call puts the function itself in its place.
+  wasm._free(wasm._malloc(1));
+  const { _malloc } = wasm;
+  wasm._malloc = (bytes) => {
+    const start = _malloc(bytes);
+    if (start !== 0 || bytes === 0) return start;
+    const mebibytes = Math.ceil(bytes / 2 ** 20);
+    throw new OutOfMemoryError(
+      `${mebibytes} MiB more do not fit into the 4 GiB of memory that WebAssembly has at most`,
+    );
+  };
+}
+
 /**
  * The elements of a tensor, where they lie. The view ends with the next allocation, which can move
  * the memory: allocate first, then take views.

@@ -1,13 +1,14 @@
 /** Runs graphs on the kernels of tfjs' WebAssembly backend: an interpreter of the same graph. */
 import { setImmediate } from 'node:timers/promises';
 import type * as tfc from '@tensorflow/tfjs-core';
-import { NoEngineError } from '../../errors.ts';
+import { NoEngineError, UserError } from '../../errors.ts';
 import type { Graph, Node, Tensor } from '../../graph/graph.ts';
 import { nodesBefore } from '../../graph/walk.ts';
 import type { Engine, HostTensor, Session, Signature, Signatures } from '../engine.ts';
 import { checkFeeds } from '../feeds.ts';
 import { activationKernels } from './activationKernels.ts';
 import { arrayKernels } from './arrayKernels.ts';
+import { checkAllocations, OutOfMemoryError } from './heap.ts';
 import type { KernelTable } from './kernel.ts';
 import { mathKernels } from './mathKernels.ts';
 import { nnKernels } from './nnKernels.ts';
@@ -56,6 +57,7 @@ export async function createWasmEngine(): Promise<Engine> {
       `engine wasm: the WebAssembly backend does not start on this machine (${failure}).${remedy}`,
     );
   }
+  checkAllocations();
   return {
     name: `wasm (tfjs ${tf.version_core}, one thread)`,
     bfloat16: { support: 'none', reason: 'the wasm engine computes in float32' },
@@ -100,6 +102,28 @@ function isIdle({ op, inputs, controlInputs }: Node, idle: Idle): boolean {
   if (idle.size === 0) return false;
   if (op === 'Merge') return inputs.every((input) => idle.has(input));
   return inputs.some((input) => idle.has(input)) || controlInputs.some((node) => idle.has(node));
+}
+
+/**
+ * Does the work of a node.
+ *
+ * @throws UserError  where it ends for want of memory; kernels that get none themselves end in different ways
+ */
+function withMemoryFor<Result>({ name, op }: Node, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    const isShort = error instanceof OutOfMemoryError;
+    if (!isShort && (error as Error).name !== 'RuntimeError') throw error;
+    const what = isShort
+      ? error.message
+      : `most likely for want of memory, of which WebAssembly has 4 GiB at most (${(error as Error).message})`;
+    throw new UserError(
+      `engine wasm: stopped at ${name} (${op}): ${what}. ` +
+        'Take fewer items (--batch_size), smaller images or a smaller network, or --engine=tensorflow.',
+      { cause: error },
+    );
+  }
 }
 
 class WasmSession implements Session {
@@ -149,12 +173,16 @@ class WasmSession implements Session {
     try {
       for (const [key, input] of Object.entries(signature.inputs)) {
         const { data, shape } = feeds[key]!;
-        values.set(input, tf.tensor(data, [...shape], input.dtype as 'float32' | 'int32'));
+        const dtype = input.dtype as 'float32' | 'int32';
+        values.set(
+          input,
+          withMemoryFor(input.node, () => tf.tensor(data, [...shape], dtype)),
+        );
       }
       plan.nodes.forEach((node, position) => {
         if (isIdle(node, idle)) {
           for (const each of [node, ...node.outputs]) idle.add(each);
-        } else this.#runNode(node, values, idle);
+        } else withMemoryFor(node, () => this.#runNode(node, values, idle));
         for (const tensor of plan.lastUses[position]!) {
           values.get(tensor)?.dispose();
           values.delete(tensor);
