@@ -1,6 +1,6 @@
 /** Learning-rate schedules, as TF-Slim's train_image_classifier configures them. */
 
-/** What the schedule depends on; the names are those of the flags. */
+/** What decides on the schedule; the names are those of the flags. */
 export interface LearningRateOptions {
   readonly learning_rate: number;
   readonly learning_rate_decay_type: 'fixed' | 'exponential' | 'polynomial' | 'cosine';
@@ -9,6 +9,10 @@ export interface LearningRateOptions {
   readonly end_learning_rate: number;
   /** Epochs of linear warm-up from 0. */
   readonly warmup_epochs: number;
+}
+
+/** The run that a schedule is of. */
+export interface ScheduledRun {
   /** Items in the training split ÷ items of a step; not rounded. */
   readonly stepsPerEpoch: number;
   /** Steps of the whole run; Infinity when it has no end. */
@@ -28,8 +32,12 @@ export interface LearningRateOptions {
  *
  * @param step  t, the number of steps done before this one
  */
-export function learningRateAt(step: number, options: LearningRateOptions): number {
-  const { learning_rate: rate, end_learning_rate: end, stepsPerEpoch } = options;
+export function learningRateAt(
+  step: number,
+  options: LearningRateOptions,
+  { stepsPerEpoch, lastStep }: ScheduledRun,
+): number {
+  const { learning_rate: rate, end_learning_rate: end } = options;
   const decaySteps = Math.max(1, Math.floor(stepsPerEpoch * options.num_epochs_per_decay));
   let scheduled = rate;
   if (options.learning_rate_decay_type === 'exponential') {
@@ -37,7 +45,7 @@ export function learningRateAt(step: number, options: LearningRateOptions): numb
   } else if (options.learning_rate_decay_type === 'polynomial') {
     scheduled = (rate - end) * (1 - Math.min(step, decaySteps) / decaySteps) + end;
   } else if (options.learning_rate_decay_type === 'cosine') {
-    const share = Math.min(step, options.lastStep) / options.lastStep;
+    const share = Math.min(step, lastStep) / lastStep;
     scheduled = ((rate - end) * (1 + Math.cos(Math.PI * share))) / 2 + end;
   }
   const warmupSteps = stepsPerEpoch * options.warmup_epochs;

@@ -127,7 +127,7 @@ export function learningRateAfter(
   { options, data, lastStep }: Pick<NetworkPlan, 'options' | 'data' | 'lastStep'>,
 ): number {
   const stepsPerEpoch = data.dataset.items.length / itemsPerStep(options);
-  return learningRateAt(step, { ...options, stepsPerEpoch, lastStep });
+  return learningRateAt(step, options, { stepsPerEpoch, lastStep });
 }
 
 /**
