@@ -1,5 +1,6 @@
 /** Every item's scores over a run, gathered from the training steps. */
 import { UserError } from '../errors.ts';
+import { fetchRows } from './fetchRows.ts';
 import { type StepScore, stepScores } from './stepScores.ts';
 
 /** Scores of the items of one step, as the graph gives them. */
@@ -104,8 +105,10 @@ const surenessPower = 5;
 /** Which rows have finite scores alone, 1 for those: another would stay in the running means for ever. */
 function finiteRows(scores: ArrayLike<number>, rows: number): Uint8Array {
   const finite = new Uint8Array(rows).fill(1);
-  for (let i = 0; i < stepScores.length * rows; i++) {
-    if (!Number.isFinite(scores[i])) finite[i % rows] = 0;
+  for (let first = 0; first < stepScores.length * rows; first += rows) {
+    for (let row = 0; row < rows; row++) {
+      if (!Number.isFinite(scores[first + row])) finite[row] = 0;
+    }
   }
   return finite;
 }
@@ -157,6 +160,24 @@ export class ScoreTable {
     return this.#records[item * stride + places[column]]!;
   }
 
+  /** Those of some items that were presented, in their order. */
+  seen(items: Uint32Array): Uint32Array {
+    const seen = new Uint32Array(items.length);
+    let count = 0;
+    for (let i = 0; i < items.length; i++) {
+      if (this.#records[items[i]! * stride + places.epochs]! > 0) seen[count++] = items[i]!;
+    }
+    return seen.subarray(0, count);
+  }
+
+  /** The same number of some items, in their order. */
+  column(items: ArrayLike<number>, column: Column): Float32Array {
+    const place = places[column];
+    const values = new Float32Array(items.length);
+    for (let i = 0; i < values.length; i++) values[i] = this.#records[items[i]! * stride + place]!;
+    return values;
+  }
+
   /**
    * Adds one presentation of some items, but for those with a score that is not finite.
    *
@@ -173,6 +194,7 @@ export class ScoreTable {
     const loss = column('loss');
     const entropy = column('entropy');
     const weight = this.#updateSureness(scores, loss, margin, finite) ** surenessPower;
+    fetchRows(this.#records, stride, itemIndices);
     const records = this.#records;
     const count = stepScores.length;
     for (let row = 0; row < rows; row++) {

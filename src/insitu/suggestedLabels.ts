@@ -1,5 +1,6 @@
 /** Which class the network itself gives an item, over all its presentations. */
 import { argMax } from '../argMax.ts';
+import { fetchRows } from './fetchRows.ts';
 
 /** A class with its mean probability, 0..1. */
 export interface Suggestion {
@@ -73,6 +74,7 @@ export class MeanProbabilities implements SuggestedLabels {
 
   add(itemIndices: ArrayLike<number>, probabilities: ArrayLike<number>): void {
     const [classes, means] = [this.#classes, this.#means];
+    fetchRows(means, classes, itemIndices);
     for (let row = 0; row < itemIndices.length; row++) {
       const item = itemIndices[row]!;
       const n = ++this.#epochs[item]!;

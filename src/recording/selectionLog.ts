@@ -154,22 +154,18 @@ function scatterOf(
   { dataset, selectionLayer, plantedErrors }: SelectionLogOptions,
   { epoch, step, selected, table }: SelectedEpoch,
 ): ScatterView {
-  const seen = dataset.items.filter((item) => table.at(item, 'epochs') > 0);
+  const seen = table.seen(dataset.items);
   const positionOf = new Int32Array(table.size).fill(-1);
-  seen.forEach((item, position) => {
-    positionOf[item] = position;
-  });
+  for (let position = 0; position < seen.length; position++) positionOf[seen[position]!] = position;
   const positions = (items: Iterable<number>) =>
     Array.from(items, (item) => positionOf[item]!).filter((at) => at >= 0);
-  const column = (name: 'contribution' | 'entropy') =>
-    new Float32Array(seen.length).map((_, at) => table.at(seen[at]!, name));
   return {
     epoch,
     step,
     selectionLayer,
     classes: dataset.classNames.length,
-    contribution: column('contribution'),
-    entropy: column('entropy'),
+    contribution: table.column(seen, 'contribution'),
+    entropy: table.column(seen, 'entropy'),
     selected: positions(selected.map(({ itemIndex }) => itemIndex)),
     planted: plantedErrors && positions(plantedErrors),
   };

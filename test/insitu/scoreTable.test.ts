@@ -33,6 +33,14 @@ test('the rows that were added are told from those that were left out', () => {
   assert.deepEqual([...table.add(presentation(1))], [1, 1]);
 });
 
+test('the items that were presented are told, in the order asked for, with a number of each', () => {
+  const table = new ScoreTable(4);
+  table.add({ ...presentation(2, { entropy: 5 }), itemIndices: [3, 1] });
+  const seen = table.seen(Uint32Array.of(0, 1, 2, 3));
+  assert.deepEqual([...seen], [1, 3]);
+  assert.deepEqual([...table.column([3, 1, 0], 'entropy')], [5, 2, 0]);
+});
+
 test('a state with an array for each number, as earlier versions wrote it, is gone on with', () => {
   const size = 3;
   const scores = stepScores.length;
