@@ -69,8 +69,9 @@ export function random(seed: number, ...path: readonly number[]): () => number {
  * @param next  gives uniform numbers in [0, 1)
  */
 export function permutation(size: number, next: () => number): Uint32Array {
-  // Several times as fast as `from`.
-  const order = new Uint32Array(size).map((_, i) => i);
+  // By index: several times as fast as `from`.
+  const order = new Uint32Array(size);
+  for (let i = 0; i < size; i++) order[i] = i;
   for (let i = size - 1; i > 0; i--) {
     const j = Math.floor(next() * (i + 1));
     const moved = order[i]!;

@@ -180,9 +180,9 @@ export class BatchPipeline {
           batch++;
           continue;
         }
-        const { prepared, ...rest } = pending.shift()!;
-        const buffer = await prepared;
-        yield this.#batch(rest, buffer);
+        const next = pending.shift()!;
+        const buffer = await next.prepared;
+        yield this.#batch(next, buffer);
         if (before !== undefined) this.#buffers.push(before);
         before = buffer;
       }
@@ -243,7 +243,8 @@ export class BatchPipeline {
     if (!isTraining) return items;
     if (this.#order?.epoch !== epoch) {
       const order = permutation(items.length, random(seed, streams.order, epoch));
-      this.#order = { epoch, items: order.map((i) => items[i]!) };
+      for (let i = 0; i < order.length; i++) order[i] = items[order[i]!]!;
+      this.#order = { epoch, items: order };
     }
     return this.#order.items;
   }

@@ -185,11 +185,12 @@ export class InSituRecorder {
     this.#copied = undefined;
     const added = this.#table.add({ itemIndices, labels, output, scores });
     this.#suggested.add(itemIndices, probabilities);
-    itemIndices.forEach((itemIndex, row) => {
-      if (added[row] === 0) return;
+    for (let row = 0; row < itemIndices.length; row++) {
+      if (added[row] === 0) continue;
+      const itemIndex = itemIndices[row]!;
       const label = labels[row]!;
       const score = suspicion(this.#score, this.#table, itemIndex);
-      if (!this.#queue.accepts({ itemIndex, label, score })) return;
+      if (!this.#queue.accepts({ itemIndex, label, score })) continue;
       this.#queue.offer({
         itemIndex,
         label,
@@ -197,7 +198,7 @@ export class InSituRecorder {
         output: output[row]!,
         outputProbability: outputProbability[row]!,
       });
-    });
+    }
     if (rows === undefined) return;
     const contributionOf = (itemIndex: number) => this.#table.at(itemIndex, 'contribution');
     await this.#monitor.observe(batch, rows, outcome, contributionOf, epoch, step);
