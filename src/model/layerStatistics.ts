@@ -86,13 +86,18 @@ interface LayerHistogram {
 export function readLayerStatistics(
   outputs: Readonly<Record<string, HostTensor>>,
 ): LayerStatistic[] {
-  return Object.entries(outputs).flatMap(([key, { data }]): LayerStatistic[] => {
+  // Most steps have none, and pay for no more than a look at the names.
+  const keys = Object.keys(outputs).filter(
+    (key) =>
+      key.startsWith(scalarPrefix) || (key.startsWith(histogramPrefix) && key.endsWith(':counts')),
+  );
+  return keys.map((key): LayerStatistic => {
+    const { data } = outputs[key]!;
     if (key.startsWith(scalarPrefix)) {
-      return [{ tag: key.slice(scalarPrefix.length), value: data[0]! }];
+      return { tag: key.slice(scalarPrefix.length), value: data[0]! };
     }
-    if (!key.startsWith(histogramPrefix) || !key.endsWith(':counts')) return [];
     const name = key.slice(0, -':counts'.length);
     const [low, high] = [outputs[`${name}:low`]!.data[0]!, outputs[`${name}:high`]!.data[0]!];
-    return [{ tag: name.slice(histogramPrefix.length), counts: data, low, high }];
+    return { tag: name.slice(histogramPrefix.length), counts: data, low, high };
   });
 }
