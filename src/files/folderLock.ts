@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { reasonOf, UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
+import { expectNoPipes } from './expectNoPipes.ts';
 import {
   acquireLock,
   giveLockFree,
@@ -47,7 +48,7 @@ export interface FolderLock {
  * three minutes.
  *
  * @param flag  the flag that names the folder, for messages
- * @throws UserError  when the folder cannot be written to, or another process holds it
+ * @throws UserError  when the folder cannot be written to, holds a pipe, or another process holds it
  * @throws the signal's reason, when it is aborted while a lock is watched
  */
 export async function lockFolder(
@@ -72,6 +73,7 @@ export async function lockFolder(
       throw await cannotWrite(error);
     });
     made ??= first;
+    await expectNoPipes(folder);
     attempt = await acquireLock(path, own, options).catch(async (error: Error) => {
       if (options.signal?.aborted) throw error;
       // Whoever made the folder has just deleted it: make it again.

@@ -21,9 +21,10 @@ export class RecordFile {
 
   get #isEmpty(): boolean {
     try {
-      return !statSync(this.#path, { throwIfNoEntry: false })?.size;
+      const found = statSync(this.#path, { throwIfNoEntry: false });
+      // Of what is no file, and where it cannot be told, writing to it says what is wrong.
+      return found === undefined || (found.isFile() && found.size === 0);
     } catch {
-      // Writing to it says why it cannot be told.
       return false;
     }
   }

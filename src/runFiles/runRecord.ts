@@ -5,6 +5,7 @@ import { cpus, release } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Precision } from '../engines/precision.ts';
 import { isMissing, UserError, unreadable } from '../errors.ts';
+import { expectNoPipes } from '../files/expectNoPipes.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { networkModuleSha256 } from './networkModule.ts';
@@ -149,9 +150,11 @@ export async function writeRunRecord(
  * Reads the record of the run in a folder.
  *
  * @returns  undefined when the folder holds none
- * @throws UserError  when run.json is damaged or lacks a part
+ * @throws UserError  when run.json is damaged or lacks a part, or the folder holds a pipe
  */
 export async function readRunRecord(folder: string): Promise<RunRecord | undefined> {
+  // Of all that is read of a run, this is the first.
+  await expectNoPipes(folder);
   const path = join(folder, 'run.json');
   let content: string;
   try {

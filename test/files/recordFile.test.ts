@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -40,4 +41,19 @@ test('of a file that a run goes on with, what it should hold is known from the s
   rmSync(path);
   await file.append([{ step: 2 }]);
   assert.equal(told.length, 1);
+});
+
+test('a pipe in its place is an error, and waits for nobody', {
+  skip: process.platform === 'win32' && 'the system has no named pipes',
+}, async () => {
+  const path = join(folder, 'piped');
+  const told: string[] = [];
+  const file = new RecordFile(path, false, ({ message }) => told.push(message));
+  await file.append([{ step: 1 }]);
+  rmSync(path);
+  spawnSync('mkfifo', [path]);
+  await assert.rejects(file.append([{ step: 2 }]), {
+    message: `${path}: cannot be written to (it is a pipe or a socket, and nobody is at its other end).`,
+  });
+  assert.deepEqual(told, []);
 });
