@@ -255,6 +255,8 @@ async function readBytes(
       }
       done += bytesRead;
     }
+  } catch (error) {
+    throw unreadable(path, error);
   } finally {
     await file.close();
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -161,6 +161,19 @@ test('changed bytes are noticed wherever a checksum covers them', async () => {
     }
     writeFileSync(file, intact);
   }
+});
+
+test('what the system says of data that it cannot read comes with their file', async () => {
+  const folder = temporaryFolder();
+  const prefix = join(folder, 'model.ckpt-1');
+  await saveCheckpoint(folder, 1, someTensors(), 5);
+  const data = `${prefix}.data-00000-of-00001`;
+  rmSync(data);
+  mkdirSync(data);
+  await assert.rejects(checkCheckpoint(prefix), {
+    name: 'UserError',
+    message: `${data}: cannot be read (it is a folder).`,
+  });
 });
 
 test('whichever call of a save fails, one good checkpoint stays, and the next save finds order', async () => {
