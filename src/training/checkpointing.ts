@@ -4,7 +4,7 @@ import type { CheckpointWriter } from '../checkpoint/checkpointWriter.ts';
 import type { CheckpointTensor, TensorBundle } from '../checkpoint/tensorBundle.ts';
 import { readVariables } from '../checkpoint/variables.ts';
 import type { HostTensor } from '../engines/engine.ts';
-import { UserError } from '../errors.ts';
+import { excerpt, UsageError, UserError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import type { InSituState } from '../recording/inSituRecorder.ts';
 import {
@@ -14,10 +14,12 @@ import {
 } from '../recording/inSituState.ts';
 
 const stepName = 'global_step';
+/** Before the names of all that no other program knows. */
+const ownPrefix = 'losslens/';
 /** JSON in UTF-8, beside the variables that TensorFlow knows. */
-const stateName = 'losslens/state';
+const stateName = `${ownPrefix}state`;
 /** Before the names of the arrays that the state's header speaks of. */
-const arraysPrefix = 'losslens/in_situ/';
+const arraysPrefix = `${ownPrefix}in_situ/`;
 /** Of the state's form: that of another one is not read. */
 export const stateVersion = 3;
 
@@ -99,7 +101,7 @@ export async function saveRun(
  * @param expect    told of its prefix, steps and state before the variables are compared, to throw what is
  *                  better said
  * @returns  undefined when there is none: a new run
- * @throws UserError  when it is damaged or does not fit the variables
+ * @throws UserError  when it is damaged or has not just the variables
  */
 export async function restoreRun(
   trainDir: string,
@@ -118,7 +120,31 @@ export async function restoreRun(
   const hint =
     'A run goes on with the network, optimizer, trainable scopes and moving averages it began with: ' +
     'give another --train_dir, and this one as --checkpoint_path.';
-  return { path, step, state, values: await readVariables(path, variables, hint) };
+  const values = await readVariables(path, variables, hint);
+  expectNoOthers(bundle, path, variables, hint);
+  return { path, step, state, values };
+}
+
+/**
+ * A run's own checkpoint has just its variables: one more is of another optimizer or network, which run.json would
+ * tell of if it were there.
+ *
+ * @throws UsageError  naming the first
+ */
+function expectNoOthers(
+  { shapes }: TensorBundle,
+  path: string,
+  variables: readonly Variable[],
+  hint: string,
+): void {
+  // What other programs write may have any beside them.
+  if (!shapes.has(stateName)) return;
+  const own = new Set([stepName, ...variables.map(({ name }) => name)]);
+  const other = [...shapes.keys()].find((name) => !own.has(name) && !name.startsWith(ownPrefix));
+  if (other === undefined) return;
+  throw new UsageError(
+    `${path}: holds the variable ${excerpt(other)}, which this run has not. ${hint}`,
+  );
 }
 
 /**

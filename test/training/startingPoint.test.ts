@@ -279,6 +279,20 @@ test('a checkpoint that does not fit is refused as other flags are, where no rec
   );
 });
 
+test('a checkpoint that holds more than the run has is refused, too: it is of another optimizer', async () => {
+  const train_dir = await begunRun();
+  rmSync(join(train_dir, 'run.json'), { force: true });
+  const { variables } = tinyTrainingGraph({ optimizer: plainSgd, movingAverages: true });
+  await assert.rejects(
+    findStartingPoint(options({ train_dir }), { ...graph, variables }, data, undefined),
+    {
+      name: 'UsageError',
+      message:
+        /model\.ckpt-7: holds the variable Tiny\/.*\/Momentum, which this run has not\. A run goes on with the network, optimizer, /,
+    },
+  );
+});
+
 test('all that makes a run another one is named at once, with what it was before', async () => {
   const dropped = { ...data, items: Uint32Array.of(0, 1) };
   const train_dir = await begunRun({ batchSize: 8, dataDigest: digestOf(dropped) });
