@@ -79,6 +79,9 @@ try {
 /** What to do about an error of the system that can come from anywhere, as the end of its sentence. */
 function remedyOf({ code, syscall }: NodeJS.ErrnoException): string {
   if (code === 'EMFILE') return '; allow the process more of them: ulimit -n 1024';
+  if (code === 'ERR_WORKER_INIT_FAILED') {
+    return ': the system gives no further thread; allow the user or the container more of them (ulimit -u, a limit of pids)';
+  }
   if (syscall !== 'uv_cwd') return '';
   return ': the folder that it was started in is gone; change to another one, and start it again';
 }

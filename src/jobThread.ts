@@ -57,14 +57,14 @@ export class JobThread<Job> {
   async do(job: Job, arrays: readonly ArrayBufferView[]): Promise<void> {
     const bytes = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
     // Who installs another version while this one is at work takes away what a thread would load.
-    const canStart = this.#worker !== undefined || isThere(this.#module);
-    if (bytes <= smallJobBytes || !canStart) return this.#doHere(job);
+    if (bytes > smallJobBytes && isThere(this.#module)) this.#worker ??= this.#start();
+    const worker = this.#worker;
+    if (bytes <= smallJobBytes || worker === undefined) return this.#doHere(job);
     const buffers = new Set(arrays.map(({ buffer }) => buffer));
     const moved = [...buffers].filter((buffer) => buffer instanceof ArrayBuffer);
     await new Promise<void>((resolve, reject) => {
       this.#caller = { resolve, reject };
-      this.#worker ??= this.#start();
-      this.#worker.postMessage(job, moved);
+      worker.postMessage(job, moved);
     });
   }
 
@@ -77,8 +77,14 @@ export class JobThread<Job> {
     caller?.resolve();
   }
 
-  #start(): Worker {
-    const worker = new Worker(this.#module);
+  /** @returns  undefined when the system gives no further thread */
+  #start(): Worker | undefined {
+    let worker: Worker;
+    try {
+      worker = new Worker(this.#module);
+    } catch {
+      return undefined;
+    }
     worker.on('message', ({ failure }: Answer) => {
       if (failure === null) this.#caller?.resolve();
       else this.#caller?.reject(errorOf(failure));

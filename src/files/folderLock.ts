@@ -95,7 +95,16 @@ export async function lockFolder(
     content: JSON.stringify(own),
     seconds: options.heartbeatSeconds,
   };
-  const heartbeat = new Worker(new URL('./lockHeartbeat.js', import.meta.url), { workerData });
+  let heartbeat: Worker;
+  try {
+    heartbeat = new Worker(new URL('./lockHeartbeat.js', import.meta.url), { workerData });
+  } catch (error) {
+    // The system gives no further thread, and the run needs more of them.
+    await file.close();
+    await giveLockFree(path, own);
+    await removeEmptyFolders(folder, made);
+    throw error;
+  }
   // Without it the lock still holds on this machine.
   heartbeat.on('error', () => {}).unref();
   return {

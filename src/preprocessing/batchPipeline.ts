@@ -109,7 +109,7 @@ export class BatchPipeline {
   readonly #dataset: Dataset;
   readonly #options: BatchPipelineOptions;
   readonly #memory: ItemMemory<SharedArrayBuffer>;
-  readonly #workers: Worker[];
+  readonly #workers: Worker[] = [];
   readonly #waiting = new Map<number, Waiting>();
   /** Memory that is free for further batches; threads and engine see the same. */
   readonly #buffers: SharedArrayBuffer[] = [];
@@ -130,17 +130,27 @@ export class BatchPipeline {
       batchSize,
       seed,
     };
-    this.#workers = Array.from({ length: options.numThreads }, () => {
-      const worker = new Worker(new URL('./batchWorker.js', import.meta.url), { workerData });
-      worker.on('message', (response: BatchResponse) => {
-        const waiting = this.#waiting.get(response.id);
-        this.#waiting.delete(response.id);
-        if (response.problem === undefined) waiting?.resolve();
-        else waiting?.reject(new UserError(response.problem));
-      });
-      worker.on('error', (error: Error) => this.#fail(error));
-      return worker;
+    try {
+      while (this.#workers.length < options.numThreads) {
+        this.#workers.push(this.#startWorker(workerData));
+      }
+    } catch (error) {
+      // Nobody else knows those that did start, and they would keep the process from ending.
+      for (const worker of this.#workers) void worker.terminate();
+      throw error;
+    }
+  }
+
+  #startWorker(workerData: BatchWorkerData): Worker {
+    const worker = new Worker(new URL('./batchWorker.js', import.meta.url), { workerData });
+    worker.on('message', (response: BatchResponse) => {
+      const waiting = this.#waiting.get(response.id);
+      this.#waiting.delete(response.id);
+      if (response.problem === undefined) waiting?.resolve();
+      else waiting?.reject(new UserError(response.problem));
     });
+    worker.on('error', (error: Error) => this.#fail(error));
+    return worker;
   }
 
   /** Batches in an epoch; the last may be smaller. */

@@ -99,7 +99,14 @@ export class ViewRenderer {
   #nextThread(): Thread {
     const [least] = this.#threads.toSorted((a, b) => a.waiting.length - b.waiting.length);
     const hasRoom = this.#threads.length < maxThreads;
-    return least && (least.waiting.length < waitingPerThread || !hasRoom) ? least : this.#start();
+    if (least && (least.waiting.length < waitingPerThread || !hasRoom)) return least;
+    try {
+      return this.#start();
+    } catch (error) {
+      // The system gives no further one.
+      if (least === undefined) throw error;
+      return least;
+    }
   }
 
   #start(): Thread {
