@@ -81,12 +81,12 @@ export interface FlagChange {
 /** Flags whose value is another than before, by name; paths are compared as absolute ones. */
 export function changesOf(before: Flags, now: Flags): Readonly<Record<string, FlagChange>> {
   const text = (value: unknown) => JSON.stringify(value ?? null);
-  const flags = withAbsolutePaths(now);
-  const names = [...new Set([...Object.keys(before), ...Object.keys(flags)])];
+  const [old, flags] = [withAbsolutePaths(before), withAbsolutePaths(now)];
+  const names = [...new Set([...Object.keys(old), ...Object.keys(flags)])];
   return Object.fromEntries(
     names
-      .filter((name) => text(before[name]) !== text(flags[name]))
-      .map((name) => [name, { before: before[name] ?? null, now: flags[name] ?? null }]),
+      .filter((name) => text(old[name]) !== text(flags[name]))
+      .map((name) => [name, { before: old[name] ?? null, now: flags[name] ?? null }]),
   );
 }
 

@@ -180,10 +180,12 @@ function dataDifferences(
   return [what, ...changeTexts(resumedChanges(before, now, 'data'))];
 }
 
-/** The first class that has another name than before, and with it is another one. */
+/** Another number of classes, or the first one that has another name than before, and with it is another one. */
 function classDifferences(record: RunRecord | undefined, { classNames }: Dataset): string[] {
   const trained = record?.dataset.classes ?? classNames;
-  // There are as many of them: else the variables of the checkpoint would have other shapes.
+  if (trained.length !== classNames.length) {
+    return [`${classNames.length} classes (were ${trained.length})`];
+  }
   const label = classNames.findIndex((name, i) => name !== trained[i]);
   return label < 0 ? [] : [`class ${label} ${classNames[label]} (was ${trained[label]})`];
 }

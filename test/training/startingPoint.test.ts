@@ -350,6 +350,14 @@ test('other flags hold from the next step on, and are said', async () => {
   ]);
 });
 
+test('where no record tells the flags before, none is said to be another one', async () => {
+  const train_dir = await begunRun();
+  const now = { dataset_dir: 'data', labels_file: '../labels.csv', learning_rate: 0.01 };
+  assert.deepEqual((await startOf({ train_dir, ...now })).messages, [
+    `resuming ${train_dir}/model.ckpt-7`,
+  ]);
+});
+
 test('the module of a network may lie elsewhere when the run goes on', async () => {
   const train_dir = await begunRun();
   const own = join(train_dir, 'own.js');
@@ -412,6 +420,16 @@ test('a run goes on with the classes that it has the names of', async () => {
     name: 'UsageError',
     message: /model\.ckpt-7, 7 steps, cannot go on with class 1 bee \(was cat\);/,
   });
+  for (const [trained, were] of [
+    [['ape'], 1],
+    [['ape', 'bee', 'cat'], 3],
+  ] as const) {
+    await record(train_dir, {}, trained);
+    await assert.rejects(startOf({ train_dir }), {
+      name: 'UsageError',
+      message: new RegExp(`cannot go on with 2 classes \\(were ${were}\\);`),
+    });
+  }
 });
 
 test('the weights of a class are not taken for one of another name', async () => {
