@@ -5,7 +5,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { reasonOf, UserError } from '../errors.ts';
+import { isMissing, reasonOf, UserError } from '../errors.ts';
 import { expectFreeSpace } from './freeSpace.ts';
 import { makeFolder } from './makeFolder.ts';
 
@@ -49,15 +49,31 @@ export async function prepareFolder(
   await expectFreeSpace(command, folder, bytes, remedy);
 }
 
-/** Has a gathered folder take its place, and that of one that is there: by two renames. */
+/** Others may put theirs there at the same time; then it is tried again. */
+const maxAttempts = 100;
+
+/**
+ * Has a gathered folder take its place, and that of one that is there: by two renames. Of several processes that do
+ * so at once, the last one's stays.
+ */
 export async function replaceFolder(gathered: string, target: string): Promise<void> {
   const replaced = `${target}.replaced-${process.pid}`;
-  if (existsSync(target)) await rename(target, replaced);
-  try {
-    await rename(gathered, target);
-  } catch (error) {
-    if (existsSync(replaced)) await rename(replaced, target);
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    await rename(target, replaced).catch((error: Error) => {
+      if (!isMissing(error)) throw error;
+    });
+    try {
+      await rename(gathered, target);
+      break;
+    } catch (error) {
+      const isTaken = ['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '');
+      if (!isTaken || attempt === maxAttempts) {
+        if (existsSync(replaced)) await rename(replaced, target);
+        throw error;
+      }
+      // What another process has put there since is as good as what was there.
+      await rm(replaced, { recursive: true, force: true });
+    }
   }
   await rm(replaced, { recursive: true, force: true });
 }
