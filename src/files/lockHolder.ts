@@ -1,6 +1,6 @@
 /** Who holds a lock, and whether that process still runs. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 import { excerpt } from '../errors.ts';
 
@@ -9,8 +9,9 @@ export interface Holder {
   readonly pid: number;
   readonly host: string;
   /**
-   * The boot and the pid namespace: within them a pid is one process's. Containers may share their
-   * host's name with others that have processes of their own. null off Linux.
+   * The boot, the pid namespace and the time namespace: within the first two a pid is one process's, and within all of
+   * them it started when `started` says. Containers may share their host's name with others that have processes of
+   * their own. null off Linux.
    */
   readonly system: string | null;
   /** Tells processes of the same pid apart: in clock ticks since boot (proc(5)); null off Linux. */
@@ -58,7 +59,10 @@ function statusOf(pid: number): { readonly state: string; readonly started: stri
 function systemOf(): string | null {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+    const clock = '/proc/self/ns/time';
+    // Kernels before 5.6 have none.
+    const times = existsSync(clock) ? ` ${readlinkSync(clock)}` : '';
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}${times}`;
   } catch {
     return null;
   }

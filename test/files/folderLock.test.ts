@@ -332,6 +332,27 @@ test('a stopped process keeps its lock', { skip: noProc }, async () => {
   stopped.kill('SIGKILL');
 });
 
+const noTimes =
+  spawnSync('unshare', ['-T', '--boottime', '1000', '--fork', 'true']).status !== 0 &&
+  'the system has no time namespaces, or they are not for this user';
+
+test('a process for whom the machine started at another time keeps its lock', {
+  skip: noTimes,
+}, async () => {
+  const folder = temporaryFolder();
+  const program = `
+    import { lockFolder } from ${JSON.stringify(new URL('../../src/files/folderLock.js', import.meta.url).href)};
+    await lockFolder(process.argv[1], '--train_dir');
+    console.log('locked');
+    setInterval(() => {}, 1000);`;
+  const node = [process.execPath, '--input-type=module', '-e', program, folder];
+  const holder = spawn('unshare', ['-T', '--boottime', '1000', '--fork', '--kill-child', ...node]);
+  await once(holder.stdout, 'data');
+  await assert.rejects(lockFolder(folder, '--train_dir'), /in use by process \d+ on /);
+  holder.kill('SIGKILL');
+  await once(holder, 'close');
+});
+
 test('who was killed while taking a lock over does not keep others from it', async () => {
   const folder = temporaryFolder();
   const left = { ...newHolder(), pid: endedProcess(), started: null };
