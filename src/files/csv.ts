@@ -62,7 +62,7 @@ function faultOf(error: unknown): string | undefined {
     case 'QUOTE_NOT_CLOSED':
       return 'opens a quote that nothing closes';
     case 'MAX_RECORD_SIZE':
-      return `begins a record of more than ${maxRecordBytes} bytes; is a quote not closed?`;
+      return `begins a record of more than ${maxRecordBytes} bytes, as where a quote is not closed`;
     default:
       return 'has a quote inside a field; expected the whole field in quotes, and a quote in it twice';
   }
