@@ -34,7 +34,7 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ENOENT: 'no such file or folder',
   ENOTCONN: 'what is mounted there does not answer any more',
-  ENXIO: 'it is a pipe or a socket, and nobody is at its other end',
+  ENXIO: 'it is a socket, or a device that is not there',
   ENOTDIR: 'it is no folder, or a part of its path is none',
 };
 

@@ -1,15 +1,12 @@
 /** Files of JSON lines that grow with a run, and shrink to where a resumed run goes on. */
-import { constants, createReadStream, existsSync } from 'node:fs';
-import { appendFile, open, truncate } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { appendFile, open, stat, truncate } from 'node:fs/promises';
 import { UserError, unreadable, writeError } from '../errors.ts';
 import { replaceFileByParts } from './replaceFile.ts';
 
 const lineEnd = 0x0a;
 /** Longer lines are none of ours: what is read takes no more memory than a few of them. */
 const maxLineBytes = 2 ** 26;
-/** To append to a file; a pipe that somebody put in its place is an error, where the system would wait for a reader. */
-const appending =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | (constants.O_NONBLOCK ?? 0);
 /** Records that are made into text at once. */
 const recordsPerPart = 1024;
 
@@ -21,7 +18,10 @@ const recordsPerPart = 1024;
 export async function appendJsonLines(path: string, records: readonly unknown[]): Promise<void> {
   if (records.length === 0) return;
   try {
-    const file = await open(path, appending);
+    const found = await stat(path).catch(() => undefined);
+    // The system would wait until somebody reads it.
+    if (found?.isFIFO()) throw new Error('it is a pipe');
+    const file = await open(path, 'a');
     try {
       const { size } = await file.stat();
       try {
