@@ -131,11 +131,11 @@ export const trainFlagEffects: readonly FlagEffect<TrainFlags>[] = [
   {
     flags: ['replicas_to_aggregate'],
     // TF-Slim's default, which it ignores, too.
-    missing: ({ job_name, ps_hosts, sync_replicas, replicas_to_aggregate }) => {
-      const isReduced = job_name !== undefined && isWithoutServers({ ps: ps_hosts });
-      return sync_replicas || isReduced || replicas_to_aggregate === 1
-        ? undefined
-        : 'without --sync_replicas';
+    missing: async (flags) => {
+      if (flags.sync_replicas || flags.replicas_to_aggregate === 1) return undefined;
+      const { clusterPlace } = await import('../cluster/clusterPlace.ts');
+      const place = clusterPlace(flags, process.env);
+      return place && isWithoutServers(place.hosts) ? undefined : 'without --sync_replicas';
     },
   },
   {

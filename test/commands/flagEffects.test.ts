@@ -120,6 +120,28 @@ test('flags have their effect with what they need', async () => {
   }
 });
 
+test('as many gradients as workers are expected without parameter servers, by flags and by TF_CONFIG', async () => {
+  const worker = ['a:1', 'b:1'];
+  const { TF_CONFIG: before } = process.env;
+  const saidWith = async (cluster: object, ...flags: string[]) => {
+    process.env['TF_CONFIG'] = JSON.stringify({ cluster, task: { type: 'worker', index: 0 } });
+    return saidOf('--replicas_to_aggregate=2', ...flags);
+  };
+  try {
+    assert.equal(await saidWith({ worker }), '');
+    assert.equal(await saidWith({}, '--job_name=worker', `--worker_hosts=${worker}`), '');
+    const inVain = '--replicas_to_aggregate: has no effect without --sync_replicas.';
+    assert.equal(await saidWith({ worker, ps: ['c:1'] }), inVain);
+    const servers = ['--job_name=worker', `--worker_hosts=${worker}`, '--ps_hosts=c:1'];
+    assert.equal(await saidWith({}, ...servers), inVain);
+    const three = { worker: [...worker, 'd:1'] };
+    assert.match(await saidWith(three), /^--replicas_to_aggregate: got 2; expected 3, /);
+  } finally {
+    if (before === undefined) delete process.env['TF_CONFIG'];
+    else process.env['TF_CONFIG'] = before;
+  }
+});
+
 test('a flag that asks for nothing is not in vain', async () => {
   assert.equal(await saidOf('--hs=', '--projector_items=0', '--hm=', '--nomonitor_overlay'), '');
 });
