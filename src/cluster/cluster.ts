@@ -6,6 +6,7 @@ import { awaitTasks, silentSeconds } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
 import type { ClusterPlace } from './clusterPlace.ts';
+import { expectSameHosts, publishHosts } from './hostsCheck.ts';
 import type { Letter } from './letters.ts';
 import { Mailbox } from './mailbox.ts';
 
@@ -24,7 +25,7 @@ export class Cluster {
    * From then on one of them that goes ends whatever waits.
    *
    * @param signal      ends the waiting
-   * @throws UserError  naming who did not come, or when this process runs already
+   * @throws UserError  naming who did not come, or when this process runs already, or was started with other hosts
    */
   static async join(place: ClusterPlace, signal: AbortSignal): Promise<Cluster> {
     const { hosts, task, timeoutSeconds } = place;
@@ -36,8 +37,11 @@ export class Cluster {
     }
     const engine = ClusterEngine.start(hosts, task);
     const cluster = new Cluster(place, engine);
+    await publishHosts(engine);
     await awaitTasks(hosts, cluster.#leaders, timeoutSeconds, signal);
     cluster.watchLeaders(tell);
+    // Before anything of the training is touched: letters are for a task, whoever asks for them.
+    await expectSameHosts(engine, cluster.#leaders, timeoutSeconds);
     return cluster;
   }
 

@@ -45,9 +45,6 @@ export function fingerprintOf(
     'runs on Node.js': process.versions.node.split('.')[0]!,
     'runs TensorFlow': tensorFlow,
     ...Object.fromEntries(flags.map((name) => [`has --${name}`, String(options[name])])),
-    // By their numbers items are divided and variables placed; one host may go by several names.
-    'has --worker_hosts of': `${options.worker_hosts.length} hosts`,
-    'has --ps_hosts of': `${options.ps_hosts.length} hosts`,
     'trains on the data': digestOf(data.dataset),
     'has the vocabulary':
       input.kind === 'texts' ? sha256(input.vocabulary.words.join('\n')) : 'of no texts',

@@ -18,6 +18,8 @@ import {
   goneLine,
   items,
   killAnytime,
+  otherHosts,
+  otherHostsLine,
   said,
   selectionOf,
   training,
@@ -105,10 +107,9 @@ test('started again, they go on, now each for itself, and a worker comes back; a
 }, async () => {
   const [chief] = goOn('worker', 0);
   const [, serverResult] = goOn('ps', 0);
-  const difference = 'has --seed 6, the chief 5; has --worker_hosts of 3 hosts, the chief 2 hosts';
+  const difference = 'has --seed 6, the chief 5';
   const refused = said(chief, new RegExp(`worker 1 at .* was sent away: it ${difference}\\n`));
-  const hosts = flagsOfDisturbed('worker', 1).find((flag) => flag.startsWith('--worker_hosts='))!;
-  const stranger = await goOn('worker', 1, '--seed=6', `${hosts},127.0.0.1:1`)[1];
+  const stranger = await goOn('worker', 1, '--seed=6')[1];
   assert.equal(stranger.code, 1);
   assert.match(
     stranger.stderr,
@@ -128,12 +129,21 @@ test('started again, they go on, now each for itself, and a worker comes back; a
   }
 });
 
-test('started once more, Ctrl-C at the chief ends all, at others it does not', {
+test('started once more, with strangers that have other hosts; Ctrl-C at the chief ends all, at others it does not', {
   skip,
 }, async () => {
   const [chief, chiefResult] = goOn('worker', 0);
   const [server, serverResult] = goOn('ps', 0);
   const [worker, workerResult] = goOn('worker', 1);
+  await said(chief, /^step \d/m);
+  const strangers = [0, 1].map(async (task) => {
+    const hosts = await otherHosts(flagsOfDisturbed('worker', task), task);
+    const elsewhere = `--train_dir=${temporaryFolder()}`;
+    const { code, stderr } = await goOn('worker', task, hosts, elsewhere)[1];
+    assert.equal(code, 1);
+    assert.match(stderr, otherHostsLine(task, '(the chief|parameter server 0)'));
+  });
+  await Promise.all(strangers);
   await said(chief, /^step \d/m);
   const others = [worker, server];
   const heard = others.map((other) => said(other, /^SIGINT: the chief at \S+ ends the training/m));

@@ -40,6 +40,21 @@ export async function clusterFlags(
   ];
 }
 
+/** The flag of the workers' hosts, with another one for one of them. */
+export async function otherHosts(flags: readonly string[], worker: number): Promise<string> {
+  const name = '--worker_hosts=';
+  const hosts = flags.find((flag) => flag.startsWith(name))!.slice(name.length).split(',');
+  return name + hosts.with(worker, (await freeHosts(1))[0]!);
+}
+
+/** What is said by a process that has another host for a worker than the one that it asks. */
+export function otherHostsLine(worker: number, asked: string): RegExp {
+  return new RegExp(
+    `^losslens: --worker_hosts: got \\S+ for worker ${worker}; expected \\S+, which ${asked} at \\S+ was started with\\. Give all .*\\.$`,
+    'm',
+  );
+}
+
 /** What the others say of a process that is gone, at their end; of others that are gone by then, too. */
 export function goneLine(who: string): RegExp {
   const named = `(\\S.* at \\S+, )?${who} at \\S+(, \\S.* at \\S+)?`;

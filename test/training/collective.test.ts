@@ -13,6 +13,8 @@ import {
   goneLine,
   items,
   killAnytime,
+  otherHosts,
+  otherHostsLine,
   said,
   selectionOf,
   training,
@@ -95,7 +97,7 @@ test('started again, they go on; a stranger is sent away; a chief that is killed
   assert.match(ofWorker.stderr, goneLine('the chief'));
 });
 
-test('started once more, one of them twice in vain; Ctrl-C at the chief ends both, and one process goes on with it', {
+test('started once more, one of them twice in vain, and once with other hosts; Ctrl-C at the chief ends both, and one process goes on with it', {
   skip,
 }, async () => {
   const [chief, chiefResult] = goOn(0);
@@ -110,6 +112,10 @@ test('started once more, one of them twice in vain; Ctrl-C at the chief ends bot
     twice.stderr,
     /cluster: worker 1 at \S+ runs already; expected one process for each/,
   );
+  const stranger = await goOn(1, await otherHosts(flagsOfDisturbed('worker', 1), 1))[1];
+  assert.equal(stranger.code, 1);
+  assert.match(stranger.stderr, otherHostsLine(1, 'the chief'));
+  await said(chief, /^step \d/m);
   chief.kill('SIGINT');
   const ofChief = await chiefResult;
   assert.equal(ofChief.code, 130, ofChief.stderr);

@@ -1,7 +1,7 @@
 /** Runs graphs on several processes: TensorFlow's own distributed runtime, through its C library. */
 import koffi from 'koffi';
 import { NoEngineError, UserError } from '../../errors.ts';
-import type { Graph } from '../../graph/graph.ts';
+import type { Graph, Node } from '../../graph/graph.ts';
 import { toGraphDef } from '../../graph/graphDef.ts';
 import { isCollective } from '../../graph/ops/collectives.ts';
 import { namedSignatures } from '../../graph/savedModel.ts';
@@ -18,6 +18,7 @@ import {
   chief,
   deviceOfTask,
   type Hosts,
+  hostOf,
   isWithoutServers,
   type JobName,
   jobNames,
@@ -94,16 +95,43 @@ export class ClusterEngine implements Engine {
 
   async load(graph: Graph, signatures: Signatures): Promise<Session> {
     const { hosts, task } = this;
-    const deviceOf = placeOnCluster(graph, hosts, task);
-    const { node: nodes = [], ...rest } = toGraphDef(graph);
-    const placed = nodes.map((node, i) => ({ ...node, device: deviceOf(graph.nodes[i]!) }));
     // Other workers come and go without it.
     const shared = isWithoutServers(hosts) ? deviceOfTask(chief) : '/job:ps';
+    const deviceOf = placeOnCluster(graph, hosts, task);
+    const thread = await this.#startThread(this.#target, [shared, deviceOfTask(task)]);
+    if (this.#end !== undefined) {
+      // TensorFlow would wait in it for a process that is gone.
+      await thread.close();
+      throw this.#end;
+    }
+    this.#threads.add(thread);
+    return this.#open(thread, graph, signatures, deviceOf);
+  }
+
+  /**
+   * Loads a graph on one process, as its own server does it: that process learns nothing of this one, since TensorFlow
+   * forgets whatever another process of the same name has there. On this process that can be done after sessions were
+   * given up, too: what they have left there is there still.
+   */
+  async loadOn(task: Task, graph: Graph, signatures: Signatures): Promise<Session> {
+    const device = deviceOfTask(task);
+    const isOwn = device === deviceOfTask(this.task);
+    const target = isOwn ? this.#target : `grpc://${hostOf(this.hosts, task)}`;
+    const thread = await this.#startThread(target, [device]);
+    this.#threads.add(thread);
+    return this.#open(thread, graph, signatures, () => device);
+  }
+
+  /** Starts the thread of a session with a server, of which it uses some devices. */
+  async #startThread(
+    target: string,
+    filters: readonly string[],
+  ): Promise<EngineThread<RemoteModel>> {
     const workerData: RemoteWorkerData = {
       packageFolder: this.#packageFolder,
-      target: this.#target,
+      target,
       config: configType.encode({
-        device_filters: [shared, deviceOfTask(task)],
+        device_filters: [...filters],
         allow_soft_placement: true,
         ...collectives,
       }),
@@ -113,12 +141,17 @@ export class ClusterEngine implements Engine {
       new URL('./remoteWorker.js', import.meta.url),
       workerData,
     );
-    if (this.#end !== undefined) {
-      // TensorFlow would wait in it for a process that is gone.
-      await thread.close();
-      throw this.#end;
-    }
-    this.#threads.add(thread);
+    return thread;
+  }
+
+  async #open(
+    thread: EngineThread<RemoteModel>,
+    graph: Graph,
+    signatures: Signatures,
+    deviceOf: (node: Node) => string,
+  ): Promise<Session> {
+    const { node: nodes = [], ...rest } = toGraphDef(graph);
+    const placed = nodes.map((node, i) => ({ ...node, device: deviceOf(graph.nodes[i]!) }));
     const model: RemoteModel = {
       graphDef: graphDefType.encode({ ...rest, node: placed }),
       signatures: namedSignatures(signatures),
