@@ -2,7 +2,7 @@
 import { ClusterEngine } from '../engines/distributed/clusterEngine.ts';
 import { chief, describeTask, type Task } from '../engines/distributed/hosts.ts';
 import { lookFor } from '../engines/distributed/look.ts';
-import { awaitTasks, silentSeconds } from '../engines/distributed/presence.ts';
+import { awaitTasks, silenceLine } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
 import type { ClusterPlace } from './clusterPlace.ts';
@@ -38,7 +38,7 @@ export class Cluster {
     const engine = ClusterEngine.start(hosts, task);
     const cluster = new Cluster(place, engine);
     await publishHosts(engine);
-    await awaitTasks(hosts, cluster.#leaders, timeoutSeconds, signal);
+    await awaitTasks(hosts, cluster.#leaders, timeoutSeconds, signal, tell);
     cluster.watchLeaders(tell);
     // Before anything of the training is touched: letters are for a task, whoever asks for them.
     await expectSameHosts(engine, cluster.#leaders, timeoutSeconds);
@@ -56,12 +56,8 @@ export class Cluster {
     report: (line: string) => void,
     needed: readonly Task[] = [],
   ): void {
-    const listen = (task: Task, isSilent: boolean) => {
-      const what = isSilent
-        ? `has given no answer for ${silentSeconds} s, as one does that was stopped; waiting for it`
-        : 'answers again';
-      report(`cluster: ${this.describe(task)} ${what}`);
-    };
+    const listen = (task: Task, isSilent: boolean) =>
+      report(silenceLine(this.place.hosts, task, isSilent));
     this.engine.watch(tasks, listen, needed);
   }
 

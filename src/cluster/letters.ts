@@ -24,6 +24,8 @@ export interface Member {
 export type LetterToChief =
   | (Member & { readonly kind: 'join'; readonly fingerprint: Fingerprint })
   | (Member & { readonly kind: 'part'; readonly place: PartPlace; readonly part: StepPart })
+  /** A part of the step has been under way for a while: what it waits for is not its worker. */
+  | (Member & { readonly kind: 'begun'; readonly step: number })
   | (Member & { readonly kind: 'left' })
   /** Of the chief to itself, behind all that came before: the worker is gone. */
   | (Member & { readonly kind: 'lost' });

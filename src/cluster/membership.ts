@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { chief } from '../engines/distributed/hosts.ts';
+import { waitAloud } from '../engines/distributed/longWait.ts';
 import { UserError } from '../errors.ts';
 import type { StepPart } from '../model/jointOutcome.ts';
 import { Arrivals } from './arrivals.ts';
@@ -11,6 +12,10 @@ import type { Mailbox } from './mailbox.ts';
 
 /** How long an answer is waited for before the chief is asked again. */
 const askAgainMs = 5000;
+/** How long a part is under way before the chief hears of it. */
+const longPartMs = 15_000;
+/** How long the chief is waited for without a word after an epoch, when it evaluates and saves. */
+const quietSeconds = 240;
 
 /** A part that is to be done now. */
 export interface Assignment extends PartPlace {
@@ -32,7 +37,7 @@ export interface MembershipOptions {
 /** A worker's place in a team. */
 export class Membership {
   readonly #mailbox: Mailbox<Letter>;
-  readonly #worker: number;
+  readonly #cluster: Cluster;
   readonly #options: MembershipOptions;
   readonly #arrivals = new Arrivals();
   #stay = '';
@@ -45,20 +50,22 @@ export class Membership {
   /** The last one that it may do. */
   #until = 0;
   #round = -1;
+  /** Step of the part that was given last. */
+  #last = 0;
   #isOver = false;
   /** Resolves when the chief has the last part. */
   #sent: Promise<void> = Promise.resolve();
 
-  private constructor(mailbox: Mailbox<Letter>, worker: number, options: MembershipOptions) {
+  private constructor(mailbox: Mailbox<Letter>, cluster: Cluster, options: MembershipOptions) {
     this.#mailbox = mailbox;
-    this.#worker = worker;
+    this.#cluster = cluster;
     this.#options = options;
   }
 
   /** Asks the chief to let this worker take part; whether it does is said by the first part to do. */
   static async ask(cluster: Cluster, options: MembershipOptions): Promise<Membership> {
     const mailbox = await cluster.openMailbox();
-    const membership = new Membership(mailbox, cluster.place.task.index, options);
+    const membership = new Membership(mailbox, cluster, options);
     void membership.#readLetters();
     await membership.#join();
     return membership;
@@ -70,12 +77,36 @@ export class Membership {
    * @returns           null when the training is over
    * @throws UserError  when the chief sends this worker away
    */
-  nextPart(): Promise<Assignment | null> {
-    return this.#arrivals.until(() => {
+  async nextPart(): Promise<Assignment | null> {
+    const finding = this.#arrivals.until(() => {
       if (this.#isOver) return null;
       const place = this.#places.shift() ?? this.#nextOwn();
       return place && { ...place, monitored: this.#epoch!.monitored, stay: this.#stay };
     });
+    const found = await waitAloud(finding, (seconds) => {
+      const isBetweenEpochs = this.#epoch !== undefined && this.#last === this.#epoch.end;
+      if (isBetweenEpochs && seconds < quietSeconds) return;
+      const since = this.#last === 0 ? '' : ` after step ${this.#last}`;
+      this.#options.report(
+        `cluster: has waited for ${this.#cluster.describe(chief)} to go on${since} for ${seconds} s`,
+      );
+    });
+    this.#last = found?.step ?? this.#last;
+    return found;
+  }
+
+  /** Waits for the run of a part; when that takes long, the chief hears that it is not this worker that has not begun it. */
+  async during<T>({ step, stay }: Assignment, run: Promise<T>): Promise<T> {
+    const timer = setTimeout(() => {
+      const begun = { kind: 'begun', worker: this.#worker, stay, step } as const;
+      // Whatever fails it fails for all.
+      this.#mailbox.send(chief, begun).catch(() => {});
+    }, longPartMs);
+    try {
+      return await run;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Begins to hand over a part: resolves when the one before has been. */
@@ -98,6 +129,10 @@ export class Membership {
     await this.#sent;
     await this.#mailbox.send(chief, { kind: 'left', ...this.#member });
     await this.#mailbox.close();
+  }
+
+  get #worker(): number {
+    return this.#cluster.place.task.index;
   }
 
   get #member(): Member {

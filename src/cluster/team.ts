@@ -1,6 +1,14 @@
 /** The other workers, as the chief has to do with them. */
 import { chief, type Task } from '../engines/distributed/hosts.ts';
-import { goneError, silentSeconds, Watch } from '../engines/distributed/presence.ts';
+import { waitAloud } from '../engines/distributed/longWait.ts';
+import {
+  type GoneError,
+  goneError,
+  nameAsFound,
+  silenceLine,
+  silentSeconds,
+  Watch,
+} from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import type { StepPart } from '../model/jointOutcome.ts';
 import { Arrivals } from './arrivals.ts';
@@ -10,8 +18,8 @@ import type { Mailbox } from './mailbox.ts';
 import { PartDealer } from './partDealer.ts';
 import type { Updating } from './updating.ts';
 
-/** How long a worker that is there is waited for without a word. */
-const quietSeconds = 60;
+/** How long a step that all have begun is waited for without a word: it may be a large one. */
+const quietSeconds = 240;
 /** Steps that a worker is before the chief at most, where it updates for itself: its parts wait in the chief's memory. */
 const maxAhead = 64;
 /** Steps after which it hears how far it may go. */
@@ -43,8 +51,14 @@ export interface TeamOptions {
 interface Present {
   readonly stay: string;
   readonly watch: Watch;
+  /** Has it taken for gone. */
+  lost(): void;
   /** How it was told to begin. */
   begun?: Epoch;
+  /** The step that it has said it waits in. */
+  waitsIn?: number;
+  /** Whether it takes calls and gives no answer. */
+  isSilent?: boolean;
 }
 
 type Epoch = Extract<LetterFromChief, { readonly kind: 'epoch' }>;
@@ -71,6 +85,10 @@ export class Team {
   /** Whether all workers have been there at once. */
   #isComplete = false;
   #isDismissed = false;
+  /** The last step that all were told to do, where each updates its own copy. */
+  #allowed = 0;
+  /** Why there is no further step. */
+  #gone: GoneError | undefined;
   #reading: Promise<void> = Promise.resolve();
 
   private constructor(cluster: Cluster, mailbox: Mailbox<Letter>, options: TeamOptions) {
@@ -102,7 +120,14 @@ export class Team {
       );
     }, 1000 * place.timeoutSeconds);
     try {
-      await team.#arrivals.until(() => team.#present.size === others.length || undefined);
+      await waitAloud(
+        team.#arrivals.until(() => team.#present.size === others.length || undefined),
+        async (seconds) => {
+          const missing = others.filter(({ index }) => !team.#present.has(index));
+          const names = await nameAsFound(place.hosts, missing);
+          options.report(`cluster: has waited for ${names} to join for ${seconds} s`);
+        },
+      );
     } finally {
       clearTimeout(timer);
     }
@@ -130,16 +155,28 @@ export class Team {
     return [0, ...[...this.#present.keys()].sort((a, b) => a - b)];
   }
 
-  /** Has all go on after so many steps, with items to monitor. @param end  steps done at the end of the epoch */
+  /**
+   * Has all go on after so many steps, with items to monitor.
+   *
+   * @param end         steps done at the end of the epoch
+   * @throws GoneError  when one of them is gone that every step needs
+   */
   async beginEpoch(step: number, end: number, monitored: readonly number[]): Promise<void> {
+    if (this.#gone !== undefined) throw this.#gone;
     this.#epoch = { step, end, monitored };
     this.#dealer.begin(step, end);
     await Promise.all([...this.#present.keys()].map((worker) => this.#tellBegin(worker, step)));
     if (this.#updating === 'each') this.#deal();
   }
 
-  /** Has all workers do their parts up to a step, where each updates its own copy. */
+  /**
+   * Has all workers do their parts up to a step, where each updates its own copy.
+   *
+   * @throws GoneError  when one of them is gone
+   */
   allow(step: number): void {
+    if (this.#gone !== undefined) throw this.#gone;
+    this.#allowed = step;
     for (const [worker, present] of this.#present) {
       // One that asks again has lost that, too.
       present.begun = { ...present.begun!, until: step };
@@ -226,7 +263,14 @@ export class Team {
     await this.#tellAll({ kind: 'over' });
     // Whoever reads letters looks once more.
     await this.#mailbox.send(chief, { kind: 'left', worker: 0, stay: '' });
-    await this.#arrivals.until(() => this.#present.size === 0 || undefined);
+    for (const { isSilent, lost } of this.#present.values()) if (isSilent) lost();
+    await waitAloud(
+      this.#arrivals.until(() => this.#present.size === 0 || undefined),
+      (seconds) =>
+        this.#options.report(
+          `cluster: has waited for ${this.#namesOf(this.#present.keys())} to end for ${seconds} s`,
+        ),
+    );
     await this.#reading;
   }
 
@@ -244,10 +288,31 @@ export class Team {
     return this.#cluster.describe({ job: 'worker', index: worker });
   }
 
-  /** Waits for something of a step; when that takes long, it is said for whom. */
-  async #waitForStep<T>(step: number, find: () => T | undefined): Promise<T> {
+  #namesOf(workers: Iterable<number>): string {
+    return [...workers].map((worker) => this.#nameOf(worker)).join(', ');
+  }
+
+  /**
+   * Waits for a run of a step that all workers do at once; when that takes long, it is said who has not begun it, as
+   * far as is known.
+   */
+  together<T>(step: number, run: Promise<T>): Promise<T> {
     const { report } = this.#options;
-    const timer = setTimeout(() => {
+    return waitAloud(run, (seconds) => {
+      const waiting = [...this.#present].filter(([, { waitsIn }]) => waitsIn !== step);
+      const workers = waiting.map(([worker]) => worker);
+      if (workers.length > 0) this.#reportWaiting(step, workers, seconds);
+      else if (seconds >= quietSeconds) {
+        report(
+          `cluster: step ${step} has been under way for ${seconds} s in all workers; a way between two of them may be cut`,
+        );
+      }
+    });
+  }
+
+  /** Waits for something of a step; when that takes long, it is said for whom. */
+  #waitForStep<T>(step: number, find: () => T | undefined): Promise<T> {
+    return waitAloud(this.#arrivals.until(find), (seconds) => {
       const shares = Array.from({ length: this.#size - 1 }, (_, i) => i + 1);
       const workers = shares
         .filter((share) => !this.#has(step, share))
@@ -256,14 +321,14 @@ export class Team {
             ? this.#round.workerOf[share]!
             : this.#dealer.workerOf({ step, share })!,
         );
-      const names = [...new Set(workers)].map((worker) => this.#nameOf(worker));
-      report(`cluster: step ${step} has waited for ${names.join(', ')} for ${quietSeconds} s`);
-    }, 1000 * quietSeconds);
-    try {
-      return await this.#arrivals.until(find);
-    } finally {
-      clearTimeout(timer);
-    }
+      this.#reportWaiting(step, new Set(workers), seconds);
+    });
+  }
+
+  #reportWaiting(step: number, workers: Iterable<number>, seconds: number): void {
+    this.#options.report(
+      `cluster: step ${step} has waited for ${this.#namesOf(workers)} for ${seconds} s`,
+    );
   }
 
   #has(step: number, share: number): boolean {
@@ -331,6 +396,7 @@ export class Team {
     const { worker } = letter;
     if (letter.kind === 'lost') this.#lose(worker);
     else if (letter.kind === 'left') this.#forget(worker);
+    else if (letter.kind === 'begun') this.#present.get(worker)!.waitsIn = letter.step;
     else {
       const { place, part } = letter;
       const isWanted =
@@ -355,7 +421,9 @@ export class Team {
     if (this.#isDismissed) return;
     if (this.#needsAll) {
       const { engine, place } = this.#cluster;
-      engine.abandon(goneError(place.hosts, [{ job: 'worker', index: worker }]));
+      this.#gone ??= goneError(place.hosts, [{ job: 'worker', index: worker }]);
+      // Between two steps the chief has something else to do, for which it needs nobody.
+      if (this.#allowed > this.#dealer.step) engine.abandon(this.#gone);
       return;
     }
     // One that was but cut off, or stopped, hears of it when it goes on.
@@ -401,9 +469,19 @@ export class Team {
     if (before !== undefined) this.#lose(worker);
     if (this.#needsAll) return;
     const admitted = this.#dealer.admit(worker);
+    const { hosts } = this.#cluster.place;
     const lost = () => this.#post(chief, { kind: 'lost', worker, stay });
-    const watch = new Watch(this.#cluster.place.hosts, [task], { gone: lost });
-    this.#present.set(worker, { stay, watch });
+    const silent = (_: Task, isSilent: boolean) => {
+      if (!this.#needsAll || this.#isDismissed) return lost();
+      // Nobody can do its part, and what it holds is there when it goes on.
+      report(silenceLine(hosts, task, isSilent));
+      this.#present.get(worker)!.isSilent = isSilent;
+    };
+    const watch = new Watch(hosts, [task], {
+      gone: lost,
+      ...(this.#updating === 'reduced' && { silent }),
+    });
+    this.#present.set(worker, { stay, watch, lost });
     if (this.#epoch === undefined) return;
     const step =
       this.#updating === 'gathered' ? Math.max(this.#epoch.step, this.#round.step) : admitted;

@@ -43,10 +43,16 @@ export class JointSteps {
     const { plan, session } = this.#options;
     if (updatingOf(plan.options) !== 'reduced') return;
     const epoch = Math.floor((step - 1) / plan.stepsPerEpoch);
+    this.#team.allow(step);
     // What fails of it fails in the step behind it, too.
     if (epoch !== this.#shared) session.run('give', {}).catch(() => {});
     this.#shared = epoch;
-    this.#team.allow(step);
+  }
+
+  /** Waits for the chief's run of a step, which others may keep. */
+  finished<T>(step: number, run: Promise<T>): Promise<T> {
+    const { plan } = this.#options;
+    return updatingOf(plan.options) === 'reduced' ? this.#team.together(step, run) : run;
   }
 
   /**

@@ -23,7 +23,7 @@ export async function runServer(joining: Promise<Cluster>): Promise<number> {
     if ((await mailbox.receive()).kind === 'began') {
       // What the one before has left here would mix with what comes.
       throw new UserError(
-        `cluster: ${cluster.describe(chief)} was started again while this process went on. ${startAgain}`,
+        `cluster: ${cluster.describe(chief)} was started again while this process went on. ${startAgain()}`,
       );
     }
     cluster.engine.endWatch();

@@ -133,7 +133,7 @@ export class TrainingSteps {
   async record(begun: BegunStep): Promise<void> {
     const { step, batch, rows, returnedAt, learningRate, results } = begun;
     const { plan, log, inSitu, progress, skipped } = this.#run;
-    const [outputs, variables] = await results;
+    const [outputs, variables] = await (this.#joint?.finished(step, results) ?? results);
     const { itemIndices, labels } = batch;
     const part = {
       ...{ itemIndices, labels, rows },

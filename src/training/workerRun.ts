@@ -1,7 +1,7 @@
 /** What a worker that is not the chief does: its part of each step, which the chief records. */
 import { Cleanup } from '../cleanup.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { Membership } from '../cluster/membership.ts';
+import { type Assignment, Membership } from '../cluster/membership.ts';
 import { updatingOf } from '../cluster/updating.ts';
 import { chief } from '../engines/distributed/hosts.ts';
 import type { Session } from '../engines/engine.ts';
@@ -46,11 +46,11 @@ export async function runWorker(options: RunOptions, joining: Promise<Cluster>):
     const membership = await Membership.ask(cluster, { fingerprint, report: tell });
     tell(`${cluster.describe(cluster.place.task)}: joined ${cluster.describe(chief)}`);
     const parts = new WorkerParts(pipeline, share, plan.stepsPerEpoch);
-    const beginEpoch = async (isFirst: boolean) => {
+    const beginEpoch = async (assignment: Assignment, isFirst: boolean) => {
       if (updatingOf(flags) !== 'reduced') return;
       // All are there now. When one is gone, the chief decides so.
       if (isFirst) cluster.watchLeaders(tell, cluster.others);
-      await session.run('receive', {});
+      await membership.during(assignment, session.run('receive', {}));
     };
     const done = await takePart(plan, session, parts, membership, beginEpoch);
     await membership.leave();
@@ -72,7 +72,7 @@ async function takePart(
   session: Session,
   parts: WorkerParts,
   membership: Membership,
-  beginEpoch: (isFirst: boolean) => Promise<void>,
+  beginEpoch: (assignment: Assignment, isFirst: boolean) => Promise<void>,
 ): Promise<number> {
   const isMonitoring = plan.training.monitoredLayers.length > 0;
   let epoch: number | undefined;
@@ -80,13 +80,13 @@ async function takePart(
     const assignment = await membership.nextPart();
     if (assignment === null) return done;
     const ofPart = Math.floor((assignment.step - 1) / plan.stepsPerEpoch);
-    if (ofPart !== epoch) await beginEpoch(epoch === undefined);
+    if (ofPart !== epoch) await beginEpoch(assignment, epoch === undefined);
     epoch = ofPart;
     const monitored = new MonitoredItems(Number.POSITIVE_INFINITY);
     monitored.add(assignment.monitored);
     const part = await parts.use(assignment, (batch) => {
       const rows = isMonitoring ? monitored.rowsOf(batch.itemIndices) : undefined;
-      return doPart(plan, session, batch, assignment, rows);
+      return membership.during(assignment, doPart(plan, session, batch, assignment, rows));
     });
     await membership.send(assignment, part);
   }

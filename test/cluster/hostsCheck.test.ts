@@ -17,8 +17,5 @@ test('of hosts that differ the flag is named, and what either has', () => {
     differenceOf({ ...hosts, worker: ['b:1', 'a:1'] }, hosts),
     '--worker_hosts: got b:1 for worker 0; expected a:1',
   );
-  assert.equal(
-    differenceOf({ ...hosts, ps: [] }, hosts),
-    '--ps_hosts: got 0 hosts; expected 1',
-  );
+  assert.equal(differenceOf({ ...hosts, ps: [] }, hosts), '--ps_hosts: got 0 hosts; expected 1');
 });

@@ -43,7 +43,10 @@ export async function clusterFlags(
 /** The flag of the workers' hosts, with another one for one of them. */
 export async function otherHosts(flags: readonly string[], worker: number): Promise<string> {
   const name = '--worker_hosts=';
-  const hosts = flags.find((flag) => flag.startsWith(name))!.slice(name.length).split(',');
+  const hosts = flags
+    .find((flag) => flag.startsWith(name))!
+    .slice(name.length)
+    .split(',');
   return name + hosts.with(worker, (await freeHosts(1))[0]!);
 }
 

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { UserError } from '../../errors.ts';
 import { describeTask, type Hosts, type Task } from './hosts.ts';
+import { waitAloud } from './longWait.ts';
 import { type Look, lookFor, lookMs } from './look.ts';
 
 const retryMs = 250;
@@ -24,10 +25,30 @@ function describeLook(look: Exclude<Look, { readonly found: 'process' }>): strin
   return look.found === 'stranger' ? `there listens ${look.who}` : findings[look.found];
 }
 
+/** A process that is not there. */
+interface Missing {
+  readonly task: Task;
+  /** What is there instead. */
+  readonly what: string;
+}
+
+async function findMissing(hosts: Hosts, tasks: readonly Task[]): Promise<readonly Missing[]> {
+  const looks = await Promise.all(tasks.map((task) => lookFor(hosts, task)));
+  return tasks.flatMap((task, i) => {
+    const look = looks[i]!;
+    return look.found === 'process' ? [] : [{ task, what: describeLook(look) }];
+  });
+}
+
+function nameMissing(hosts: Hosts, missing: readonly Missing[]): string {
+  return missing.map(({ task, what }) => `${describeTask(hosts, task)} (${what})`).join(', ');
+}
+
 /**
  * Waits until all are there.
  *
  * @param signal      ends the waiting
+ * @param report      takes a line on whom it waits for, when that takes long
  * @throws UserError  naming who is not there within the time, and what is instead
  */
 export async function awaitTasks(
@@ -35,37 +56,73 @@ export async function awaitTasks(
   tasks: readonly Task[],
   timeoutSeconds: number,
   signal: AbortSignal,
+  report: (line: string) => void,
 ): Promise<void> {
   const end = performance.now() + 1000 * timeoutSeconds;
-  let missing = tasks;
-  for (;;) {
-    const looks = await Promise.all(missing.map((task) => lookFor(hosts, task)));
-    const found = missing.flatMap((task, i) => {
-      const look = looks[i]!;
-      return look.found === 'process' ? [] : [{ task, what: describeLook(look) }];
-    });
-    missing = found.map(({ task }) => task);
-    if (missing.length === 0) return;
-    if (performance.now() >= end) {
-      const names = found.map(({ task, what }) => `${describeTask(hosts, task)} (${what})`);
-      throw new UserError(
-        `cluster: ${names.join(', ')} did not answer within ${timeoutSeconds} s; expected every process to be started, with the same hosts, and its port to be reachable from here, before the training ends. Wait longer with --cluster_timeout_secs.`,
+  let missing: readonly Missing[] = [];
+  const look = async () => {
+    for (;;) {
+      missing = await findMissing(
+        hosts,
+        missing.length === 0 ? tasks : missing.map(({ task }) => task),
       );
+      if (missing.length === 0) return;
+      if (performance.now() >= end) {
+        throw new UserError(
+          `cluster: ${nameMissing(hosts, missing)} did not answer within ${timeoutSeconds} s; expected every process to be started, with the same hosts, and its port to be reachable from here, before the training ends. Wait longer with --cluster_timeout_secs.`,
+        );
+      }
+      await pause(retryMs, undefined, { signal });
     }
-    await pause(retryMs, undefined, { signal });
+  };
+  await waitAloud(look(), (seconds) =>
+    report(`cluster: has waited for ${nameMissing(hosts, missing)} for ${seconds} s`),
+  );
+}
+
+/** For people: the names of processes, and of those that are not there what is instead. */
+export async function nameAsFound(hosts: Hosts, tasks: readonly Task[]): Promise<string> {
+  const missing = await findMissing(hosts, tasks);
+  const others = tasks.filter((task) => !missing.some((each) => each.task === task));
+  const names = others.map((task) => describeTask(hosts, task));
+  return [...names, ...(missing.length > 0 ? [nameMissing(hosts, missing)] : [])].join(', ');
+}
+
+/** For people: that a process gives no answer, or does again. */
+export function silenceLine(hosts: Hosts, task: Task, isSilent: boolean): string {
+  const what = isSilent
+    ? `has given no answer for ${silentSeconds} s, as one does that was stopped; waiting for it`
+    : 'answers again';
+  return `cluster: ${describeTask(hosts, task)} ${what}`;
+}
+
+/** What is to be done about a cluster that lost one of its processes. @param from  where the training goes on */
+export function startAgain(from = 'from its latest checkpoint'): string {
+  return `Start all processes again: the training goes on ${from}.`;
+}
+
+/** Processes that were there are not any more. */
+export class GoneError extends UserError {
+  readonly #what: string;
+
+  /** @param from  where the training goes on */
+  constructor(what: string, from?: string) {
+    super(`${what} ${startAgain(from)}`);
+    this.#what = what;
+  }
+
+  /** The same, knowing more of where the training goes on. */
+  goingOn(from: string): GoneError {
+    return new GoneError(this.#what, from);
   }
 }
 
-/** What is to be done about a cluster that lost one of its processes. */
-export const startAgain =
-  'Start all processes again: the training goes on from its latest checkpoint.';
-
 /** What is said of processes that were there and are not any more: one at least. */
-export function goneError(hosts: Hosts, tasks: readonly Task[]): UserError {
+export function goneError(hosts: Hosts, tasks: readonly Task[]): GoneError {
   const names = tasks.map((task) => describeTask(hosts, task)).join(', ');
   const isOne = tasks.length === 1;
-  return new UserError(
-    `cluster: ${names} ${isOne ? 'is' : 'are'} gone: ${isOne ? 'it ended, and says why itself' : 'they ended, and say why themselves'}, or cannot be reached any more. ${startAgain}`,
+  return new GoneError(
+    `cluster: ${names} ${isOne ? 'is' : 'are'} gone: ${isOne ? 'it ended, and says why itself' : 'they ended, and say why themselves'}, or cannot be reached any more.`,
   );
 }
 
