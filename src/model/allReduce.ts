@@ -5,7 +5,7 @@
  */
 import type { Signature } from '../engines/engine.ts';
 import type { Graph, Tensor, Variable } from '../graph/graph.ts';
-import { constant, identity } from '../graph/ops/array.ts';
+import { constant, identity, placeholder } from '../graph/ops/array.ts';
 import { allReduceSum, broadcast, receiveBroadcast } from '../graph/ops/collectives.ts';
 import { mul } from '../graph/ops/math.ts';
 import { assign } from '../graph/ops/variables.ts';
@@ -21,6 +21,8 @@ export interface Reduced {
   readonly moved: readonly MovedVariable[];
   /** float32 []: that of the items. */
   readonly loss: Tensor;
+  /** float32 []: number of the step. */
+  readonly step: Tensor;
 }
 
 /** Operations that all workers run, each with a number that it has in all of them. */
@@ -57,6 +59,7 @@ export function addAllReduce(
       })),
       moved: moved.map(({ variable, value }) => ({ variable, value: mean(value, variable.name) })),
       loss: mean(loss, 'total_loss'),
+      step: placeholder(loss.graph, 'float32', [], 'step'),
     };
   });
 }

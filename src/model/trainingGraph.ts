@@ -56,7 +56,8 @@ export interface TrainingGraphOptions extends ClonedNetworkOptions {
  * - `train_with_summaries`  as `train`, with the outputs that `decodeStep` understands besides
  * - `features`, `train_head`, `train_head_with_summaries` and `monitor`, with features: see `headSignatures`
  * - with workers, those of `replicaSignatures` in place of `train…`; without parameter servers `train…` that all workers
- *   run at once, each with its part, as `JointBatch` names it, and `shareSignatures`
+ *   run at once, each with its part, as `JointBatch` names it, and the number of the step, step []; `shareSignatures`; and
+ *   `begun`, which outputs the step [] whose updates began last
  * - `predict` feeds items without augmentation; outputs probabilities [n, classes]
  * - `predict_features` and `predict_head`, with evaluated features: `predict` in two, by way of features [n, …]
  * - `embed`   with a selection layer, the same and embedding [n, …], the values of that layer
@@ -149,7 +150,13 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const ofAll = replicas ?? reduced;
   const whole = ofAll?.gradients ?? variableGradients;
   const lossOfAll = ofAll?.loss ?? loss.total;
-  const guard = addUpdateGuard(graph, lossOfAll, whole, options.onNan ?? 'stop');
+  const received = reduced && [
+    reduced.loss,
+    ...reduced.gradients.map(({ gradient }) => gradient),
+    ...reduced.moved.map(({ value }) => value),
+  ];
+  const together = reduced && { received: received!, step: reduced.step };
+  const guard = addUpdateGuard(graph, lossOfAll, whole, options.onNan ?? 'stop', together);
   const rated = whole.map(({ variable, gradient }) => ({
     variable,
     gradient: guard.pass(gradient),
@@ -182,7 +189,9 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     ),
   );
 
-  const variables = [...graph.variables.values()].filter((each) => each !== guard.memory);
+  const variables = [...graph.variables.values()].filter(
+    (each) => each !== guard.memory && each !== guard.begun,
+  );
   const updateInputs = {
     learning_rate: learningRate,
     ...(options.movingAverages ? { moving_average_decay: averageDecay } : {}),
@@ -191,7 +200,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
     labels,
     dropout_seed: dropoutSeed,
     ...updateInputs,
-    ...(reduced && joint ? jointInputs(joint) : {}),
+    ...(reduced && joint ? { ...jointInputs(joint), step: reduced.step } : {}),
   };
   const rowInputs = monitoredLayers.length > 0 ? { ...inputs, monitor_rows: monitorRows } : inputs;
   const common = {
@@ -265,6 +274,7 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
           })
         : trains),
       ...(reduced && shareSignatures(graph, variables, guard.memory, workers)),
+      ...(guard.begun && { begun: { inputs: {}, outputs: { step: guard.begun.value } } }),
       ...divided,
       ...predicted.signatures,
     },

@@ -9,6 +9,14 @@ import { zeros } from '../nets/initializers.ts';
 import type { OnNan } from './onNan.ts';
 import type { VariableGradient } from './optimizers.ts';
 
+/** What all workers do at once before each updates its own copy. */
+export interface Together {
+  /** All that comes of it. */
+  readonly received: readonly Tensor[];
+  /** float32 []: number of the step. */
+  readonly step: Tensor;
+}
+
 /** What the updates of a step have to go through. */
 export interface UpdateGuard {
   /** 1 where the step is finite, else 0, float32 [] */
@@ -18,6 +26,12 @@ export interface UpdateGuard {
    * loop that looks one step ahead has begun one by then. Not for checkpoints; null with `skip`.
    */
   readonly memory: Variable | null;
+  /**
+   * Number of the last step whose updates have begun: before that it is set, and after all that other workers take part
+   * in, so that a step in which one is lost is done whole or not at all, and that can be told. Not for checkpoints; null
+   * of a worker alone.
+   */
+  readonly begun: Variable | null;
   /** What an update takes: it does not run unless the step is finite. */
   pass(value: Tensor): Tensor;
   /** The same value, known once the updates are done, or left out. */
@@ -38,12 +52,14 @@ const maxWatched = 4096;
  * @param loss       float32 []
  * @param gradients  that the updates are made of, float32
  * @param onNan      with `skip`, all derivatives are looked at
+ * @param together   what updates wait for; null of a worker alone
  */
 export function addUpdateGuard(
   graph: Graph,
   loss: Tensor,
   gradients: readonly VariableGradient[],
   onNan: OnNan,
+  together: Together | null = null,
 ): UpdateGuard {
   const small = gradients.filter(({ variable }) => sizeOf(variable.shape) <= maxWatched);
   const watched = [
@@ -57,11 +73,18 @@ export function addUpdateGuard(
         : getVariable(graph, 'not_finite', [], { initializer: zeros, trainable: false });
     const numbers = [loss, ...watched.map((tensor) => sum(tensor))];
     const total = addN(memory === null ? numbers : [...numbers, memory.value]);
-    const condition = isFiniteNumber(total);
+    const found = isFiniteNumber(total);
+    const begun = together && getVariable(graph, 'begun', [], { initializer: zeros, trainable: false });
+    const received = together?.received.map(({ node }) => node) ?? [];
+    const condition =
+      begun === null
+        ? found
+        : identity(found, { after: [assign(begun, together!.step, { after: received })] });
     const remembered = memory && [assign(memory, switchOn(total, condition).ifFalse)];
     return {
       isFinite: cast(condition, 'float32', { name: 'is_finite' }),
       memory,
+      begun,
       pass: (value) => graph.withRootScope('guard', () => switchOn(value, condition).ifTrue),
       after: (value, updates, name) => {
         const { ifTrue, ifFalse } = graph.withRootScope('guard', () => switchOn(value, condition));

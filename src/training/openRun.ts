@@ -12,6 +12,7 @@ import { unlessAborted } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
 import type { Evaluation } from '../evaluation/evaluator.ts';
+import { UserError } from '../errors.ts';
 import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import type { FolderLock } from '../files/folderLock.ts';
@@ -31,6 +32,10 @@ import { fingerprintOf } from './fingerprint.ts';
 import { learningRateAfter, type RunPlan } from './planRun.ts';
 import { TrainingClock } from './schedule.ts';
 import { SkippedSteps } from './skippedSteps.ts';
+import { stepNumber } from './stepFeeds.ts';
+
+/** Of all variables, by name. */
+type Values = Readonly<Record<string, HostTensor>>;
 
 /** A run under way. */
 export interface Run {
@@ -65,6 +70,13 @@ export interface Run {
    * @throws UserError  when several before could not be written, or a variable is not finite
    */
   save(step: number): Promise<void>;
+  /**
+   * The same with the variables that this process keeps itself, when its session is of no use any more since another
+   * process is gone; undefined where others keep them.
+   *
+   * @throws UserError  when a step behind it has changed them
+   */
+  readonly saveOwn: ((step: number) => Promise<void>) | undefined;
   /** Begins to write items.csv, if a checkpoint was saved since the last time. */
   writeItems(): Promise<void>;
   /** Resolves when all that was begun is written. @throws UserError  when the checkpoint could not be */
@@ -156,6 +168,25 @@ export async function openRun(
   const skipped = new SkippedSteps(skippedSteps, skippedInARow);
   let savedStep = start.step;
   let itemsStep = start.step;
+  const saveValues = async (step: number, read: () => Promise<Values>) => {
+    if (step === savedStep) return;
+    // Two copies of all that is saved would take twice the memory.
+    await checkpoints.ready();
+    const variables = await read();
+    await expectFinite(plan, step, variables);
+    await lock.assertHeld();
+    // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
+    await inSitu?.flush();
+    await log.sync();
+    await saveRun(checkpoints, step, variables, {
+      ...facts,
+      skippedSteps: skipped.total,
+      skippedInARow: skipped.inARow,
+      inSitu: inSitu?.state ?? null,
+    });
+    savedStep = step;
+  };
+  const keepsAll = cluster !== undefined && updatingOf(options) === 'reduced';
   return {
     plan,
     session,
@@ -172,24 +203,10 @@ export async function openRun(
     skipped,
     signal: AbortSignal.any([signal, checkpoints.failed]),
     evaluate: async (step) => clock.without(async () => evaluation?.run(step, signal)),
-    save: async (step) => {
-      if (step === savedStep) return;
-      // Two copies of all that is saved would take twice the memory.
-      await checkpoints.ready();
-      const variables = await session.run('read', {});
-      await expectFinite(plan, step, variables);
-      await lock.assertHeld();
-      // A resumed run logs what comes after its checkpoint: all that comes before has to be there.
-      await inSitu?.flush();
-      await log.sync();
-      await saveRun(checkpoints, step, variables, {
-        ...facts,
-        skippedSteps: skipped.total,
-        skippedInARow: skipped.inARow,
-        inSitu: inSitu?.state ?? null,
-      });
-      savedStep = step;
-    },
+    save: (step) => saveValues(step, () => session.run('read', {})),
+    saveOwn: keepsAll
+      ? (step) => saveValues(step, () => readOwn(plan, cluster, step))
+      : undefined,
     writeItems: async () => {
       if (itemsStep === savedStep) return;
       await lock.assertHeld();
@@ -201,6 +218,24 @@ export async function openRun(
       await inSitu?.itemsWritten();
     },
   };
+}
+
+/**
+ * Reads the variables that this process keeps itself, without the session that may wait for others for ever.
+ *
+ * @throws UserError  when they are not those after so many steps
+ */
+async function readOwn({ training }: RunPlan, cluster: Cluster, step: number): Promise<Values> {
+  const { graph, signatures } = training;
+  const { read, begun } = signatures;
+  const { engine, place } = cluster;
+  const session = await engine.loadOn(place.task, graph, { read: read!, begun: begun! });
+  const variables = await session.run('read', {});
+  // Afterwards: what has not begun by then has changed none of them.
+  const last = (await session.run('begun', {}))['step']!.data[0]!;
+  await session.close();
+  if (last === stepNumber(step)) return variables;
+  throw new UserError(`the step behind it has changed the variables, and not all of it is recorded`);
 }
 
 /** Waits for the workers that this process leads. */
@@ -240,7 +275,7 @@ async function expectRoomForCheckpoint({ options, training }: RunPlan): Promise<
 async function expectFinite(
   plan: RunPlan,
   step: number,
-  values: Readonly<Record<string, HostTensor>>,
+  values: Values,
 ): Promise<void> {
   const variable = firstNonFinite(plan.training.variables, values);
   if (variable === undefined) return;

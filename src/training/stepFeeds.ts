@@ -11,6 +11,11 @@ function scalar(value: number): HostTensor {
   return { data: Float32Array.of(value), shape: [] };
 }
 
+/** The number of a step, as float32 has it exactly: it tells a step from the few before and behind it. */
+export function stepNumber(step: number): number {
+  return step % 2 ** 24;
+}
+
 /** What the dropout of a step is drawn from: dropout_seed of the entry points. @param step  steps done before */
 export function dropoutSeed(
   { joint }: Pick<Batch, 'joint'>,
@@ -104,7 +109,9 @@ export function trainFeeds(
   const { joint, labels } = batch;
   return {
     ...batchFeeds(batch, step, rows, options),
-    ...(joint && options.sync_replicas ? jointFeeds(labels.length, joint) : {}),
+    ...(joint && options.sync_replicas
+      ? { ...jointFeeds(labels.length, joint), step: scalar(stepNumber(step + 1)) }
+      : {}),
     ...updateFeeds(rate, step, options),
   };
 }

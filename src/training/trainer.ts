@@ -1,4 +1,6 @@
 /** The training loop: exact epochs, one step after the other, and what is done once in a while. */
+import { updatingOf } from '../cluster/updating.ts';
+import { GoneError } from '../engines/distributed/presence.ts';
 import type { Run } from './openRun.ts';
 import { epochLine } from './runMessages.ts';
 import { Timer } from './schedule.ts';
@@ -44,28 +46,58 @@ export async function train(run: Run): Promise<TrainingResult> {
     const end = Math.min((Math.floor(step / perEpoch) + 1) * perEpoch, lastStep);
     await team?.beginEpoch(step, end, inSitu?.monitored ?? []);
   };
-  await beginEpoch();
-  while (!isOver(step)) {
-    step = await trainEpoch(run, steps, step, isOver, isSaveDue);
-    if (step % perEpoch !== 0) break;
-    const epoch = step / perEpoch;
-    // Its views are drawn while the next one trains; a checkpoint waits for them.
-    const selection = inSitu ? await inSitu.endEpoch(epoch, step, true) : null;
-    const evaluated = isEvaluationDue(step)
-      ? await run.evaluate(step).catch((error) => saveAndFail(run, step, error))
-      : undefined;
-    progress.message(epochLine(epoch, selection, evaluated));
-    if (isOver(step) || isSaveDue(step)) await run.save(step);
-    await run.writeItems();
-    // Not before: workers that update for themselves would change what is evaluated and saved.
-    if (!isOver(step)) await beginEpoch();
+  try {
+    await beginEpoch();
+    while (!isOver(step)) {
+      step = await trainEpoch(run, steps, step, isOver, isSaveDue);
+      if (step % perEpoch !== 0) break;
+      const epoch = step / perEpoch;
+      // Its views are drawn while the next one trains; a checkpoint waits for them.
+      const selection = inSitu ? await inSitu.endEpoch(epoch, step, true) : null;
+      // An evaluation may take long, and what keeps it from its end is not to cost any step.
+      if (isOver(step) || isSaveDue(step)) await run.save(step);
+      const evaluated = isEvaluationDue(step)
+        ? await run.evaluate(step).catch((error) => saveAndFail(run, step, error))
+        : undefined;
+      progress.message(epochLine(epoch, selection, evaluated));
+      if (isOver(step)) await run.save(step);
+      await run.writeItems();
+      // Not before: workers that update for themselves would change what is evaluated and saved.
+      if (!isOver(step)) await beginEpoch();
+    }
+  } catch (error) {
+    throw error instanceof GoneError ? await afterLoss(run, steps.recorded, error) : error;
   }
+  const saveLast = async () => {
+    if (step > firstStep) await run.save(step);
+  };
+  // Others may take long to end; where each updates what all share, it is whole when they have.
+  if (updatingOf(options) !== 'each') await saveLast();
   await team?.dismiss();
-  if (step > firstStep) await run.save(step);
+  await saveLast();
   await run.writeItems();
   await run.saved();
   const seconds = (clock.now() - startMs) / 1000;
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };
+}
+
+/**
+ * Saves what this process has of a training that cannot go on since another process is gone.
+ *
+ * @param step  steps that all is recorded of
+ * @returns     what to say of that one, and of where the training goes on
+ */
+async function afterLoss(run: Run, step: number, lost: GoneError): Promise<GoneError> {
+  if (run.saveOwn === undefined || step === run.plan.start.step) return lost;
+  try {
+    await run.saveOwn(step);
+    await run.writeItems();
+    await run.saved();
+    return lost.goingOn(`after step ${step}, which is saved`);
+  } catch (error) {
+    const reason = (error as Error).message;
+    return lost.goingOn(`from its latest checkpoint; step ${step} is not saved: ${reason}`);
+  }
 }
 
 /** Keeps what was trained before something else than a step failed, such as data that went away, and fails as that did. */

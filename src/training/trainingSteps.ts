@@ -47,12 +47,14 @@ export class TrainingSteps {
   readonly #joint: JointSteps | null;
   /** The step that was begun last. */
   #last: BegunStep | undefined;
+  #recorded: number;
   /** Whether an item is to be prepared for its next step; undefined for all. */
   readonly isNeeded: ((itemIndex: number) => boolean) | undefined;
 
   constructor(run: Run) {
     const { start, stepsPerEpoch, options } = run.plan;
     this.#run = run;
+    this.#recorded = start.step;
     this.#head =
       run.features &&
       new HeadSteps(
@@ -67,6 +69,11 @@ export class TrainingSteps {
       new JointSteps(run.team, { ...run, rowsToMonitor: (part) => inSitu?.rowsToMonitor(part) });
     this.#summaries = new SummarySchedule(start.step, stepsPerEpoch, options.save_summaries_secs);
     this.#rate = new StepRate(start.step, run.clock.now);
+  }
+
+  /** Steps that all is recorded of. */
+  get recorded(): number {
+    return this.#recorded;
   }
 
   /** Has the engine do a step; the batch stays as it is until it is recorded. @param stepsBefore  begun so far */
@@ -131,6 +138,11 @@ export class TrainingSteps {
    * @throws DivergenceError  for such a step, or with --on_nan=skip too many of them in a row
    */
   async record(begun: BegunStep): Promise<void> {
+    await this.#record(begun);
+    this.#recorded = begun.step;
+  }
+
+  async #record(begun: BegunStep): Promise<void> {
     const { step, batch, rows, returnedAt, learningRate, results } = begun;
     const { plan, log, inSitu, progress, skipped } = this.#run;
     const [outputs, variables] = await (this.#joint?.finished(step, results) ?? results);

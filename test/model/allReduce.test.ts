@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { ClusterEngine } from '../../src/engines/distributed/clusterEngine.ts';
 import type { HostTensor, Session } from '../../src/engines/engine.ts';
+import type { Node } from '../../src/graph/graph.ts';
+import { nodesBefore } from '../../src/graph/walk.ts';
 import { initialValues } from '../../src/model/initialValues.ts';
 import type { TrainingGraphOptions } from '../../src/model/trainingGraph.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
@@ -39,13 +42,20 @@ function feedsOfParts(joint: Outputs): Outputs[] {
       joint_rows: { data: rows, shape: [count] },
       joint_size: { data: Int32Array.of(size), shape: [1] },
       gradient_weight: { data: Float32Array.of(count / size), shape: [] },
+      step: { data: Float32Array.from(joint['dropout_seed']!.data.slice(1)), shape: [] },
     };
   });
 }
 
+const withoutServers = { workers, withoutServers: true };
+
 /** A session of each worker, with the chief's values, which differ from what the others begin with. */
 async function startTogether(options: Partial<TrainingGraphOptions>): Promise<Session[]> {
-  const training = tinyTrainingGraph({ ...options, workers, withoutServers: true });
+  return (await startWorkers(options)).sessions;
+}
+
+async function startWorkers(options: Partial<TrainingGraphOptions>) {
+  const training = tinyTrainingGraph({ ...options, ...withoutServers });
   const hosts = { worker: await freeHosts(workers), ps: [] };
   const engines = hosts.worker.map((_, index) =>
     ClusterEngine.start(hosts, { job: 'worker', index }),
@@ -55,7 +65,7 @@ async function startTogether(options: Partial<TrainingGraphOptions>): Promise<Se
   );
   await sessions[0]!.run('assign', initialValues(training.variables, 1));
   await share(sessions);
-  return sessions;
+  return { training, engines, sessions };
 }
 
 function share([chief, ...others]: readonly Session[]): Promise<unknown> {
@@ -122,6 +132,53 @@ test('they do the steps of one process with the joint batch', { skip }, async ()
   }
   const expected = await alone.run('read', {});
   assert.ok(largestDifference(await sameVariables(sessions), expected, /^Tiny/) < 1e-6);
+});
+
+test('no variable changes before all has come that other workers take part in', () => {
+  const { graph, signatures } = tinyTrainingGraph({ ...withoutServers, movingAverages: true });
+  const ofStep = [...nodesBefore(Object.values(signatures['train']!.outputs))];
+  const reduced = graph.nodes.filter(({ op }) => op === 'CollectiveReduceV2');
+  assert.ok(reduced.length > 0);
+  const isUpdate = ({ op }: Node) => op === 'AssignVariableOp' || op.startsWith('ResourceApply');
+  const updates = ofStep.filter(isUpdate);
+  assert.ok(updates.length > 0);
+  for (const update of updates) {
+    const { inputs, controlInputs } = update;
+    const before = new Set([
+      ...nodesBefore(inputs),
+      ...controlInputs.flatMap((node) => [node, ...nodesBefore(node.inputs)]),
+    ]);
+    assert.ok(
+      reduced.every((node) => before.has(node)),
+      update.name,
+    );
+  }
+});
+
+test('of a step that one worker is lost in, a worker has its variables as they were', {
+  skip,
+}, async () => {
+  const { training, engines, sessions } = await startWorkers({});
+  const joint = (step: number) => someFeeds(tinyImageShape, size, step, undefined);
+  await stepTogether(sessions, joint(1));
+  const before = await sameVariables(sessions);
+  // The last one does not come: all others wait in their sessions.
+  const feeds = feedsOfParts(joint(2));
+  for (const i of [0, 1]) sessions[i]!.run('train', feeds[i]!).catch(() => {});
+  await pause(300);
+  const { read, begun } = training.signatures;
+  const own = await engines[0]!.loadOn(
+    { job: 'worker', index: 0 },
+    training.graph,
+    { read: read!, begun: begun! },
+  );
+  assert.deepEqual(await own.run('read', {}), before);
+  assert.equal((await own.run('begun', {}))['step']!.data[0], 1);
+  const last = sessions[2]!;
+  await last.run('train', feeds[2]!);
+  const after = await own.run('read', {});
+  assert.deepEqual(after, await last.run('read', {}));
+  assert.equal((await own.run('begun', {}))['step']!.data[0], 2);
 });
 
 for (const onNan of ['stop', 'skip'] as const) {

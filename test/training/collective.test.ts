@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { latestCheckpoint } from '../../src/checkpoint/checkpoints.ts';
@@ -23,21 +23,48 @@ import {
 
 const { skip } = await tensorFlowOrSkip();
 
+const folder = temporaryFolder();
+const [together, alone] = [join(folder, 'together'), join(folder, 'alone')];
+const length = '--max_number_of_epochs=3';
+
+/** An environment in which a hook is preloaded. */
+const preloading = (hook: string, env: Readonly<Record<string, string>> = {}) => ({
+  ...env,
+  NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --import=${new URL(`./${hook}.js`, import.meta.url)}`,
+});
+
+/** One of two workers without a parameter server. */
+type Start = (
+  task: number,
+  env?: Readonly<Record<string, string>>,
+  ...more: string[]
+) => ReturnType<typeof startLosslens>;
+
+async function twoWorkers(trainDir: string): Promise<Start> {
+  const flagsOf = await clusterFlags(0);
+  return (task, env = {}, ...more) =>
+    startLosslens(
+      [
+        ...[...training, ...flagsOf('worker', task), length, '--batch_size=5'],
+        ...[`--train_dir=${task === 0 ? trainDir : `${trainDir}-${task}`}`, ...more],
+      ],
+      env,
+    );
+}
+
+const disturbed = (disturbance: string, step = 0) =>
+  preloading('disturbingHook', {
+    LOSSLENS_DISTURBANCE: disturbance,
+    LOSSLENS_STEP: String(step),
+  });
+
 test('two workers without a parameter server train as one process does with batches of both', {
   skip,
 }, async () => {
-  const folder = temporaryFolder();
-  const [together, alone] = [join(folder, 'together'), join(folder, 'alone')];
-  const length = '--max_number_of_epochs=3';
-  const flagsOf = await clusterFlags(0);
-  const start = (task: number, trainDir: string) =>
-    losslens([
-      ...[...training, ...flagsOf('worker', task), length],
-      ...['--batch_size=5', `--train_dir=${trainDir}`],
-    ]);
+  const start = await twoWorkers(together);
   const results = await Promise.all([
-    start(0, together),
-    start(1, `${together}-1`),
+    start(0)[1],
+    start(1)[1],
     losslens([...training, length, '--batch_size=10', `--train_dir=${alone}`]),
   ]);
   expectSuccess(results);
@@ -49,6 +76,72 @@ test('two workers without a parameter server train as one process does with batc
   assert.ok(!existsSync(`${together}-1`), 'the chief alone writes');
 });
 
+test('a worker that is lost costs no step: started again, they leave what they leave undisturbed', {
+  skip,
+}, async () => {
+  const trainDir = join(folder, 'lost');
+  const start = await twoWorkers(trainDir);
+  const [, chiefResult] = start(0);
+  // In the second epoch of 11 steps.
+  start(1, disturbed('beginning', 15));
+  const { code, stderr } = await chiefResult;
+  assert.equal(code, 1);
+  assert.match(stderr, goneLine('worker 1'));
+  assert.match(stderr, / the training goes on after step 14, which is saved\.\n$/);
+  assert.match((await latestCheckpoint(trainDir))!, /-14$/);
+  expectSuccess(await Promise.all([start(0)[1], start(1)[1]]));
+  assert.equal(await differenceOf(trainDir, together), 0);
+  const itemsOf = (dir: string) => readFileSync(join(dir, 'items.csv'), 'utf8');
+  assert.equal(itemsOf(trainDir), itemsOf(together));
+  assert.deepEqual(selectionOf(trainDir), selectionOf(together));
+  assert.deepEqual(encountersOf(trainDir), encountersOf(together));
+});
+
+test('of a step that all have done and not all have told of nothing is saved, which is said', {
+  skip,
+}, async () => {
+  const trainDir = join(folder, 'untold');
+  const start = await twoWorkers(trainDir);
+  const [, chiefResult] = start(0, {}, '--save_interval_steps=3');
+  start(1, disturbed('sending', 5));
+  const { code, stderr } = await chiefResult;
+  assert.equal(code, 1);
+  assert.match(stderr, goneLine('worker 1'));
+  assert.match(
+    stderr,
+    / from its latest checkpoint; step 4 is not saved: the step behind it has changed the variables, .*\.\n$/,
+  );
+  assert.match((await latestCheckpoint(trainDir))!, /-3$/);
+});
+
+test('a worker that is lost while the chief evaluates after the last step costs nothing', {
+  skip,
+}, async () => {
+  const trainDir = join(folder, 'last');
+  const start = await twoWorkers(trainDir);
+  const once = '--max_number_of_epochs=1';
+  const [, chiefResult] = start(0, disturbed('evaluating'), once, '--eval_interval_epochs=1');
+  const [, workerResult] = start(1, disturbed('leaving', 11), once);
+  expectSuccess([await chiefResult]);
+  assert.equal((await workerResult).code, null);
+  assert.match((await latestCheckpoint(trainDir))!, /-11$/);
+});
+
+test('the chief says for whom a step waits that answers and does nothing, and goes on with it', {
+  skip,
+}, async () => {
+  const start = await twoWorkers(join(folder, 'hanging'));
+  const more = ['--max_number_of_epochs=1', '--cluster_timeout_secs=600'];
+  const [, chiefResult] = start(0, preloading('hurriedHook'), ...more);
+  const [, workerResult] = start(1, disturbed('hanging', 6), ...more);
+  const results = await Promise.all([chiefResult, workerResult]);
+  expectSuccess(results);
+  for (const seconds of [30, 60]) {
+    const line = `^cluster: step 6 has waited for worker 1 at \\S+ for ${seconds} s$`;
+    assert.match(results[0].stderr, new RegExp(line, 'm'));
+  }
+});
+
 test('a chief without an engine says so in one line', async () => {
   const flagsOf = await clusterFlags(0);
   const flags = [...training, ...flagsOf('worker', 0), `--train_dir=${temporaryFolder()}`];
@@ -58,11 +151,11 @@ test('a chief without an engine says so in one line', async () => {
 });
 
 // One training, whose processes start three times.
-const disturbed = join(temporaryFolder(), 'run');
-const flagsOfDisturbed = await clusterFlags(0);
+const thrice = join(temporaryFolder(), 'run');
+const flagsOfThrice = await clusterFlags(0);
 const goOn = (task: number, ...more: string[]) =>
   startLosslens([
-    ...[...training, ...flagsOfDisturbed('worker', task), `--train_dir=${disturbed}`],
+    ...[...training, ...flagsOfThrice('worker', task), `--train_dir=${thrice}`],
     ...['--batch_size=5', '--hm=', '--log_every_n_steps=1', '--save_interval_steps=4', ...more],
   ]);
 
@@ -112,7 +205,7 @@ test('started once more, one of them twice in vain, and once with other hosts; C
     twice.stderr,
     /cluster: worker 1 at \S+ runs already; expected one process for each/,
   );
-  const stranger = await goOn(1, await otherHosts(flagsOfDisturbed('worker', 1), 1))[1];
+  const stranger = await goOn(1, await otherHosts(flagsOfThrice('worker', 1), 1))[1];
   assert.equal(stranger.code, 1);
   assert.match(stranger.stderr, otherHostsLine(1, 'the chief'));
   await said(chief, /^step \d/m);
@@ -120,9 +213,9 @@ test('started once more, one of them twice in vain, and once with other hosts; C
   const ofChief = await chiefResult;
   assert.equal(ofChief.code, 130, ofChief.stderr);
   expectSuccess([await workerResult]);
-  const steps = Number(/-(\d+)$/.exec((await latestCheckpoint(disturbed))!)![1]);
+  const steps = Number(/-(\d+)$/.exec((await latestCheckpoint(thrice))!)![1]);
   const epochs = Math.ceil(steps / Math.ceil(items / 10)) + 1;
   const more = ['--hm=', '--batch_size=10', `--max_number_of_epochs=${epochs}`];
-  expectSuccess([await losslens([...training, `--train_dir=${disturbed}`, ...more])]);
-  assert.deepEqual(visitsOf(disturbed), Array(items).fill(epochs));
+  expectSuccess([await losslens([...training, `--train_dir=${thrice}`, ...more])]);
+  assert.deepEqual(visitsOf(thrice), Array(items).fill(epochs));
 });
