@@ -1,4 +1,5 @@
 /** The processes that train one network, as one of them sees them. */
+import { unlessAborted } from '../console/interrupt.ts';
 import { ClusterEngine } from '../engines/distributed/clusterEngine.ts';
 import { chief, describeTask, type Task } from '../engines/distributed/hosts.ts';
 import { lookFor } from '../engines/distributed/look.ts';
@@ -37,11 +38,17 @@ export class Cluster {
     }
     const engine = ClusterEngine.start(hosts, task);
     const cluster = new Cluster(place, engine);
-    await publishHosts(engine);
-    await awaitTasks(hosts, cluster.#leaders, timeoutSeconds, signal, tell);
-    cluster.watchLeaders(tell);
-    // Before anything of the training is touched: letters are for a task, whoever asks for them.
-    await expectSameHosts(engine, cluster.#leaders, timeoutSeconds);
+    try {
+      await publishHosts(engine);
+      await awaitTasks(hosts, cluster.#leaders, timeoutSeconds, signal, tell);
+      cluster.watchLeaders(tell);
+      // Before anything of the training is touched: letters are for a task, whoever asks for them.
+      const comparing = expectSameHosts(engine, cluster.#leaders, timeoutSeconds, signal);
+      await unlessAborted(signal, comparing);
+    } catch (error) {
+      cluster.close();
+      throw error;
+    }
     return cluster;
   }
 

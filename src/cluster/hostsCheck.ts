@@ -37,15 +37,17 @@ export async function publishHosts(engine: ClusterEngine): Promise<void> {
  * Compares the hosts of this process with those of others that are there.
  *
  * @param timeoutSeconds  how long each of them has to say them
+ * @param signal          ends the waiting
  * @throws UserError      naming the flag that differs, and what the other process has
  */
 export async function expectSameHosts(
   engine: ClusterEngine,
   others: readonly Task[],
   timeoutSeconds: number,
+  signal: AbortSignal,
 ): Promise<void> {
   const published = await Promise.all(
-    others.map((task) => readHosts(engine, task, timeoutSeconds)),
+    others.map((task) => readHosts(engine, task, timeoutSeconds, signal)),
   );
   others.forEach((task, i) => {
     const difference = differenceOf(engine.hosts, published[i]!);
@@ -61,6 +63,7 @@ async function readHosts(
   engine: ClusterEngine,
   task: Task,
   timeoutSeconds: number,
+  signal: AbortSignal,
 ): Promise<Hosts> {
   const { graph, variable } = hostsVariable();
   const session = await engine.loadOn(task, graph, {
@@ -81,7 +84,7 @@ async function readHosts(
         );
       }
     }
-    await pause(retryMs);
+    await pause(retryMs, undefined, { signal });
   }
 }
 

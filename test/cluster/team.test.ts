@@ -59,3 +59,62 @@ test('a worker that asks again hears how far it may go by now', async () => {
   const epoch = { kind: 'epoch', stay: 'first', step: 4, end: 9, until: 5, monitored: [7] };
   assert.deepEqual(toWorker, [epoch]);
 });
+
+test('whom the chief waits for is said, by what they have told it', async (t) => {
+  const { cluster, ask } = await clusterOfLetters();
+  const said: string[] = [];
+  const gathering = Team.gather(cluster, {
+    ...{ fingerprint: {}, updating: 'reduced' },
+    report: (line) => said.push(line),
+    itemsLeft: () => '',
+  });
+  const toTheChief: Task = { job: 'worker', index: 0 };
+  const worker = { worker: 1, stay: 'first' };
+  await ask(toTheChief, { kind: 'join', ...worker, fingerprint: {} });
+  const team = await gathering;
+  await team.beginEpoch(0, 9, []);
+  team.allow(1);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let end = () => {};
+  const run = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const together = team.together(1, run);
+  const saidAfter = (seconds: number) => {
+    t.mock.timers.tick(1000 * seconds);
+    return said.splice(0);
+  };
+  assert.deepEqual(saidAfter(30), ['cluster: step 1 has waited for worker 1 for 30 s']);
+  await ask(toTheChief, { kind: 'begun', ...worker, step: 1 });
+  await new Promise(setImmediate);
+  assert.deepEqual(saidAfter(30), []);
+  assert.deepEqual(saidAfter(60), []);
+  assert.match(saidAfter(120)[0]!, /^cluster: step 1 has been under way for 240 s in all workers;/);
+  end();
+  await together;
+  const dismissed = team.dismiss();
+  await new Promise(setImmediate);
+  assert.deepEqual(saidAfter(30), ['cluster: has waited for worker 1 to end for 30 s']);
+  await ask(toTheChief, { kind: 'left', ...worker });
+  await dismissed;
+});
+
+test('a worker that is lost between two steps keeps the next one from beginning, and nothing else', async () => {
+  const { cluster, ask } = await clusterOfLetters();
+  const gathering = Team.gather(cluster, {
+    ...{ fingerprint: {}, updating: 'reduced' },
+    report: () => {},
+    itemsLeft: () => '',
+  });
+  const toTheChief: Task = { job: 'worker', index: 0 };
+  const worker = { worker: 1, stay: 'first' };
+  await ask(toTheChief, { kind: 'join', ...worker, fingerprint: {} });
+  const team = await gathering;
+  await team.beginEpoch(0, 9, []);
+  // The engine of this cluster could not be given up.
+  await ask(toTheChief, { kind: 'lost', ...worker });
+  await new Promise(setImmediate);
+  assert.throws(() => team.allow(1), /^GoneError: cluster: worker 1 at \S+ is gone: /);
+  await assert.rejects(team.beginEpoch(9, 18, []), /^GoneError/);
+  await team.dismiss();
+});

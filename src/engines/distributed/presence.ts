@@ -103,6 +103,7 @@ export function startAgain(from = 'from its latest checkpoint'): string {
 
 /** Processes that were there are not any more. */
 export class GoneError extends UserError {
+  override readonly name = 'GoneError';
   readonly #what: string;
 
   /** @param from  where the training goes on */
