@@ -74,7 +74,8 @@ export function addUpdateGuard(
     const numbers = [loss, ...watched.map((tensor) => sum(tensor))];
     const total = addN(memory === null ? numbers : [...numbers, memory.value]);
     const found = isFiniteNumber(total);
-    const begun = together && getVariable(graph, 'begun', [], { initializer: zeros, trainable: false });
+    const begun =
+      together && getVariable(graph, 'begun', [], { initializer: zeros, trainable: false });
     const received = together?.received.map(({ node }) => node) ?? [];
     const condition =
       begun === null

@@ -11,8 +11,8 @@ import { updatingOf } from '../cluster/updating.ts';
 import { unlessAborted } from '../console/interrupt.ts';
 import { createProgress, type Progress } from '../console/progress.ts';
 import type { HostTensor, Session } from '../engines/engine.ts';
-import type { Evaluation } from '../evaluation/evaluator.ts';
 import { UserError } from '../errors.ts';
+import type { Evaluation } from '../evaluation/evaluator.ts';
 import { PeriodicEvaluation } from '../evaluation/periodicEvaluation.ts';
 import { EventWriter } from '../events/eventWriter.ts';
 import type { FolderLock } from '../files/folderLock.ts';
@@ -204,9 +204,7 @@ export async function openRun(
     signal: AbortSignal.any([signal, checkpoints.failed]),
     evaluate: async (step) => clock.without(async () => evaluation?.run(step, signal)),
     save: (step) => saveValues(step, () => session.run('read', {})),
-    saveOwn: keepsAll
-      ? (step) => saveValues(step, () => readOwn(plan, cluster, step))
-      : undefined,
+    saveOwn: keepsAll ? (step) => saveValues(step, () => readOwn(plan, cluster, step)) : undefined,
     writeItems: async () => {
       if (itemsStep === savedStep) return;
       await lock.assertHeld();
@@ -235,7 +233,9 @@ async function readOwn({ training }: RunPlan, cluster: Cluster, step: number): P
   const last = (await session.run('begun', {}))['step']!.data[0]!;
   await session.close();
   if (last === stepNumber(step)) return variables;
-  throw new UserError(`the step behind it has changed the variables, and not all of it is recorded`);
+  throw new UserError(
+    `the step behind it has changed the variables, and not all of it is recorded`,
+  );
 }
 
 /** Waits for the workers that this process leads. */
@@ -272,11 +272,7 @@ async function expectRoomForCheckpoint({ options, training }: RunPlan): Promise<
 }
 
 /** @throws DivergenceError  when a variable is not finite: no checkpoint is to hold it */
-async function expectFinite(
-  plan: RunPlan,
-  step: number,
-  values: Values,
-): Promise<void> {
+async function expectFinite(plan: RunPlan, step: number, values: Values): Promise<void> {
   const variable = firstNonFinite(plan.training.variables, values);
   if (variable === undefined) return;
   throw await divergenceError(plan, {

@@ -167,11 +167,10 @@ test('of a step that one worker is lost in, a worker has its variables as they w
   for (const i of [0, 1]) sessions[i]!.run('train', feeds[i]!).catch(() => {});
   await pause(300);
   const { read, begun } = training.signatures;
-  const own = await engines[0]!.loadOn(
-    { job: 'worker', index: 0 },
-    training.graph,
-    { read: read!, begun: begun! },
-  );
+  const own = await engines[0]!.loadOn({ job: 'worker', index: 0 }, training.graph, {
+    read: read!,
+    begun: begun!,
+  });
   assert.deepEqual(await own.run('read', {}), before);
   assert.equal((await own.run('begun', {}))['step']!.data[0], 1);
   const last = sessions[2]!;

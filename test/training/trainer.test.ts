@@ -210,6 +210,21 @@ test('where a batch cannot be read, the steps before it are recorded and saved',
   assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-2$/);
 });
 
+test('a checkpoint that is due is saved before the evaluation', async () => {
+  const { events } = await watch(
+    { max_number_of_steps: 12, eval_interval_epochs: 1, save_interval_steps: 8 },
+    (_, told) => ({
+      evaluate: async (step) => {
+        told.push(`evaluate ${step}`);
+        return undefined;
+      },
+    }),
+  );
+  const saves = events.filter((event) => /^(save|evaluate) /.test(event));
+  const expected = ['evaluate 4', 'save 8', 'evaluate 8', 'save 12', 'evaluate 12'];
+  assert.deepEqual([...new Set(saves)], expected);
+});
+
 test('where an evaluation fails, the epoch before it is saved', async () => {
   const { events, result, trainDir } = await watch(
     { max_number_of_steps: 6, eval_interval_epochs: 1 },
