@@ -20,6 +20,7 @@ import {
   killAnytime,
   otherHosts,
   otherHostsLine,
+  preloading,
   said,
   selectionOf,
   training,
@@ -182,17 +183,14 @@ test('who does not come in time is named, and a stranger in its place', { skip }
   await once(stranger, 'listening');
   const server = `127.0.0.1:${(stranger.address() as AddressInfo).port}`;
   const [missing, worker] = await freeHosts(2);
-  const { code, stderr } = await losslens([
+  const flags = [
     ...[...training, `--ps_hosts=${missing},${server}`, `--worker_hosts=${worker}`],
-    ...['--job_name=worker', `--train_dir=${temporaryFolder()}`, '--cluster_timeout_secs=1'],
-  ]);
+    ...['--job_name=worker', `--train_dir=${temporaryFolder()}`, '--cluster_timeout_secs=4'],
+  ];
+  const { code, stderr } = await losslens(flags, preloading('hurriedHook'));
   stranger.close();
   assert.equal(code, 1);
-  assert.match(
-    stderr,
-    new RegExp(
-      `^losslens: cluster: parameter server 0 at ${missing} \\(nobody listens there\\), parameter server 1 at ${server} \\(there listens another program\\) did not answer within 1 s; `,
-      'm',
-    ),
-  );
+  const names = `parameter server 0 at ${missing} \\(nobody listens there\\), parameter server 1 at ${server} \\(there listens another program\\)`;
+  assert.match(stderr, new RegExp(`^cluster: has waited for ${names} for 30 s$`, 'm'));
+  assert.match(stderr, new RegExp(`^losslens: cluster: ${names} did not answer within 4 s; `, 'm'));
 });

@@ -40,6 +40,16 @@ export async function clusterFlags(
   ];
 }
 
+/** An environment in which a hook of this folder is preloaded. */
+export function preloading(
+  hook: 'disturbingHook' | 'hurriedHook',
+  env: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const { NODE_OPTIONS: options = '' } = process.env;
+  const url = new URL(`./${hook}.js`, import.meta.url);
+  return { ...env, NODE_OPTIONS: `${options} --import=${url}` };
+}
+
 /** The flag of the workers' hosts, with another one for one of them. */
 export async function otherHosts(flags: readonly string[], worker: number): Promise<string> {
   const name = '--worker_hosts=';

@@ -15,6 +15,7 @@ import {
   killAnytime,
   otherHosts,
   otherHostsLine,
+  preloading,
   said,
   selectionOf,
   training,
@@ -26,12 +27,6 @@ const { skip } = await tensorFlowOrSkip();
 const folder = temporaryFolder();
 const [together, alone] = [join(folder, 'together'), join(folder, 'alone')];
 const length = '--max_number_of_epochs=3';
-
-/** An environment in which a hook is preloaded. */
-const preloading = (hook: string, env: Readonly<Record<string, string>> = {}) => ({
-  ...env,
-  NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --import=${new URL(`./${hook}.js`, import.meta.url)}`,
-});
 
 /** One of two workers without a parameter server. */
 type Start = (
