@@ -60,7 +60,6 @@ export async function train(run: Run): Promise<TrainingResult> {
         ? await run.evaluate(step).catch((error) => saveAndFail(run, step, error))
         : undefined;
       progress.message(epochLine(epoch, selection, evaluated));
-      if (isOver(step)) await run.save(step);
       await run.writeItems();
       // Not before: workers that update for themselves would change what is evaluated and saved.
       if (!isOver(step)) await beginEpoch();
@@ -68,13 +67,11 @@ export async function train(run: Run): Promise<TrainingResult> {
   } catch (error) {
     throw error instanceof GoneError ? await afterLoss(run, steps.recorded, error) : error;
   }
-  const saveLast = async () => {
-    if (step > firstStep) await run.save(step);
-  };
-  // Others may take long to end; where each updates what all share, it is whole when they have.
-  if (updatingOf(options) !== 'each') await saveLast();
-  await team?.dismiss();
-  await saveLast();
+  // Others may take long to end; but what each of them updates for all is whole when they have.
+  const isWhole = updatingOf(options) !== 'each';
+  if (!isWhole) await team?.dismiss();
+  if (step > firstStep) await run.save(step);
+  if (isWhole) await team?.dismiss();
   await run.writeItems();
   await run.saved();
   const seconds = (clock.now() - startMs) / 1000;
