@@ -12,6 +12,7 @@ import {
   unreadable,
   WriteError,
 } from '../errors.ts';
+import { expectNoPipe } from '../files/expectNoPipes.ts';
 import { expectRoom } from '../files/freeSpace.ts';
 import { writeDurably } from '../files/replaceFile.ts';
 import { expectSameFolder, type FolderId, isSameFolder } from '../files/sameFolder.ts';
@@ -54,6 +55,7 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
   const path = join(folder, stateFile);
   let text: string;
   try {
+    await expectNoPipe(path);
     text = await readFile(path, 'utf8');
   } catch (error) {
     if (isMissing(error)) return [];

@@ -2,6 +2,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { excerpt, UserError, unreadable } from '../errors.ts';
 import { maskedCrc32c } from '../files/crc32c.ts';
+import { expectNoPipe } from '../files/expectNoPipes.ts';
 import { writeDurably } from '../files/replaceFile.ts';
 import type {
   BundleEntryProto,
@@ -118,6 +119,7 @@ export interface TensorBundle {
 
 async function readIndex(path: string): Promise<Buffer> {
   try {
+    await expectNoPipe(path);
     return await readFile(path);
   } catch (error) {
     throw unreadable(path, error);
@@ -231,6 +233,7 @@ async function readBytes(
 ): Promise<Uint8Array<ArrayBuffer>> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
+    await expectNoPipe(path);
     file = await open(path, 'r');
   } catch (error) {
     throw unreadable(path, error);

@@ -1,7 +1,8 @@
 /** Files of JSON lines that grow with a run, and shrink to where a resumed run goes on. */
 import { createReadStream, existsSync } from 'node:fs';
-import { appendFile, open, stat, truncate } from 'node:fs/promises';
+import { appendFile, open, truncate } from 'node:fs/promises';
 import { UserError, unreadable, writeError } from '../errors.ts';
+import { expectNoPipe } from './expectNoPipes.ts';
 import { replaceFileByParts } from './replaceFile.ts';
 
 const lineEnd = 0x0a;
@@ -18,9 +19,7 @@ const recordsPerPart = 1024;
 export async function appendJsonLines(path: string, records: readonly unknown[]): Promise<void> {
   if (records.length === 0) return;
   try {
-    const found = await stat(path).catch(() => undefined);
-    // The system would wait until somebody reads it.
-    if (found?.isFIFO()) throw new Error('it is a pipe');
+    await expectNoPipe(path);
     const file = await open(path, 'a');
     try {
       const { size } = await file.stat();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -160,6 +160,23 @@ test('changed bytes are noticed wherever a checksum covers them', async () => {
       }
     }
     writeFileSync(file, intact);
+  }
+});
+
+test('a pipe in the place of any file of a checkpoint is refused, and not waited at', {
+  skip: process.platform === 'win32' && 'the system has no named pipes',
+}, async () => {
+  for (const name of ['checkpoint', 'model.ckpt-1.index', 'model.ckpt-1.data-00000-of-00001']) {
+    const folder = temporaryFolder();
+    await saveCheckpoint(folder, 1, someTensors(), 5);
+    const path = join(folder, name);
+    rmSync(path);
+    spawnSync('mkfifo', [path]);
+    const reading = resolveCheckpoint(folder).then(checkCheckpoint);
+    await assert.rejects(reading, {
+      name: 'UserError',
+      message: `${path}: cannot be read (it is a pipe).`,
+    });
   }
 });
 
