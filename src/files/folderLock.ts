@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { reasonOf, UserError } from '../errors.ts';
+import { reasonOf, UserError, unreadable } from '../errors.ts';
 import { tell } from '../terminal.ts';
 import { expectNoPipes } from './expectNoPipes.ts';
 import {
@@ -77,7 +77,9 @@ export async function lockFolder(
     attempt = await acquireLock(path, own, options).catch(async (error: Error) => {
       if (options.signal?.aborted) throw error;
       // Whoever made the folder has just deleted it: make it again.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
+      if (code === 'EISDIR') throw unreadable(path, error, { flag, remedy: 'delete it' });
       throw await cannotWrite(error);
     });
   }

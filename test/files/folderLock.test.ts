@@ -69,6 +69,15 @@ test('a folder is locked by one at a time, and free again afterwards', async () 
   assert.deepEqual(readdirSync(top), []);
 });
 
+test('a folder in the place of the lock is named', async () => {
+  const folder = temporaryFolder();
+  mkdirSync(lockOf(folder));
+  await assert.rejects(lockFolder(folder, '--train_dir'), {
+    name: 'UserError',
+    message: `--train_dir: ${lockOf(folder)}: cannot be read (it is a folder); delete it.`,
+  });
+});
+
 test('a folder that was there, or that something was put into, stays', async () => {
   const folder = temporaryFolder();
   await (await lockFolder(folder, '--train_dir')).release();
