@@ -150,12 +150,14 @@ export function buildTrainingGraph(options: TrainingGraphOptions): TrainingGraph
   const ofAll = replicas ?? reduced;
   const whole = ofAll?.gradients ?? variableGradients;
   const lossOfAll = ofAll?.loss ?? loss.total;
-  const received = reduced && [
-    reduced.loss,
-    ...reduced.gradients.map(({ gradient }) => gradient),
-    ...reduced.moved.map(({ value }) => value),
-  ];
-  const together = reduced && { received: received!, step: reduced.step };
+  const together = reduced && {
+    received: [
+      reduced.loss,
+      ...reduced.gradients.map(({ gradient }) => gradient),
+      ...reduced.moved.map(({ value }) => value),
+    ],
+    step: reduced.step,
+  };
   const guard = addUpdateGuard(graph, lossOfAll, whole, options.onNan ?? 'stop', together);
   const rated = whole.map(({ variable, gradient }) => ({
     variable,

@@ -76,11 +76,9 @@ export function addUpdateGuard(
     const found = isFiniteNumber(total);
     const begun =
       together && getVariable(graph, 'begun', [], { initializer: zeros, trainable: false });
-    const received = together?.received.map(({ node }) => node) ?? [];
-    const condition =
-      begun === null
-        ? found
-        : identity(found, { after: [assign(begun, together!.step, { after: received })] });
+    const begin =
+      begun && assign(begun, together!.step, { after: together!.received.map(({ node }) => node) });
+    const condition = begin === null ? found : identity(found, { after: [begin] });
     const remembered = memory && [assign(memory, switchOn(total, condition).ifFalse)];
     return {
       isFinite: cast(condition, 'float32', { name: 'is_finite' }),
