@@ -234,7 +234,7 @@ async function readOwn({ training }: RunPlan, cluster: Cluster, step: number): P
   await session.close();
   if (last === stepNumber(step)) return variables;
   throw new UserError(
-    `the step behind it has changed the variables, and not all of it is recorded`,
+    'the step behind it has changed the variables, and not all of it is recorded',
   );
 }
 

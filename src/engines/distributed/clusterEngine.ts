@@ -204,9 +204,9 @@ export class ClusterEngine implements Engine {
     const found = await findGone(this.hosts, this.#needed);
     const tasks = found.length > 0 ? found : this.#unreachable(error as Error);
     if (tasks.length === 0) return error;
-    const gone = goneError(this.hosts, tasks);
-    this.abandon(gone);
-    return gone;
+    // What was opened since other failures of the same were explained goes on.
+    if (this.#end === undefined) this.abandon(goneError(this.hosts, tasks));
+    return this.#end;
   }
 
   /** Of a failure of TensorFlow's with a call to another process, just that: one that ends may listen a moment still. */
