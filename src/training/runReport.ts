@@ -1,4 +1,5 @@
 /** What a run says at its end: what it leaves, and how to look at it. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { durationText } from '../console/progress.ts';
 import { itemsPerStep } from '../epochs.ts';
@@ -33,13 +34,21 @@ export function printReport(
   for (const warning of warnings) if (warning !== undefined) tell(warning);
   if (expectation !== null) {
     tell(expectation);
-    if (label_noise > 0) tell(`all scores: ${join(train_dir, 'detection.csv')}`);
+    if (label_noise > 0) tellFiles(train_dir, { 'all scores': 'detection.csv' });
   }
   if (selectionLayer !== null) {
-    const [selected, every] = ['selection.csv', 'items.csv'].map((file) => join(train_dir, file));
-    tell(`selected items: ${selected}; every item: ${every}`);
+    tellFiles(train_dir, { 'selected items': 'selection.csv', 'every item': 'items.csv' });
   }
   tell(`${views}: ${command}`);
+}
+
+/** Names files of the run, by what they hold; those are left out that a full disk has kept from being written. */
+function tellFiles(folder: string, files: Readonly<Record<string, string>>): void {
+  const texts = Object.entries(files)
+    .map(([what, name]) => ({ what, path: join(folder, name) }))
+    .filter(({ path }) => existsSync(path))
+    .map(({ what, path }) => `${what}: ${path}`);
+  if (texts.length > 0) tell(texts.join('; '));
 }
 
 /** Nothing where no step was done: the run had only to be concluded. */
