@@ -3,6 +3,8 @@
  * as long as in float32: these alone are computed in float32, from the same rounded numbers and rounded once.
  */
 import type { Engine } from '../src/engines/engine.ts';
+import { loadCopies } from '../src/engines/loadCopies.ts';
+import type { CopiedGraph } from '../src/graph/copiedGraph.ts';
 import { type Attr, Graph, type Node, type Tensor } from '../src/graph/graph.ts';
 import { cast } from '../src/graph/ops/array.ts';
 
@@ -11,13 +13,6 @@ const products = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter
 
 /** What TensorFlow joins with the product before it, and rounds once behind both. */
 const joinedBehind = new Set(['BiasAdd', 'Relu']);
-
-/** A graph with what a caller holds of it. */
-interface CopiedGraph {
-  readonly graph: Graph;
-  /** The copy of a tensor of the original. */
-  copyOf(tensor: Tensor): Tensor;
-}
 
 /**
  * Copies a graph with its products of bfloat16 in float32. Their factors are what they were, and so are their results but
@@ -101,15 +96,6 @@ export function withEmulatedBfloat16(engine: Engine): Engine {
   return {
     name: `${engine.name}, products of bfloat16 in float32`,
     bfloat16: { support: 'slow', reason: 'it is emulated' },
-    load: (graph, signatures) => {
-      const { graph: copy, copyOf } = withEmulatedProducts(graph);
-      const copied = (tensors: Readonly<Record<string, Tensor>>) =>
-        Object.fromEntries(Object.entries(tensors).map(([key, tensor]) => [key, copyOf(tensor)]));
-      const entries = Object.entries(signatures).map(([key, { inputs, outputs }]) => [
-        key,
-        { inputs: copied(inputs), outputs: copied(outputs) },
-      ]);
-      return engine.load(copy, Object.fromEntries(entries));
-    },
+    load: loadCopies(engine, withEmulatedProducts),
   };
 }

@@ -1,7 +1,7 @@
 /** Results of a GPU that are the same from run to run. */
 import { withDeterministicLoss } from '../graph/deterministicLoss.ts';
-import type { Tensor } from '../graph/graph.ts';
 import type { Engine } from './engine.ts';
+import { loadCopies } from './loadCopies.ts';
 
 /** What TensorFlow reads when it first needs it; on the CPU it changes nothing here. */
 const variables = {
@@ -26,18 +26,5 @@ export function requiresDeterminism(): boolean {
 /** The same engine, with a deterministic loss in every graph that it loads. */
 export function withDeterministicLosses(engine: Engine): Engine {
   const { name, bfloat16 } = engine;
-  return {
-    name,
-    bfloat16,
-    load: (graph, signatures) => {
-      const { graph: copy, copyOf } = withDeterministicLoss(graph);
-      const copied = (tensors: Readonly<Record<string, Tensor>>) =>
-        Object.fromEntries(Object.entries(tensors).map(([key, tensor]) => [key, copyOf(tensor)]));
-      const entries = Object.entries(signatures).map(([key, { inputs, outputs }]) => [
-        key,
-        { inputs: copied(inputs), outputs: copied(outputs) },
-      ]);
-      return engine.load(copy, Object.fromEntries(entries));
-    },
-  };
+  return { name, bfloat16, load: loadCopies(engine, withDeterministicLoss) };
 }

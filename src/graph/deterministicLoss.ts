@@ -1,14 +1,8 @@
 /** A graph whose cross-entropy has the same bits from run to run on a GPU. */
+import type { CopiedGraph } from './copiedGraph.ts';
 import { Graph, type Node, type Tensor } from './graph.ts';
 import { mul, neg, sub, sum } from './ops/math.ts';
 import { logSoftmax, softmax } from './ops/nn.ts';
-
-/** A graph with what a caller holds of it. */
-interface CopiedGraph {
-  readonly graph: Graph;
-  /** The copy of a tensor of the original. */
-  copyOf(tensor: Tensor): Tensor;
-}
 
 /**
  * Copies a graph and spells the cross-entropy out: −Σ targets·log softmax(logits), and softmax(logits) − targets as its
