@@ -1,5 +1,5 @@
 /** The checkpoints of a run: which there are, which is the latest, and how a new one takes its place. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import {
@@ -16,7 +16,7 @@ import { expectNoPipe } from '../files/expectNoPipes.ts';
 import { expectRoom } from '../files/freeSpace.ts';
 import { writeDurably } from '../files/replaceFile.ts';
 import { expectSameFolder, type FolderId, isSameFolder } from '../files/sameFolder.ts';
-import { statsOf } from '../files/statsOf.ts';
+import { isFile, statsOf } from '../files/statsOf.ts';
 import { syncFolder } from '../files/syncFolder.ts';
 import type { CheckpointState } from '../messages.ts';
 import { messageType } from '../protos.ts';
@@ -164,12 +164,7 @@ function isV2(prefix: string): boolean {
 
 /** Whether a prefix is that of a checkpoint of format V1: it is the whole file itself. */
 function isV1(prefix: string): boolean {
-  try {
-    return statSync(prefix).isFile();
-  } catch {
-    // Not there, or a name that no file can have.
-    return false;
-  }
+  return isFile(prefix);
 }
 
 /**

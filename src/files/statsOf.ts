@@ -16,3 +16,13 @@ export function statsOf(path: string, flag?: string): Stats | undefined {
     throw unreadable(path, error, flag === undefined ? {} : { flag });
   }
 }
+
+/** Whether there is a file, as far as can be told. */
+export function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    // Not there, or a name that no file can have.
+    return false;
+  }
+}

@@ -1,9 +1,9 @@
 /** What a run says at its end: what it leaves, and how to look at it. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { durationText } from '../console/progress.ts';
 import { itemsPerStep } from '../epochs.ts';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
+import { isFile } from '../files/statsOf.ts';
 import type { TrainingGraph } from '../model/trainingGraph.ts';
 import { tell } from '../terminal.ts';
 import { logdirOf } from './logdir.ts';
@@ -42,11 +42,11 @@ export function printReport(
   tell(`${views}: ${command}`);
 }
 
-/** Names files of the run, by what they hold; those are left out that a full disk has kept from being written. */
+/** Names files of the run, by what they hold; those that could not be written are left out. */
 function tellFiles(folder: string, files: Readonly<Record<string, string>>): void {
   const texts = Object.entries(files)
     .map(([what, name]) => ({ what, path: join(folder, name) }))
-    .filter(({ path }) => existsSync(path))
+    .filter(({ path }) => isFile(path))
     .map(({ what, path }) => `${what}: ${path}`);
   if (texts.length > 0) tell(texts.join('; '));
 }

@@ -107,16 +107,24 @@ test('what was recorded after the checkpoint that a run goes on from is taken ba
   assert.deepEqual(contents(given.train_dir, recordFiles), atEnd);
 });
 
-test('what a full disk left out of the end of a run is written by the next start', async () => {
+test('what a full disk left out of the end of a run is not named there, and written by the next start', async (t) => {
   const given = options(withNoise);
   const taken = ['items.csv.tmp', 'detection.csv.tmp', 'projector-12'];
   for (const name of taken.slice(0, 2)) mkdirSync(join(given.train_dir, name));
   writeFileSync(join(given.train_dir, taken[2]!), '');
+  const { mock: written } = t.mock.method(process.stderr, 'write', () => true);
+  const toldOf = (name: string) =>
+    written.calls.filter(({ arguments: [text] }) =>
+      `${text}`.includes(`: ${join(given.train_dir, name)}`),
+    );
   assert.equal(await runTraining(given), 0);
+  assert.equal(toldOf('selection.csv').length, 1);
+  assert.deepEqual([...toldOf('items.csv'), ...toldOf('detection.csv')], []);
   const before = readdirSync(given.train_dir);
   assert.ok(!before.includes('items.csv') && !before.includes('detection.csv'), before.join());
   for (const name of taken) rmSync(join(given.train_dir, name), { recursive: true });
   assert.equal(await runTraining(given), 0);
+  assert.deepEqual([toldOf('items.csv').length, toldOf('detection.csv').length], [1, 1]);
   const files = [...recordFiles, 'detection.csv'];
   assert.deepEqual(contents(given.train_dir, files), contents(undisturbed.train_dir, files));
   assert.deepEqual(
