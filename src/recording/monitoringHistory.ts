@@ -1,6 +1,6 @@
 /** What monitored items went through: S at every layer at each encounter, and ten of them in full. */
 import type { Image } from '../../datasets/dataset.ts';
-import { type ContributionMaps, largestMapValue } from '../insitu/monitoredLayer.ts';
+import { type ContributionMaps, largestFinite, largestMapValue } from '../insitu/monitoredLayer.ts';
 import type { Sighting } from '../insitu/sighting.ts';
 import type { ContributionSeries } from '../views/draw/linePlot.ts';
 import { roundUp } from '../views/draw/numberText.ts';
@@ -59,15 +59,12 @@ function storeMaps(maps: ContributionMaps): StoredMaps {
   const values = () => new Float32Array(size.width * size.height);
   const c = averageAreas(maps.contributionMap, maps, 1, size, values());
   const r = averageAreas(maps.reductionMap, maps, 1, size, values());
-  let maximum = 0;
-  for (const map of [c, r]) {
-    for (const value of map) if (value > maximum && Number.isFinite(value)) maximum = value;
-  }
+  const maximum = largestFinite(r, largestFinite(c, 0));
   const toBytes = (map: Float32Array) => {
     const bytes = new Uint8Array(map.length);
     if (maximum === 0) return bytes;
-    // By index: `from` takes several times as long.
-    for (let i = 0; i < map.length; i++) bytes[i] = Math.round((255 * map[i]!) / maximum);
+    // By index: `from` takes several times as long. Bytes are cut, not rounded.
+    for (let i = 0; i < map.length; i++) bytes[i] = (255 * map[i]!) / maximum + 0.5;
     return bytes;
   };
   return { ...size, maximum, contributionMap: toBytes(c), reductionMap: toBytes(r) };

@@ -49,7 +49,8 @@ export function inputImage(
   }
   const scale = high > low ? 255 / (high - low) : 0;
   const samples = new Uint8Array(data.length);
-  for (let i = 0; i < data.length; i++) samples[i] = Math.round((data[i]! - low) * scale);
+  // An array of bytes cuts what is behind the point; to round before takes more than twice as long.
+  for (let i = 0; i < data.length; i++) samples[i] = (data[i]! - low) * scale + 0.5;
   return { width, height, channels, data: samples };
 }
 
