@@ -35,11 +35,12 @@ function batchFeeds(
   options: StepOptions,
 ): Record<string, HostTensor> {
   const { labels } = batch;
-  return {
+  const feeds: Record<string, HostTensor> = {
     labels: { data: labels, shape: [labels.length] },
     dropout_seed: dropoutSeed(batch, step, options),
-    ...(rows && { monitor_rows: { data: rows, shape: [rows.length] } }),
   };
+  if (rows) feeds['monitor_rows'] = { data: rows, shape: [rows.length] };
+  return feeds;
 }
 
 /** What a step is fed of so many items that are a part of a joint batch. */
@@ -98,7 +99,10 @@ export function jointUpdateFeeds(
   return { ...updateFeeds(rate, step, options), joint_loss: scalar(loss) };
 }
 
-/** What a step is fed that updates the variables itself, alone or at once with those of all workers. */
+/**
+ * What a step is fed that updates the variables itself, alone or at once with those of all workers; an object of
+ * its own, to which further feeds may be added.
+ */
 export function trainFeeds(
   batch: Batch,
   rate: number,
@@ -107,11 +111,13 @@ export function trainFeeds(
   options: StepOptions,
 ): Record<string, HostTensor> {
   const { joint, labels } = batch;
-  return {
-    ...batchFeeds(batch, step, rows, options),
-    ...(joint && options.sync_replicas
-      ? { ...jointFeeds(labels.length, joint), step: scalar(stepNumber(step + 1)) }
-      : {}),
-    ...updateFeeds(rate, step, options),
-  };
+  // In every step: to spread them takes several times as long.
+  const feeds = Object.assign(
+    batchFeeds(batch, step, rows, options),
+    updateFeeds(rate, step, options),
+  );
+  if (joint && options.sync_replicas) {
+    Object.assign(feeds, jointFeeds(labels.length, joint), { step: scalar(stepNumber(step + 1)) });
+  }
+  return feeds;
 }

@@ -124,7 +124,7 @@ export class TrainingSteps {
     return (
       this.#head?.run(batch, rows, feeds, hasSummaries) ??
       Promise.all([
-        session.run(entryPoint, { ...batch.feeds, ...feeds }),
+        session.run(entryPoint, Object.assign(feeds, batch.feeds)),
         // Right behind it: the next step changes them.
         hasSummaries ? session.run('read', {}) : undefined,
       ])
@@ -148,7 +148,9 @@ export class TrainingSteps {
     const [outputs, variables] = await (this.#joint?.finished(step, results) ?? results);
     const { itemIndices, labels } = batch;
     const part = {
-      ...{ itemIndices, labels, rows },
+      itemIndices,
+      labels,
+      rows,
       outcome: decodeStep(outputs, plan.training, returnedAt),
     };
     const parts = [part, ...((await this.#joint?.ofOthers(step)) ?? [])];
