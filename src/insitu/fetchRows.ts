@@ -13,7 +13,11 @@ const lineLength = 16;
  * @param values  [rows, columns]
  * @param items   the rows
  */
-export function fetchRows(values: Float32Array, columns: number, items: ArrayLike<number>): void {
+export function fetchRows(
+  values: Float32Array | Int32Array,
+  columns: number,
+  items: ArrayLike<number>,
+): void {
   let sum = 0;
   for (let i = 0; i < items.length; i++) {
     const first = items[i]! * columns;

@@ -74,6 +74,7 @@ export class MeanProbabilities implements SuggestedLabels {
 
   add(itemIndices: ArrayLike<number>, probabilities: ArrayLike<number>): void {
     const [classes, means] = [this.#classes, this.#means];
+    fetchRows(this.#epochs, 1, itemIndices);
     fetchRows(means, classes, itemIndices);
     for (let row = 0; row < itemIndices.length; row++) {
       const item = itemIndices[row]!;
