@@ -234,6 +234,24 @@ export class Team {
   }
 
   /**
+   * Waits for a run of a step that all workers do at once; when that takes long, it is said who has not begun it, as
+   * far as is known.
+   */
+  waitForRun<T>(step: number, run: Promise<T>): Promise<T> {
+    const { report } = this.#options;
+    return waitAloud(run, (seconds) => {
+      const waiting = [...this.#present].filter(([, { waitsIn }]) => waitsIn !== step);
+      const workers = waiting.map(([worker]) => worker);
+      if (workers.length > 0) this.#reportWaiting(step, workers, seconds);
+      else if (seconds >= quietSeconds) {
+        report(
+          `cluster: step ${step} has been under way for ${seconds} s in all workers; a way between two of them may be cut`,
+        );
+      }
+    });
+  }
+
+  /**
    * Waits for the other parts of a step, where the chief does not update for all.
    *
    * @param step  steps done with this one, one more when it has been returned
@@ -290,24 +308,6 @@ export class Team {
 
   #namesOf(workers: Iterable<number>): string {
     return [...workers].map((worker) => this.#nameOf(worker)).join(', ');
-  }
-
-  /**
-   * Waits for a run of a step that all workers do at once; when that takes long, it is said who has not begun it, as
-   * far as is known.
-   */
-  together<T>(step: number, run: Promise<T>): Promise<T> {
-    const { report } = this.#options;
-    return waitAloud(run, (seconds) => {
-      const waiting = [...this.#present].filter(([, { waitsIn }]) => waitsIn !== step);
-      const workers = waiting.map(([worker]) => worker);
-      if (workers.length > 0) this.#reportWaiting(step, workers, seconds);
-      else if (seconds >= quietSeconds) {
-        report(
-          `cluster: step ${step} has been under way for ${seconds} s in all workers; a way between two of them may be cut`,
-        );
-      }
-    });
   }
 
   /** Waits for something of a step; when that takes long, it is said for whom. */

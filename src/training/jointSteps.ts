@@ -52,7 +52,7 @@ export class JointSteps {
   /** Waits for the chief's run of a step, which others may keep. */
   finished<T>(step: number, run: Promise<T>): Promise<T> {
     const { plan } = this.#options;
-    return updatingOf(plan.options) === 'reduced' ? this.#team.together(step, run) : run;
+    return updatingOf(plan.options) === 'reduced' ? this.#team.waitForRun(step, run) : run;
   }
 
   /**

@@ -79,7 +79,7 @@ test('whom the chief waits for is said, by what they have told it', async (t) =>
   const run = new Promise<void>((resolve) => {
     end = resolve;
   });
-  const together = team.together(1, run);
+  const waiting = team.waitForRun(1, run);
   const saidAfter = (seconds: number) => {
     t.mock.timers.tick(1000 * seconds);
     return said.splice(0);
@@ -91,7 +91,7 @@ test('whom the chief waits for is said, by what they have told it', async (t) =>
   assert.deepEqual(saidAfter(60), []);
   assert.match(saidAfter(120)[0]!, /^cluster: step 1 has been under way for 240 s in all workers;/);
   end();
-  await together;
+  await waiting;
   const dismissed = team.dismiss();
   await new Promise(setImmediate);
   assert.deepEqual(saidAfter(30), ['cluster: has waited for worker 1 to end for 30 s']);
