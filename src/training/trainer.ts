@@ -133,10 +133,10 @@ async function trainEpoch(
   try {
     for await (const batch of pipeline.epoch(epoch, step % perEpoch, steps.isNeeded)) {
       isReading = false;
+      const begun = steps.begin(batch, done++);
       const before = last;
       // Nothing more is recorded once something before it could not be.
       last = undefined;
-      const begun = steps.begin(batch, done++);
       if (before) await steps.record(before);
       // At an epoch's end the checkpoint waits for the selection.
       if (done % perEpoch !== 0 && isSaveDue(done)) {
@@ -147,8 +147,9 @@ async function trainEpoch(
       isReading = true;
     }
   } catch (error) {
-    if (!isReading) throw error;
+    // It is done, whatever keeps the next batch from coming, or the next step from beginning.
     if (last) await steps.record(last);
+    if (!isReading) throw error;
     return saveAndFail(run, done, error);
   }
   if (last) await steps.record(last);

@@ -109,6 +109,20 @@ test('of a step that all have done and not all have told of nothing is saved, wh
   assert.match((await latestCheckpoint(trainDir))!, /-3$/);
 });
 
+test('a worker that is lost while the chief waits for its data costs nothing of the step before', {
+  skip,
+}, async () => {
+  const trainDir = join(folder, 'reading');
+  const start = await twoWorkers(trainDir);
+  const [, chiefResult] = start(0, disturbed('reading', 5));
+  start(1, disturbed('leaving', 5));
+  const { code, stderr } = await chiefResult;
+  assert.equal(code, 1);
+  assert.match(stderr, goneLine('worker 1'));
+  assert.match(stderr, / the training goes on after step 5, which is saved\.\n$/);
+  assert.match((await latestCheckpoint(trainDir))!, /-5$/);
+});
+
 test('a worker that is lost while the chief evaluates after the last step costs nothing', {
   skip,
 }, async () => {

@@ -6,12 +6,14 @@
  * - `sending`     it is killed when all have done the step, and the chief has not got its part
  * - `leaving`     it is killed when it has nothing more to do after the step
  * - `hanging`     it stands still for some seconds before it begins its part, while its server answers
+ * - `reading`     the chief gets the batch behind the step after some seconds
  * - `evaluating`  each evaluation of the chief begins after some seconds
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { Membership } from '../../src/cluster/membership.ts';
 import { PeriodicEvaluation } from '../../src/evaluation/periodicEvaluation.ts';
+import { BatchPipeline } from '../../src/preprocessing/batchPipeline.ts';
 
 const { LOSSLENS_STEP, LOSSLENS_DISTURBANCE: disturbance } = process.env;
 const step = Number(LOSSLENS_STEP);
@@ -23,6 +25,7 @@ const kill = () => process.kill(process.pid, 'SIGKILL');
 
 function disturb(): void {
   const { nextPart, send } = Membership.prototype;
+  const { epoch } = BatchPipeline.prototype;
   const { run } = PeriodicEvaluation.prototype;
   let last = 0;
   Membership.prototype.nextPart = async function () {
@@ -48,6 +51,14 @@ function disturb(): void {
       kill();
     }
     return send.call(this, ...args);
+  };
+  BatchPipeline.prototype.epoch = async function* (epochIndex, firstBatch = 0, ...args) {
+    let before = firstBatch;
+    for await (const batch of epoch.call(this, epochIndex, firstBatch, ...args)) {
+      if (disturbance === 'reading' && before === step) await pause(standsStillMs);
+      before++;
+      yield batch;
+    }
   };
   PeriodicEvaluation.prototype.run = async function (...args) {
     if (disturbance === 'evaluating') await pause(standsStillMs);
