@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Cluster } from '../../src/cluster/cluster.ts';
 import type { Letter, LetterFromChief } from '../../src/cluster/letters.ts';
 import { Team } from '../../src/cluster/team.ts';
-import type { Task } from '../../src/engines/distributed/hosts.ts';
+import { chief, type Task } from '../../src/engines/distributed/hosts.ts';
 import { freeHosts } from '../freeHosts.ts';
 
 /** A cluster of two workers in which letters are kept: those to the chief are taken, those to worker 1 are not. */
@@ -28,7 +28,7 @@ async function clusterOfLetters() {
   const cluster = {
     place: {
       hosts: { worker: await freeHosts(2), ps: [] },
-      task: { job: 'worker', index: 0 },
+      task: chief,
       timeoutSeconds: 10,
     },
     servers: [],
@@ -40,21 +40,29 @@ async function clusterOfLetters() {
   return { cluster: cluster as unknown as Cluster, toWorker, ask: send };
 }
 
-test('a worker that asks again hears how far it may go by now', async () => {
-  const { cluster, toWorker, ask } = await clusterOfLetters();
-  const join = { kind: 'join', worker: 1, stay: 'first', fingerprint: {} } as const;
+const worker = { worker: 1, stay: 'first' };
+const join = { kind: 'join', ...worker, fingerprint: {} } as const;
+
+/** A team of such a cluster that worker 1 has joined. */
+async function gather(
+  { cluster, ask }: Pick<Awaited<ReturnType<typeof clusterOfLetters>>, 'cluster' | 'ask'>,
+  report: (line: string) => void = () => {},
+): Promise<Team> {
   const gathering = Team.gather(cluster, {
-    ...{ fingerprint: {}, updating: 'reduced' },
-    report: () => {},
+    ...{ fingerprint: {}, updating: 'reduced', report },
     itemsLeft: () => '',
   });
-  const toTheChief: Task = { job: 'worker', index: 0 };
-  await ask(toTheChief, join);
-  const team = await gathering;
+  await ask(chief, join);
+  return gathering;
+}
+
+test('a worker that asks again hears how far it may go by now', async () => {
+  const { cluster, toWorker, ask } = await clusterOfLetters();
+  const team = await gather({ cluster, ask });
   await team.beginEpoch(4, 9, [7]);
   team.allow(5);
   toWorker.length = 0;
-  await ask(toTheChief, join);
+  await ask(chief, join);
   await new Promise(setImmediate);
   const epoch = { kind: 'epoch', stay: 'first', step: 4, end: 9, until: 5, monitored: [7] };
   assert.deepEqual(toWorker, [epoch]);
@@ -63,15 +71,7 @@ test('a worker that asks again hears how far it may go by now', async () => {
 test('whom the chief waits for is said, by what they have told it', async (t) => {
   const { cluster, ask } = await clusterOfLetters();
   const said: string[] = [];
-  const gathering = Team.gather(cluster, {
-    ...{ fingerprint: {}, updating: 'reduced' },
-    report: (line) => said.push(line),
-    itemsLeft: () => '',
-  });
-  const toTheChief: Task = { job: 'worker', index: 0 };
-  const worker = { worker: 1, stay: 'first' };
-  await ask(toTheChief, { kind: 'join', ...worker, fingerprint: {} });
-  const team = await gathering;
+  const team = await gather({ cluster, ask }, (line) => said.push(line));
   await team.beginEpoch(0, 9, []);
   team.allow(1);
   t.mock.timers.enable({ apis: ['setTimeout'] });
@@ -85,7 +85,7 @@ test('whom the chief waits for is said, by what they have told it', async (t) =>
     return said.splice(0);
   };
   assert.deepEqual(saidAfter(30), ['cluster: step 1 has waited for worker 1 for 30 s']);
-  await ask(toTheChief, { kind: 'begun', ...worker, step: 1 });
+  await ask(chief, { kind: 'begun', ...worker, step: 1 });
   await new Promise(setImmediate);
   assert.deepEqual(saidAfter(30), []);
   assert.deepEqual(saidAfter(60), []);
@@ -95,24 +95,16 @@ test('whom the chief waits for is said, by what they have told it', async (t) =>
   const dismissed = team.dismiss();
   await new Promise(setImmediate);
   assert.deepEqual(saidAfter(30), ['cluster: has waited for worker 1 to end for 30 s']);
-  await ask(toTheChief, { kind: 'left', ...worker });
+  await ask(chief, { kind: 'left', ...worker });
   await dismissed;
 });
 
 test('a worker that is lost between two steps keeps the next one from beginning, and nothing else', async () => {
   const { cluster, ask } = await clusterOfLetters();
-  const gathering = Team.gather(cluster, {
-    ...{ fingerprint: {}, updating: 'reduced' },
-    report: () => {},
-    itemsLeft: () => '',
-  });
-  const toTheChief: Task = { job: 'worker', index: 0 };
-  const worker = { worker: 1, stay: 'first' };
-  await ask(toTheChief, { kind: 'join', ...worker, fingerprint: {} });
-  const team = await gathering;
+  const team = await gather({ cluster, ask });
   await team.beginEpoch(0, 9, []);
   // The engine of this cluster could not be given up.
-  await ask(toTheChief, { kind: 'lost', ...worker });
+  await ask(chief, { kind: 'lost', ...worker });
   await new Promise(setImmediate);
   assert.throws(() => team.allow(1), /^GoneError: cluster: worker 1 at \S+ is gone: /);
   await assert.rejects(team.beginEpoch(9, 18, []), /^GoneError/);
