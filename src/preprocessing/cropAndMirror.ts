@@ -19,8 +19,8 @@ function centerAndScale(images: Tensor): Tensor {
 /**
  * A crop shifted by some pixels, mirrored or not; the mean colour subtracted.
  *
- * There the mean of each pixel over the data is subtracted, and zeros surround what is left. Here images are
- * surrounded by their own pixels, which networks learn from a little better than from an edge.
+ * There the mean of each pixel over the data is subtracted, and zeros surround what is left. Here crops are taken
+ * before, while zeros would be black: images are surrounded by their own pixels.
  */
 export const cropAndMirror: Preprocessing = {
   decodedSize: cropToSide,
