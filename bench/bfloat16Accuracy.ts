@@ -14,8 +14,6 @@
  * that a bench that was stopped goes on and seeds can be added. --steps ends each run after so many, to try it. The last
  * line is one JSON object.
  */
-import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { markdownTable } from '../src/console/textTable.ts';
@@ -25,9 +23,11 @@ import { accuracyTag } from '../src/evaluation/evaluationReport.ts';
 import { readEvents } from '../src/events/readEvents.ts';
 import { runTraining } from '../src/training/run.ts';
 import type { RunOptions } from '../src/training/runOptions.ts';
+import { readAveragePrecision } from './averagePrecision.ts';
 import { defaultOptions } from './defaultOptions.ts';
 import { withEmulatedBfloat16 } from './emulatedBfloat16.ts';
 import { emulationErrors, type StepDistance } from './emulationError.ts';
+import { machine } from './machine.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -78,12 +78,6 @@ function readAccuracy(trainDir: string): number {
   const values = [...readEvents(join(trainDir, 'eval'))].flatMap((event) => event.values);
   const last = values.filter(({ tag }) => tag === accuracyTag).at(-1);
   return (last!.tensor['float_val'] as number[])[0]!;
-}
-
-/** What a run wrote of how well each score finds the changed labels. */
-function readAveragePrecision(trainDir: string): Record<string, number> {
-  const [, ...rows] = readFileSync(join(trainDir, 'detection.csv'), 'utf8').trimEnd().split('\n');
-  return Object.fromEntries(rows.map((row) => row.split(',', 2)).map(([k, v]) => [k!, Number(v)]));
 }
 
 /** Trains a cell, or the rest of it. */
@@ -153,7 +147,6 @@ function distanceTable(distances: readonly StepDistance[]): string {
 }
 
 const tensorflow = await loadTensorFlowEngine();
-const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
 console.log(`${machine}; ${tensorflow.name}`);
 const report: Record<string, unknown> = { machine, engine: tensorflow.name };
 if (flags.only !== 'training') {

@@ -14,7 +14,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -22,6 +22,8 @@ import { parseArgs } from 'node:util';
 import { endingSignals } from '../src/console/interrupt.ts';
 import { silentSeconds } from '../src/engines/distributed/presence.ts';
 import { packageRoot } from '../src/packageRoot.ts';
+import { processors } from './machine.ts';
+import { median } from './measure.ts';
 import { Namespaces } from './namespaces.ts';
 
 const { values: flags } = parseArgs({
@@ -172,14 +174,10 @@ async function trainAlone(each: Case, folder: string): Promise<number> {
   return (times.get(each.to)! - times.get(each.from)!) / (each.to - each.from);
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
 const rounded = (value: number) => Number(value.toPrecision(3));
 
 const report: Record<string, unknown> = {
-  machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
+  machine: processors,
 };
 const net = Namespaces.open(machines);
 process.once('exit', () => net.close());

@@ -14,7 +14,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -27,6 +27,7 @@ import { choosePrecision } from '../src/engines/precision.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { type Batch, BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import type { ImageInput } from '../src/preprocessing/itemInput.ts';
+import { machine } from './machine.ts';
 import { median } from './measure.ts';
 import { TrainingStep } from './trainingStep.ts';
 
@@ -196,7 +197,7 @@ async function bench(): Promise<void> {
     console.log(`items/s (ms of CPU a step): ${inRound.join(', ')}`);
   }
   const report = {
-    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+    machine,
     engine,
     items: count,
     itemsPerSecond: {} as Record<string, number>,

@@ -13,7 +13,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,7 @@ import { loadDataset } from '../datasets/factory.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { BatchPipeline } from '../src/preprocessing/batchPipeline.ts';
 import { getPreprocessing } from '../src/preprocessing/factory.ts';
+import { processors } from './machine.ts';
 import { writePhotos } from './madeData.ts';
 import { median } from './measure.ts';
 
@@ -145,7 +146,6 @@ if (flags.feed !== undefined) {
   await feed(flags.data!, Number(flags.workers), flags.feed === 'train');
 } else {
   const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
-  const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`;
   try {
     if (flags.data === undefined) {
       await writePhotos(folder, Number(flags.photos), [
@@ -153,7 +153,7 @@ if (flags.feed !== undefined) {
         [224, 224],
       ]);
     }
-    console.log(JSON.stringify({ machine, ...(await compare(flags.data ?? folder)) }));
+    console.log(JSON.stringify({ machine: processors, ...(await compare(flags.data ?? folder)) }));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

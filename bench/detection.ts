@@ -30,6 +30,7 @@ import { markdownTable } from '../src/console/textTable.ts';
 import { expectWrongLabels } from '../src/insitu/wrongLabels.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { rankedItemsOfRun } from '../src/runFiles/rankedItems.ts';
+import { readAveragePrecision } from './averagePrecision.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -142,12 +143,6 @@ const percent = (share: number) => Number((100 * share).toPrecision(6));
 const nameOf = ({ network, noise, share, seed }: Cell) =>
   noise === 'none' ? `${network}-none-${seed}` : `${network}-${noise}-${percent(share)}-${seed}`;
 
-function readAveragePrecision(path: string): Record<string, number> {
-  if (!existsSync(path)) return {};
-  const [, ...rows] = readFileSync(path, 'utf8').trimEnd().split('\n');
-  return Object.fromEntries(rows.map((row) => row.split(',', 2)).map(([k, v]) => [k!, Number(v)]));
-}
-
 async function readLists(trainDir: string): Promise<ListOfItems[]> {
   const { items, values } = await rankedItemsOfRun(trainDir, 'disagreement', 200);
   const noiseFile = join(trainDir, 'label_noise.csv');
@@ -180,7 +175,7 @@ async function train(cell: Cell): Promise<Measured> {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const code = await new Promise((resolve) => child.on('close', resolve));
   if (code !== 0) throw new Error(`losslens train ended with ${code}`);
-  const averagePrecision = readAveragePrecision(join(trainDir, 'detection.csv'));
+  const averagePrecision = readAveragePrecision(trainDir);
   return { ...cell, averagePrecision, lists: await readLists(trainDir) };
 }
 

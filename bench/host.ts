@@ -22,10 +22,11 @@
  * The last line is one JSON object.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Case, trainInstantly } from './instantRun.ts';
+import { machine } from './machine.ts';
 import { writeCifar10, writeMnist, writePhotos } from './madeData.ts';
 
 const { values: flags } = parseArgs({
@@ -130,7 +131,7 @@ async function bench(
 
 const folder = mkdtempSync(join(tmpdir(), 'losslens-bench-'));
 const report: Record<string, unknown> = {
-  machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+  machine,
 };
 console.log(report['machine']);
 try {

@@ -15,7 +15,6 @@
  * interval that resampling the rounds gives, of the time and of the processor time. The last line is
  * one JSON object.
  */
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Engine, Signatures } from '../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
@@ -23,6 +22,7 @@ import type { Tensor } from '../src/graph/graph.ts';
 import { addN, sum } from '../src/graph/ops/math.ts';
 import { nodesBefore } from '../src/graph/walk.ts';
 import type { TrainingGraph } from '../src/model/trainingGraph.ts';
+import { machine } from './machine.ts';
 import { interleave, type Ratio, ratioOf, ratioText, timingText } from './measure.ts';
 import { firstBatch, TrainingStep } from './trainingStep.ts';
 
@@ -155,7 +155,6 @@ async function bench(engine: Engine, setting: Setting): Promise<Record<string, u
 }
 
 const engine = await loadTensorFlowEngine();
-const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
 const report: Record<string, unknown> = { machine, engine: engine.name };
 console.log(`${machine}; ${engine.name}`);
 for (const setting of settings) {

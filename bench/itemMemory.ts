@@ -25,7 +25,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,7 @@ import { ScoreTable } from '../src/insitu/scoreTable.ts';
 import { suggestedLabels } from '../src/insitu/suggestedLabels.ts';
 import { writeItems } from '../src/runFiles/itemsFile.ts';
 import { trainInstantly } from './instantRun.ts';
+import { machine } from './machine.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -228,7 +229,6 @@ async function measureAll(): Promise<void> {
     report[name] = { heldBytes, peakBytes };
     console.log(`${name}: holds ${heldBytes} bytes an item, and takes ${peakBytes} at its peak`);
   }
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
   console.log(JSON.stringify({ machine, items: size, classes, ...report }));
 }
 

@@ -19,11 +19,12 @@
  * The last line is one JSON object.
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { eventFiles } from '../src/events/readEvents.ts';
 import { type Case, trainInstantly } from './instantRun.ts';
+import { machine } from './machine.ts';
 import { median } from './measure.ts';
 
 const { values: flags } = parseArgs({
@@ -75,8 +76,6 @@ function sizesOf(paths: readonly string[]): { files: number; MiB: number } {
 function rounded(value: number): number {
   return Number(value.toPrecision(4));
 }
-
-const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
 console.log(machine);
 const trained: Case = {
   model_name: 'lenet',

@@ -9,13 +9,13 @@
  * the same turns. After --minutes no further peer begins, and one that is not ready is ended; these are named as left
  * out. Prints one JSON object a network.
  */
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { Contestant } from './contestant.ts';
 import { productFlops } from './flops.ts';
+import { machine } from './machine.ts';
 import { median } from './measure.ts';
 import type { ByPrecision, Comparison, PeersReport, Precision } from './peersTable.ts';
 import { builtInFor, firstBatch, stepGraph } from './trainingStep.ts';
@@ -148,7 +148,7 @@ async function benchNetwork({ modelName, batchSize }: (typeof networks)[number])
   const report: PeersReport = {
     network: modelName,
     batchSize,
-    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+    machine,
     engine: ours.float32!.contestant.version,
     gigaFlops: Number(gigaFlops.toPrecision(4)),
     ours: await byPrecision(async (precision) => {

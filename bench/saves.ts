@@ -11,7 +11,7 @@
  * The last line is one JSON object.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inMemory } from '../datasets/inMemory.ts';
@@ -27,6 +27,7 @@ import { lostEvents, RunLog } from '../src/recording/runLog.ts';
 import { ItemsWriter } from '../src/runFiles/itemsWriter.ts';
 import { saveRun } from '../src/training/checkpointing.ts';
 import { ViewRenderer } from '../src/views/viewRenderer.ts';
+import { machine } from './machine.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -140,6 +141,5 @@ const bytes = {
 };
 await renderer.close();
 rmSync(folder, { recursive: true });
-const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
 console.log(JSON.stringify({ machine, size, bytes, rounds }));
 process.exit(0);

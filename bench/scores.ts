@@ -14,7 +14,6 @@
  *
  * The last line is one JSON object.
  */
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Engine, HostTensor } from '../src/engines/engine.ts';
 import { loadTensorFlowEngine } from '../src/engines/tensorflow.ts';
@@ -28,6 +27,7 @@ import { defaultScore, scores, suspicion } from '../src/insitu/scores.ts';
 import { ScoreTable } from '../src/insitu/scoreTable.ts';
 import { suggestedLabels } from '../src/insitu/suggestedLabels.ts';
 import { random } from '../src/random.ts';
+import { machine } from './machine.ts';
 import { interleave, timingText } from './measure.ts';
 import { firstBatch, TrainingStep } from './trainingStep.ts';
 
@@ -101,7 +101,6 @@ async function scoresAlone(
 }
 
 const engine = await loadTensorFlowEngine();
-const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
 const report: Record<string, unknown> = { machine, engine: engine.name };
 console.log(`${machine}; ${engine.name}`);
 for (const { modelName, dataset, batchSize, features } of [

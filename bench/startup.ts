@@ -11,10 +11,11 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../src/packageRoot.ts';
+import { machine } from './machine.ts';
 import { interleave, timingText } from './measure.ts';
 
 const { values: flags } = parseArgs({
@@ -93,6 +94,5 @@ for (const timings of [commands, training]) {
   }
 }
 const longer = { ...longerMs(commands), ...longerMs(training) };
-const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
 const bareMs = Math.round(commands.bare.medianMs);
 console.log(JSON.stringify({ machine, bareMs, longerMs: longer, commands, training }));

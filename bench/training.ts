@@ -13,7 +13,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Engine } from '../src/engines/engine.ts';
@@ -22,6 +22,7 @@ import { createWasmEngine } from '../src/engines/wasm/wasmEngine.ts';
 import { NoEngineError } from '../src/errors.ts';
 import { packageRoot } from '../src/packageRoot.ts';
 import { Contestant } from './contestant.ts';
+import { machine } from './machine.ts';
 import { interleave, median, type Timing, timingText } from './measure.ts';
 import { firstBatch, TrainingStep } from './trainingStep.ts';
 
@@ -34,7 +35,7 @@ const { values: flags } = parseArgs({
 });
 const rounds = Number(flags.rounds);
 const report: Record<string, unknown> = {
-  machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+  machine,
 };
 
 /** Prints two timings and their ratio, and puts them into the report. */

@@ -11,7 +11,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -24,6 +24,7 @@ import { toPng } from '../src/views/draw/drawing.ts';
 import { drawEvolutionView } from '../src/views/evolutionView.ts';
 import { drawMonitoringView } from '../src/views/monitoringView.ts';
 import { drawSelectionView } from '../src/views/selectionView.ts';
+import { machine } from './machine.ts';
 import { median } from './measure.ts';
 
 const { values: flags } = parseArgs({
@@ -116,7 +117,7 @@ for (let round = -5; round < repeats; round++) {
   }
 }
 const report: Record<string, unknown> = {
-  machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`,
+  machine,
 };
 for (const [name, all] of Object.entries(times)) {
   const cpuMs = { median: median(all), min: Math.min(...all) };
