@@ -13,6 +13,8 @@ import {
   type Vocabulary,
   vocabularyFile,
 } from '../preprocessing/vocabulary.ts';
+import { readRunRecord } from '../runFiles/runRecord.ts';
+import { tell } from '../terminal.ts';
 
 /** The flags that the input depends on. */
 export interface InputOptions {
@@ -82,28 +84,49 @@ export async function networkInput(
  *
  * @param checkpoint  the run's own latest one, or that of --checkpoint_path; undefined for none
  * @param maxSize     words at most
+ * @throws UserError  when they are not those that the checkpoint's run was trained with
  */
 export async function trainingVocabulary(
   checkpoint: string | undefined,
   dataset: Dataset,
   maxSize: number,
 ): Promise<Vocabulary> {
-  const known =
-    checkpoint === undefined
-      ? null
-      : await readVocabulary(join(dirname(checkpoint), vocabularyFile));
-  return known ?? buildVocabulary(dataset.kind === 'texts' ? dataset.texts : [], maxSize);
+  const ofData = () => buildVocabulary(dataset.kind === 'texts' ? dataset.texts : [], maxSize);
+  return checkpoint === undefined ? ofData() : recordedVocabulary(dirname(checkpoint), ofData);
 }
 
 /**
  * The words of the run that a checkpoint is of.
  *
  * @param folder  of the checkpoint
- * @throws UserError  when they are not beside it
+ * @param ofData  gives what is taken where they are not beside it, with a line that says so
+ * @throws UserError  when there are none, or they are not those that the run was trained with
  */
-export async function recordedVocabulary(folder: string): Promise<Vocabulary> {
+export async function recordedVocabulary(
+  folder: string,
+  ofData?: () => Vocabulary,
+): Promise<Vocabulary> {
   const path = join(folder, vocabularyFile);
-  const known = await readVocabulary(path);
-  if (known !== null) return known;
-  throw new UserError(`${path}: is missing; expected the words of the run beside its checkpoint.`);
+  const found = await readVocabulary(path);
+  const vocabulary = found ?? ofData?.();
+  if (vocabulary === undefined) {
+    throw new UserError(
+      `${path}: is missing; expected the words of the run beside its checkpoint.`,
+    );
+  }
+  const recorded = (await readRunRecord(folder))?.dataset.vocabularySha256;
+  if (recorded !== undefined && recorded !== vocabulary.sha256) {
+    const what = found === null ? 'is missing, and the data have' : 'holds';
+    throw new UserError(
+      `${path}: ${what} other words than the run was trained with, or in another order; expected the file as the run wrote it.`,
+    );
+  }
+  if (found === null) {
+    const which =
+      recorded === undefined
+        ? 'perhaps others than the run was trained with'
+        : 'which are the same';
+    tell(`${path}: is missing; the words of the data are taken, ${which}`);
+  }
+  return vocabulary;
 }

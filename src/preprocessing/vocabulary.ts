@@ -1,4 +1,5 @@
 /** The words that a network knows, by number. */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { tokenize, unknownId } from '../../datasets/tokens.ts';
 import { excerpt, UserError, unreadable } from '../errors.ts';
@@ -24,6 +25,11 @@ export class Vocabulary {
   /** Numbers are below it. */
   get size(): number {
     return this.words.length;
+  }
+
+  /** Of the words in their order, hexadecimal. */
+  get sha256(): string {
+    return createHash('sha256').update(this.words.join('\n')).digest('hex');
   }
 
   /** The numbers of a text's tokens, int32 [tokens]; `unknownId` for words that it does not have. */

@@ -30,6 +30,8 @@ export interface RunRecord {
     readonly channels?: number;
     /** From `digestOf`: of the items that are trained on and their labels. */
     readonly digest?: string;
+    /** Of the words that the network knows, hexadecimal; undefined for images, and in the records of older versions. */
+    readonly vocabularySha256?: string;
   };
   /** SHA-256 of the module that --model_name named, hexadecimal; undefined for a built-in network. */
   readonly moduleSha256?: string;
@@ -174,12 +176,15 @@ export async function readRunRecord(folder: string): Promise<RunRecord | undefin
   for (const part of ['flags', 'precision', 'dataset'] as const) {
     if (!(record?.[part] instanceof Object)) throw damage(`it has no "${part}"`);
   }
-  const { classes, digest } = record!.dataset as Readonly<Record<string, unknown>>;
+  const dataset = record!.dataset as Readonly<Record<string, unknown>>;
+  const { classes } = dataset;
   if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
     throw damage('it has no "dataset.classes"');
   }
-  if (digest !== undefined && typeof digest !== 'string') {
-    throw damage('its "dataset.digest" is no text');
+  for (const hash of ['digest', 'vocabularySha256']) {
+    if (!['string', 'undefined'].includes(typeof dataset[hash])) {
+      throw damage(`its "dataset.${hash}" is no text`);
+    }
   }
   return record!;
 }

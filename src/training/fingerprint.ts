@@ -46,8 +46,7 @@ export function fingerprintOf(
     'runs TensorFlow': tensorFlow,
     ...Object.fromEntries(flags.map((name) => [`has --${name}`, String(options[name])])),
     'trains on the data': digestOf(data.dataset),
-    'has the vocabulary':
-      input.kind === 'texts' ? sha256(input.vocabulary.words.join('\n')) : 'of no texts',
+    'has the vocabulary': input.kind === 'texts' ? input.vocabulary.sha256 : 'of no texts',
     'has the preprocessing': sha256(JSON.stringify({ ...input, vocabulary: undefined })),
     'has the graph': sha256(encodeGraphDef(training.graph)),
   };

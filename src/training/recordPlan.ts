@@ -52,6 +52,7 @@ export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<
 export async function recordStart(plan: RunPlan): Promise<void> {
   const { options, data, engine, engineReason, precision, start } = plan;
   const { dataset } = data;
+  const { input } = plan.pipeline;
   await writeRunRecord(options.train_dir, {
     step: start.step,
     flags: { ...options },
@@ -64,6 +65,7 @@ export async function recordStart(plan: RunPlan): Promise<void> {
       classes: dataset.classNames,
       digest: digestOf(dataset),
       ...(dataset.kind === 'images' ? { channels: dataset.imageShape[2] } : {}),
+      ...(input.kind === 'texts' ? { vocabularySha256: input.vocabulary.sha256 } : {}),
     },
   });
 }

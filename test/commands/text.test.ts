@@ -93,7 +93,12 @@ test('evaluate and inspect know the words that the run has learnt', async () => 
   const difference = sum(layers.embedding.C.values) - sum(layers.embedding.R.values);
   assert.ok(Math.abs(difference - layers.embedding.contribution) < 1e-5);
 
-  rmSync(join(trainDir, 'vocabulary.txt'));
+  const words = join(trainDir, 'vocabulary.txt');
+  writeFileSync(words, readFileSync(words, 'utf8').slice(0, 400));
+  const cut = await losslens(['evaluate', ...checkpoint, ...tsv, ...model]);
+  assert.equal(cut.code, 1);
+  assert.match(cut.stderr, /vocabulary\.txt: holds other words than the run was trained with/);
+  rmSync(words);
   const lost = await losslens(['evaluate', ...checkpoint, ...tsv, ...model]);
   assert.equal(lost.code, 1);
   assert.match(lost.stderr, /vocabulary\.txt: is missing; expected the words of the run/);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { makePhrases } from '../../datasets/builtIn/phrases.ts';
 import { makeShapes } from '../../datasets/builtIn/shapes.ts';
 import { tokenize } from '../../datasets/tokens.ts';
-import { trainingVocabulary } from '../../src/input/networkInput.ts';
+import { recordedVocabulary, trainingVocabulary } from '../../src/input/networkInput.ts';
 import { BatchPipeline } from '../../src/preprocessing/batchPipeline.ts';
 import { checkPreprocessing } from '../../src/preprocessing/factory.ts';
 import { prepareItems } from '../../src/preprocessing/prepareItems.ts';
@@ -14,6 +14,7 @@ import {
   readVocabulary,
   writeVocabulary,
 } from '../../src/preprocessing/vocabulary.ts';
+import { writeRunRecord } from '../../src/runFiles/runRecord.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 const wordsOf = (text: string) => tokenize(text).map(({ word }) => word);
@@ -63,6 +64,53 @@ test('a run knows the words of the checkpoint that it goes on from, else those o
   await writeVocabulary(join(other, 'vocabulary.txt'), ofOther);
   assert.deepEqual(await words(undefined), ofData);
   assert.deepEqual(await words(join(other, 'model.ckpt-7')), ofOther.words);
+});
+
+test('words that are not those of the run are refused, and missing ones taken from its data', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'vocabulary.txt');
+  const checkpoint = join(folder, 'model.ckpt-7');
+  const train = () => trainingVocabulary(checkpoint, phrases, 12);
+  const ofRun = buildVocabulary(phrases.texts, 12);
+  await writeVocabulary(path, ofRun);
+  const record = async (vocabularySha256?: string) => {
+    rmSync(join(folder, 'run.json'), { force: true });
+    const dataset = { name: 'phrases', split: 'train', items: 23, classes: ['a'] };
+    await writeRunRecord(folder, {
+      ...{ step: 0, flags: {}, engine: { name: '', reason: '' } },
+      precision: { computeType: 'float32', reason: '' },
+      dataset: vocabularySha256 === undefined ? dataset : { ...dataset, vocabularySha256 },
+    });
+  };
+  await record(ofRun.sha256);
+  assert.deepEqual((await recordedVocabulary(folder)).words, ofRun.words);
+
+  const [padding, unknown, first, second, ...rest] = ofRun.words;
+  for (const words of [
+    [padding, unknown, first, second],
+    [padding, unknown, second, first, ...rest],
+  ]) {
+    writeFileSync(path, `${words.join('\n')}\n`);
+    const message = `${path}: holds other words than the run was trained with, or in another order; expected the file as the run wrote it.`;
+    for (const read of [train, () => recordedVocabulary(folder)]) {
+      await assert.rejects(read, { name: 'UserError', message });
+    }
+  }
+
+  rmSync(path);
+  const written = mock.method(process.stderr, 'write', () => true);
+  assert.deepEqual((await train()).words, ofRun.words);
+  await record();
+  await train();
+  written.mock.restore();
+  assert.deepEqual(
+    written.mock.calls.map((call) => call.arguments[0]),
+    ['which are the same', 'perhaps others than the run was trained with'].map(
+      (which) => `${path}: is missing; the words of the data are taken, ${which}\n`,
+    ),
+  );
+  await record(buildVocabulary(['one two two']).sha256);
+  await assert.rejects(train, /vocabulary\.txt: is missing, and the data have other words than/);
 });
 
 test('a vocabulary is read as it was written, and damage is named by its line', async () => {

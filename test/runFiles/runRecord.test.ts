@@ -14,6 +14,10 @@ test('a record of a run that is damaged or lacks a part is named, with what mend
     ['null', /is no record of a run \(it has no "flags"\)/],
     ['{"flags": {}, "precision": null}', /is no record of a run \(it has no "precision"\)/],
     ['{"flags": {}, "precision": {}}', /is no record of a run \(it has no "dataset"\)/],
+    [
+      '{"flags": {}, "precision": {}, "dataset": {"classes": [], "vocabularySha256": 7}}',
+      /\(its "dataset\.vocabularySha256" is no text\)/,
+    ],
     ['{"flags": {}, "precision": {}, "dataset": {}}', /\(it has no "dataset\.classes"\)/],
   ] as const) {
     writeFileSync(join(folder, 'run.json'), content);
