@@ -52,7 +52,7 @@ export function tellOfClassOrder({ classNames }: Pick<Dataset, 'classNames'>): v
 
 /**
  * A data set with the labels and classes of a network. Classes that no item has may be missing, and
- * come in any order. Where one side has numbers for names and the other none of these, labels are
+ * come in any order, which is said. Where one side has numbers for names and the other none of these, labels are
  * taken as they are. Both readings are said where there could be another.
  *
  * @param known  names of the network's classes by label
@@ -79,6 +79,12 @@ export function withKnownClasses<D extends Dataset>(
     const where = flag === undefined ? '' : `${flag}: `;
     throw new UsageError(
       `${where}${dataset.name} ${dataset.split} has items of classes that the network does not know: ${listed(unknown)}; expected some of its ${known.length}: ${listed(known)}. ${advice}`,
+    );
+  }
+  const places = position.filter((place) => place !== undefined);
+  if (places.some((place, i) => i > 0 && place < places[i - 1]!)) {
+    tell(
+      `the classes of ${dataset.name} ${dataset.split} are in another order than those of the network: labels are taken by name`,
     );
   }
   // An item that is left out may be of any class: -1 is the label of none.

@@ -110,6 +110,20 @@ test('numbers that are names of classes in other places are taken for the names,
   );
 });
 
+test('classes in another order than those of the network are taken by name, and that is said', () => {
+  const written = mock.method(process.stderr, 'write', () => true);
+  const dataset = withKnownClasses(texts(['bee', 'ape', 'cat']), ['ape', 'bee', 'cat']);
+  withKnownClasses(texts(['ape', 'cat']), ['ape', 'bee', 'cat']);
+  written.mock.restore();
+  assert.deepEqual(named(dataset), ['bee', 'ape', 'cat']);
+  assert.deepEqual(
+    written.mock.calls.map((call) => call.arguments[0]),
+    [
+      'the classes of tsv test are in another order than those of the network: labels are taken by name\n',
+    ],
+  );
+});
+
 test('accents are the same however they are encoded', () => {
   const dataset = withKnownClasses(texts(['e\u0301toile', 'bee'], [0, 1]), ['bee', '\u00e9toile']);
   assert.deepEqual([...dataset.labels], [1, 0]);
