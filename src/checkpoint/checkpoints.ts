@@ -84,8 +84,13 @@ export async function listCheckpoints(folder: string): Promise<string[]> {
 
 /** Those of a folder's listed checkpoints that have an index, the latest last. */
 async function completeCheckpoints(folder: string): Promise<string[]> {
-  const checkpoints = await listCheckpoints(folder);
-  return checkpoints.filter((prefix) => isV2(prefix) || isV1(prefix));
+  for (let before: string | undefined; ; ) {
+    const listed = await listCheckpoints(folder);
+    const complete = listed.filter((prefix) => isV2(prefix) || isV1(prefix));
+    // A run may have deleted all that were listed, and listed others.
+    if (complete.length > 0 || listed.at(-1) === before) return complete;
+    before = listed.at(-1);
+  }
 }
 
 /**

@@ -66,10 +66,10 @@ async function exportModel(
   const { exportNetwork, servingSignature } = await import('../inference/exportRun.ts');
   const { servedSize } = await import('../preprocessing/networkItems.ts');
   const trained = await resolveTrainedNetwork(flags);
-  await exportNetwork({ ...flags, export_dir }, trained, signal);
+  const checkpoint = await exportNetwork({ ...flags, export_dir }, trained, signal);
   const size = servedSize(trained.input).map((side) => (side < 0 ? '?' : side));
   show(
-    `${trained.checkpoint} exported to ${export_dir}: signature ${servingSignature} takes images ` +
+    `${checkpoint} exported to ${export_dir}: signature ${servingSignature} takes images ` +
       `uint8[?,${size},${trained.input.sourceChannels}] and gives probabilities float32[?,${trained.classNames.length}]\n`,
   );
 }

@@ -117,10 +117,10 @@ export async function runEvaluation(
   signal: AbortSignal,
 ): Promise<void> {
   await Cleanup.after(async (cleanup) => {
-    const checkpoint = await resolveCheckpoint(options.checkpoint_path);
-    const evaluator = await prepare(options, dirname(checkpoint), signal, cleanup);
+    const folder = dirname(await resolveCheckpoint(options.checkpoint_path));
+    const evaluator = await prepare(options, folder, signal, cleanup);
     if (options.watch) await watchFolder(evaluator);
-    else await evaluateCheckpoint(evaluator, checkpoint);
+    else await evaluateCheckpoint(evaluator, options.checkpoint_path);
   });
 }
 
@@ -198,10 +198,12 @@ async function watchFolder(evaluator: Evaluator): Promise<void> {
   }
 }
 
-async function evaluateCheckpoint(evaluator: Evaluator, checkpoint: string): Promise<void> {
+/** @param path  as --checkpoint_path has it */
+async function evaluateCheckpoint(evaluator: Evaluator, path: string): Promise<void> {
   const { options, dataset, classifier, pipeline, folder, log, signal } = evaluator;
-  const saved = savedCheckpoint(checkpoint)!;
-  await classifier.restore(checkpoint, options.moving_average_decay !== undefined);
+  const checkpoint = await classifier.restore(path, options.moving_average_decay !== undefined);
+  // One that was deleted since is not looked for again.
+  const saved = savedCheckpoint(checkpoint) ?? { checkpoint, savedMs: Date.now() };
   const evaluation = await evaluate(classifier.session, dataset, pipeline, {
     maxBatches: options.max_num_batches,
     signal,

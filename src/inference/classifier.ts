@@ -1,6 +1,6 @@
 /** A trained network that classifies: its graph on an engine, and checkpoints to fill it with. */
 
-import { readVariables } from '../checkpoint/variables.ts';
+import { readLatestVariables } from '../checkpoint/variables.ts';
 import type { Engine, HostTensor, Session } from '../engines/engine.ts';
 import { choosePrecision, type PrecisionChoice } from '../engines/precision.ts';
 import { type EngineOptions, selectEngine } from '../engines/select.ts';
@@ -11,26 +11,25 @@ import { buildPredictionGraph, type PredictionGraphOptions } from '../model/pred
 /**
  * Reads the values that a network classifies with.
  *
- * @param checkpoint  its prefix
+ * @param path        of its checkpoint, as --checkpoint_path has it
  * @param ofAverages  whether the moving averages stand in for the variables
- * @returns           values by variable name
+ * @returns           the checkpoint's prefix, and values by variable name
  * @throws UserError  when one is missing or has another shape
  */
 export async function readNetwork(
-  checkpoint: string,
+  path: string,
   variables: readonly Variable[],
   ofAverages: boolean,
-): Promise<Record<string, HostTensor>> {
-  if (!ofAverages) return readVariables(checkpoint, variables);
+): ReturnType<typeof readLatestVariables> {
+  if (!ofAverages) return readLatestVariables(path, variables);
   const averages = variables.map((variable) => ({
     ...variable,
     name: averageName(variable.name),
   }));
   const hint = 'Moving averages are kept by a run with --moving_average_decay; leave it out here.';
-  const values = await readVariables(checkpoint, averages, hint);
-  return Object.fromEntries(
-    variables.map(({ name }) => [name, values[averageName(name)]!] as const),
-  );
+  const { checkpoint, values } = await readLatestVariables(path, averages, hint);
+  const named = variables.map(({ name }) => [name, values[averageName(name)]!] as const);
+  return { checkpoint, values: Object.fromEntries(named) };
 }
 
 /** A network outside of training on an engine. */
@@ -62,9 +61,11 @@ export class Classifier {
     return Classifier.load(engine, { ...network, computeType });
   }
 
-  /** Takes the values of a checkpoint. @throws UserError as readNetwork does */
-  async restore(checkpoint: string, ofAverages: boolean): Promise<void> {
-    await this.session.run('assign', await readNetwork(checkpoint, this.#variables, ofAverages));
+  /** Takes the values of a checkpoint. @returns its prefix @throws UserError as readNetwork does */
+  async restore(path: string, ofAverages: boolean): Promise<string> {
+    const { checkpoint, values } = await readNetwork(path, this.#variables, ofAverages);
+    await this.session.run('assign', values);
+    return checkpoint;
   }
 
   /**

@@ -28,14 +28,15 @@ export const servingSignature = 'serving_default';
  * `servedSize` says, preprocesses them as evaluation does, and gives probabilities [n, classes]. The variables are constants of
  * the graph: there is nothing to restore or initialise, which every reader of SavedModels manages.
  *
+ * @returns  the prefix of the checkpoint
  * @throws UserError  when the folder holds a model already or cannot be written to
  * @throws the signal's reason, when it is aborted before anything is written
  */
 export async function exportNetwork(
   { export_dir, moving_average_decay }: ExportOptions,
-  { checkpoint, network, input, classNames }: TrainedNetwork,
+  { checkpoint_path: path, network, input, classNames }: TrainedNetwork,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string> {
   if (existsSync(join(export_dir, 'saved_model.pb'))) {
     throw new UserError(
       `--export_dir: "${export_dir}" holds a model already; expected a folder without, such as the next version.`,
@@ -47,7 +48,8 @@ export async function exportNetwork(
     input,
   });
   const { inputs, outputs } = signatures['predict']!;
-  const values = await readNetwork(checkpoint, variables, moving_average_decay !== undefined);
+  const ofAverages = moving_average_decay !== undefined;
+  const { checkpoint, values } = await readNetwork(path, variables, ofAverages);
   const frozen = freeze(graph, { ...inputs, ...outputs }, values);
   const { images, probabilities } = frozen.tensors;
   signal.throwIfAborted();
@@ -60,6 +62,7 @@ export async function exportNetwork(
     await replaceFile(join(extra, classNamesFile), formatClassNames(classNames));
     // The model comes last: servers that watch the folder take it then.
     await replaceFileByParts(join(export_dir, 'saved_model.pb'), [model]);
+    return checkpoint;
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`--export_dir: cannot write to "${export_dir}" (${reasonOf(error)}).`);

@@ -113,7 +113,7 @@ interface ReadFile {
  */
 async function classify(
   classifier: Classifier,
-  { checkpoint, input, classNames }: TrainedNetwork,
+  { checkpoint, input, classNames }: TrainedNetwork & { readonly checkpoint: string },
   read: readonly ReadFile[],
   { top_k, json }: PredictionOptions,
   failures: Failures,
@@ -191,12 +191,13 @@ export async function predictFiles(
 ): Promise<number> {
   const failures = new Failures();
   const files = imageFiles(paths, failures);
-  const { checkpoint, network, input, classNames } = trained;
+  const { checkpoint_path: path, network, input, classNames } = trained;
   const numClasses = classNames.length;
   const classifier = await Classifier.open(options, { network, numClasses, input });
   let classified = 0;
   try {
-    await classifier.restore(checkpoint, options.moving_average_decay !== undefined);
+    const checkpoint = await classifier.restore(path, options.moving_average_decay !== undefined);
+    const restored = { ...trained, checkpoint };
     for (let first = 0; first < files.length; first += options.batch_size) {
       const batch = files.slice(first, first + options.batch_size);
       const reading = Promise.allSettled(batch.map((file) => readImage(file, trained)));
@@ -206,7 +207,7 @@ export async function predictFiles(
         if (result.status === 'fulfilled') read.push({ file: batch[i]!, image: result.value });
         else failures.add(result.reason);
       }
-      classified += await classify(classifier, trained, read, options, failures);
+      classified += await classify(classifier, restored, read, options, failures);
     }
   } finally {
     await classifier.close();

@@ -181,8 +181,8 @@ export async function exportProbabilities(
         `--export_dir: "${export_dir}" holds ${probabilitiesFile} already; expected a folder without.`,
       );
     }
-    const checkpoint = await resolveCheckpoint(options.checkpoint_path);
-    const folder = dirname(checkpoint);
+    const { checkpoint_path: path, moving_average_decay } = options;
+    const folder = dirname(await resolveCheckpoint(path));
     const network = await loadNetwork(options.model_name);
     const imageSize = options.eval_image_size ?? options.train_image_size;
     const record = await readRunRecord(folder);
@@ -195,7 +195,7 @@ export async function exportProbabilities(
     const numClasses = classNames.length;
     const classifier = await Classifier.open(options, { network, numClasses, input });
     cleanup.add(() => classifier.close());
-    await classifier.restore(checkpoint, options.moving_average_decay !== undefined);
+    const checkpoint = await classifier.restore(path, moving_average_decay !== undefined);
     signal.throwIfAborted();
     await makeFolder(export_dir).catch((error: Error) => {
       throw new UserError(`--export_dir: cannot write to "${export_dir}" (${reasonOf(error)}).`);

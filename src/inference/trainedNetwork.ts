@@ -27,8 +27,7 @@ export interface TrainedNetworkOptions extends DataOptions {
 
 /** A network with what is needed to feed it and to understand its output. */
 export interface TrainedNetwork {
-  /** Prefix of the checkpoint. */
-  readonly checkpoint: string;
+  readonly checkpoint_path: string;
   readonly network: ImageNetwork;
   /** How images go into it. */
   readonly input: ImageInput;
@@ -49,7 +48,7 @@ export async function findTrainedNetwork(
   options: TrainedNetworkOptions,
   namesData: boolean,
 ): Promise<TrainedNetwork> {
-  const checkpoint = await resolveCheckpoint(options.checkpoint_path);
+  const folder = dirname(await resolveCheckpoint(options.checkpoint_path));
   const network = await loadNetwork(options.model_name);
   if (network.takes === 'texts') {
     throw new UsageError(
@@ -59,7 +58,6 @@ export async function findTrainedNetwork(
   const preprocessingName = preprocessingNameOf(network, options);
   const imageSize = options.eval_image_size ?? options.train_image_size;
   const side = imageSideOf(network, imageSize);
-  const folder = dirname(checkpoint);
   const record = await readRunRecord(folder);
   const known = record?.dataset ?? (await factsOfWeights(folder));
   if (known === undefined && !namesData) {
@@ -72,7 +70,7 @@ export async function findTrainedNetwork(
       ? await readData(options, decodedSizeOf(network, { ...options, imageSize }), record)
       : recordedData(known);
   return {
-    checkpoint,
+    checkpoint_path: options.checkpoint_path,
     network,
     input: {
       kind: 'images',

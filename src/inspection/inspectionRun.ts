@@ -98,13 +98,13 @@ function viewFileName({ itemIndex, label }: Inspected): string {
  */
 export async function runInspection(options: InspectionOptions): Promise<void> {
   const { output_dir: folder, json } = options;
-  const checkpoint = await resolveCheckpoint(options.checkpoint_path);
+  const run = dirname(await resolveCheckpoint(options.checkpoint_path));
   const layers = options.layers.length > 0 ? options.layers : layersOfRun(options);
   if (layers.length === 0) {
     throw new UsageError('--layers: missing; expected layers such as pool1,Logits.');
   }
-  const { dataset } = await loadRunData(dirname(checkpoint), options);
-  if ((await readRunRecord(dirname(checkpoint))) === undefined) tellOfClassOrder(dataset);
+  const { dataset } = await loadRunData(run, options);
+  if ((await readRunRecord(run)) === undefined) tellOfClassOrder(dataset);
   const items = parseItems('items', options.items, dataset);
   if (items.length === 0) throw new UsageError('--items: missing; expected items such as 0,7.');
   const others = parseItems('batch_of', options.batch_of, dataset);
@@ -112,12 +112,12 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
   const inspector = await Inspector.load(engine, dataset, {
     ...options,
     network: await loadNetwork(options.model_name),
-    checkpoint,
     layers,
     batchOf: others.length > 0 ? others : undefined,
   });
   if (folder !== undefined) await makePictureFolder(folder);
   const renderer = folder === undefined ? null : new ViewRenderer();
+  const { checkpoint } = inspector;
   const step = stepOfCheckpoint(checkpoint);
   const epoch = epochAfter(step, stepsPerEpoch(dataset.items.length, itemsPerStep(options)));
   const records: Record<string, unknown>[] = [];

@@ -2,7 +2,8 @@
 import { dirname } from 'node:path';
 import { type Dataset, type Item, itemOf } from '../../datasets/dataset.ts';
 import { argMax } from '../argMax.ts';
-import { readVariables } from '../checkpoint/variables.ts';
+import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
+import { readLatestVariables } from '../checkpoint/variables.ts';
 import type { Engine, Session } from '../engines/engine.ts';
 import { networkInput, recordedVocabulary } from '../input/networkInput.ts';
 import { monitoredLayerOf, rowOf } from '../insitu/monitoredLayer.ts';
@@ -22,8 +23,7 @@ export interface InspectorOptions {
   readonly use_grayscale: boolean;
   readonly train_image_size: number | undefined;
   readonly max_sequence_length: number | undefined;
-  /** Prefix of the checkpoint. */
-  readonly checkpoint: string;
+  readonly checkpoint_path: string;
   readonly layers: readonly string[];
   /**
    * Items whose batch the others are seen in, so that batch normalisation uses its statistics;
@@ -39,6 +39,8 @@ export interface Inspected extends Omit<Sighting, 'epoch' | 'step'> {
 
 /** A loaded network that items can be looked at with. */
 export class Inspector {
+  /** Prefix of the checkpoint. */
+  readonly checkpoint: string;
   readonly #options: InspectorOptions;
   readonly #dataset: Dataset;
   readonly #input: ItemInput;
@@ -47,12 +49,14 @@ export class Inspector {
   readonly #layers: readonly string[];
 
   private constructor(
+    checkpoint: string,
     options: InspectorOptions,
     dataset: Dataset,
     input: ItemInput,
     session: Session,
     layers: readonly string[],
   ) {
+    this.checkpoint = checkpoint;
     this.#options = options;
     this.#dataset = dataset;
     this.#input = input;
@@ -74,7 +78,7 @@ export class Inspector {
       options.network,
       dataset,
       { ...options, imageSize: options.train_image_size },
-      () => recordedVocabulary(dirname(options.checkpoint)),
+      async () => recordedVocabulary(dirname(await resolveCheckpoint(options.checkpoint_path))),
     );
     const { graph, signatures, variables, layers } = buildInspectionGraph({
       network: options.network,
@@ -83,10 +87,10 @@ export class Inspector {
       layers: options.layers,
       usesBatchStatistics: options.batchOf !== undefined,
     });
-    const values = await readVariables(options.checkpoint, variables);
+    const { checkpoint, values } = await readLatestVariables(options.checkpoint_path, variables);
     const session = await engine.load(graph, signatures);
     await session.run('assign', values);
-    return new Inspector(options, dataset, input, session, layers);
+    return new Inspector(checkpoint, options, dataset, input, session, layers);
   }
 
   /** Looks at some items, in the order that they are given in. */

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { resolveCheckpoint } from '../checkpoint/checkpoints.ts';
-import { readVariables } from '../checkpoint/variables.ts';
+import { readLatestVariables } from '../checkpoint/variables.ts';
 import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { selectEngine } from '../engines/select.ts';
@@ -63,14 +63,14 @@ async function* batchesOf(
  */
 export async function runVerification(options: VerificationOptions): Promise<boolean> {
   const { checkpoint_path: path, batch_size: batchSize, num_batches: numBatches } = options;
-  const checkpoint = path === undefined ? undefined : await resolveCheckpoint(path);
+  const run = path === undefined ? undefined : dirname(await resolveCheckpoint(path));
   const network = await loadNetwork(options.model_name);
-  const { dataset } = await loadRunData(checkpoint && dirname(checkpoint), options);
+  const { dataset } = await loadRunData(run, options);
   const input = await networkInput(
     network,
     dataset,
     { ...options, imageSize: options.train_image_size },
-    checkpoint === undefined ? undefined : () => recordedVocabulary(dirname(checkpoint)),
+    run === undefined ? undefined : () => recordedVocabulary(run),
   );
   const layers = options.layers.length > 0 ? options.layers : layersOfRun(options);
   const graph = buildVerificationGraph({
@@ -82,10 +82,10 @@ export async function runVerification(options: VerificationOptions): Promise<boo
   const { engine } = await selectEngine({ engine: options.engine, gpu: options.gpu });
   const session = await engine.load(graph.graph, graph.signatures);
   try {
-    const values =
-      checkpoint === undefined
-        ? initialValues(graph.variables, options.seed)
-        : await readVariables(checkpoint, graph.variables);
+    const { checkpoint, values } =
+      path === undefined
+        ? { checkpoint: undefined, values: initialValues(graph.variables, options.seed) }
+        : await readLatestVariables(path, graph.variables);
     await session.run('assign', values);
     show(
       `${networkTitle(options.model_name)} ${checkpoint === undefined ? 'with its initial weights' : `of ${checkpoint}`}, ` +

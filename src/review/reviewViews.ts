@@ -13,7 +13,7 @@ import { ViewRenderer } from '../views/viewRenderer.ts';
 
 /** How the network was trained, and what draws. */
 export interface ReviewViewOptions
-  extends Omit<InspectorOptions, 'network' | 'checkpoint' | 'layers' | 'batchOf'>,
+  extends Omit<InspectorOptions, 'network' | 'checkpoint_path' | 'layers' | 'batchOf'>,
     StepSize {
   readonly train_dir: string;
   readonly model_name: string;
@@ -46,18 +46,21 @@ export async function drawViews(
     tell(`no Monitoring Views: ${reason}`);
     return noViews;
   };
-  const checkpoint = await latestCheckpoint(options.train_dir);
-  if (checkpoint === undefined) return without(`${options.train_dir} holds no checkpoint`);
+  const { train_dir } = options;
+  if ((await latestCheckpoint(train_dir)) === undefined) {
+    return without(`${train_dir} holds no checkpoint`);
+  }
   if (options.hm.length === 0) return without('the run has no --hm');
   const { engine } = await selectEngine({ engine: options.engine, gpu: options.gpu });
   const inspector = await Inspector.load(engine, dataset, {
     ...options,
     network: await loadNetwork(options.model_name),
-    checkpoint,
+    checkpoint_path: train_dir,
     layers: options.hm,
     batchOf: undefined,
   });
   const renderer = new ViewRenderer();
+  const { checkpoint } = inspector;
   const step = stepOfCheckpoint(checkpoint);
   const epoch = epochAfter(step, stepsPerEpoch(dataset.items.length, itemsPerStep(options)));
   const urls = new Map<number, string>();
