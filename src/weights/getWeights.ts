@@ -7,6 +7,7 @@ import { openPip } from '../engines/pip.ts';
 import { ProgramError } from '../engines/runProgram.ts';
 import { UserError } from '../errors.ts';
 import { downloadFile, hashOf } from '../files/downloadFile.ts';
+import { lockFolder } from '../files/folderLock.ts';
 import { partialOf, prepareFolder, replaceFolder } from '../files/replaceFolder.ts';
 import { unpackFiles } from '../files/unpackFiles.ts';
 import { recordFile } from './byName.ts';
@@ -124,7 +125,8 @@ async function getWheel(
  * beside, to go on with.
  *
  * @returns  what was got, its folder, and whether it is new
- * @throws UserError  when it cannot be got, is not what it should be, or there is no room
+ * @throws UserError  when it cannot be got, is not what it should be, there is no room, or another process gets some
+ *                    into the same folder
  */
 export async function getWeights(
   { name, classes, license, publisher, source, bytes = 0 }: PublishedWeights,
@@ -135,6 +137,7 @@ export async function getWeights(
   const known = await findIntact(target, report);
   if (known !== undefined) return { ...known, folder: target, isNew: false };
   await prepareFolder(folder, name, bytes, { command, setting });
+  const lock = await lockFolder(folder, setting, { signal });
   const gathered = partialOf(target);
   try {
     await rm(gathered, { recursive: true, force: true });
@@ -152,5 +155,6 @@ export async function getWeights(
     throw new UserError(`${command}: interrupted; run it again to go on`);
   } finally {
     await rm(gathered, { recursive: true, force: true });
+    await lock.release();
   }
 }

@@ -141,6 +141,19 @@ test('what broke off goes on, in the next call too', async (t) => {
   assert.deepEqual((await readdir(folder)).sort(), ['SHA256SUMS', 'small_net']);
 });
 
+test('a second process that gets weights into a folder is refused, and the first is not disturbed', async (t) => {
+  const folder = await makeHome(t);
+  const archive = await makeArchive(t);
+  let said = Promise.resolve('');
+  const first = getFrom(t, folder, (request, response) => {
+    said = refusal(t, folder, giving(archive));
+    void said.finally(() => sendPart(archive, request, response));
+  });
+  assert.equal((await first).isNew, true);
+  assert.match(await said, /^LOSSLENS_HOME: ".*weights" is in use by process /);
+  assert.deepEqual((await readdir(folder)).sort(), ['SHA256SUMS', 'small_net']);
+});
+
 test('a whole archive that was not unpacked is not downloaded again', async (t) => {
   const folder = await makeHome(t);
   const archive = await makeArchive(t);
