@@ -92,8 +92,9 @@ async function afterLoss(run: Run, step: number, lost: GoneError): Promise<GoneE
     await run.saved();
     return lost.goingOn(`after step ${step}, which is saved`);
   } catch (error) {
-    const reason = (error as Error).message;
-    return lost.goingOn(`from its latest checkpoint; step ${step} is not saved: ${reason}`);
+    const reason = error instanceof GoneError ? error.what : (error as Error).message;
+    const sentence = `from its latest checkpoint; step ${step} is not saved: ${reason}`;
+    return lost.goingOn(sentence.replace(/\.$/, ''));
   }
 }
 

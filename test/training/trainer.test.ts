@@ -8,6 +8,7 @@ import {
   openCheckpoint,
 } from '../../src/checkpoint/checkpoints.ts';
 import { Cleanup } from '../../src/cleanup.ts';
+import { GoneError } from '../../src/engines/distributed/presence.ts';
 import type { Session } from '../../src/engines/engine.ts';
 import { UserError } from '../../src/errors.ts';
 import { lockFolder } from '../../src/files/folderLock.ts';
@@ -208,6 +209,22 @@ test('where a batch cannot be read, the steps before it are recorded and saved',
   assert.equal(result.message, 'item 7: damaged');
   assert.deepEqual(events.slice(0, 5), ['begin 1', 'begin 2', 'record 1', 'record 2', 'save 2']);
   assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-2$/);
+});
+
+test('what keeps the last step of a cluster from being saved is told without a second advice', async () => {
+  const gone = () => Promise.reject(new GoneError('cluster: worker 1 is gone.'));
+  const { result } = await watch({ max_number_of_steps: 6 }, ({ session }) => ({
+    session: {
+      run: (signature, feeds) =>
+        feeds['dropout_seed']?.data[1] === 2 ? gone() : session.run(signature, feeds),
+      close: () => session.close(),
+    },
+    saveOwn: gone,
+  }));
+  assert.equal(
+    (result as Error).message,
+    'cluster: worker 1 is gone. Start all processes again: the training goes on from its latest checkpoint; step 2 is not saved: cluster: worker 1 is gone.',
+  );
 });
 
 test('a checkpoint that is due is saved before the evaluation', async () => {

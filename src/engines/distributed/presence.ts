@@ -104,17 +104,18 @@ export function startAgain(from = 'from its latest checkpoint'): string {
 /** Processes that were there are not any more. */
 export class GoneError extends UserError {
   override readonly name = 'GoneError';
-  readonly #what: string;
+  /** What is gone, without what to do about it. */
+  readonly what: string;
 
   /** @param from  where the training goes on */
   constructor(what: string, from?: string) {
     super(`${what} ${startAgain(from)}`);
-    this.#what = what;
+    this.what = what;
   }
 
   /** The same, knowing more of where the training goes on. */
   goingOn(from: string): GoneError {
-    return new GoneError(this.#what, from);
+    return new GoneError(this.what, from);
   }
 }
 
