@@ -1,6 +1,8 @@
 /** The training loop: exact epochs, one step after the other, and what is done once in a while. */
+import { latestCheckpoint } from '../checkpoint/checkpoints.ts';
 import { updatingOf } from '../cluster/updating.ts';
 import { GoneError } from '../engines/distributed/presence.ts';
+import { UserError } from '../errors.ts';
 import type { Run } from './openRun.ts';
 import { epochLine } from './runMessages.ts';
 import { Timer } from './schedule.ts';
@@ -98,7 +100,10 @@ async function afterLoss(run: Run, step: number, lost: GoneError): Promise<GoneE
   }
 }
 
-/** Keeps what was trained before something else than a step failed, such as data that went away, and fails as that did. */
+/**
+ * Keeps what was trained before something else than a step failed, such as data that went away, and fails as that did,
+ * naming the checkpoint that the run can go on from.
+ */
 async function saveAndFail(run: Run, step: number, error: unknown): Promise<never> {
   if (step > run.plan.start.step) {
     // Whatever else fails now, that came first.
@@ -108,7 +113,11 @@ async function saveAndFail(run: Run, step: number, error: unknown): Promise<neve
       .then(run.saved)
       .catch(() => {});
   }
-  throw error;
+  const checkpoint = await latestCheckpoint(run.plan.options.train_dir).catch(() => undefined);
+  const canBeMended = error instanceof UserError && !(error instanceof GoneError);
+  if (checkpoint === undefined || !canBeMended) throw error;
+  const message = `${error.message} Mend it, and start the run again: it goes on from ${checkpoint}.`;
+  throw new UserError(message, { cause: error });
 }
 
 /**

@@ -193,20 +193,23 @@ test('an interrupted run ends after the steps that were begun, with a checkpoint
   assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-3$/);
 });
 
+const goesOnFrom = (trainDir: string, step: number) =>
+  `Mend it, and start the run again: it goes on from ${trainDir}/model.ckpt-${step}.`;
+
 test('where a batch cannot be read, the steps before it are recorded and saved', async () => {
   const { events, result, trainDir } = await watch({ max_number_of_steps: 6 }, ({ pipeline }) => ({
     pipeline: {
       epoch: async function* (epoch: number, firstBatch?: number) {
         let count = 0;
         for await (const batch of pipeline.epoch(epoch, firstBatch)) {
-          if (++count > 2) throw new UserError('item 7: damaged');
+          if (++count > 2) throw new UserError('item 7: damaged.');
           yield batch;
         }
       },
     } as unknown as Run['pipeline'],
   }));
   assert.ok(result instanceof UserError);
-  assert.equal(result.message, 'item 7: damaged');
+  assert.equal(result.message, `item 7: damaged. ${goesOnFrom(trainDir, 2)}`);
   assert.deepEqual(events.slice(0, 5), ['begin 1', 'begin 2', 'record 1', 'record 2', 'save 2']);
   assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-2$/);
 });
@@ -247,12 +250,12 @@ test('where an evaluation fails, the epoch before it is saved', async () => {
     { max_number_of_steps: 6, eval_interval_epochs: 1 },
     () => ({
       evaluate: async () => {
-        throw new UserError('item 7: damaged');
+        throw new UserError('item 7: damaged.');
       },
     }),
   );
   assert.ok(result instanceof UserError);
-  assert.equal(result.message, 'item 7: damaged');
+  assert.equal(result.message, `item 7: damaged. ${goesOnFrom(trainDir, 4)}`);
   assert.ok(events.includes('save 4') && !events.includes('begin 5'), events.join());
   assert.match((await latestCheckpoint(trainDir))!, /model\.ckpt-4$/);
 });
