@@ -1,5 +1,7 @@
 /** What a user can do wrong, as errors that the command line prints as one line (no stack). */
+import { statfsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { dirname } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 
 /**
@@ -38,13 +40,32 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTDIR: 'it is no folder, or a part of its path is none',
 };
 
+/** What failed may have given some back since. */
+const fewInodes = 16;
+
+/** Whether no further file can be made in a folder, however much room there is. */
+function lacksInodes(folder: string): boolean {
+  try {
+    const { files, ffree } = statfsSync(folder);
+    // File systems that need none have 0 of them.
+    return files > 0 && ffree < fewInodes;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Why a file cannot be read or written, in words: "permission denied" for EACCES. Of an error that tells of
  * it already, that of its cause.
  */
 export function reasonOf(error: unknown): string {
   if (error instanceof WriteError && error.cause !== undefined) return reasonOf(error.cause);
-  const { code = '', errno = 0, message } = error as NodeJS.ErrnoException;
+  const { code = '', errno = 0, message, path } = error as NodeJS.ErrnoException;
+  // It is another name than that which the message is about.
+  if (code === 'EISDIR' && path?.endsWith('.tmp')) return `${path} is a folder`;
+  if (code === 'ENOSPC' && path !== undefined && lacksInodes(dirname(path))) {
+    return 'no inodes are left, of which each file takes one: see df -i';
+  }
   // Node has no names for them.
   if (errno === -constants.errno.EDQUOT) return 'disk quota exceeded';
   if (errno === -constants.errno.ESTALE)

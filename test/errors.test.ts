@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import fs, { readFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { UserError, unreadable, writeError } from '../src/errors.ts';
@@ -40,4 +41,24 @@ test('reasons are words, not codes', () => {
     unreadable('x', new Error('a line too long')).message,
     'x: cannot be read (a line too long).',
   );
+});
+
+test('of a disk that has room and no inodes, that is said', (t) => {
+  const full = { code: 'ENOSPC', errno: -constants.errno.ENOSPC, path: '/disk/file' };
+  const messageWith = (found: { files: number; ffree: number }) => {
+    t.mock.method(fs, 'statfsSync', () => found);
+    syncBuiltinESMExports();
+    return writeError('x', Object.assign(new Error(), full)).message;
+  };
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  assert.match(messageWith({ files: 100, ffree: 3 }), /\(no inodes are left, .*df -i\)\.$/);
+  for (const other of [
+    { files: 100, ffree: 16 },
+    { files: 0, ffree: 0 },
+  ]) {
+    assert.equal(messageWith(other), 'x: cannot be written to (no space left on device).');
+  }
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ownName, replaceFile, replaceFileByParts } from '../../src/files/replaceFile.ts';
@@ -39,6 +39,14 @@ test('a file that cannot be written is named', async () => {
     replaceFile(path, ''),
     /^WriteError: .*nowhere\/file: cannot be written to \(/,
   );
+});
+
+test('a folder that is in the way of the temporary file is named', async () => {
+  const path = join(temporaryFolder(), 'file');
+  mkdirSync(`${path}.tmp`);
+  await assert.rejects(replaceFile(path, ''), {
+    message: `${path}: cannot be written to (${path}.tmp is a folder).`,
+  });
 });
 
 test('a large file is not begun where there is no room for it', async () => {
