@@ -2,7 +2,7 @@
  * Folders that appear as a whole: what belongs into one is gathered in a folder beside it, which is renamed at
  * the very end. Whatever stops the work, what was there before stays, or nothing.
  */
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, reasonOf, UserError } from '../errors.ts';
@@ -68,7 +68,8 @@ export async function replaceFolder(gathered: string, target: string): Promise<v
     } catch (error) {
       const isTaken = ['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '');
       if (!isTaken || attempt === maxAttempts) {
-        if (existsSync(replaced)) await rename(replaced, target);
+        // Why the new one could not take its place is what is said.
+        await rename(replaced, target).catch(() => {});
         throw error;
       }
       // What another process has put there since is as good as what was there.

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { partialOf, replaceFolder } from '../../src/files/replaceFolder.ts';
 import { temporaryFolder } from '../losslens.ts';
+import { setDisk } from '../reliability/faultyDisk.ts';
 
 const module = new URL('../../src/files/replaceFolder.js', import.meta.url).href;
 
@@ -28,4 +30,17 @@ test('processes that replace one folder at once all succeed, and leave one whole
   assert.deepEqual(codes, [0, 0, 0]);
   assert.deepEqual(readdirSync(folder), ['engine']);
   assert.equal(readFileSync(join(target, 'file'), 'utf8'), 'whole');
+});
+
+test('where the folder that was there cannot be put back either, the first failure is told', async (t) => {
+  const target = join(temporaryFolder(), 'engine');
+  for (const folder of [target, partialOf(target)]) mkdirSync(folder);
+  const rename = { calls: ['rename'], path: 'engine' };
+  const troubles = [
+    { ...rename, from: 2, count: 1, code: 'EIO' },
+    { ...rename, from: 2, code: 'EROFS' },
+  ];
+  t.after(() => setDisk({}));
+  await setDisk({ troubles });
+  await assert.rejects(replaceFolder(partialOf(target), target), { code: 'EIO' });
 });
