@@ -62,9 +62,11 @@ export async function lockFolder(
   /** The first folder on the way that was not there. */
   let made: string | undefined;
   const cannotWrite = async (error: Error) => {
+    // Asked for where the folder still is.
+    const reason = reasonOf(error);
     await removeEmptyFolders(folder, made);
     return new UserError(
-      `${flag}: cannot write to "${folder}" (${reasonOf(error)}); expected a folder of one's own.`,
+      `${flag}: cannot write to "${folder}" (${reason}); expected a folder of one's own. Name another folder.`,
     );
   };
   let attempt: LockAttempt | undefined;

@@ -132,7 +132,7 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
   'a train_dir that cannot be written to': [
     train(`--train_dir=${join(occupied, 'run')}`),
     1,
-    /--train_dir: cannot write to ".*run" \(".*file" is a file\); expected a folder of one's own\.$/m,
+    /--train_dir: cannot write to ".*run" \(".*file" is a file\); expected a folder of one's own\. Name another folder\.$/m,
   ],
   'help for a command that there is none of': [
     ['help', 'nope'],

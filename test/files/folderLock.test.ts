@@ -415,6 +415,6 @@ test('a folder that cannot be written to is named with its flag', async () => {
   writeFileSync(file, '');
   await assert.rejects(
     lockFolder(file, '--train_dir'),
-    /^UserError: --train_dir: cannot write to ".*file" \(".*file" is a file\); expected a folder of one's own\.$/,
+    /^UserError: --train_dir: cannot write to ".*file" \(".*file" is a file\); expected a folder of one's own\. Name another folder\.$/,
   );
 });

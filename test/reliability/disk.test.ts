@@ -89,13 +89,13 @@ test('a folder that takes nothing is named with its flag', async () => {
   assert.equal(code, 1);
   assert.equal(
     message,
-    `--train_dir: cannot write to "${trainDir}" (read-only file system); expected a folder of one's own.`,
+    `--train_dir: cannot write to "${trainDir}" (read-only file system); expected a folder of one's own. Name another folder.`,
   );
   if (process.platform !== 'linux') return;
   const below = await losslens([...commandLine, '--train_dir=/proc/runs/first']);
   assert.equal(below.code, 1);
   assert.deepEqual(errorLines(below.stderr), [
-    `losslens: --train_dir: cannot write to "/proc/runs/first" (no such file or folder); expected a folder of one's own.`,
+    `losslens: --train_dir: cannot write to "/proc/runs/first" (no such file or folder); expected a folder of one's own. Name another folder.`,
   ]);
 });
 
