@@ -303,7 +303,8 @@ function enlargeRow(
       for (let c = 0; c < 3; c++) result[to + c] = rgba[from + c]!;
       continue;
     }
-    const [share, rest] = [shares[begin]!, shares[begin + 1]!];
+    const share = shares[begin]!;
+    const rest = shares[begin + 1]!;
     for (let c = 0; c < 3; c++) {
       result[to + c] = mix(share, rgba[from + c]!, rest, rgba[from + 4 + c]!);
     }
@@ -349,7 +350,8 @@ function enlargeSoftly({ width, height, rgba }: Pixels, size: Size): Pixels {
     rowAbove = -1;
     if (lowerRow !== row + 1) enlargeRow(rgba, 4 * (row + 1) * width, columns, lower);
     lowerRow = row + 1;
-    const [share, rest] = [shares[begin]!, shares[begin + 1]!];
+    const share = shares[begin]!;
+    const rest = shares[begin + 1]!;
     for (let i = 0; i < upper.length; i += 3, to += 4) {
       result[to] = mix(share, upper[i]!, rest, lower[i]!);
       result[to + 1] = mix(share, upper[i + 1]!, rest, lower[i + 1]!);
