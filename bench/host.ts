@@ -16,8 +16,8 @@
  * - busyMs: time in which its event loop was not idle for each step, waiting for the processor included
  * - itemsPerSecond
  * - itemsPerCoreSecond: items per second of processor time of all threads: what one core would reach
- * - memory: of the process, after a quarter, half and all of these steps, in MiB. The garbage of the main thread is
- *   collected before, where Node.js was started with --expose-gc.
+ * - memory: of the process, before these steps and after them, in MiB. The garbage of the main thread is collected
+ *   first, where Node.js was started with --expose-gc: outside of the steps, so that it is none of their time.
  *
  * The last line is one JSON object.
  */
@@ -119,11 +119,10 @@ async function bench(
   // Files that are decoded anew in each epoch take longer.
   const steps = Number(flags.steps) / (each.files === undefined ? 1 : 10);
   await trainInstantly(each, dataDir, trainDir, steps, (first, last) => {
-    const shares = [0.25, 0.5, 1].map((share) => first + Math.round(share * (last - first)));
     return (step) => {
-      if (step === first) end = measure(each.batch_size);
       if (step === last) measured = end!(step - first);
-      if (shares.includes(step)) memory.push(memoryAt(step));
+      if (step === first || step === last) memory.push(memoryAt(step));
+      if (step === first) end = measure(each.batch_size);
     };
   });
   return { ...measured!, memory };
