@@ -72,7 +72,7 @@ for (const [size, length] of [
     const writer = new CheckpointWriter(folder, 5, (line) => lines.push(line));
     mkdirSync(join(folder, 'model.ckpt-1.index.tmp'));
     await writer.save(1, tensorsOf(length));
-    const found = `${join(folder, 'model.ckpt-1')}: cannot be saved (it is a folder). There is no checkpoint in ${folder} yet; `;
+    const found = `${join(folder, 'model.ckpt-1')}: cannot be saved (${join(folder, 'model.ckpt-1.index.tmp')} is a folder). There is no checkpoint in ${folder} yet; `;
     await assert.rejects(writer.finish(), (error: Error) => {
       assert.equal(error.name, 'WriteError');
       assert.ok(error.message.startsWith(found), error.message);
