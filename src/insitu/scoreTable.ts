@@ -36,8 +36,8 @@ const gathered = [
   /** Mean of the margin, the nth presentation weighted by n². */
   'risingMargin',
   /**
-   * Mean of max(L − H, 0) − margin, each presentation weighted by the fifth power of how sure the network
-   * was of its outputs then.
+   * Mean of max(L − H, 0) − margin, each presentation weighted by the fifth power of how sure and right the
+   * network was then.
    */
   'disagreement',
   /** Sum of these weights. */
@@ -99,7 +99,7 @@ function recordsOf(state: ScoreTableState, size: number): Float32Array {
 
 /** Of an epoch: about so much of it is the memory of the running mean of the network's sureness. */
 const surenessMemory = 0.05;
-/** The network's sureness to this power weighs what it says of an item: see docs/detection.md. */
+/** How sure and right the network is, to this power, weighs what it says of an item: see docs/detection.md. */
 const surenessPower = 5;
 
 /** Which rows have finite scores alone, 1 for those: another would stay in the running means for ever. */
@@ -128,6 +128,8 @@ export class ScoreTable {
   readonly #records: Float32Array;
   /** Running mean of the probability of the network's outputs, 0..1: one number. */
   readonly sureness: Float32Array;
+  /** Running mean of the share of them that is right, 0..1: one number. */
+  readonly accuracy: Float32Array;
 
   /**
    * @param size   items of the data set
@@ -148,11 +150,15 @@ export class ScoreTable {
     this.#records = stored ?? recordsOf(state, size);
     this.sureness =
       (storedOf(state, 'sureness', 1) as Float32Array | undefined) ?? new Float32Array(1);
+    // Earlier versions did not look at it.
+    this.accuracy =
+      (storedOf(state, 'accuracy', 1) as Float32Array | undefined) ?? this.sureness.slice();
   }
 
   /** The arrays themselves, not copies. */
   get state(): ScoreTableState {
-    return { records: this.#records, sureness: this.sureness };
+    const { sureness, accuracy } = this;
+    return { records: this.#records, sureness, accuracy };
   }
 
   /** One number that is kept of an item. */
@@ -193,7 +199,10 @@ export class ScoreTable {
     const confidence = column('confidence');
     const loss = column('loss');
     const entropy = column('entropy');
-    const weight = this.#updateSureness(scores, loss, margin, finite) ** surenessPower;
+    const right = Uint8Array.from({ length: rows }, (_, row) =>
+      output[row] === labels[row] ? 1 : 0,
+    );
+    const weight = this.#updateSureness(scores, loss, margin, right, finite) ** surenessPower;
     fetchRows(this.#records, stride, itemIndices);
     const records = this.#records;
     const count = stepScores.length;
@@ -226,34 +235,45 @@ export class ScoreTable {
       const p = scores[confidence + row]!;
       records[first + places.confidenceSquares]! +=
         (p - before) * (p - records[first + places.confidence_mean]!);
-      const isCorrect = output[row] === labels[row];
-      if (!isCorrect) {
+      if (right[row] === 0) {
         records[first + places.wrong]!++;
         if (records[first + places.correct] === 1) records[first + places.forgotten]!++;
       }
-      records[first + places.correct] = isCorrect ? 1 : 0;
+      records[first + places.correct] = right[row]!;
       records[first + places.output] = output[row]!;
     }
     return finite;
   }
 
-  /** Takes the outputs of a batch into the running mean, from 0 on. @returns that mean, > 0 */
+  /**
+   * Takes the outputs of a batch into the running means, from 0 on.
+   *
+   * @returns  how sure the network is, but no surer than it is right: steps that throw it off leave it sure and wrong;
+   *           > 0
+   */
   #updateSureness(
     scores: ArrayLike<number>,
     loss: number,
     margin: number,
+    right: Uint8Array,
     finite: Uint8Array,
   ): number {
-    let sum = 0;
+    let sure = 0;
+    let correct = 0;
     let count = 0;
     for (let row = 0; row < finite.length; row++) {
       if (finite[row] === 0) continue;
       count++;
+      correct += right[row]!;
       // log p of the output: that of the label, or where another class is ahead, higher by the margin.
-      sum += Math.exp(-scores[loss + row]! - Math.min(0, scores[margin + row]!));
+      sure += Math.exp(-scores[loss + row]! - Math.min(0, scores[margin + row]!));
     }
     const rate = Math.min(0.5, count / (surenessMemory * this.size));
-    if (count > 0) this.sureness[0]! += (sum / count - this.sureness[0]!) * rate;
-    return Math.max(1e-3, this.sureness[0]!);
+    const [sureness, accuracy] = [this.sureness, this.accuracy];
+    if (count > 0) {
+      sureness[0]! += (sure / count - sureness[0]!) * rate;
+      accuracy[0]! += (correct / count - accuracy[0]!) * rate;
+    }
+    return Math.max(1e-3, Math.min(sureness[0]!, accuracy[0]!));
   }
 }

@@ -54,15 +54,16 @@ def presentation(epoch, at_features):
     }, p.argmax(1) == labels, p
 
 
-def disagreement(series, output_probabilities):
+def disagreement(series, output_probabilities, right):
     """The weights follow the batches: of 5, 5 and 2 items in the order that the test shows them in."""
-    sureness, weights = 0.0, np.zeros((EPOCHS, ITEMS))
+    sureness, accuracy, weights = 0.0, 0.0, np.zeros((EPOCHS, ITEMS))
     for epoch in range(EPOCHS):
         order = (np.arange(ITEMS) * 5 + epoch) % ITEMS
         for batch in (order[:5], order[5:10], order[10:]):
             # 12 items are so few that each batch counts half.
             sureness = (sureness + output_probabilities[epoch, batch].mean()) / 2
-            weights[epoch, batch] = sureness**5
+            accuracy = (accuracy + right[epoch, batch].mean()) / 2
+            weights[epoch, batch] = max(1e-3, min(sureness, accuracy)) ** 5
     against = np.maximum(series['loss'] - series['entropy'], 0) - series['margin']
     return np.average(against, axis=0, weights=weights)
 
@@ -81,9 +82,9 @@ def scores(at_features):
         series['contribution_positive'], axis=0, weights=rising
     )
     out['margin_rising_mean'] = np.average(series['margin'], axis=0, weights=rising)
-    out['disagreement'] = disagreement(series, np.stack([run[2].max(1) for run in runs]))
-    out['variability'] = series['confidence'].std(0)
     right = np.stack([run[1] for run in runs])
+    out['disagreement'] = disagreement(series, np.stack([run[2].max(1) for run in runs]), right)
+    out['variability'] = series['confidence'].std(0)
     forgotten = (right[:-1] & ~right[1:]).sum(0)
     out['forgetting_events'] = np.where(right.any(0), forgotten, EPOCHS)
     out['wrong_events'] = (~right).sum(0)
