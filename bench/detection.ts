@@ -124,7 +124,7 @@ interface Cell {
   readonly seed: number;
 }
 
-/** Of the items with the highest disagreement: how many carry a wrong label. */
+/** Of the items with the highest pair_disagreement: how many carry a wrong label. */
 interface ListOfItems {
   readonly length: number;
   readonly wrong: number;
@@ -144,7 +144,7 @@ const nameOf = ({ network, noise, share, seed }: Cell) =>
   noise === 'none' ? `${network}-none-${seed}` : `${network}-${noise}-${percent(share)}-${seed}`;
 
 async function readLists(trainDir: string): Promise<ListOfItems[]> {
-  const { items, values } = await rankedItemsOfRun(trainDir, 'disagreement', 200);
+  const { items, values } = await rankedItemsOfRun(trainDir, 'pair_disagreement', 200);
   const noiseFile = join(trainDir, 'label_noise.csv');
   const [, ...rows] = existsSync(noiseFile)
     ? readFileSync(noiseFile, 'utf8').trimEnd().split('\n')
@@ -169,7 +169,7 @@ async function train(cell: Cell): Promise<Measured> {
     ...[...flagsOf(), `--seed=${seed}`, '--precision=float32', '--projector_items=0'],
     ...(noise === 'none' ? [] : [`--label_noise=${share}`, `--label_noise_type=${noise}`]),
     ...['--hm=', '--ns=1', '--save_summaries_secs=0', '--log_every_n_steps=1000'],
-    '--rank_by=disagreement',
+    '--rank_by=pair_disagreement',
   ];
   console.error(nameOf(cell));
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -228,8 +228,10 @@ const rows = [
 });
 
 /** Scores that each row shows, beside the best of all others. */
-const shown = ['disagreement', 'contribution', 'margin_rising_mean', 'el2n_mean'];
-shown.push('contribution_clipped_mean');
+const shown = [
+  ...['pair_disagreement', 'disagreement', 'contribution', 'margin_rising_mean', 'el2n_mean'],
+  'contribution_clipped_mean',
+];
 const best = (ap: ReadonlyMap<string, number>) => Math.max(...ap.values());
 console.log(
   markdownTable(

@@ -35,8 +35,7 @@ import { loadDataset } from '../datasets/factory.ts';
 import { encodeExample } from '../datasets/formats/example.ts';
 import { tfrecordFile } from '../datasets/formats/tfrecordDataset.ts';
 import { encodeRecord } from '../src/files/tfrecord.ts';
-import { ScoreTable } from '../src/insitu/scoreTable.ts';
-import { suggestedLabels } from '../src/insitu/suggestedLabels.ts';
+import { KnownItems } from '../src/insitu/knownItems.ts';
 import { writeItems } from '../src/runFiles/itemsFile.ts';
 import { trainInstantly } from './instantRun.ts';
 import { machine } from './machine.ts';
@@ -118,20 +117,15 @@ function opening(name: string) {
 
 /** What is kept of each item, as a run keeps it by default, and items.csv. */
 async function recordItems(folder: string) {
-  const table = new ScoreTable(size);
-  const suggested = suggestedLabels(size, classes);
   const labels = Int32Array.from({ length: size }, (_, item) => labelOf(item));
+  const known = new KnownItems(labels, classes);
+  const { scores, suggested } = known.state;
   // Memory that nobody has written to is not there yet.
-  for (const array of [...Object.values(table.state), ...Object.values(suggested.state)]) {
+  for (const array of [...Object.values(scores), ...Object.values(suggested)]) {
     array.fill(1);
   }
-  await writeItems(
-    folder,
-    { items: Uint32Array.from(labels.keys()), labels, classNames },
-    table,
-    suggested,
-  );
-  return { table, suggested };
+  await writeItems(folder, { items: Uint32Array.from(labels.keys()), labels, classNames }, known);
+  return known;
 }
 
 async function run(folder: string): Promise<null> {

@@ -22,10 +22,9 @@ import { constant, identity, placeholder } from '../src/graph/ops/array.ts';
 import { argMax, matMul } from '../src/graph/ops/math.ts';
 import { softmax } from '../src/graph/ops/nn.ts';
 import { itemScores } from '../src/insitu/itemScores.ts';
+import { KnownItems } from '../src/insitu/knownItems.ts';
 import { QuotaQueue } from '../src/insitu/quotaQueue.ts';
 import { defaultScore, scores, suspicion } from '../src/insitu/scores.ts';
-import { ScoreTable } from '../src/insitu/scoreTable.ts';
-import { suggestedLabels } from '../src/insitu/suggestedLabels.ts';
 import { random } from '../src/random.ts';
 import { machine } from './machine.ts';
 import { interleave, timingText } from './measure.ts';
@@ -39,8 +38,7 @@ const items = 50_000;
 
 /** Everything that a training run keeps of a step's scores, as InSituRecorder does. */
 class Keeper {
-  readonly #table = new ScoreTable(items);
-  readonly #suggested = suggestedLabels(items, classes);
+  readonly #known = new KnownItems(labelsOf(items), classes);
   readonly #queue = new QuotaQueue<{ itemIndex: number; label: number; score: number }>(
     64,
     Number.POSITIVE_INFINITY,
@@ -51,12 +49,13 @@ class Keeper {
     const itemIndices = Array.from(labels, (_, row) => (this.#first + row * 389) % items);
     this.#first++;
     const output = outputs['output']!.data;
-    this.#table.add({ itemIndices, labels, output, scores: outputs['scores']!.data });
-    this.#suggested.add(itemIndices, outputs['probabilities']!.data);
+    const scoresOfStep = outputs['scores']!.data;
+    const probabilities = outputs['probabilities']!.data;
+    this.#known.add({ itemIndices, labels, output, scores: scoresOfStep, probabilities });
     const score = scores.get(defaultScore)!;
     itemIndices.forEach((itemIndex, row) => {
       const label = labels[row]!;
-      this.#queue.offer({ itemIndex, label, score: suspicion(score, this.#table, itemIndex) });
+      this.#queue.offer({ itemIndex, label, score: suspicion(score, this.#known, itemIndex) });
     });
   }
 }

@@ -5,11 +5,18 @@
 import type { Command } from 'commander';
 import { untilInterrupted } from '../console/interrupt.ts';
 import { UsageError } from '../errors.ts';
+import { reviewScores } from '../insitu/scores.ts';
 import { show } from '../terminal.ts';
 import { type FlagEffect, withEffects } from './flagEffects.ts';
-import { addFlags, boolean, type FlagValues, integer, optionalPath, text } from './flags.ts';
+import {
+  addFlags,
+  boolean,
+  type FlagValues,
+  integer,
+  optionalPath,
+  optionalText,
+} from './flags.ts';
 import { inherited } from './ofRunFlags.ts';
-import { defaultRanking } from './review.ts';
 import {
   resolveTrainedNetwork,
   trainedNetworkFlagEffects,
@@ -23,7 +30,9 @@ const { labels_file, on_bad_item, validation_split, validation_seed } = dataFlag
 /** Of what a network says of its data. */
 const probabilitiesFlags = {
   ...inherited({ labels_file, on_bad_item, validation_split, validation_seed }),
-  rank_by: text(defaultRanking, 'score that chooses the suspects, a column of items.csv'),
+  rank_by: optionalText(
+    `score that chooses the suspects, a column of items.csv; by default ${reviewScores[0]}`,
+  ),
   top: integer(200, 'suspects: the most suspicious items of the run', { min: 1 }),
   batch_size: integer(100, 'items per step', { min: 1 }),
   ...engineFlags,

@@ -1,20 +1,20 @@
 /** `losslens review`: a page on which people decide about the most suspicious items of a run. */
 import type { Command } from 'commander';
 import { untilInterrupted } from '../console/interrupt.ts';
+import { reviewScores } from '../insitu/scores.ts';
 import { show } from '../terminal.ts';
 import { withEffects } from './flagEffects.ts';
-import { addFlags, type FlagValues, integer, optionalPath, path, text } from './flags.ts';
+import { addFlags, type FlagValues, integer, optionalPath, optionalText, path } from './flags.ts';
 import { ofRunFlags } from './ofRunFlags.ts';
 import { engineFlagEffects, undrawnDataFlagEffects } from './trainFlagEffects.ts';
-
-/** The score that found planted errors best over whole runs (docs/detection.md). */
-export const defaultRanking = 'disagreement';
 
 const reviewFlags = {
   Review: {
     train_dir: path('runs/train', 'folder of the run'),
     top: integer(200, 'items on the page: the most suspicious ones', { min: 1 }),
-    rank_by: text(defaultRanking, 'score that chooses and sorts them, a column of items.csv'),
+    rank_by: optionalText(
+      `score that chooses and sorts them, a column of items.csv; by default ${reviewScores[0]}`,
+    ),
     num_views: integer(
       64,
       'items that get a Monitoring View of the latest checkpoint at Hm; 0 for none',

@@ -49,7 +49,7 @@ export interface ProbabilitiesOptions extends RunDataOptions {
   readonly precision: PrecisionChoice;
   readonly export_dir: string;
   /** Name of the score that ranks the suspects. */
-  readonly rank_by: string;
+  readonly rank_by: string | undefined;
   /** Suspects at most. */
   readonly top: number;
 }
@@ -114,8 +114,8 @@ async function exportSuspects(
     tell(`no suspects: ${name} ${split} is not what a run in ${folder} has scored`);
     return 0;
   }
-  const { scoreNames, items } = await rankedItemsOfRun(folder, rank_by, top);
-  const column = scoreNames.indexOf(rank_by);
+  const { rankedBy, scoreNames, items } = await rankedItemsOfRun(folder, rank_by, top);
+  const column = scoreNames.indexOf(rankedBy);
   const suspects: Suspect[] = [];
   for (const [i, item] of items.entries()) {
     signal.throwIfAborted();
@@ -128,7 +128,7 @@ async function exportSuspects(
     });
   }
   const { classNames, kind } = dataset;
-  await writeSuspects(export_dir, { suspects, classNames, scoreName: rank_by, kind });
+  await writeSuspects(export_dir, { suspects, classNames, scoreName: rankedBy, kind });
   return suspects.length;
 }
 

@@ -1,6 +1,6 @@
 /** The scores that items can be ranked by, by name: what --rank_by takes and items.csv holds. */
 
-import type { ScoreTable } from './scoreTable.ts';
+import type { KnownItems } from './knownItems.ts';
 import { type StepScore, stepScores } from './stepScores.ts';
 
 /** One score. */
@@ -10,9 +10,9 @@ export interface Score {
   /** One sentence: what it is, over which presentations. */
   readonly help: string;
   /** The score of one item from what is gathered so far; NaN before its first presentation. */
-  readonly value: (table: ScoreTable, item: number) => number;
+  readonly value: (known: KnownItems, item: number) => number;
   /** Decides between items of the same value, 0 ≤ x < 1, higher first; for scores that count. */
-  readonly tieBreak?: (table: ScoreTable, item: number) => number;
+  readonly tieBreak?: (known: KnownItems, item: number) => number;
 }
 
 const stepHelp: Readonly<Record<StepScore, string>> = {
@@ -35,13 +35,23 @@ function ofStep(name: StepScore): [string, Score][] {
   const mean = `${name}_mean` as const;
   const help = stepHelp[name];
   return [
-    [name, { first, help: `${help}, at the last presentation`, value: (t, i) => t.at(i, name) }],
-    [mean, { first, help: `${help}, mean over epochs`, value: (t, i) => t.at(i, mean) }],
+    [
+      name,
+      {
+        first,
+        help: `${help}, at the last presentation`,
+        value: ({ table }, i) => table.at(i, name),
+      },
+    ],
+    [
+      mean,
+      { first, help: `${help}, mean over epochs`, value: ({ table }, i) => table.at(i, mean) },
+    ],
   ];
 }
 
 /** The mean loss as a number below 1: counts are alike for many items. */
-const byMeanLoss = (table: ScoreTable, item: number) => {
+const byMeanLoss = ({ table }: KnownItems, item: number) => {
   const loss = table.at(item, 'loss_mean');
   return loss / (1 + loss);
 };
@@ -54,7 +64,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'mean over epochs of max(contribution, 0)',
-      value: (table, item) => table.at(item, 'clippedMean'),
+      value: ({ table }, item) => table.at(item, 'clippedMean'),
     },
   ],
   [
@@ -62,7 +72,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'mean over epochs of contribution_positive, epoch n weighted by n²',
-      value: (table, item) => table.at(item, 'risingPositive'),
+      value: ({ table }, item) => table.at(item, 'risingPositive'),
     },
   ],
   [
@@ -70,7 +80,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'lowest',
       help: 'mean over epochs of the margin, epoch n weighted by n²',
-      value: (table, item) => table.at(item, 'risingMargin'),
+      value: ({ table }, item) => table.at(item, 'risingMargin'),
     },
   ],
   [
@@ -78,7 +88,15 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'mean over epochs of max(loss − entropy, 0) − margin, weighted by how sure the network was at the time',
-      value: (table, item) => table.at(item, 'disagreement'),
+      value: ({ table }, item) => table.at(item, 'disagreement'),
+    },
+  ],
+  [
+    'pair_disagreement',
+    {
+      first: 'highest',
+      help: 'disagreement, more where many items of the suggested class have this label, less where few have',
+      value: (known, item) => known.pairDisagreement(item),
     },
   ],
   [
@@ -86,7 +104,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'standard deviation of the confidence over epochs (data maps)',
-      value: (table, item) =>
+      value: ({ table }, item) =>
         Math.sqrt(Math.max(0, table.at(item, 'confidenceSquares')) / table.at(item, 'epochs')),
     },
   ],
@@ -95,7 +113,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'epochs that got the item wrong after the one before got it right; all epochs where none did',
-      value: (table, item) =>
+      value: ({ table }, item) =>
         table.at(item, 'wrong') === table.at(item, 'epochs')
           ? table.at(item, 'epochs')
           : table.at(item, 'forgotten'),
@@ -107,14 +125,20 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     {
       first: 'highest',
       help: 'epochs that gave another class than the label',
-      value: (table, item) => table.at(item, 'wrong'),
+      value: ({ table }, item) => table.at(item, 'wrong'),
       tieBreak: byMeanLoss,
     },
   ],
 ]);
 
-/** What --rank_by is without a choice: the paper's. */
+/** What --rank_by is without a choice while a network is trained: the paper's. */
 export const defaultScore = 'contribution';
+
+/**
+ * What ranks the items of a whole run without a choice: what found planted errors best (docs/detection.md). A run of an
+ * earlier version has the second alone.
+ */
+export const reviewScores: readonly string[] = ['pair_disagreement', 'disagreement'];
 
 /**
  * How suspicious a score finds an item: its value with the sign and the tie-break that make higher
@@ -122,15 +146,16 @@ export const defaultScore = 'contribution';
  */
 export function suspicion(
   { first, value, tieBreak }: Score,
-  table: ScoreTable,
+  known: KnownItems,
   item: number,
 ): number {
-  if (table.at(item, 'epochs') === 0) return Number.NaN;
-  const signed = first === 'highest' ? value(table, item) : -value(table, item);
-  return signed + (tieBreak?.(table, item) ?? 0);
+  if (known.table.at(item, 'epochs') === 0) return Number.NaN;
+  const signed = first === 'highest' ? value(known, item) : -value(known, item);
+  return signed + (tieBreak?.(known, item) ?? 0);
 }
 
 /** The suspicion of every item, [size]; NaN for those that were not seen yet. */
-export function suspicions(score: Score, table: ScoreTable): Float64Array {
-  return Float64Array.from({ length: table.size }, (_, item) => suspicion(score, table, item));
+export function suspicions(score: Score, known: KnownItems): Float64Array {
+  const { size } = known.table;
+  return Float64Array.from({ length: size }, (_, item) => suspicion(score, known, item));
 }

@@ -9,6 +9,8 @@
  * docs/detection.md.
  */
 
+import { reviewScores } from './scores.ts';
+
 /** Scale of the right labels' scores above 0, in interquartile ranges of all scores: low, taken, high. */
 const scaleShares = [0.5, 0.57, 0.65] as const;
 /** Of the list: how far what the low and the high scale say may be apart. */
@@ -84,26 +86,26 @@ export function expectWrongLabels(
 const listLength = 100;
 
 /**
- * What to expect of the items of the highest disagreement, as a sentence without a full stop; that it
- * cannot be told where it cannot.
+ * What to expect of the items that rank first by one of `reviewScores`, as a sentence without a full stop; that it
+ * cannot be told where it cannot. It is told by `disagreement` for both: of the first items by `pair_disagreement` at
+ * least about as many are wrong (docs/detection.md).
  *
- * @param disagreement  the score of each item; NaN for those without
+ * @param disagreement  of each item, whichever of the two ranks; NaN for those without
  * @param length        items that are looked at; where of so many nothing can be told, the first 100 are taken
  * @param rankBy        score that ranked the items which the reader has seen
  */
 export function wrongLabelsText(
   disagreement: ArrayLike<number>,
   length = listLength,
-  rankBy = 'disagreement',
+  rankBy = reviewScores[0]!,
 ): string {
-  const others =
-    rankBy === 'disagreement'
-      ? ''
-      : `; --rank_by=${rankBy} lists others, losslens review shows these`;
+  const isTold = reviewScores.includes(rankBy);
+  const list = isTold ? rankBy : reviewScores[0]!;
+  const others = isTold ? '' : `; --rank_by=${rankBy} lists others, losslens review shows these`;
   for (const count of [length, Math.min(length, listLength)]) {
     const wrong = expectWrongLabels(disagreement, count);
     if (wrong === undefined) continue;
-    return `of the ${count} items with the highest disagreement, expect about ${Math.round(wrong)} to be wrong (told by the scores alone)${others}`;
+    return `of the ${count} items with the highest ${list}, expect about ${Math.round(wrong)} to be wrong (told by the scores alone)${others}`;
   }
   return 'how many labels are wrong cannot be told by the scores alone; --label_noise=0.05 measures it with planted errors';
 }

@@ -5,8 +5,8 @@ import { textSummary } from '../events/summaries.ts';
 import { toCsv } from '../files/csv.ts';
 import { replaceFile } from '../files/replaceFile.ts';
 import { averagePrecision, foundAmong, rankItems, wilsonInterval } from '../insitu/detection.ts';
+import type { KnownItems } from '../insitu/knownItems.ts';
 import { scores, suspicions } from '../insitu/scores.ts';
-import type { ScoreTable } from '../insitu/scoreTable.ts';
 import type { LostWrites } from './lostWrites.ts';
 import type { RunLog } from './runLog.ts';
 
@@ -23,12 +23,12 @@ interface ScoreDetection {
 }
 
 /** How well every score finds the planted errors, the best average precision first. */
-function measureDetection(table: ScoreTable, plantedErrors: ReadonlySet<number>): ScoreDetection[] {
-  const short = listLengths.filter((length) => length <= table.size);
+function measureDetection(known: KnownItems, plantedErrors: ReadonlySet<number>): ScoreDetection[] {
+  const short = listLengths.filter((length) => length <= known.table.size);
   const lengths = [...new Set([...short, plantedErrors.size])].sort((a, b) => a - b);
   return [...scores]
     .map(([name, score]) => {
-      const ranking = rankItems(suspicions(score, table));
+      const ranking = rankItems(suspicions(score, known));
       const found = new Map(
         lengths.map((length) => [length, foundAmong(ranking, plantedErrors, length)]),
       );
@@ -68,7 +68,7 @@ function promise({ name, found }: ScoreDetection, noise: string): string {
 
 /** What is reported, and where. */
 export interface DetectionReportOptions {
-  readonly table: ScoreTable;
+  readonly known: KnownItems;
   /** Items with a planted wrong label. */
   readonly plantedErrors: ReadonlySet<number>;
   /** How they were planted, such as "5 % symmetric". */
@@ -89,8 +89,8 @@ export interface DetectionReportOptions {
  * @returns  what to expect of the items that rank first
  */
 export async function reportDetection(options: DetectionReportOptions): Promise<string> {
-  const { table, plantedErrors, noise, rankBy, trainDir, log, lost, step } = options;
-  const detections = measureDetection(table, plantedErrors);
+  const { known, plantedErrors, noise, rankBy, trainDir, log, lost, step } = options;
+  const detections = measureDetection(known, plantedErrors);
   const expectation = promise(detections.find(({ name }) => name === rankBy)!, noise);
   const lengths = [...detections[0]!.found.keys()];
   const header = ['score', 'average_precision', ...lengths.map((n) => `precision_at_${n}`)];
@@ -104,7 +104,7 @@ export async function reportDetection(options: DetectionReportOptions): Promise<
   );
   const markdown =
     `${capitalized(expectation)}.\n\n${detectionTable(detections)}\n\n` +
-    `${plantedErrors.size} of ${table.size} labels were changed (${noise} noise). ` +
+    `${plantedErrors.size} of ${known.table.size} labels were changed (${noise} noise). ` +
     'AP is the average precision over all items, P@n the share of changed labels among the first n.\n';
   await log.write(step, [textSummary('detection/scores', markdown)]);
   return expectation;

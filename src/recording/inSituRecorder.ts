@@ -1,13 +1,13 @@
 /** The in situ part of the training loop: selects items, watches them, writes both views. */
 import { join } from 'node:path';
 import { RecordFile } from '../files/recordFile.ts';
+import { KnownItems, type KnownItemsState } from '../insitu/knownItems.ts';
 import { QuotaQueue } from '../insitu/quotaQueue.ts';
 import { type Score, scores, suspicion } from '../insitu/scores.ts';
-import { ScoreTable } from '../insitu/scoreTable.ts';
-import { type SuggestedLabels, suggestedLabels } from '../insitu/suggestedLabels.ts';
+import { byRank } from '../insitu/selectionQueue.ts';
 import type { StepOutcome } from '../model/stepOutcome.ts';
 import type { BatchItems } from '../preprocessing/batchPipeline.ts';
-import type { ItemsWriter, KnownOfItems } from '../runFiles/itemsWriter.ts';
+import type { ItemsWriter } from '../runFiles/itemsWriter.ts';
 import { selectionsFile } from '../runFiles/selectionFiles.ts';
 import type { ColorScale } from './colorScale.ts';
 import { ItemMonitor, type ItemMonitorState } from './itemMonitor.ts';
@@ -32,6 +32,8 @@ export interface InSituOptions extends Omit<SelectionLogOptions, 'selections'> {
 /** The state that a resumed run goes on from; plain data for the checkpoint. */
 export interface InSituState {
   readonly queue: readonly Candidate[];
+  /** Name of the score that ranks the queue; earlier versions did not keep it. */
+  readonly rankBy?: string;
   readonly previousSelection: readonly number[];
   readonly monitor: ItemMonitorState;
   /** What is gathered of every item, flat arrays by name. */
@@ -73,17 +75,16 @@ export class InSituRecorder {
   readonly #queue: QuotaQueue<Candidate>;
   readonly #monitor: ItemMonitor;
   #previousSelection = new Set<number>();
-  readonly #table: ScoreTable;
-  readonly #suggested: SuggestedLabels;
+  readonly #known: KnownItems;
   /** Since the last observed step: a checkpoint and items.csv after it are made of the same. */
-  #copied: KnownOfItems | undefined;
+  #copied: KnownItemsState | undefined;
 
   constructor(options: InSituOptions, state?: InSituState) {
     const path = join(options.trainDir, selectionsFile);
     const hasSelection = state !== undefined && state.previousSelection.length > 0;
     const selections = new RecordFile(path, hasSelection, options.lost.addDeleted);
     this.#options = { ...options, selections };
-    const { size, classNames } = options.dataset;
+    const { labels, classNames } = options.dataset;
     this.#score = scores.get(options.rankBy)!;
     this.#queue = new QuotaQueue(options.capacity, options.classQuota);
     this.#monitor = new ItemMonitor(
@@ -95,21 +96,27 @@ export class InSituRecorder {
       state?.monitor,
     );
     const items = state?.items ?? {};
-    this.#table = new ScoreTable(size, partOf(items, 'scores'));
-    this.#suggested = suggestedLabels(size, classNames.length, partOf(items, 'outputs'));
+    this.#known = new KnownItems(labels, classNames.length, {
+      scores: partOf(items, 'scores'),
+      suggested: partOf(items, 'outputs'),
+    });
     if (state === undefined) return;
+    const isSameScore = state.rankBy === options.rankBy;
     for (const candidate of state.queue) {
-      // The run may go on with another --rank_by.
-      const score = suspicion(this.#score, this.#table, candidate.itemIndex);
-      this.#queue.offer({ ...candidate, score });
+      this.#queue.offer(isSameScore ? candidate : this.#withScoreOfNow(candidate));
     }
     this.#previousSelection = new Set(state.previousSelection);
+  }
+
+  #withScoreOfNow(candidate: Candidate): Candidate {
+    return { ...candidate, score: suspicion(this.#score, this.#known, candidate.itemIndex) };
   }
 
   /** The state after the last observed step; what is kept of all items is copied into shared memory. */
   get state(): InSituState {
     return {
       queue: this.#queue.ranked(),
+      rankBy: this.#options.rankBy,
       previousSelection: [...this.#previousSelection],
       monitor: this.#monitor.state,
       items: {
@@ -119,11 +126,9 @@ export class InSituRecorder {
     };
   }
 
-  get #copies(): KnownOfItems {
-    this.#copied ??= {
-      scores: sharedCopies(this.#table.state),
-      suggested: sharedCopies(this.#suggested.state),
-    };
+  get #copies(): KnownItemsState {
+    const { scores, suggested } = this.#known.state;
+    this.#copied ??= { scores: sharedCopies(scores), suggested: sharedCopies(suggested) };
     return this.#copied;
   }
 
@@ -132,9 +137,9 @@ export class InSituRecorder {
     return [...this.#previousSelection];
   }
 
-  /** Scores of every item so far. */
-  get table(): ScoreTable {
-    return this.#table;
+  /** What is known of every item so far. */
+  get known(): KnownItems {
+    return this.#known;
   }
 
   /** Has `items.csv` replaced by what is known now. */
@@ -183,13 +188,12 @@ export class InSituRecorder {
     const { output, outputProbability } = outcome;
     const { scores, probabilities } = outcome.selection!;
     this.#copied = undefined;
-    const added = this.#table.add({ itemIndices, labels, output, scores });
-    this.#suggested.add(itemIndices, probabilities);
+    const added = this.#known.add({ itemIndices, labels, output, scores, probabilities });
     for (let row = 0; row < itemIndices.length; row++) {
       if (added[row] === 0) continue;
       const itemIndex = itemIndices[row]!;
       const label = labels[row]!;
-      const score = suspicion(this.#score, this.#table, itemIndex);
+      const score = suspicion(this.#score, this.#known, itemIndex);
       if (!this.#queue.accepts({ itemIndex, label, score })) continue;
       this.#queue.offer({
         itemIndex,
@@ -200,7 +204,7 @@ export class InSituRecorder {
       });
     }
     if (rows === undefined) return;
-    const contributionOf = (itemIndex: number) => this.#table.at(itemIndex, 'contribution');
+    const contributionOf = (itemIndex: number) => this.#known.table.at(itemIndex, 'contribution');
     await this.#monitor.observe(batch, rows, outcome, contributionOf, epoch, step);
   }
 
@@ -217,14 +221,18 @@ export class InSituRecorder {
    * @param isComplete  false when the training stopped in the middle of the epoch
    */
   async endEpoch(epoch: number, step: number, isComplete: boolean): Promise<Selection> {
-    const selected = this.#queue.ranked();
+    // What came after it may have changed an item's score, where that depends on others: they are listed by the last.
+    const selected = this.#queue
+      .ranked()
+      .map((candidate) => this.#withScoreOfNow(candidate))
+      .sort(byRank);
     const selection = await logSelection(this.#options, {
       epoch,
       step,
       isComplete,
       selected,
       before: this.#previousSelection,
-      table: this.#table,
+      known: this.#known,
       contributionsOf: (itemIndex) => this.#monitor.contributionsOf(itemIndex),
     });
     const indices = selected.map(({ itemIndex }) => itemIndex);

@@ -60,11 +60,13 @@ function expectHistory(value: unknown, size: number): void {
  * @throws Error  saying what in it is none
  */
 export function expectStateHeader(header: unknown, size: number): void {
-  const { queue, previousSelection, monitor, history } = expectFields(header, 'the state');
+  const { queue, rankBy, previousSelection, monitor, history } = expectFields(header, 'the state');
+  expect(rankBy === undefined || typeof rankBy === 'string', 'rankBy is no name');
   for (const candidate of expectList(queue, 'queue')) {
-    const { itemIndex, label, output } = expectFields(candidate, 'a candidate');
+    const { itemIndex, label, output, score } = expectFields(candidate, 'a candidate');
     expectItems([itemIndex], 'queue', size);
     expect([label, output].every(isWhole), 'a candidate lacks a class');
+    expect(Number.isFinite(score), 'a candidate lacks a score');
   }
   expectItems(previousSelection, 'previousSelection', size);
   const { items, contributions } = expectFields(monitor, 'monitor');

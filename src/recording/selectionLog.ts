@@ -3,8 +3,8 @@ import { type Dataset, type Image, type Item, itemOf } from '../../datasets/data
 import { scalarSummary, textSummary } from '../events/summaries.ts';
 import type { RecordFile } from '../files/recordFile.ts';
 import { averagePrecision, rankItems } from '../insitu/detection.ts';
+import type { KnownItems } from '../insitu/knownItems.ts';
 import { scores, suspicions } from '../insitu/scores.ts';
-import type { ScoreTable } from '../insitu/scoreTable.ts';
 import { type SelectionRecord, writeSelection } from '../runFiles/selectionFiles.ts';
 import type { ScatterView } from '../views/scatterView.ts';
 import type { ViewRenderer } from '../views/viewRenderer.ts';
@@ -55,7 +55,7 @@ export interface SelectedEpoch {
   /** Items that the epoch before selected. */
   readonly before: ReadonlySet<number>;
   /** Scores of every item so far. */
-  readonly table: ScoreTable;
+  readonly known: KnownItems;
   /** S in nats by layer of Hm, of an item that was monitored in this epoch. */
   readonly contributionsOf: (itemIndex: number) => Readonly<Record<string, number>> | undefined;
 }
@@ -93,13 +93,13 @@ export async function logSelection(
 ): Promise<Selection> {
   const { dataset, selectionLayer, rankBy, capacity, modelName, log, renderer } = options;
   const { plantedErrors } = options;
-  const { epoch, step, selected, before, table } = ofEpoch;
+  const { epoch, step, selected, before, known } = ofEpoch;
   const originals = await options.lost.attemptToRead('Selection Views', () =>
     Promise.all(selected.map((c) => itemOf(dataset, c.itemIndex))),
   );
   const records = selected.map((candidate, i) => recordOf(options, ofEpoch, candidate, i + 1));
   const isNew = (itemIndex: number) => before.size > 0 && !before.has(itemIndex);
-  const meaning = `The ${selected.length} items of an epoch that rank first by ${rankBy}: ${scores.get(rankBy)!.help}.`;
+  const meaning = `The ${selected.length} items of an epoch that ranked first by ${rankBy} when they came by: ${scores.get(rankBy)!.help}.`;
   if (originals !== undefined) {
     const view = renderer.renderSelectionView({
       epoch,
@@ -114,7 +114,7 @@ export async function logSelection(
         label: records[i]!.label,
         output: records[i]!.output,
         outputProbability: candidate.outputProbability,
-        contribution: table.at(candidate.itemIndex, 'contribution'),
+        contribution: known.table.at(candidate.itemIndex, 'contribution'),
         isNew: isNew(candidate.itemIndex),
         hasPlantedError: plantedErrors?.has(candidate.itemIndex) ?? false,
       })),
@@ -152,7 +152,7 @@ export async function logSelection(
 
 function scatterOf(
   { dataset, selectionLayer, plantedErrors }: SelectionLogOptions,
-  { epoch, step, selected, table }: SelectedEpoch,
+  { epoch, step, selected, known: { table } }: SelectedEpoch,
 ): ScatterView {
   const seen = table.seen(dataset.items);
   const positionOf = new Int32Array(table.size).fill(-1);
@@ -173,11 +173,11 @@ function scatterOf(
 
 function detectionOf(
   { plantedErrors, rankBy }: SelectionLogOptions,
-  { selected, table }: SelectedEpoch,
+  { selected, known }: SelectedEpoch,
 ): Detection | undefined {
   if (plantedErrors === undefined) return undefined;
   const found = selected.filter(({ itemIndex }) => plantedErrors.has(itemIndex)).length;
-  const ranking = rankItems(suspicions(scores.get(rankBy)!, table));
+  const ranking = rankItems(suspicions(scores.get(rankBy)!, known));
   return {
     found,
     precision: selected.length === 0 ? null : found / selected.length,
@@ -187,7 +187,7 @@ function detectionOf(
 
 function recordOf(
   { dataset, selectionLayer, rankBy }: SelectionLogOptions,
-  { epoch, step, table, contributionsOf }: SelectedEpoch,
+  { epoch, step, known, contributionsOf }: SelectedEpoch,
   { itemIndex, output, outputProbability }: Candidate,
   rank: number,
 ): SelectionRecord {
@@ -201,8 +201,8 @@ function recordOf(
     probability: outputProbability,
     contributions: {
       ...contributionsOf(itemIndex),
-      [selectionLayer]: table.at(itemIndex, 'contribution'),
+      [selectionLayer]: known.table.at(itemIndex, 'contribution'),
     },
-    score: scores.get(rankBy)!.value(table, itemIndex),
+    score: scores.get(rankBy)!.value(known, itemIndex),
   };
 }

@@ -8,7 +8,7 @@ import type { LabelDecision } from '../../datasets/labels/labelsFile.ts';
 import { makeFolder } from '../files/makeFolder.ts';
 import { ownName, replaceFileByParts } from '../files/replaceFile.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
-import { scores } from '../insitu/scores.ts';
+import { reviewScores, scores } from '../insitu/scores.ts';
 import { wrongLabelsText } from '../insitu/wrongLabels.ts';
 import { rankedItemsOfRun } from '../runFiles/rankedItems.ts';
 import { readRunRecord } from '../runFiles/runRecord.ts';
@@ -26,8 +26,8 @@ const labelsPerPart = 65_536;
 export interface ReviewOptions extends RunDataOptions, ReviewViewOptions {
   /** Items on the page. */
   readonly top: number;
-  /** Name of the score that chooses and sorts them. */
-  readonly rank_by: string;
+  /** Name of the score that chooses and sorts them; by default as `rankedItemsOfRun` has it. */
+  readonly rank_by: string | undefined;
   /** Items that get a Monitoring View. */
   readonly num_views: number;
   /** Folder for the page and the table; undefined for that of the run. */
@@ -90,7 +90,7 @@ function pageId(folder: string, { name, split, labels }: Dataset): string {
  * Writes `review.html` and `review.csv`: the items of a run that a score ranks first.
  *
  * @returns  the path of the page, how many items it holds, and what to expect of them: undefined for other
- *           scores than `disagreement`
+ *           scores than `reviewScores`
  * @throws UsageError  for a score that the run does not have, or data that are not those of the run
  * @throws UserError   when the run or its data cannot be read
  * @throws the signal's reason, when it is aborted before the page is whole: then neither is written
@@ -99,9 +99,12 @@ export async function reviewRun(
   options: ReviewOptions,
   signal: AbortSignal,
 ): Promise<{ page: string; items: number; expectation: string | undefined }> {
-  const { train_dir: folder, rank_by: rankBy } = options;
-  const { scoreNames, total, items, values } = await rankedItemsOfRun(folder, rankBy, options.top);
-  const expectation = rankBy === 'disagreement' ? wrongLabelsText(values, items.length) : undefined;
+  const { train_dir: folder } = options;
+  const ranked = await rankedItemsOfRun(folder, options.rank_by, options.top);
+  const { rankedBy, scoreNames, total, items, values } = ranked;
+  const expectation = reviewScores.includes(rankedBy)
+    ? wrongLabelsText(values, items.length, rankedBy)
+    : undefined;
   const { dataset, labelDecisions } = await loadRunData(folder, options);
   const record = await readRunRecord(folder);
   expectItemsOfRun(dataset, { total, items }, { folder, record, datasetDir: options.dataset_dir });
@@ -111,10 +114,10 @@ export async function reviewRun(
     {
       id: pageId(folder, dataset),
       title: basename(resolve(folder)),
-      description: `${items.length} of ${total} items of ${dataset.name} ${dataset.split}, the most suspicious by ${rankBy}; ${options.model_name}, ${folder}${expectation === undefined ? '' : `; ${expectation}`}`,
+      description: `${items.length} of ${total} items of ${dataset.name} ${dataset.split}, the most suspicious by ${rankedBy}; ${options.model_name}, ${folder}${expectation === undefined ? '' : `; ${expectation}`}`,
       classes: dataset.classNames,
       scores: scoreNames.map(pageScoreOf),
-      sortBy: rankBy,
+      sortBy: rankedBy,
       viewCaption: views.caption,
       previous: previousRows(labelDecisions),
     },

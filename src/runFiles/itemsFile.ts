@@ -4,9 +4,8 @@ import type { Dataset } from '../../datasets/dataset.ts';
 import { placeOf } from '../../datasets/itemPlaces.ts';
 import { csvRows } from '../files/csv.ts';
 import { replaceFileByParts } from '../files/replaceFile.ts';
+import type { KnownItems } from '../insitu/knownItems.ts';
 import { scores } from '../insitu/scores.ts';
-import type { ScoreTable } from '../insitu/scoreTable.ts';
-import type { SuggestedLabels } from '../insitu/suggestedLabels.ts';
 import { itemHeader, itemRow } from './scoredItems.ts';
 
 /** Rows that are made into text at once; of more, the garbage collector takes half of the time. */
@@ -22,9 +21,9 @@ export type ListedItems = Pick<Dataset, 'items' | 'labels' | 'classNames' | 'pla
 export async function writeItems(
   folder: string,
   { items, labels, classNames, places }: ListedItems,
-  table: ScoreTable,
-  suggested: SuggestedLabels,
+  known: KnownItems,
 ): Promise<void> {
+  const { table, suggested } = known;
   const row = (item: number): string[] => {
     const epochs = table.at(item, 'epochs');
     const isSeen = epochs > 0;
@@ -37,7 +36,7 @@ export async function writeItems(
       suggestedLabel: isSeen ? classNames[suggestion.label]! : '',
       suggestedProbability: isSeen ? suggestion.probability : null,
       epochs,
-      scores: Array.from(scores.values(), ({ value }) => (isSeen ? value(table, item) : null)),
+      scores: Array.from(scores.values(), ({ value }) => (isSeen ? value(known, item) : null)),
     });
   };
   const part = (first: number) =>

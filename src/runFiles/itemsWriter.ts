@@ -1,34 +1,22 @@
 /** Writes `items.csv` while the training goes on. */
 import type { Dataset } from '../../datasets/dataset.ts';
 import { expectSameFolder, type FolderId, folderId } from '../files/sameFolder.ts';
-import { ScoreTable, type ScoreTableState } from '../insitu/scoreTable.ts';
-import { type SuggestedLabelsState, suggestedLabels } from '../insitu/suggestedLabels.ts';
+import { KnownItems, type KnownItemsState } from '../insitu/knownItems.ts';
 import { JobThread } from '../jobThread.ts';
 import { type ListedItems, writeItems } from './itemsFile.ts';
 
-/** What is known of all items, in arrays that nobody writes to any more. */
-export interface KnownOfItems {
-  readonly scores: ScoreTableState;
-  readonly suggested: SuggestedLabelsState;
-}
-
-/** One version of the file to write. */
-export interface ItemsJob extends KnownOfItems {
+/** One version of the file to write; nobody writes to its arrays any more. */
+export interface ItemsJob extends KnownItemsState {
   readonly folder: string;
   readonly id: FolderId;
   readonly listed: ListedItems;
 }
 
 /** Does what `writeItems` does. @throws WriteError  when another folder is in the place of that one, too */
-export async function writeJob({ folder, id, listed, scores, suggested }: ItemsJob): Promise<void> {
+export async function writeJob({ folder, id, listed, ...state }: ItemsJob): Promise<void> {
   expectSameFolder(folder, id);
-  const { length } = listed.labels;
-  await writeItems(
-    folder,
-    listed,
-    new ScoreTable(length, scores),
-    suggestedLabels(length, listed.classNames.length, suggested),
-  );
+  const known = new KnownItems(listed.labels, listed.classNames.length, state);
+  await writeItems(folder, listed, known);
 }
 
 /** Replaces `items.csv` in a run's folder, as often as wanted; two writes never overlap. */
@@ -42,7 +30,7 @@ export class ItemsWriter {
     writeJob,
   );
   /** The latest version, while it waits for the one before. */
-  #waiting: KnownOfItems | undefined;
+  #waiting: KnownItemsState | undefined;
   #writing: Promise<void> | undefined;
 
   /** @param attempt  does a write, and decides what becomes of its failure */
@@ -58,7 +46,7 @@ export class ItemsWriter {
   }
 
   /** Has a version written: now, or after the one that is being written, in place of one that waits. */
-  write(known: KnownOfItems): void {
+  write(known: KnownItemsState): void {
     this.#waiting = known;
     if (this.#writing !== undefined) return;
     this.#writing = this.#writeWaiting();

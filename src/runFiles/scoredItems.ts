@@ -94,16 +94,20 @@ export interface Ranking {
   readonly name: string;
   /** Which end of it is suspicious. */
   readonly first: 'highest' | 'lowest';
+  /** Name of a score of which that of every item is wanted, too. */
+  readonly ofAll?: string;
 }
 
 /** The most suspicious items by one score, and what they are taken from. */
 export interface RankedItems {
+  /** Name of the score that ranks. */
+  readonly rankedBy: string;
   readonly scoreNames: readonly string[];
   /** Items in the table. */
   readonly total: number;
   /** Those without the score are left out; ties are in order of the items. */
   readonly items: readonly ScoredItem[];
-  /** The score of every item that has one, in the order of the table. */
+  /** The score `ofAll` of every item that has it, in the order of the table. */
   readonly values: readonly number[];
 }
 
@@ -137,24 +141,29 @@ export async function readRankedItems(
       const scoreColumn = header.indexOf(ranking.name, expected.length);
       const sign = ranking.first === 'highest' ? 1 : -1;
       const queue = new SelectionQueue<Ranked & { readonly fields: readonly string[] }>(count);
+      const { ofAll = ranking.name } = ranking;
+      const ofAllColumn = header.indexOf(ofAll, expected.length);
       const values: number[] = [];
       let total = 0;
       for await (const { line, fields } of records) {
         total++;
         const [item] = fields;
         const score = fields[scoreColumn]!;
-        if (!/^\d+$/.test(item!) || Number.isNaN(Number(score))) {
+        const value = fields[ofAllColumn]!;
+        if (!/^\d+$/.test(item!) || [score, value].some((text) => Number.isNaN(Number(text)))) {
+          const isScore = Number.isNaN(Number(value)) && !Number.isNaN(Number(score));
+          const [name, got] = isScore ? [ofAll, value] : [ranking.name, score];
           throw new UserError(
-            `${path}, line ${line}: got item "${excerpt(item!)}" with "${excerpt(score)}" as ${ranking.name}; expected numbers.`,
+            `${path}, line ${line}: got item "${excerpt(item!)}" with "${excerpt(got)}" as ${name}; expected numbers.`,
           );
         }
+        if (value !== '') values.push(Number(value));
         if (score !== '') {
-          values.push(Number(score));
           queue.offer({ itemIndex: Number(item), score: sign * Number(score), fields });
         }
       }
       const items = queue.ranked().map(({ fields }) => readRow(fields));
-      return { scoreNames, total, items, values };
+      return { rankedBy: ranking.name, scoreNames, total, items, values };
     },
     { remedy },
   );

@@ -64,7 +64,7 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   const expectation =
     inSitu && plantedErrors !== undefined && plantedErrors.size > 0
       ? await reportDetection({
-          table: inSitu.table,
+          known: inSitu.known,
           plantedErrors,
           noise: `${100 * options.label_noise} % ${options.label_noise_type}`,
           rankBy: options.rank_by,
@@ -75,7 +75,7 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
         })
       : inSitu &&
         wrongLabelsText(
-          suspicions(scores.get('disagreement')!, inSitu.table),
+          suspicions(scores.get('disagreement')!, inSitu.known),
           undefined,
           options.rank_by,
         );

@@ -19,9 +19,9 @@ import {
 import { argMax, matMul, mean } from '../../src/graph/ops/math.ts';
 import { biasAdd, softmax, softmaxCrossEntropy } from '../../src/graph/ops/nn.ts';
 import { itemScores } from '../../src/insitu/itemScores.ts';
+import { KnownItems } from '../../src/insitu/knownItems.ts';
 import { scores, suspicion } from '../../src/insitu/scores.ts';
-import { ScoreTable } from '../../src/insitu/scoreTable.ts';
-import { FollowedClass, MeanProbabilities } from '../../src/insitu/suggestedLabels.ts';
+import { FollowedClass } from '../../src/insitu/suggestedLabels.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { tensorFlowOrSkip } from '../engines.ts';
 import { hashed } from '../hashed.ts';
@@ -56,9 +56,7 @@ async function record(engine: Engine, selectionLayer: 'Logits' | 'features') {
       outputs: { scores: packed, probabilities, output: argMax(logits) },
     },
   });
-  const table = new ScoreTable(items);
-  const suggested = new MeanProbabilities(items, classes);
-  const followed = new FollowedClass(items, classes);
+  const known = new KnownItems(labels, classes);
   for (let epoch = 0; epoch < epochs; epoch++) {
     const all = twice(hashed(items * features, 10 + epoch));
     const order = Array.from({ length: items }, (_, i) => (i * 5 + epoch) % items);
@@ -77,13 +75,13 @@ async function record(engine: Engine, selectionLayer: 'Logits' | 'features') {
         labels: { data: ofBatch, shape: [itemIndices.length] },
       });
       const output = outputs['output']!.data;
-      table.add({ itemIndices, labels: ofBatch, output, scores: outputs['scores']!.data });
-      suggested.add(itemIndices, outputs['probabilities']!.data);
-      followed.add(itemIndices, outputs['probabilities']!.data);
+      const probabilities = outputs['probabilities']!.data;
+      const packed = outputs['scores']!.data;
+      known.add({ itemIndices, labels: ofBatch, output, scores: packed, probabilities });
     }
   }
   await session.close();
-  return { table, suggested, followed };
+  return known;
 }
 
 const { engine: tensorflow, skip } = await tensorFlowOrSkip();
@@ -95,20 +93,20 @@ const engines: [string, Engine | null, string | false][] = [
 for (const [name, engine, skipped] of engines) {
   for (const layer of ['Logits', 'features'] as const) {
     test(`${name}: every score at the ${layer} agrees with NumPy`, { skip: skipped }, async () => {
-      const { table, suggested } = await record(engine!, layer);
+      const known = await record(engine!, layer);
       const names = Object.keys(expected[layer]).filter((key) => !key.startsWith('suggested'));
       assert.deepEqual([...scores.keys()].sort(), names.sort());
       for (const [score, { value }] of scores) {
         const reference = expected[layer][score]!;
         const scale = Math.max(1, ...reference.map(Math.abs));
         reference.forEach((wanted, item) => {
-          const got = value(table, item);
+          const got = value(known, item);
           const error = Math.abs(got - wanted) / scale;
           assert.ok(error <= 1e-5, `${score} of item ${item}: got ${got}; expected ${wanted}`);
         });
       }
       for (let item = 0; item < items; item++) {
-        const { label, probability } = suggested.suggestion(item);
+        const { label, probability } = known.suggested.suggestion(item);
         assert.equal(label, expected[layer]['suggested_label']![item]);
         assert.ok(Math.abs(probability - expected[layer]['suggested_probability']![item]!) < 1e-6);
       }
@@ -118,16 +116,18 @@ for (const [name, engine, skipped] of engines) {
 
 const recorded = await record(engines[0]![1]!, 'Logits');
 
-test('a table that goes on from its state ends with the same scores', () => {
-  const { table } = recorded;
-  const whole = new ScoreTable(items, structuredClone(table.state));
+test('what goes on from its state ends with the same scores', () => {
+  const whole = new KnownItems(labels, classes, structuredClone(recorded.state));
   const presentation = {
     itemIndices: [3, 7],
     scores: Float32Array.from(hashed(18, 30)),
     output: [1, 2],
-    labels: [1, 3],
+    labels: [labels[3]!, labels[7]!],
+    probabilities: [0.1, 0.6, 0.1, 0.1, 0.1, 0.2, 0.1, 0.3, 0.3, 0.1],
   };
-  const resumed = new ScoreTable(items, structuredClone(whole.state));
+  // Counts pairs from here on.
+  whole.pairDisagreement(0);
+  const resumed = new KnownItems(labels, classes, structuredClone(whole.state));
   whole.add(presentation);
   resumed.add(presentation);
   for (const score of scores.values()) {
@@ -135,31 +135,30 @@ test('a table that goes on from its state ends with the same scores', () => {
       assert.equal(suspicion(score, resumed, item), suspicion(score, whole, item));
     }
   }
-  assert.equal(resumed.at(3, 'epochs'), table.at(3, 'epochs') + 1);
+  assert.equal(resumed.table.at(3, 'epochs'), recorded.table.at(3, 'epochs') + 1);
 });
 
 test('a state of other data is refused', () => {
   assert.throws(
-    () => new ScoreTable(items + 1, recorded.table.state),
+    () => new KnownItems(new Int32Array(items + 1), classes, recorded.state),
     /--train_dir: .* 12 items; .* 13/,
   );
 });
 
 test('lower margins and confidences are more suspicious, and counts are told apart by the loss', () => {
-  const { table } = recorded;
   const margin = scores.get('margin_mean')!;
-  assert.equal(suspicion(margin, table, 4), -margin.value(table, 4));
+  assert.equal(suspicion(margin, recorded, 4), -margin.value(recorded, 4));
   const wrong = scores.get('wrong_events')!;
-  const values = Array.from({ length: items }, (_, item) => suspicion(wrong, table, item));
+  const values = Array.from({ length: items }, (_, item) => suspicion(wrong, recorded, item));
   assert.equal(new Set(values).size, items);
   values.forEach((value, item) => {
-    assert.equal(Math.floor(value), wrong.value(table, item));
+    assert.equal(Math.floor(value), wrong.value(recorded, item));
   });
 });
 
 test('an item that was not seen yet has no suspicion', () => {
-  const table = new ScoreTable(2);
-  for (const score of scores.values()) assert.ok(Number.isNaN(suspicion(score, table, 0)));
+  const known = new KnownItems([0, 1], 2);
+  for (const score of scores.values()) assert.ok(Number.isNaN(suspicion(score, known, 0)));
 });
 
 test('following one class gives the class that most of the weight goes to', () => {

@@ -69,9 +69,10 @@ test('items that were not seen make no difference, nor does the order', () => {
 test('the sentence is of the list, or of its first 100 items where it is too long', () => {
   const { scores } = mixture(5400, -5, 2, 600, 9);
   const expected = Math.round(expectWrongLabels(scores, 200)!);
-  const sentence = `of the 200 items with the highest disagreement, expect about ${expected} to be wrong`;
+  const sentence = `of the 200 items with the highest pair_disagreement, expect about ${expected} to be wrong`;
   assert.ok(wrongLabelsText(scores, 200).startsWith(sentence), wrongLabelsText(scores, 200));
   assert.match(wrongLabelsText(scores, 5000), /^of the 100 items/);
+  assert.match(wrongLabelsText(scores, 100, 'disagreement'), /with the highest disagreement/);
 });
 
 test('a run that ranked by another score is told that its list is another one', () => {

@@ -68,6 +68,21 @@ def disagreement(series, output_probabilities, right):
     return np.average(against, axis=0, weights=weights)
 
 
+def pair_evidence(disagreement, suggested):
+    """How much more often than by chance other items have the same label and suggestion, log of it."""
+    contradicted = suggested != labels
+    weights = np.where(contradicted, np.round(16 * np.clip(disagreement, 0, 32) ** 2) / 16, 0)
+    unit = (weights**2).sum() / weights.sum()
+    evidence = np.zeros(ITEMS)
+    for item in np.flatnonzero(contradicted):
+        same = (labels == labels[item]) & (suggested == suggested[item])
+        same[item] = False
+        looks_alike = (suggested == suggested[item]).mean()
+        expected = (weights.sum() - weights[item]) / unit * looks_alike / (CLASSES - 1)
+        evidence[item] = np.log((weights[same].sum() / unit + 1) / (expected + 1))
+    return evidence
+
+
 def scores(at_features):
     runs = [presentation(epoch, at_features) for epoch in range(EPOCHS)]
     out = {}
@@ -91,6 +106,9 @@ def scores(at_features):
     mean_p = np.mean([run[2] for run in runs], axis=0)
     out['suggested_label'] = mean_p.argmax(1)
     out['suggested_probability'] = mean_p.max(1)
+    out['pair_disagreement'] = out['disagreement'] + pair_evidence(
+        out['disagreement'], out['suggested_label']
+    )
     return {name: [float(f'{v:.9g}') for v in values] for name, values in out.items()}
 
 

@@ -6,13 +6,13 @@ import { test } from 'node:test';
 import type { ItemPlaces } from '../../datasets/dataset.ts';
 import { encodedImages } from '../../datasets/images/encodedImages.ts';
 import { inMemory } from '../../datasets/inMemory.ts';
+import { KnownItems } from '../../src/insitu/knownItems.ts';
 import { scores } from '../../src/insitu/scores.ts';
-import { ScoreTable } from '../../src/insitu/scoreTable.ts';
 import { stepScores } from '../../src/insitu/stepScores.ts';
-import { MeanProbabilities } from '../../src/insitu/suggestedLabels.ts';
 import { random } from '../../src/random.ts';
 import { writeItems } from '../../src/runFiles/itemsFile.ts';
-import { itemRow, readRankedItems } from '../../src/runFiles/scoredItems.ts';
+import { rankedItemsOfRun } from '../../src/runFiles/rankedItems.ts';
+import { itemHeader, itemRow, readRankedItems } from '../../src/runFiles/scoredItems.ts';
 import { temporaryFolder } from '../losslens.ts';
 
 const dataset = {
@@ -38,18 +38,16 @@ function placesOf(fileOf: (item: number) => string): ItemPlaces {
 
 test('items.csv has a row for each used item, with every score of those that were seen', async () => {
   const folder = temporaryFolder();
-  const table = new ScoreTable(4);
-  const suggested = new MeanProbabilities(4, 2);
-  const step = {
+  const known = new KnownItems(dataset.labels, 2);
+  known.add({
     itemIndices: [3],
     // 0.5, 1.5, … in the order of the scores
     scores: Float32Array.from(stepScores, (_, i) => i + 0.5),
     output: [0],
     labels: [1],
-  };
-  table.add(step);
-  suggested.add([3], [0.75, 0.25]);
-  await writeItems(folder, dataset, table, suggested);
+    probabilities: [0.75, 0.25],
+  });
+  await writeItems(folder, dataset, known);
   const lines = readFileSync(join(folder, 'items.csv'), 'utf8').trimEnd().split('\n');
   assert.deepEqual(readdirSync(folder), ['items.csv']);
   assert.equal(
@@ -106,18 +104,16 @@ const byLoss = () => ({ name: 'loss_mean', first: 'highest' }) as const;
 
 test('items of any names come back from items.csv as they were written', async () => {
   const folder = temporaryFolder();
-  const table = new ScoreTable(4);
-  const suggested = new MeanProbabilities(4, 2);
+  const known = new KnownItems(dataset.labels, 2);
   const file = ' a,\n"b"\r.png ';
   for (const [item, label, probabilities] of [
     [0, 0, [0.75, 0.25]],
     [3, 1, [0.1, 0.9]],
   ] as const) {
-    const value = Float32Array.from(stepScores, () => item / 3);
-    table.add({ itemIndices: [item], scores: value, output: [label], labels: [label] });
-    suggested.add([item], probabilities);
+    const scores = Float32Array.from(stepScores, () => item / 3);
+    known.add({ itemIndices: [item], scores, output: [label], labels: [label], probabilities });
   }
-  await writeItems(folder, { ...dataset, places: placesOf(() => file) }, table, suggested);
+  await writeItems(folder, { ...dataset, places: placesOf(() => file) }, known);
   const read = await readRankedItems(join(folder, 'items.csv'), 10, (names) => {
     assert.deepEqual(names, [...scores.keys()]);
     return byLoss();
@@ -198,4 +194,33 @@ test('a table that is larger than the memory is read', () => {
     { encoding: 'utf8' },
   );
   assert.equal(stdout, '10000 999 1999 2999\n', stderr);
+});
+
+test('without a choice a run is ranked by the first of the scores for it that its version had', async () => {
+  const write = (names: readonly string[], ...values: string[]) => {
+    const folder = temporaryFolder();
+    const rows = values.map((value, item) => `${item},,cat,cat,cat,1,1,${value}`);
+    const header = itemHeader(names).join(',');
+    writeFileSync(join(folder, 'items.csv'), [header, ...rows, ''].join('\n'));
+    return folder;
+  };
+  const both = write(['pair_disagreement', 'disagreement'], '1,5', '2,4');
+  const now = await rankedItemsOfRun(both, undefined, 2);
+  assert.equal(now.rankedBy, 'pair_disagreement');
+  assert.deepEqual(
+    now.items.map(({ item }) => item),
+    [1, 0],
+  );
+  assert.deepEqual(now.values, [5, 4]);
+  const earlier = await rankedItemsOfRun(
+    write(['loss', 'disagreement'], '9,1', '8,2'),
+    undefined,
+    2,
+  );
+  assert.equal(earlier.rankedBy, 'disagreement');
+  assert.deepEqual(earlier.values, [1, 2]);
+  await assert.rejects(
+    rankedItemsOfRun(write(['pair_disagreement', 'disagreement'], '1,x'), undefined, 2),
+    /line 2: got item "0" with "x" as disagreement; expected numbers\.$/,
+  );
 });

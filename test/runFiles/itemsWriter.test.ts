@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { inMemory } from '../../datasets/inMemory.ts';
 import { WriteError } from '../../src/errors.ts';
-import { ScoreTable } from '../../src/insitu/scoreTable.ts';
+import { KnownItems } from '../../src/insitu/knownItems.ts';
 import { stepScores } from '../../src/insitu/stepScores.ts';
-import { suggestedLabels } from '../../src/insitu/suggestedLabels.ts';
 import { writeItems } from '../../src/runFiles/itemsFile.ts';
 import { ItemsWriter } from '../../src/runFiles/itemsWriter.ts';
 import { temporaryFolder } from '../losslens.ts';
@@ -26,23 +25,21 @@ function some(size: number, seen: number) {
     }),
     places: { kind: 'drawn' as const, from: 'made train', items: new Uint32Array(size).fill(5) },
   };
-  const table = new ScoreTable(size);
-  const suggested = suggestedLabels(size, classNames.length);
+  const items = new KnownItems(dataset.labels, classNames.length);
   const itemIndices = Uint32Array.from({ length: seen }, (_, item) => item);
   const ones = new Uint8Array(seen).fill(1);
   const scores = Float32Array.from({ length: stepScores.length * seen }, (_, i) => i / 7);
-  table.add({ itemIndices, labels: ones, output: ones, scores });
-  suggested.add(itemIndices, new Float32Array(2 * seen).fill(0.5));
-  const known = { scores: table.state, suggested: suggested.state };
-  return { dataset, table, suggested, known };
+  const probabilities = new Float32Array(2 * seen).fill(0.5);
+  items.add({ itemIndices, labels: ones, output: ones, scores, probabilities });
+  return { dataset, items, known: items.state };
 }
 
 const read = (folder: string) => readFileSync(join(folder, 'items.csv'), 'utf8');
 
 test('another thread writes what this one would, which goes on before it is there', async () => {
-  const { dataset, table, suggested, known } = some(5000, 3000);
+  const { dataset, items, known } = some(5000, 3000);
   const here = temporaryFolder();
-  await writeItems(here, dataset, table, suggested);
+  await writeItems(here, dataset, items);
   const folder = temporaryFolder();
   const writer = new ItemsWriter(folder, dataset, (write) => write());
   writer.write(known);
@@ -91,7 +88,10 @@ for (const [what, size] of [
     await writer.close();
     assert.equal(lost.length, 1);
     assert.ok(lost[0] instanceof WriteError);
-    assert.match(lost[0].message, /items\.csv: cannot be written to \(.*items\.csv\.tmp is a folder\)\.$/);
+    assert.match(
+      lost[0].message,
+      /items\.csv: cannot be written to \(.*items\.csv\.tmp is a folder\)\.$/,
+    );
     assert.match(read(folder), /\n0,item 5 of made train,a,b,/);
   });
 }

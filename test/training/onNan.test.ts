@@ -68,7 +68,7 @@ async function trainWith(options: RunOptions, blackSteps: readonly number[]): Pr
       pipeline: blackened(run.pipeline, blackSteps),
       progress: { ...run.progress, message: (line) => void messages.push(line) },
     }).catch((error: Error) => error);
-    const { table } = run.inSitu!;
+    const { table } = run.inSitu!.known;
     let presentations = 0;
     for (let item = 0; item < table.size; item++) presentations += table.at(item, 'epochs');
     return {
