@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkCheckpoint, resolveCheckpoint, saveCheckpoint } from '../checkpoint/checkpoints.ts';
+import { Cleanup } from '../cleanup.ts';
 import { openPip } from '../engines/pip.ts';
 import { ProgramError } from '../engines/runProgram.ts';
 import { UserError } from '../errors.ts';
@@ -137,24 +138,25 @@ export async function getWeights(
   const known = await findIntact(target, report);
   if (known !== undefined) return { ...known, folder: target, isNew: false };
   await prepareFolder(folder, name, bytes, { command, setting });
-  const lock = await lockFolder(folder, setting, { signal });
-  const gathered = partialOf(target);
   try {
-    await rm(gathered, { recursive: true, force: true });
-    await mkdir(gathered);
-    const origin =
-      source.kind === 'archive'
-        ? await getArchive(gathered, source, options)
-        : await getWheel(gathered, source, options);
-    const got: GotWeights = { name, classes, license, publisher, ...origin };
-    await writeFile(join(gathered, recordFile), `${JSON.stringify(got, null, 2)}\n`);
-    await replaceFolder(gathered, target);
-    return { ...got, folder: target, isNew: true };
+    return await Cleanup.after(async (cleanup) => {
+      const lock = await lockFolder(folder, setting, { signal });
+      cleanup.add(() => lock.release());
+      const gathered = partialOf(target);
+      cleanup.add(() => rm(gathered, { recursive: true, force: true }));
+      await rm(gathered, { recursive: true, force: true });
+      await mkdir(gathered);
+      const origin =
+        source.kind === 'archive'
+          ? await getArchive(gathered, source, options)
+          : await getWheel(gathered, source, options);
+      const got: GotWeights = { name, classes, license, publisher, ...origin };
+      await writeFile(join(gathered, recordFile), `${JSON.stringify(got, null, 2)}\n`);
+      await replaceFolder(gathered, target);
+      return { ...got, folder: target, isNew: true };
+    });
   } catch (error) {
     if (signal?.aborted !== true) throw error;
     throw new UserError(`${command}: interrupted; run it again to go on`);
-  } finally {
-    await rm(gathered, { recursive: true, force: true });
-    await lock.release();
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import fsPromises, { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import fsPromises, { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -12,6 +12,7 @@ import {
   saveCheckpoint,
 } from '../../src/checkpoint/checkpoints.ts';
 import { UserError } from '../../src/errors.ts';
+import { newHolder } from '../../src/files/lockHolder.ts';
 import type { PublishedWeights } from '../../src/weights/catalogue.ts';
 import { publishedWeights } from '../../src/weights/catalogue.ts';
 import { type GetOptions, getWeights } from '../../src/weights/getWeights.ts';
@@ -276,6 +277,24 @@ test('an interrupted download says so and goes on later', async (t) => {
     /^UserError: weights get: interrupted; run it again to go on$/,
   );
   assert.deepEqual(await readdir(folder), ['small_net.tgz.part']);
+});
+
+test('an interrupt while the lock of another machine is watched says so, too', async (t) => {
+  const folder = await makeHome(t);
+  await mkdir(folder);
+  const lock = join(folder, 'losslens.lock');
+  await writeFile(lock, JSON.stringify({ ...newHolder(), host: 'elsewhere', system: 'another' }));
+  await utimes(lock, 0, 0);
+  const abort = new AbortController();
+  t.mock.method(process.stderr, 'write', () => {
+    abort.abort();
+    return true;
+  });
+  await assert.rejects(
+    getWeights(published, { ...optionsFor(folder), signal: abort.signal }),
+    /^UserError: weights get: interrupted; run it again to go on$/,
+  );
+  assert.deepEqual(await readdir(folder), ['losslens.lock']);
 });
 
 /** Tensors with the names and axes of EfficientNet-Lite0's, of one value each but the stem's. */
