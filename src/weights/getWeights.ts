@@ -137,11 +137,12 @@ export async function getWeights(
   const target = join(folder, name);
   const known = await findIntact(target, report);
   if (known !== undefined) return { ...known, folder: target, isNew: false };
-  await prepareFolder(folder, name, bytes, { command, setting });
   try {
     return await Cleanup.after(async (cleanup) => {
       const lock = await lockFolder(folder, setting, { signal });
       cleanup.add(() => lock.release());
+      // It deletes what killed processes left, for which it would take what one in another container gathers.
+      await prepareFolder(folder, name, bytes, { command, setting });
       const gathered = partialOf(target);
       cleanup.add(() => rm(gathered, { recursive: true, force: true }));
       await rm(gathered, { recursive: true, force: true });
