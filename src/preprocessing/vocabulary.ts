@@ -62,7 +62,8 @@ export async function writeVocabulary(path: string, { words }: Vocabulary): Prom
 }
 
 /**
- * Reads a vocabulary.
+ * Reads a vocabulary. A byte order mark and carriage returns at line ends, which editors and version control leave and
+ * nobody sees, are no part of a word.
  *
  * @returns  null when there is no such file
  * @throws UserError  naming the line that is wrong
@@ -75,7 +76,10 @@ export async function readVocabulary(path: string): Promise<Vocabulary | null> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw unreadable(path, error);
   }
-  const lines = content.replace(/\n$/, '').split('\n');
+  const lines = content
+    .replace(/^\ufeff/, '')
+    .replace(/\r?\n$/, '')
+    .split(/\r?\n/);
   const seen = new Map<string, number>();
   for (const [i, word] of lines.entries()) {
     const where = `${path}, line ${i + 1}`;

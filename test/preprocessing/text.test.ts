@@ -120,6 +120,9 @@ test('a vocabulary is read as it was written, and damage is named by its line', 
   await writeVocabulary(path, vocabulary);
   assert.equal(readFileSync(path, 'utf8'), '<padding>\n<unknown>\ntwo\none\n');
   assert.deepEqual((await readVocabulary(path))!.words, vocabulary.words);
+  // As Windows' editors and version control have it.
+  writeFileSync(path, `\ufeff${vocabulary.words.join('\r\n')}\r\n`);
+  assert.equal((await readVocabulary(path))!.sha256, vocabulary.sha256);
   for (const [content, message] of [
     ['two\none\n', /line 1: got "two"; expected <padding>/],
     ['<padding>\n<unknown>\na\n\nb\n', /line 4: is empty/],
