@@ -62,6 +62,9 @@ export async function readClassNames(folder: string): Promise<readonly string[] 
     }
     names.set(Number(label), name);
   }
+  if (names.size === 0) {
+    throw new UserError(`${path}: names no class; expected a line label:name for each.`);
+  }
   const classNames = Array.from({ length: names.size }, (_, label) => {
     const name = names.get(label);
     if (name !== undefined) return name;

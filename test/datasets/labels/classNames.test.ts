@@ -22,6 +22,10 @@ test('a name that two labels have is refused, whatever data are beside it', asyn
   await assert.rejects(read(t, '0:\u00e9\n1:dog\n2:e\u0301\n'), /labels 0 and 2 are both named/);
 });
 
+test('a file without a line is refused', async (t) => {
+  await assert.rejects(read(t, '\n'), /labels\.txt: names no class; expected a line label:name/);
+});
+
 test('what is not UTF-8 is refused with its line', async (t) => {
   const isNoUtf8 = (line: number) =>
     new RegExp(`labels\\.txt, line ${line}: is not UTF-8; .* Convert it with iconv\\.$`);
