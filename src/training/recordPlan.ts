@@ -15,6 +15,17 @@ import type { RunPlan } from './planRun.ts';
 import { dataLine, featuresLine, followLine } from './runMessages.ts';
 
 /**
+ * Keeps the words that the run's network knows, in its folder; of images there are none.
+ *
+ * @throws UserError  when the folder cannot be written to
+ */
+export async function recordVocabulary({ options, pipeline }: RunPlan): Promise<void> {
+  const { input } = pipeline;
+  if (input.kind !== 'texts') return;
+  await writeVocabulary(join(options.train_dir, vocabularyFile), input.vocabulary);
+}
+
+/**
  * Records what the run is going to do: run.json, what its data are, graph and hyperparameters. The
  * records of steps that were lost with a killed process, and are done again, go.
  *
@@ -22,11 +33,8 @@ import { dataLine, featuresLine, followLine } from './runMessages.ts';
  */
 export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<void> {
   const { options, data, engine, engineReason, precision, start } = plan;
-  const { input } = plan.pipeline;
   await recordTrainingData(options, data);
-  if (input.kind === 'texts') {
-    await writeVocabulary(join(options.train_dir, vocabularyFile), input.vocabulary);
-  }
+  await recordVocabulary(plan);
   progress.message(dataLine(data.dataset));
   progress.message(`engine: ${engine.name} (${engineReason})`);
   progress.message(`precision: ${precision.computeType} (${precision.reason})`);

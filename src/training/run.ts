@@ -10,7 +10,7 @@ import { concludeRun, isConcluded } from './concludeRun.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { openRun } from './openRun.ts';
 import { planRun, type RunPlan } from './planRun.ts';
-import { recordPlan } from './recordPlan.ts';
+import { recordPlan, recordVocabulary } from './recordPlan.ts';
 import { concludedLine } from './runMessages.ts';
 import type { RunOptions } from './runOptions.ts';
 import { train } from './trainer.ts';
@@ -41,6 +41,8 @@ export async function runTraining(
       cleanup.add(() => lock.release());
       const plan = await unlessAborted(signal, planRun(options, selecting));
       if (isConcluded(plan)) {
+        // Made again of the data where it was deleted: without it no command can read texts for the network.
+        await recordVocabulary(plan);
         tell(concludedLine(plan));
         await sendHome(plan, joining && (await unlessAborted(signal, joining)), signal);
         return 0;

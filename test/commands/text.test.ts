@@ -28,11 +28,8 @@ const optimizer = [
 ];
 
 const trainDir = join(temporaryFolder(), 'run');
-const run = await losslens([
-  'train',
-  '--engine=wasm',
-  ...briefly,
-  `--train_dir=${trainDir}`,
+const training = [
+  ...['train', '--engine=wasm', ...briefly, `--train_dir=${trainDir}`],
   ...tsv,
   ...model,
   ...optimizer,
@@ -45,7 +42,8 @@ const run = await losslens([
   '--hs=Logits',
   '--ns=10',
   '--hm=embedding,conv3,pooled',
-]);
+];
+const run = await losslens(training);
 
 test('a network is trained on texts, and says where each selected one stands', () => {
   assert.equal(run.code, 0, run.stderr);
@@ -94,7 +92,8 @@ test('evaluate and inspect know the words that the run has learnt', async () => 
   assert.ok(Math.abs(difference - layers.embedding.contribution) < 1e-5);
 
   const words = join(trainDir, 'vocabulary.txt');
-  writeFileSync(words, readFileSync(words, 'utf8').slice(0, 400));
+  const before = readFileSync(words, 'utf8');
+  writeFileSync(words, before.slice(0, 400));
   const cut = await losslens(['evaluate', ...checkpoint, ...tsv, ...model]);
   assert.equal(cut.code, 1);
   assert.match(cut.stderr, /vocabulary\.txt: holds other words than the run was trained with/);
@@ -102,6 +101,9 @@ test('evaluate and inspect know the words that the run has learnt', async () => 
   const lost = await losslens(['evaluate', ...checkpoint, ...tsv, ...model]);
   assert.equal(lost.code, 1);
   assert.match(lost.stderr, /vocabulary\.txt: is missing; expected the words of the run/);
+  const again = await losslens(training);
+  assert.match(again.stderr, /holds a run of \d+ steps already/);
+  assert.equal(readFileSync(words, 'utf8'), before);
 });
 
 test('networks and data of different kinds are refused in one line', async () => {
