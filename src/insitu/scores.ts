@@ -87,7 +87,7 @@ export const scores: ReadonlyMap<string, Score> = new Map<string, Score>([
     'disagreement',
     {
       first: 'highest',
-      help: 'mean over epochs of max(loss − entropy, 0) − margin, weighted by how sure the network was at the time',
+      help: 'mean over epochs of max(loss − entropy, 0) − margin, weighted by how sure and right the network was at the time',
       value: ({ table }, item) => table.at(item, 'disagreement'),
     },
   ],
