@@ -108,7 +108,8 @@ function describeCpu(): string {
   if (process.arch !== 'x64') return `${model}, ${availableParallelism()} threads`;
   return (
     `${model}, ${availableParallelism()} threads; ` +
-    `AVX2 ${has('avx2')}, AVX-512 ${has('avx512f')}, AMX bfloat16 ${has('amx_bf16')}`
+    `AVX2 ${has('avx2')}, AVX-512 ${has('avx512f')}, ` +
+    `bfloat16 in AVX-512 ${has('avx512_bf16')}, in AMX ${has('amx_bf16')}`
   );
 }
 

@@ -63,15 +63,19 @@ async function startEngine(folder: string): Promise<TensorFlowEngine> {
   return new TensorFlowEngine(name, started.isUsingGpu ? bfloat16OnGpu : bfloat16OnCpu(), thread);
 }
 
-/** Intel's AMX multiplies bfloat16 several times as fast as AVX-512 does float32. */
+/** Features, as `cpuFeatures` has them, with which steps in bfloat16 were faster (docs/benchmarks.md). */
+const bfloat16Features = ['amx_bf16', 'avx512_bf16'] as const;
+
 function bfloat16OnCpu(): Bfloat16Support {
-  // Only oneDNN knows AMX.
+  // Only oneDNN uses them.
   if (/^(0|false)$/i.test(process.env['TF_ENABLE_ONEDNN_OPTS'] ?? '')) {
     return { support: 'slow', reason: 'TF_ENABLE_ONEDNN_OPTS turns oneDNN off' };
   }
-  return cpuFeatures().has('amx_bf16')
-    ? { support: 'fast', reason: 'the processor has amx_bf16' }
-    : { support: 'slow', reason: 'the processor has no amx_bf16' };
+  const features = cpuFeatures();
+  const found = bfloat16Features.find((feature) => features.has(feature));
+  return found === undefined
+    ? { support: 'slow', reason: `the processor has no ${bfloat16Features.join(' or ')}` }
+    : { support: 'fast', reason: `the processor has ${found}` };
 }
 
 /** Tensor cores multiply it fast, but nobody has trained with it there yet (docs/gpu.md). */
