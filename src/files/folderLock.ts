@@ -10,7 +10,6 @@ import {
   giveLockFree,
   type LockAttempt,
   type LockOptions,
-  type LockTiming,
   lockName,
   readHolder,
   removeGuards,
@@ -21,11 +20,18 @@ import { makeFolder, removeEmptyFolders } from './makeFolder.ts';
 import { type FolderId, folderId, isSameFolder } from './sameFolder.ts';
 import { syncMadeFolders } from './syncFolder.ts';
 
-const defaults: LockOptions = {
+/** How a folder is locked. */
+interface FolderLockOptions extends LockOptions {
+  /** What can be done about another process that holds it, beside deleting its lock: the beginning of a sentence. */
+  readonly remedy: string;
+}
+
+const defaults: FolderLockOptions = {
   heartbeatSeconds: 15,
   staleSeconds: 180,
   watchSeconds: 45,
   signal: undefined,
+  remedy: 'Name another folder',
 };
 
 /** A lock that is held. */
@@ -54,7 +60,7 @@ export interface FolderLock {
 export async function lockFolder(
   folder: string,
   flag: string,
-  given: Partial<LockOptions> = {},
+  given: Partial<FolderLockOptions> = {},
 ): Promise<FolderLock> {
   const options = { ...defaults, ...given };
   const path = join(folder, lockName);
@@ -144,13 +150,13 @@ function refusal(
   path: string,
   holder: Holder | undefined,
   own: Holder,
-  { staleSeconds, watchSeconds }: LockTiming,
+  { staleSeconds, watchSeconds, remedy }: FolderLockOptions,
 ): UserError {
   const isKnown = holder !== undefined && isRunning(holder, own) === true;
   const seconds = staleSeconds + watchSeconds;
   const wait = isKnown ? '' : `; a lock that nobody touches for ${seconds} s is taken over`;
   return new UserError(
-    `${flag}: "${folder}" is in use by ${nameOf(holder)}${sinceOf(holder)}; expected a folder that no other run writes to. ` +
-      `Name another folder, or delete ${path} if nothing runs there${wait}.`,
+    `${flag}: "${folder}" is in use by ${nameOf(holder)}${sinceOf(holder)}; expected a folder that no other process writes to. ` +
+      `${remedy}, or delete ${path} if nothing runs there${wait}.`,
   );
 }
