@@ -1,12 +1,13 @@
 /** Installs libtensorflow and the package that drives it, all or nothing. */
 import { existsSync, readFileSync } from 'node:fs';
-import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { basename, delimiter, join, resolve } from 'node:path';
+import { lstat, readdir, rm, writeFile } from 'node:fs/promises';
+import { delimiter, join, resolve } from 'node:path';
+import { Cleanup } from '../cleanup.ts';
 import { NoEngineError, UsageError, UserError } from '../errors.ts';
-import { partialOf, prepareFolder, replaceFolder } from '../files/replaceFolder.ts';
+import { beginFolder, replaceFolder } from '../files/replaceFolder.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { compileAddon, expectCompiler } from './addon.ts';
-import { engineFolder, losslensHome } from './home.ts';
+import { engineFolder } from './home.ts';
 import { findLibTensorFlow, type LibTensorFlow, placeLibraries } from './libtensorflow.ts';
 import { probeEngine } from './probe.ts';
 import { fetchFromPypi, type WheelChoice } from './pypi.ts';
@@ -58,7 +59,8 @@ export function readInstalledEngine(): InstalledEngine | undefined {
  * @returns  what was installed
  * @throws UsageError     for a source that is none, or that is on the network with `offline`
  * @throws NoEngineError  when `offline` and npm's cache lacks the package
- * @throws UserError   when there is no room, every source fails (one line for each), or the signal ends it
+ * @throws UserError   when there is no room, another process installs, every source fails (one line for each), or the
+ *                     signal ends it
  */
 export async function installEngine(options: InstallOptions): Promise<InstalledEngine> {
   const { from, cuda = false, latest = false, offline = false, report, signal } = options;
@@ -69,26 +71,23 @@ export async function installEngine(options: InstallOptions): Promise<InstalledE
         'the folder of a pip-installed TensorFlow or an unpacked libtensorflow. Other sources are on the network',
     );
   }
-  await prepareFolder(
-    losslensHome(),
-    basename(engineFolder()),
-    bytesWhileInstalling(sources[0]!, { cuda, latest }),
-    { command: 'engine install', setting: 'LOSSLENS_HOME' },
-  );
-  const folder = partialOf(engineFolder());
-  report(`Installing into ${engineFolder()}`);
+  const use = { command: 'engine install', setting: 'LOSSLENS_HOME', signal };
+  const bytes = bytesWhileInstalling(sources[0]!, { cuda, latest });
+  const target = engineFolder();
   try {
-    const build = await beginBuild(folder, report, signal);
-    await addPackage(build, offline);
-    const installed = await addFirstThatRuns(build, sources, { cuda, latest });
-    await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
-    await replaceFolder(folder, engineFolder());
-    return installed;
+    return await Cleanup.after(async (cleanup) => {
+      const folder = await beginFolder(target, bytes, use, cleanup);
+      report(`Installing into ${target}`);
+      const build = beginBuild(folder, report, signal);
+      await addPackage(build, offline);
+      const installed = await addFirstThatRuns(build, sources, { cuda, latest });
+      await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
+      await replaceFolder(folder, target);
+      return installed;
+    });
   } catch (error) {
     if (signal?.aborted !== true) throw error;
     throw new UserError('engine install: interrupted; nothing has changed. Run it again');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -151,13 +150,11 @@ interface Build {
   step<T>(label: string, what: string, work: () => Promise<T>): Promise<T>;
 }
 
-async function beginBuild(
+function beginBuild(
   folder: string,
   report: (line: string) => void,
   signal: AbortSignal | undefined,
-): Promise<Build> {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder);
+): Build {
   const step = async <T>(label: string, what: string, work: () => Promise<T>): Promise<T> => {
     report(`${label}: ${what}`);
     const start = performance.now();

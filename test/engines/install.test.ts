@@ -327,7 +327,7 @@ test('--offline says what is not there, and asks nothing of the network', { skip
   assert.equal(status, 3, stderr);
   assert.match(stderr, /^losslens: --offline: got npm .*ENOTCACHED.*npm's cache/m);
   assert.deepEqual(world.requests, []);
-  assert.deepEqual(readdirSync(homeOf('offline')), []);
+  assert.equal(existsSync(homeOf('offline')), false);
 });
 
 test('falls back to the script of the package, and says why', { skip }, async () => {
@@ -336,7 +336,7 @@ test('falls back to the script of the package, and says why', { skip }, async ()
   assert.equal(without.status, 1);
   assert.match(without.stderr, /^compiler: got no-such-compiler: not found; .*apt install g\+\+/m);
   assert.match(without.stderr, /; official: got .*Error: the stand-in has no network; /);
-  assert.deepEqual(readdirSync(homeOf('official')), []);
+  assert.equal(existsSync(homeOf('official')), false);
 
   await expectInstalled('cpu');
   const env = { CXX: 'no-such-compiler', STAND_IN_OFFICIAL: packageOf('cpu') };
@@ -348,36 +348,48 @@ test('falls back to the script of the package, and says why', { skip }, async ()
   });
 });
 
-test('an install that is stopped or killed leaves the engine that was there', {
+/** An install that is at its download, which does not end. */
+async function startInstall(name: string) {
+  let begun = () => {};
+  const isAtDownload = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  world.onHeldDownload = { file: /^tensorflow_cpu/, begun };
+  const run = world.run(name, ['install']);
+  await isAtDownload;
+  world.onHeldDownload = undefined;
+  return run;
+}
+
+test('an install that is stopped or killed leaves the engine that was there, and keeps others out meanwhile', {
   skip,
 }, async () => {
-  const started = async () => {
-    let begun = () => {};
-    const isAtDownload = new Promise<void>((resolve) => {
-      begun = resolve;
-    });
-    world.onHeldDownload = { file: /^tensorflow_cpu/, begun };
-    const run = world.run('stopped', ['install']);
-    await isAtDownload;
-    world.onHeldDownload = undefined;
-    return run;
-  };
-  const first = await started();
+  const first = await startInstall('stopped');
+  // Without pip, which takes most of the time of an install.
+  const whole = ['install', `--from=${join(world.folder, 'cpu')}`];
+  const refused = await world.run('stopped', whole).outcome;
+  assert.equal(refused.status, 1);
+  assert.match(
+    refused.stderr,
+    /^losslens: LOSSLENS_HOME: ".*stopped" is in use by process .*\. Wait until that one has ended, /,
+  );
+  assert.match(readdirSync(homeOf('stopped')).join(), /^engine\.partial-\d+,losslens\.lock$/);
   first.kill('SIGINT');
   const { status, stderr } = await first.outcome;
   assert.equal(status, 1);
   assert.match(stderr, /interrupted; nothing has changed/);
   assert.doesNotMatch(stderr, /official/);
-  assert.deepEqual(readdirSync(homeOf('stopped')), []);
+  assert.equal(existsSync(homeOf('stopped')), false);
 
-  // Without pip, which takes most of the time of an install.
-  const whole = ['install', `--from=${join(world.folder, 'cpu')}`];
   assert.equal((await world.run('stopped', whole).outcome).status, 0);
   const before = manifestOf('stopped');
-  const second = await started();
+  const second = await startInstall('stopped');
   second.kill('SIGKILL');
   assert.equal((await second.outcome).signal, 'SIGKILL');
-  assert.match(readdirSync(homeOf('stopped')).join(), /^engine,engine\.partial-\d+$/);
+  assert.match(
+    readdirSync(homeOf('stopped')).join(),
+    /^engine,engine\.partial-\d+,losslens\.lock$/,
+  );
   assert.deepEqual(manifestOf('stopped'), before);
   assert.equal((await world.run('stopped', ['doctor']).outcome).status, 0);
 
@@ -397,7 +409,7 @@ test('bytes that the index or the registry does not know are not installed', { s
     world.tampered = undefined;
     assert.equal(status, 1, stderr);
     assert.match(stderr, said);
-    assert.deepEqual(readdirSync(homeOf('tampered')), []);
+    assert.equal(existsSync(homeOf('tampered')), false);
   }
   world.downloads.splice(0);
 });
@@ -432,7 +444,10 @@ test('a home that cannot be written is named', { skip }, async () => {
   writeFileSync(homeOf('file'), '');
   const { status, stderr } = await world.run('file', ['install']).outcome;
   assert.equal(status, 1);
-  assert.match(stderr, /cannot write into .*file .*Set LOSSLENS_HOME/);
+  assert.match(
+    stderr,
+    /^losslens: LOSSLENS_HOME: cannot write to ".*file" \(.*\); expected a folder/,
+  );
 });
 
 test('too little room is said before anything is fetched, with folder and bytes', {
@@ -464,5 +479,5 @@ test('too little room is said before anything is fetched, with folder and bytes'
       return true;
     },
   );
-  assert.deepEqual([lines, readdirSync(home)], [[], []]);
+  assert.deepEqual([lines, existsSync(home)], [[], false]);
 });

@@ -1,35 +1,40 @@
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { partialOf, replaceFolder } from '../../src/files/replaceFolder.ts';
+import { Cleanup } from '../../src/cleanup.ts';
+import { beginFolder, partialOf, replaceFolder } from '../../src/files/replaceFolder.ts';
 import { temporaryFolder } from '../losslens.ts';
 import { setDisk } from '../reliability/faultyDisk.ts';
 
-const module = new URL('../../src/files/replaceFolder.js', import.meta.url).href;
+/** Begins to gather a folder. @returns how it ended */
+function begin(target: string, work: (gathered: string) => void | Promise<void>): Promise<void> {
+  const use = { command: 'engine install', setting: 'LOSSLENS_HOME', signal: undefined };
+  return Cleanup.after(async (cleanup) => work(await beginFolder(target, 0, use, cleanup)));
+}
 
-test('processes that replace one folder at once all succeed, and leave one whole folder', async () => {
+test('what another process would gather at the same time is refused, and it is told to wait', async () => {
   const folder = temporaryFolder();
   const target = join(folder, 'engine');
-  const program = join(temporaryFolder(), 'program.mjs');
-  writeFileSync(
-    program,
-    `import { mkdirSync, writeFileSync } from 'node:fs';
-     import { partialOf, replaceFolder } from ${JSON.stringify(module)};
-     const [target] = process.argv.slice(2);
-     for (let i = 0; i < 100; i++) {
-       mkdirSync(partialOf(target));
-       writeFileSync(partialOf(target) + '/file', 'whole');
-       await replaceFolder(partialOf(target), target);
-     }`,
-  );
-  const processes = Array.from({ length: 3 }, () => fork(program, [target], { execArgv: [] }));
-  const codes = await Promise.all(processes.map(async (child) => (await once(child, 'close'))[0]));
-  assert.deepEqual(codes, [0, 0, 0]);
+  await begin(target, async (gathered) => {
+    await assert.rejects(
+      begin(target, () => {}),
+      /^UserError: LOSSLENS_HOME: ".*" is in use by process .*; expected a folder that no other process writes to\. Wait until that one has ended, or delete .*losslens\.lock if nothing runs there\.$/,
+    );
+    assert.deepEqual(readdirSync(gathered), []);
+    writeFileSync(join(gathered, 'file'), 'whole');
+    await replaceFolder(gathered, target);
+  });
   assert.deepEqual(readdirSync(folder), ['engine']);
   assert.equal(readFileSync(join(target, 'file'), 'utf8'), 'whole');
+});
+
+test('what killed processes have left of a folder is deleted before it is gathered, and of no other one', async () => {
+  const folder = temporaryFolder();
+  const left = ['engine.partial-1', 'engine.replaced-2', partialOf('engine'), 'other.partial-1'];
+  for (const name of left) mkdirSync(join(folder, name, 'deep'), { recursive: true });
+  await begin(join(folder, 'engine'), () => {});
+  assert.deepEqual(readdirSync(folder), ['other.partial-1']);
 });
 
 test('where the folder that was there cannot be put back either, the first failure is told', async (t) => {

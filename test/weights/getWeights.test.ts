@@ -155,7 +155,10 @@ test('a second process that gets weights into a folder is refused, and the first
     void said.finally(() => sendPart(archive, request, response));
   });
   assert.equal((await first).isNew, true);
-  assert.match(await said, /^LOSSLENS_HOME: ".*weights" is in use by process /);
+  assert.match(
+    await said,
+    /^LOSSLENS_HOME: ".*weights" is in use by process .*\. Wait until that one has ended, /,
+  );
   assert.deepEqual((await readdir(folder)).sort(), ['SHA256SUMS', 'small_net', gathered]);
 });
 
