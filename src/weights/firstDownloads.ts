@@ -1,10 +1,9 @@
 /** What files were when they were first downloaded: the hashes of those of which nobody has published any. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unreadable } from '../errors.ts';
+import { unreadable, writeError } from '../errors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
-import { replaceFile } from '../files/replaceFile.ts';
 import { weightsFolder } from './byName.ts';
 
 /** Where they are kept, in the form of `sha256sum`. */
@@ -23,13 +22,22 @@ export async function readFirstDownloads(): Promise<Map<string, string>> {
     throw unreadable(path, error);
   }
   const lines = [...text.matchAll(/^([0-9a-f]{64}) [ *](.+)$/gm)];
-  return new Map(lines.map(([, sha256, file]) => [file!, sha256!]));
+  // Of two that downloaded the same at once, the first line counts.
+  return new Map(lines.reverse().map(([, sha256, file]) => [file!, sha256!]));
 }
 
-/** Remembers the hash of a file that was downloaded for the first time. */
+/**
+ * Remembers the hash of a file that was downloaded for the first time. Others may do so at the same time, of what they
+ * get into other folders: of lines that are appended none is lost.
+ *
+ * @throws WriteError  when it cannot be written
+ */
 export async function rememberDownload(file: string, sha256: string): Promise<void> {
-  const known = await readFirstDownloads();
-  const lines = [...known.set(file, sha256)].map(([name, hash]) => `${hash}  ${name}\n`);
+  const path = firstDownloadsFile();
   await makeFolder(weightsFolder());
-  await replaceFile(firstDownloadsFile(), lines.join(''));
+  try {
+    await appendFile(path, `${sha256}  ${file}\n`, { flush: true });
+  } catch (error) {
+    throw writeError(path, error);
+  }
 }

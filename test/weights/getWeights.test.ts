@@ -16,6 +16,7 @@ import { UserError } from '../../src/errors.ts';
 import { newHolder } from '../../src/files/lockHolder.ts';
 import type { PublishedWeights } from '../../src/weights/catalogue.ts';
 import { publishedWeights } from '../../src/weights/catalogue.ts';
+import { readFirstDownloads, rememberDownload } from '../../src/weights/firstDownloads.ts';
 import { type GetOptions, getWeights } from '../../src/weights/getWeights.ts';
 import { temporaryFolder } from '../datasets/temporaryFolder.ts';
 import { packWheel } from '../engines/standIn/world.ts';
@@ -171,6 +172,17 @@ test('a whole archive that was not unpacked is not downloaded again', async (t) 
     response.writeHead(416, { 'content-range': `bytes */${archive.length}` }).end(),
   );
   assert.deepEqual(requests, [`/small_net.tgz bytes=${archive.length}-`]);
+});
+
+test('the first downloads that several processes remember at once are all remembered, the first of a file', async (t) => {
+  await makeHome(t);
+  const hashOf = (letter: string) => letter.repeat(64);
+  await Promise.all(['a', 'b', 'c'].map((name) => rememberDownload(name, hashOf(name))));
+  await rememberDownload('b', hashOf('d'));
+  assert.deepEqual(
+    [...(await readFirstDownloads())].sort(),
+    ['a', 'b', 'c'].map((name) => [name, hashOf(name)]),
+  );
 });
 
 const damaged: Readonly<Record<string, [change: Change, said: RegExp]>> = {
