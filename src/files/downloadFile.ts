@@ -17,11 +17,16 @@ export interface ExpectedFile {
   readonly hashFrom?: string | undefined;
 }
 
+/** Where what has come of a file lies until all of it has. */
+export function partFileOf(path: string): string {
+  return `${path}.part`;
+}
+
 /** How a file is downloaded. */
 export interface DownloadOptions extends ExpectedFile {
   /** Where the file is, in the order in which they are tried. */
   readonly urls: readonly string[];
-  /** Is written when all of it has come; what has come before lies in `${path}.part`. */
+  /** Is written when all of it has come; what has come before lies in `partFileOf` it. */
   readonly path: string;
   /** Without a byte for so long, an address is given up. */
   readonly timeoutMs: number;
@@ -232,7 +237,7 @@ function throughProxy(url: string): string {
  */
 export async function downloadFile(options: DownloadOptions): Promise<string> {
   const { urls, path, bytes } = options;
-  const part = `${path}.part`;
+  const part = partFileOf(path);
   // What is too long is of no use, nor what is whole but wrong.
   const before = await sizeOf(part);
   if (bytes !== undefined) {

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { extract } from 'tar';
-import { excerpt, UserError } from '../errors.ts';
+import { excerpt, isOfFiles, reasonOf, UserError, WriteError } from '../errors.ts';
 
 /** Kinds of entries that lead elsewhere. */
 const linkTypes: readonly string[] = ['Link', 'SymbolicLink'];
@@ -28,6 +28,7 @@ function leadsOut(path: string): boolean {
  * nothing is being written any more: the folder can be deleted.
  *
  * @param files  their paths in the archive, which are theirs in the folder, too
+ * @throws WriteError  when the disk takes no more, or does not give the archive: that is as good as before
  * @throws UserError  when the archive is damaged, lacks one of them, or holds a link or a path that leads
  *                    out of it, which no archive of data does; what is in the folder then is of no use
  */
@@ -61,6 +62,10 @@ export async function unpackFiles(
       });
     }
   } catch (error) {
+    if (isOfFiles(error)) {
+      const message = `${archive}: cannot be unpacked (${reasonOf(error)}). Once that is mended, run it again: what was downloaded is kept.`;
+      throw new WriteError(message, { cause: error });
+    }
     throw new UserError(`${archive}: cannot be unpacked (${(error as Error).message}).`);
   }
 }

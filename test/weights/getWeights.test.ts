@@ -20,6 +20,7 @@ import { readFirstDownloads, rememberDownload } from '../../src/weights/firstDow
 import { type GetOptions, getWeights } from '../../src/weights/getWeights.ts';
 import { temporaryFolder } from '../datasets/temporaryFolder.ts';
 import { packWheel } from '../engines/standIn/world.ts';
+import { setDisk } from '../reliability/faultyDisk.ts';
 import { type Handler, sendPart, serve } from '../server.ts';
 import { callOf, torchBytes } from './torchBytes.ts';
 
@@ -163,15 +164,46 @@ test('a second process that gets weights into a folder is refused, and the first
   assert.deepEqual((await readdir(folder)).sort(), ['SHA256SUMS', 'small_net', gathered]);
 });
 
+/** Has nothing to give behind what is there. */
+const ended =
+  (archive: Buffer): Handler =>
+  (_, response) =>
+    response.writeHead(416, { 'content-range': `bytes */${archive.length}` }).end();
+
 test('a whole archive that was not unpacked is not downloaded again', async (t) => {
-  const folder = await makeHome(t);
   const archive = await makeArchive(t);
-  await mkdir(folder);
-  await writeFile(join(folder, 'small_net.tgz.part'), archive);
-  const { requests } = await getFrom(t, folder, (_, response) =>
-    response.writeHead(416, { 'content-range': `bytes */${archive.length}` }).end(),
-  );
-  assert.deepEqual(requests, [`/small_net.tgz bytes=${archive.length}-`]);
+  for (const left of ['small_net.tgz.part', 'small_net.tgz']) {
+    const folder = await makeHome(t);
+    await mkdir(folder);
+    await writeFile(join(folder, left), archive);
+    const { requests } = await getFrom(t, folder, ended(archive));
+    assert.deepEqual(requests, [`/small_net.tgz bytes=${archive.length}-`]);
+    assert.deepEqual((await readdir(folder)).sort(), ['SHA256SUMS', 'small_net']);
+  }
+});
+
+test('an archive that finds no room to be unpacked is kept, and not downloaded again', async (t) => {
+  const archive = await makeArchive(t);
+  t.after(() => setDisk({}));
+  for (const [trouble, said] of [
+    [
+      { calls: ['writeSync'] },
+      /small_net\.tgz: cannot be unpacked \(no space left on device\)\. Once that is mended, run it again: what was downloaded is kept\.$/,
+    ],
+    [
+      { path: 'partial.*checkpoint' },
+      /checkpoint: cannot be written to \(no space left on device\)/,
+    ],
+    [{ path: 'SHA256SUMS' }, /SHA256SUMS: cannot be written to \(no space left on device\)/],
+  ] as const) {
+    const folder = await makeHome(t);
+    await setDisk({ troubles: [{ ...trouble, code: 'ENOSPC' }] });
+    assert.match(await refusal(t, folder, giving(archive)), said);
+    assert.deepEqual(await readdir(folder), ['small_net.tgz']);
+    await setDisk({});
+    const { requests } = await getFrom(t, folder, ended(archive));
+    assert.deepEqual(requests, [`/small_net.tgz bytes=${archive.length}-`]);
+  }
 });
 
 test('the first downloads that several processes remember at once are all remembered, the first of a file', async (t) => {

@@ -8,6 +8,7 @@ import { downloadDataset } from '../../../datasets/download/download.ts';
 import { UserError } from '../../../src/errors.ts';
 import { downloadFile } from '../../../src/files/downloadFile.ts';
 import { losslens } from '../../losslens.ts';
+import { setDisk } from '../../reliability/faultyDisk.ts';
 import { type Handler, sendPart, serve } from '../../server.ts';
 import { temporaryFolder } from '../temporaryFolder.ts';
 
@@ -178,11 +179,14 @@ async function cifarArchive(
 }
 
 /** Downloads such an archive into an empty folder. */
-async function downloadCifar(t: TestContext, archive: Buffer, folder: string) {
+async function downloadCifar(
+  t: TestContext,
+  archive: Buffer,
+  folder: string,
+  handler: Handler = (request, response) => sendPart(archive, request, response),
+) {
   const file = 'cifar-10-binary.tar.gz';
-  const { base } = await serve(t, {
-    [`/${file}`]: (request, response) => sendPart(archive, request, response),
-  });
+  const { base } = await serve(t, { [`/${file}`]: handler });
   const files = { [file]: expected(archive) };
   return downloadDataset('cifar10', { folder, baseUrl: base, timeoutMs: patientMs, files });
 }
@@ -196,6 +200,21 @@ test('unpacks what is wanted of an archive, once', async (t) => {
   assert.equal(unpacked.length, 7);
   assert.ok(!unpacked.includes('readme.html'));
   assert.deepEqual(await downloadCifar(t, archive, folder), []);
+});
+
+test('an archive that finds no room to be unpacked is kept, and not downloaded again', async (t) => {
+  const folder = await temporaryFolder(t);
+  const archive = await cifarArchive(t);
+  t.after(() => setDisk({}));
+  await setDisk({ troubles: [{ calls: ['writeSync'], code: 'ENOSPC' }] });
+  await assert.rejects(
+    downloadCifar(t, archive, folder),
+    /^WriteError: .*cifar-10-binary\.tar\.gz: cannot be unpacked \(no space left on device\)\. Once that is mended, run it again: what was downloaded is kept\.$/,
+  );
+  await setDisk({});
+  const unasked: Handler = (_, response) => response.writeHead(500).end();
+  const added = await downloadCifar(t, archive, folder, unasked);
+  assert.deepEqual(added, ['cifar-10-batches-bin']);
 });
 
 const evil: Readonly<Record<string, (folder: string) => Promise<string[]>>> = {
