@@ -1,8 +1,11 @@
 /** Downloads the data sets that others publish. */
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Cleanup } from '../../src/cleanup.ts';
+import { UserError } from '../../src/errors.ts';
 import { downloadFile, isComplete } from '../../src/files/downloadFile.ts';
-import { makeFolder } from '../../src/files/makeFolder.ts';
+import { lockFolder } from '../../src/files/folderLock.ts';
 import { partialOf } from '../../src/files/replaceFolder.ts';
 import { unpackFiles } from '../../src/files/unpackFiles.ts';
 import type { DownloadName } from './downloadName.ts';
@@ -62,6 +65,8 @@ export interface DownloadDatasetOptions {
   /** Replaces the addresses: a folder of a server that has the files under their names. */
   readonly baseUrl: string | undefined;
   readonly timeoutMs: number;
+  /** Ends it; what has come stays, to go on with. */
+  readonly signal?: AbortSignal;
   /** Is told of the bytes of a file that are there. */
   readonly onProgress?: (file: string, bytes: number, ofBytes: number) => void;
   /** Replaces what files are expected; for tests. */
@@ -86,25 +91,49 @@ async function unpack(
   }
 }
 
+/** Whether all of a data set is in a folder. */
+async function isThere(folder: string, { files, unpacked }: Publication): Promise<boolean> {
+  if (unpacked !== undefined) return existsSync(join(folder, unpacked.folder));
+  for (const [file, expected] of Object.entries(files)) {
+    if (!(await isComplete(join(folder, file), expected))) return false;
+  }
+  return true;
+}
+
 /**
  * Downloads a data set into a folder, as `--dataset_dir` takes it. Files that are there are kept; what
  * broke off before goes on.
  *
  * @returns  names of what is new in the folder; empty when all was there
- * @throws UserError  when no address gives a file, or the folder cannot be written to
+ * @throws UserError  when no address gives a file, the folder cannot be written to, another process downloads into it,
+ *                    or the signal ends it
  */
 export async function downloadDataset(
   name: DownloadName,
   options: DownloadDatasetOptions,
 ): Promise<readonly string[]> {
-  const { folder, baseUrl, timeoutMs, onProgress } = options;
-  const { bases, files: published, unpacked } = publications[name];
-  const files = options.files ?? published;
-  await makeFolder(folder);
-  if (unpacked !== undefined) {
-    const isThere = await stat(join(folder, unpacked.folder)).catch(() => null);
-    if (isThere !== null) return [];
+  const { folder, signal } = options;
+  const { files = publications[name].files } = options;
+  const publication = { ...publications[name], files };
+  if (await isThere(folder, publication)) return [];
+  try {
+    return await Cleanup.after(async (cleanup) => {
+      const remedy = 'Wait until that one has ended';
+      const lock = await lockFolder(folder, '--output_dir', { signal, remedy });
+      cleanup.add(() => lock.release());
+      return await downloadMissing(publication, options);
+    });
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+    throw new UserError('data download: interrupted; run it again to go on');
   }
+}
+
+/** Downloads what is not there of a data set. @returns  names of what is new */
+async function downloadMissing(
+  { bases, files, unpacked }: Publication,
+  { folder, baseUrl, timeoutMs, signal, onProgress }: DownloadDatasetOptions,
+): Promise<readonly string[]> {
   const added: string[] = [];
   for (const [file, expected] of Object.entries(files)) {
     const path = join(folder, file);
@@ -112,8 +141,7 @@ export async function downloadDataset(
     await downloadFile({
       ...expected,
       urls: (baseUrl === undefined ? bases : [baseUrl]).map((base) => addressOf(base, file)),
-      path,
-      timeoutMs,
+      ...{ path, timeoutMs, signal },
       onProgress: (bytes) => onProgress?.(file, bytes, expected.bytes),
     });
     added.push(file);

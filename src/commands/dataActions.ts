@@ -9,11 +9,12 @@ import { downloadDataset } from '../../datasets/download/download.ts';
 import type { DownloadName } from '../../datasets/download/downloadName.ts';
 import type { SkippedItem } from '../../datasets/images/encodedDataset.ts';
 import { loadSplits } from '../../datasets/loadSplits.ts';
-import { downloadBars, itemBar } from '../console/bars.ts';
+import { itemBar } from '../console/bars.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { UsageError } from '../errors.ts';
 import { show, tell } from '../terminal.ts';
 import type { ConvertFlags, DownloadFlags, InfoFlags, SplitFlags } from './data.ts';
+import { downloading } from './downloading.ts';
 
 /** The splits that the flags name. */
 function splitsOf(name: string, flags: SplitFlags) {
@@ -60,22 +61,21 @@ export async function convert(flags: ConvertFlags): Promise<void> {
 /** Downloads what is missing of a data set. @throws UserError  when no server gives it */
 export async function download(name: DownloadName, flags: DownloadFlags): Promise<void> {
   expectText(flags.output_dir, 'output_dir', 'a folder to write to');
-  const bars = downloadBars();
-  try {
+  const { output_dir: folder } = flags;
+  await downloading(async (signal, onProgress) => {
     const added = await downloadDataset(name, {
-      folder: flags.output_dir,
+      folder,
       baseUrl: flags.base_url,
       timeoutMs: 1000 * flags.timeout_secs,
-      onProgress: bars.update,
+      onProgress,
+      signal,
     });
     show(
       added.length === 0
-        ? `${flags.output_dir} has ${name} already\n`
-        : `downloaded ${added.join(', ')} to ${flags.output_dir}: use --dataset_name=${name} --dataset_dir=${flags.output_dir}\n`,
+        ? `${folder} has ${name} already\n`
+        : `downloaded ${added.join(', ')} to ${folder}: use --dataset_name=${name} --dataset_dir=${folder}\n`,
     );
-  } finally {
-    bars.stop();
-  }
+  });
 }
 
 /** Prints what the splits of a data set hold. @throws UserError  when they cannot be read */

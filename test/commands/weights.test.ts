@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -75,22 +75,27 @@ test('an archive that no server gives leaves nothing', async () => {
 
 test('Ctrl-C ends a download with the exit code of its signal, and no bar where there is no terminal', async (t) => {
   const server = createServer((_, response) => {
-    response.writeHead(200, { 'content-length': 1e6 });
     response.write(Buffer.alloc(1e5));
   }).listen(0, '127.0.0.1');
   t.after(() => server.close().closeAllConnections());
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const to = temporaryFolder();
-  const flags = [`--to=${to}`, `--base_url=http://127.0.0.1:${port}/`];
-  const [child, ended] = startLosslens(['weights', 'get', 'vgg_16', ...flags]);
-  const part = join(to, 'vgg_16_2016_08_28.tar.gz.part');
-  const hasBegun = () => statSync(part, { throwIfNoEntry: false })?.size;
-  while (child.exitCode === null && !hasBegun()) await setTimeout(5);
-  child.kill('SIGINT');
-  const { code, stderr } = await ended;
-  assert.equal(stderr, 'stopping\nlosslens: weights get: interrupted; run it again to go on\n');
-  assert.equal(code, 130);
+  for (const [command, name, flag, file] of [
+    ['weights get', 'vgg_16', '--to', 'vgg_16_2016_08_28.tar.gz'],
+    ['data download', 'mnist', '--output_dir', 'train-images-idx3-ubyte.gz'],
+  ] as const) {
+    const to = temporaryFolder();
+    const flags = [`${flag}=${to}`, `--base_url=http://127.0.0.1:${port}/`];
+    const [child, ended] = startLosslens([...command.split(' '), name, ...flags]);
+    const part = join(to, `${file}.part`);
+    const hasBegun = () => statSync(part, { throwIfNoEntry: false })?.size;
+    while (child.exitCode === null && !hasBegun()) await setTimeout(5);
+    child.kill('SIGINT');
+    const { code, stderr } = await ended;
+    assert.equal(stderr, `stopping\nlosslens: ${command}: interrupted; run it again to go on\n`);
+    assert.equal(code, 130);
+    assert.deepEqual(readdirSync(to), [`${file}.part`]);
+  }
 });
 
 test('train begins with weights by their name', async () => {

@@ -202,6 +202,22 @@ test('unpacks what is wanted of an archive, once', async (t) => {
   assert.deepEqual(await downloadCifar(t, archive, folder), []);
 });
 
+test('a second process that downloads into a folder is refused, and the first is not disturbed', async (t) => {
+  const folder = await temporaryFolder(t);
+  const archive = await cifarArchive(t);
+  let second = Promise.resolve<unknown>(undefined);
+  const first = downloadCifar(t, archive, folder, (request, response) => {
+    second = assert.rejects(
+      downloadCifar(t, archive, folder),
+      /^UserError: --output_dir: ".*" is in use by process .*\. Wait until that one has ended, /,
+    );
+    void second.finally(() => sendPart(archive, request, response)).catch(() => {});
+  });
+  assert.deepEqual(await first, ['cifar-10-batches-bin']);
+  await second;
+  assert.deepEqual(await readdir(folder), ['cifar-10-batches-bin']);
+});
+
 test('an archive that finds no room to be unpacked is kept, and not downloaded again', async (t) => {
   const folder = await temporaryFolder(t);
   const archive = await cifarArchive(t);
@@ -265,7 +281,7 @@ test('a folder that cannot be written to is said', async (t) => {
   await writeFile(join(folder, 'taken'), '');
   await assert.rejects(
     downloadDataset('mnist', { ...options, folder: join(folder, 'taken') }),
-    /taken: cannot be made \(/,
+    /--output_dir: cannot write to ".*taken" \(/,
   );
 });
 

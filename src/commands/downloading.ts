@@ -1,0 +1,28 @@
+/** What commands that download have in common. */
+import { type DownloadBars, downloadBars } from '../console/bars.ts';
+import { endWith, interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
+import { UserError } from '../errors.ts';
+import { tell } from '../terminal.ts';
+
+/**
+ * Downloads something, with bars, until an interrupt: that makes the exit code that of its signal.
+ *
+ * @param download  throws a UserError that says so when its signal is aborted before its end
+ * @throws what it throws otherwise
+ */
+export async function downloading(
+  download: (signal: AbortSignal, onProgress: DownloadBars['update']) => Promise<void>,
+): Promise<void> {
+  const bars = downloadBars();
+  const { signal, release } = interruptSignal(() => tell('stopping'));
+  try {
+    await download(signal, bars.update);
+  } catch (error) {
+    if (!signal.aborted || !(error instanceof UserError)) throw error;
+    tell(`losslens: ${error.message}`);
+    endWith(interruptedExitCode(signal));
+  } finally {
+    release();
+    bars.stop();
+  }
+}
