@@ -244,6 +244,29 @@ export async function resolveCheckpoint(path: string): Promise<string> {
 }
 
 /**
+ * Reads the checkpoint that a path stands for. A run that goes on deletes its oldest ones: where that takes one away
+ * before it is read, the latest one by then is read in its place.
+ *
+ * @param path  as --checkpoint_path has it
+ * @param read  is given the checkpoint's prefix
+ * @returns     what it returns
+ * @throws what it throws of a checkpoint that is there, and what `resolveCheckpoint` does
+ */
+export async function readLatest<T>(
+  path: string,
+  read: (prefix: string) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const prefix = await resolveCheckpoint(path);
+    try {
+      return await read(prefix);
+    } catch (error) {
+      if (isCheckpoint(prefix)) throw error;
+    }
+  }
+}
+
+/**
  * Saves a checkpoint `folder/model.ckpt-STEP`. A crash at any moment leaves a usable one: files get
  * their names only when they are complete, the index after the data, `checkpoint` last, and a checkpoint
  * without an index does not count. The new `checkpoint` lies beside them before the index has its name,

@@ -3,7 +3,7 @@ import type { HostTensor } from '../engines/engine.ts';
 import { UsageError, UserError } from '../errors.ts';
 import type { Variable } from '../graph/graph.ts';
 import { shapeText } from '../graph/shape.ts';
-import { isCheckpoint, openCheckpoint, resolveCheckpoint } from './checkpoints.ts';
+import { openCheckpoint, readLatest } from './checkpoints.ts';
 import { firstNonFinite } from './nonFinite.ts';
 
 type Shape = readonly number[];
@@ -126,23 +126,18 @@ export async function readVariables(
 }
 
 /**
- * The same of the checkpoint that a path stands for. A run that goes on deletes its oldest ones: where that takes one away
- * before it is read, the latest one by then is read in its place.
+ * The same of the checkpoint that a path stands for, as `readLatest` finds it.
  *
  * @param path  as --checkpoint_path has it
  * @returns     the prefix of what was read, too
  */
-export async function readLatestVariables(
+export function readLatestVariables(
   path: string,
   variables: readonly Variable[],
   hint = '',
 ): Promise<{ checkpoint: string; values: Record<string, HostTensor> }> {
-  for (;;) {
-    const checkpoint = await resolveCheckpoint(path);
-    try {
-      return { checkpoint, values: await readVariables(checkpoint, variables, hint) };
-    } catch (error) {
-      if (isCheckpoint(checkpoint)) throw error;
-    }
-  }
+  return readLatest(path, async (checkpoint) => ({
+    checkpoint,
+    values: await readVariables(checkpoint, variables, hint),
+  }));
 }

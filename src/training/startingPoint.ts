@@ -7,7 +7,7 @@ import {
   listCheckpoints,
   listKilledCheckpoint,
   openCheckpoint,
-  resolveCheckpoint,
+  readLatest,
   unlistedCheckpoints,
 } from '../checkpoint/checkpoints.ts';
 import { readVariables } from '../checkpoint/variables.ts';
@@ -89,7 +89,9 @@ export async function findStartingPoint(
     const values = () => beginAverages(initialValues(variables, seed));
     return { ...newRun, values, messages: untrainedMessages(options, graph) };
   }
-  const { values, messages } = await warmStart(checkpoint_path, options, graph, dataset.classNames);
+  const { values, messages } = await readLatest(checkpoint_path, (checkpoint) =>
+    warmStart(checkpoint, options, graph, dataset.classNames),
+  );
   const withInitial = () => beginAverages({ ...initialValues(variables, seed), ...values });
   return { ...newRun, values: withInitial, messages };
 }
@@ -259,12 +261,11 @@ function expectOfNetwork(
 
 /** Values of the network's variables from a checkpoint, but for those that are excluded. */
 async function warmStart(
-  path: string,
+  checkpoint: string,
   { checkpoint_exclude_scopes, ignore_missing_vars }: StartingPointOptions,
   { modelVariables, headScopes: head }: TrainingGraph,
   classNames: readonly string[],
 ): Promise<{ values: Record<string, HostTensor>; messages: string[] }> {
-  const checkpoint = await resolveCheckpoint(path);
   const wanted = modelVariables.filter(
     ({ name }) => !checkpoint_exclude_scopes.some((scope) => name.startsWith(scope)),
   );

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { digestOf } from '../../datasets/dataDigest.ts';
@@ -120,6 +122,32 @@ test('--checkpoint_path gives the network’s variables, but neither slots nor t
     });
     assert.ok(values['Tiny/conv1/weights/Momentum']!.data.every((value) => value === 0));
   }
+});
+
+test('where a run that goes on deletes the checkpoint before it is read, its next one gives the variables', async (t) => {
+  const checkpoint_path = await otherCheckpoint();
+  const { readFile } = fsPromises;
+  const restore = () => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  };
+  t.after(restore);
+  const next = new Map<string, CheckpointTensor>();
+  for (const [name, { data, shape }] of Object.entries(initial)) {
+    next.set(name, { shape, data: Float32Array.from(data) });
+  }
+  t.mock.method(fsPromises, 'readFile', async (...args: Parameters<typeof readFile>) => {
+    const content = await readFile(...args);
+    if (String(args[0]).endsWith('model.ckpt-50.index')) {
+      restore();
+      await saveCheckpoint(checkpoint_path, 60, next, 1);
+    }
+    return content;
+  });
+  syncBuiltinESMExports();
+  const { values, messages } = await startOf({ checkpoint_path });
+  assert.match(messages.join('\n'), /starting from 9 of 9 variables of .*model\.ckpt-60/);
+  for (const { name } of graph.modelVariables) assert.deepEqual(values[name], initial[name]);
 });
 
 test('excluded scopes are prefixes of names', async () => {
