@@ -71,7 +71,12 @@ export interface Run {
    */
   save(step: number): Promise<void>;
   /**
-   * The same with the variables that this process keeps itself, when its session is of no use any more since another
+   * Whether a step since the last checkpoint was not skipped: else the next one would hold the same weights, and push
+   * others out of those that are kept.
+   */
+  hasTrained(step: number): boolean;
+  /**
+   * As `save`, with the variables that this process keeps itself, when its session is of no use any more since another
    * process is gone; undefined where others keep them.
    *
    * @throws UserError  when a step behind it has changed them
@@ -204,6 +209,7 @@ export async function openRun(
     signal: AbortSignal.any([signal, checkpoints.failed]),
     evaluate: async (step) => clock.without(async () => evaluation?.run(step, signal)),
     save: (step) => saveValues(step, () => session.run('read', {})),
+    hasTrained: (step) => skipped.inARow < step - savedStep,
     saveOwn: keepsAll ? (step) => saveValues(step, () => readOwn(plan, cluster, step)) : undefined,
     writeItems: async () => {
       if (itemsStep === savedStep) return;

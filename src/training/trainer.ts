@@ -57,7 +57,7 @@ export async function train(run: Run): Promise<TrainingResult> {
       // Its views are drawn while the next one trains; a checkpoint waits for them.
       const selection = inSitu ? await inSitu.endEpoch(epoch, step, true) : null;
       // An evaluation may take long, and what keeps it from its end is not to cost any step.
-      if (isOver(step) || isSaveDue(step)) await run.save(step);
+      if (isOver(step) || (isSaveDue(step) && run.hasTrained(step))) await run.save(step);
       const evaluated = isEvaluationDue(step)
         ? await run.evaluate(step).catch((error) => saveAndFail(run, step, error))
         : undefined;
@@ -151,7 +151,7 @@ async function trainEpoch(
       // At an epoch's end the checkpoint waits for the selection.
       if (done % perEpoch !== 0 && isSaveDue(done)) {
         await steps.record(begun);
-        await save(done);
+        if (run.hasTrained(done)) await save(done);
       } else last = begun;
       if (isOver(done)) break;
       isReading = true;

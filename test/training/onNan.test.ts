@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { latestCheckpoint, openCheckpoint } from '../../src/checkpoint/checkpoints.ts';
+import {
+  latestCheckpoint,
+  listCheckpoints,
+  openCheckpoint,
+  stepOfCheckpoint,
+} from '../../src/checkpoint/checkpoints.ts';
 import { Cleanup } from '../../src/cleanup.ts';
 import { UserError } from '../../src/errors.ts';
 import { readEvents } from '../../src/events/readEvents.ts';
@@ -164,6 +169,19 @@ test('with --on_nan=skip a step that is not finite is left out, named and counte
   // What comes later counts on.
   const later = await trainWith({ ...options, max_number_of_steps: 8 }, [1]);
   assert.equal(later.skipped.total, 4);
+});
+
+test('steps that are left out push no checkpoint of other weights out of those that are kept', async () => {
+  const skipping = { on_nan: 'skip', save_interval_steps: 1, max_checkpoints: 3 } as const;
+  const keptAfter = async (steps: number) => {
+    const options = fragileRun({ ...skipping, max_number_of_steps: steps });
+    // An epoch ends among them.
+    const { trainDir, result } = await trainWith(options, [5, 6, 7, 8, 9]);
+    assert.ok(!(result instanceof Error), String(result));
+    return (await listCheckpoints(trainDir)).map(stepOfCheckpoint);
+  };
+  assert.deepEqual(await keptAfter(9), [3, 4, 9]);
+  assert.deepEqual(await keptAfter(11), [4, 10, 11]);
 });
 
 test('a run whose steps were mostly left out says so at its end, with what to do', () => {
