@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -9,6 +17,7 @@ import {
   latestCheckpoint,
   resolveCheckpoint,
   saveCheckpoint,
+  unlistedCheckpoints,
 } from '../../src/checkpoint/checkpoints.ts';
 import { type CheckpointTensor, openTensorBundle } from '../../src/checkpoint/tensorBundle.ts';
 import { UserError } from '../../src/errors.ts';
@@ -231,6 +240,29 @@ test('whichever call of a save fails, one good checkpoint stays, and the next sa
       [],
     );
     assert.ok(isFailing || failing > 10, `${failing} calls`);
+  }
+});
+
+test('whenever a run is killed that saves a step again, what has an index is whole, and one is the latest', async () => {
+  const folder = temporaryFolder();
+  for (const step of [4, 5]) await saveCheckpoint(folder, step, someTensors(), 5);
+  // As one that was taken back to an earlier checkpoint.
+  writeFileSync(join(folder, 'checkpoint'), 'model_checkpoint_path: "model.ckpt-4"\n');
+  const others = someTensors();
+  others.get('LeNet/conv1/weights')!.data[0] = 7;
+  const killed: string[] = [];
+  const onCall = () => {
+    killed.push(temporaryFolder());
+    cpSync(folder, killed.at(-1)!, { recursive: true });
+  };
+  await setDisk({ onCall });
+  await saveCheckpoint(folder, 5, others, 1);
+  await setDisk({});
+  assert.ok(killed.length > 10, `${killed.length} calls`);
+  for (const copy of killed) {
+    const whole = (await unlistedCheckpoints(copy)).map((name) => join(copy, name));
+    await Promise.all(whole.map(checkCheckpoint));
+    assert.ok(whole.includes((await latestCheckpoint(copy))!));
   }
 });
 
