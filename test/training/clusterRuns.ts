@@ -23,7 +23,12 @@ writeSmallMnist(data, items, 20);
 export const training = [
   'train',
   ...['--dataset_name=mnist', `--dataset_dir=${data}`, `--model_name=${smallNetwork}`],
-  ...['--optimizer=momentum', '--learning_rate=0.003', '--learning_rate_decay_type=fixed'],
+  ...[
+    '--precision=float32',
+    '--optimizer=momentum',
+    '--learning_rate=0.003',
+    '--learning_rate_decay_type=fixed',
+  ],
   ...['--ns=8', '--hm=pool1', '--seed=5', ...briefly],
 ];
 
