@@ -1,6 +1,7 @@
 import './withoutSystemFonts.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { random } from '../../src/random.ts';
 import { createDrawing, drawText, printable, textWidth } from '../../src/views/draw/drawing.ts';
 import {
   roundUp,
@@ -9,7 +10,7 @@ import {
   tickText,
   valueText,
 } from '../../src/views/draw/numberText.ts';
-import { resample } from '../../src/views/draw/pixels.ts';
+import { averageAreas, resample } from '../../src/views/draw/pixels.ts';
 import { encountersText } from '../../src/views/evolutionView.ts';
 import { drawMonitoringView, parentsOf } from '../../src/views/monitoringView.ts';
 import { drawSelectionView, sheetLayout } from '../../src/views/selectionView.ts';
@@ -173,6 +174,28 @@ test('pixels enlarged by a factor that is not whole keep their mean', () => {
     const result = resample({ width: 5, height: 3, rgba }, size);
     assert.equal(result.rgba.length, size.width * size.height * 4);
     assert.ok(Math.abs(mean(result.rgba) - mean(rgba)) < 1);
+  }
+});
+
+test('enlarged pixels are the averages of what they cover, but for one grey level', () => {
+  const next = random(1);
+  const pixels = { width: 9, height: 8 };
+  const rgba = Uint8ClampedArray.from({ length: 4 * 9 * 8 }, (_, i) =>
+    i % 4 === 3 ? 255 : Math.floor(256 * next()),
+  );
+  for (const [width, height, tolerance] of [
+    [9, 8, 0],
+    [18, 16, 0],
+    [9, 12, 0],
+    [10, 9, 1],
+    [31, 100, 1],
+  ] as const) {
+    const size = { width, height };
+    const actual = resample({ ...pixels, rgba }, size).rgba;
+    const expected = new Uint8ClampedArray(4 * width * height);
+    averageAreas(rgba, pixels, 4, size, expected);
+    const differences = expected.map((value, i) => Math.abs(value - actual[i]!));
+    assert.ok(Math.max(...differences) <= tolerance, `${width} × ${height}`);
   }
 });
 

@@ -2,7 +2,7 @@
 import './hugePages.ts';
 import { createRequire } from 'node:module';
 import type * as canvasPackage from '@napi-rs/canvas';
-import { type Pixels, resample, type Size, sizeInBox } from './pixels.ts';
+import { type Pixels, resample, resampleInto, type Size, sizeInBox } from './pixels.ts';
 import { encodeOpaquePng } from './png.ts';
 
 const require = createRequire(import.meta.url);
@@ -38,9 +38,9 @@ interface Sheet {
   /** To ask the canvas takes as long as to draw some pixels. */
   readonly scale: number;
   /** Lie above all else, in pixels of the canvas. */
-  readonly tiles: (Place & { readonly pixels: Pixels })[];
+  readonly tiles: (Place & Size & { readonly pixels: Pixels })[];
   /** What there is but in some boxes and below the tiles, which the canvas lacks; undefined where it has all. */
-  ground?: { readonly words: Uint32Array; readonly changing: readonly (Place & Size)[] };
+  ground?: { readonly words: Int32Array; readonly changing: readonly (Place & Size)[] };
 }
 const sheets = new WeakMap<Drawing, Sheet>();
 
@@ -68,13 +68,13 @@ export function createDrawing(width: number, height: number, scale = 1): Drawing
   return drawing;
 }
 
-function wordsOf({ canvas }: Drawing): Uint32Array {
+function wordsOf({ canvas }: Drawing): Int32Array {
   const { buffer, byteOffset } = canvas.data();
-  return new Uint32Array(buffer, byteOffset, canvas.width * canvas.height);
+  return new Int32Array(buffer, byteOffset, canvas.width * canvas.height);
 }
 
 /** The pixels that drawings begin with, by all that decides on them. */
-const grounds = new Map<string, Uint32Array>();
+const grounds = new Map<string, Int32Array>();
 /** A run has one kind of each view; a sheet takes some megabytes. */
 const maxGrounds = 4;
 
@@ -256,13 +256,10 @@ export function drawUpwards(drawing: Drawing, x: number, y: number, draw: () => 
   fonts.delete(drawing);
 }
 
-/** Pixels in the size that a rectangle has on the canvas. */
-function fitted(drawing: Drawing, pixels: Pixels, { width, height }: Size): Pixels {
+/** The size that a rectangle has on the canvas. */
+function sizeOnCanvas(drawing: Drawing, { width, height }: Size): Size {
   const { scale } = sheets.get(drawing)!;
-  return resample(pixels, {
-    width: Math.round(width * scale),
-    height: Math.round(height * scale),
-  });
+  return { width: Math.round(width * scale), height: Math.round(height * scale) };
 }
 
 /** Where a place is on the canvas: pixels are written as they are, past the scale of the drawing. */
@@ -279,7 +276,7 @@ export function drawPixels(
   y: number,
   size: Size,
 ): void {
-  const { rgba, width, height } = fitted(drawing, pixels, size);
+  const { rgba, width, height } = resample(pixels, sizeOnCanvas(drawing, size));
   const place = onCanvas(drawing, x, y);
   drawing.putImageData(new ImageData(rgba, width, height), place.x, place.y);
 }
@@ -299,41 +296,33 @@ export function drawTile(
   const size = sizeInBox(pixels, { width: side, height: side });
   const left = x + Math.floor((side - size.width) / 2);
   const top = y + Math.floor((side - size.height) / 2);
-  sheets.get(drawing)!.tiles.push({
-    ...onCanvas(drawing, left, top),
-    pixels: fitted(drawing, pixels, size),
-  });
-}
-
-function paste(target: Uint32Array, targetWidth: number, pixels: Pixels, { x, y }: Place): void {
-  const { width, height, rgba } = pixels;
-  const words = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
-  for (let row = 0; row < height; row++) {
-    const to = (y + row) * targetWidth + x;
-    target.set(words.subarray(row * width, (row + 1) * width), to);
-  }
+  const place = onCanvas(drawing, left, top);
+  sheets.get(drawing)!.tiles.push({ ...place, ...sizeOnCanvas(drawing, size), pixels });
 }
 
 /** The last composed drawing: memory that is new for each one would cost more time than what is done to it. */
-let composed = new Uint32Array(0);
+let composed = new Int32Array(0);
 
 /** All pixels of a drawing, row by row, in memory that the next one's may be in. */
-function compose(drawing: Drawing): Uint32Array {
+function compose(drawing: Drawing): Int32Array {
   const { width } = drawing.canvas;
   const { scale, tiles, ground } = sheets.get(drawing)!;
-  let words: Uint32Array;
+  let words: Int32Array;
   if (ground === undefined) words = wordsOf(drawing);
   else {
-    if (composed.length !== ground.words.length) composed = new Uint32Array(ground.words.length);
+    if (composed.length !== ground.words.length) composed = new Int32Array(ground.words.length);
     words = composed;
     words.set(ground.words);
     for (const box of ground.changing) {
       const [x, y] = [box.x * scale, box.y * scale];
       const image = drawing.getImageData(x, y, box.width * scale, box.height * scale);
-      paste(words, width, { width: image.width, height: image.height, rgba: image.data }, { x, y });
+      const pixels = { width: image.width, height: image.height, rgba: image.data };
+      resampleInto(pixels, pixels, { words, width }, y * width + x);
     }
   }
-  for (const { pixels, ...place } of tiles) paste(words, width, pixels, place);
+  for (const { pixels, x, y, ...size } of tiles) {
+    resampleInto(pixels, size, { words, width }, y * width + x);
+  }
   return words;
 }
 

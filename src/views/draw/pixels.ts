@@ -254,130 +254,163 @@ export function averageAreas<Result extends Samples>(
   return result;
 }
 
-/** Pixels as words, which are copied as a whole. */
-function wordsOf({ width, height, rgba }: Pixels): Uint32Array {
-  return new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
+/** Pixels as words, which are copied as a whole; signed, as opaque ones without a sign are beyond V8's small integers. */
+function wordsOf({ width, height, rgba }: Pixels): Int32Array {
+  return new Int32Array(rgba.buffer, rgba.byteOffset, width * height);
 }
 
-/** Enlarges pixels to blocks of factor × factor pixels. */
-function enlarge(pixels: Pixels, factor: number): Pixels {
-  const { width, height } = pixels;
-  const source = wordsOf(pixels);
-  const wide = width * factor;
-  const result = new Uint32Array(wide * height * factor);
-  for (let y = 0; y < height; y++) {
-    const row = y * factor * wide;
-    for (let x = 0, to = row; x < width; x++) {
-      const pixel = source[y * width + x]!;
-      // Too few at a time for `fill`.
-      for (let copy = 0; copy < factor; copy++) result[to++] = pixel;
-    }
-    for (let copy = 1; copy < factor; copy++) {
-      result.copyWithin(row + copy * wide, row, row + wide);
-    }
-  }
-  return {
-    width: wide,
-    height: height * factor,
-    rgba: new Uint8ClampedArray(result.buffer),
-  };
-}
-
-/** The sum of two values by their shares, in float32, as all averages are. */
-function mix(share: number, value: number, otherShare: number, other: number): number {
-  return Math.fround(Math.fround(share * value) + otherShare * other);
-}
-
-/** Enlarges a row of pixels. @param result  filled, [target width, 3] */
-function enlargeRow(
-  rgba: Uint8ClampedArray,
-  start: number,
-  columns: Coverage,
-  result: Float32Array,
-): void {
-  const { first, start: begins, shares } = columns;
-  for (let x = 0, to = 0; x < first.length; x++, to += 3) {
-    const from = start + 4 * first[x]!;
-    const begin = begins[x]!;
-    if (begins[x + 1]! - begin === 1) {
-      for (let c = 0; c < 3; c++) result[to + c] = rgba[from + c]!;
-      continue;
-    }
-    const share = shares[begin]!;
-    const rest = shares[begin + 1]!;
-    for (let c = 0; c < 3; c++) {
-      result[to + c] = mix(share, rgba[from + c]!, rest, rgba[from + 4 + c]!);
-    }
-  }
-}
+/** Every other byte of a word, so that two at a time have room for their products. */
+const evenBytes = 0xff00ff;
 
 /**
- * What `averageAreas` makes of opaque pixels, where no target pixel covers more than two rows and two columns: most
- * are alike in a row above, and those between two rows are averages of what both were enlarged to.
+ * The average of two pixels above and two below, as words.
+ *
+ * @param right  how much of it the right ones are, 0..256
+ * @param lower  how much of it the lower ones are, 0..256
  */
-function enlargeSoftly({ width, height, rgba }: Pixels, size: Size): Pixels {
-  const words = new Uint32Array(size.width * size.height).fill(0xff000000);
-  const result = new Uint8ClampedArray(words.buffer);
-  const columns = coverage(width, size.width);
-  const { first, start, shares } = coverage(height, size.height);
-  let upper = new Float32Array(3 * size.width);
-  let lower = new Float32Array(3 * size.width);
-  // Which rows of the source these are of; -1 for none, and for no row above that is the same.
-  let [upperRow, lowerRow, rowAbove] = [-1, -1, -1];
-  for (let y = 0, at = 0; y < size.height; y++, at += size.width) {
-    const row = first[y]!;
-    const begin = start[y]!;
-    const isWithinOne = start[y + 1]! - begin === 1;
-    if (isWithinOne && row === rowAbove) {
-      words.copyWithin(at, at - size.width, at);
-      continue;
-    }
-    if (row !== upperRow) {
-      if (row === lowerRow) [upper, lower, lowerRow] = [lower, upper, upperRow];
-      else enlargeRow(rgba, 4 * row * width, columns, upper);
-      upperRow = row;
-    }
-    let to = 4 * at;
-    if (isWithinOne) {
-      for (let i = 0; i < upper.length; i += 3, to += 4) {
-        result[to] = upper[i]!;
-        result[to + 1] = upper[i + 1]!;
-        result[to + 2] = upper[i + 2]!;
-      }
-      rowAbove = row;
-      continue;
-    }
-    rowAbove = -1;
-    if (lowerRow !== row + 1) enlargeRow(rgba, 4 * (row + 1) * width, columns, lower);
-    lowerRow = row + 1;
-    const share = shares[begin]!;
-    const rest = shares[begin + 1]!;
-    for (let i = 0; i < upper.length; i += 3, to += 4) {
-      result[to] = mix(share, upper[i]!, rest, lower[i]!);
-      result[to + 1] = mix(share, upper[i + 1]!, rest, lower[i + 1]!);
-      result[to + 2] = mix(share, upper[i + 2]!, rest, lower[i + 2]!);
-    }
+function blend(
+  upperLeft: number,
+  upperRight: number,
+  lowerLeft: number,
+  lowerRight: number,
+  right: number,
+  lower: number,
+): number {
+  const share = (right * lower + 128) >> 8;
+  const shareAbove = right - share;
+  const shareBelow = lower - share;
+  const shareOfFirst = 256 - right - shareBelow;
+  const even =
+    Math.imul(upperLeft & evenBytes, shareOfFirst) +
+    Math.imul(upperRight & evenBytes, shareAbove) +
+    Math.imul(lowerLeft & evenBytes, shareBelow) +
+    Math.imul(lowerRight & evenBytes, share);
+  const odd =
+    Math.imul((upperLeft >>> 8) & evenBytes, shareOfFirst) +
+    Math.imul((upperRight >>> 8) & evenBytes, shareAbove) +
+    Math.imul((lowerLeft >>> 8) & evenBytes, shareBelow) +
+    Math.imul((lowerRight >>> 8) & evenBytes, share);
+  // Halves become even, as they do in an array of clamped bytes.
+  return (
+    (((even + 0x7f007f + ((even >>> 8) & 0x10001)) >>> 8) & evenBytes) |
+    ((odd + 0x7f007f + ((odd >>> 8) & 0x10001)) & ~evenBytes)
+  );
+}
+
+/** Where the columns or rows of a picture end when it is enlarged. */
+interface Edges {
+  /** For each, the target pixel behind the last one that lies within it alone. */
+  readonly ends: Int32Array;
+  /** How much of that pixel the next column or row is, 1..256; 0 where none lies within both. */
+  readonly shares: Int32Array;
+}
+
+function edgesOf(source: number, target: number): Edges {
+  const ends = new Int32Array(source);
+  const shares = new Int32Array(source);
+  for (let i = 0; i < source; i++) {
+    const end = (i + 1) * target;
+    const rest = end % source;
+    ends[i] = (end - rest) / source;
+    if (rest > 0) shares[i] = Math.max(1, Math.round((256 * (source - rest)) / source));
   }
-  return { ...size, rgba: result };
+  return { ends, shares };
 }
 
 /**
- * Brings pixels to a size by averaging over areas. Reduced pictures are smooth; enlarged ones show
- * each pixel as an even block, with soft edges where the factor is not whole.
+ * Writes an enlarged row.
+ *
+ * @param row    begin of the row in the source
+ * @param below  begin of the row below it
+ * @param lower  how much of the result the row below is, 0..256
+ * @param at     begin of the result in the target
+ */
+function enlargeRow(
+  source: Int32Array,
+  row: number,
+  below: number,
+  lower: number,
+  { ends, shares }: Edges,
+  target: Int32Array,
+  at: number,
+): void {
+  for (let x = 0, to = at; x < ends.length; x++) {
+    const upperLeft = source[row + x]!;
+    const lowerLeft = source[below + x]!;
+    const whole = lower === 0 ? upperLeft : blend(upperLeft, 0, lowerLeft, 0, 0, lower);
+    for (const end = at + ends[x]!; to < end; to++) target[to] = whole;
+    const right = shares[x]!;
+    if (right === 0) continue;
+    const upperRight = source[row + x + 1]!;
+    const lowerRight = source[below + x + 1]!;
+    target[to++] = blend(upperLeft, upperRight, lowerLeft, lowerRight, right, lower);
+  }
+}
+
+/**
+ * What `averageAreas` makes of pixels that are not reduced, so that no target pixel is within more than two rows and two
+ * columns. Shares are in 256ths: where they are others, such as thirds, a value can be larger or smaller by one.
+ */
+function enlarge(pixels: Pixels, size: Size, { words, width }: Words, start: number): void {
+  const source = wordsOf(pixels);
+  const columns = edgesOf(pixels.width, size.width);
+  const { ends, shares } = edgesOf(pixels.height, size.height);
+  for (let y = 0, at = start, row = 0; y < pixels.height; y++, row += pixels.width) {
+    const end = start + ends[y]! * width;
+    if (at < end) {
+      enlargeRow(source, row, row, 0, columns, words, at);
+      for (at += width; at < end; at += width)
+        words.copyWithin(at, at - width, at - width + size.width);
+    }
+    if (shares[y]! === 0) continue;
+    enlargeRow(source, row, row + pixels.width, shares[y]!, columns, words, at);
+    at += width;
+  }
+}
+
+/** Pixels as words, of which a part is to be written. */
+export interface Words {
+  readonly words: Int32Array;
+  /** Of the whole, in pixels. */
+  readonly width: number;
+}
+
+/** Copies pixels into others. */
+function copyInto(pixels: Pixels, { words, width }: Words, start: number): void {
+  const source = wordsOf(pixels);
+  for (let from = 0, to = start; from < source.length; from += pixels.width, to += width) {
+    words.set(source.subarray(from, from + pixels.width), to);
+  }
+}
+
+/**
+ * Brings pixels to a size by averaging over areas, within others. Reduced pictures are smooth; enlarged ones show each
+ * pixel as an even block, with soft edges where the factor is not whole.
+ *
+ * @param target  where they are written to
+ * @param start   its word that is their first
+ * @throws RangeError  when there are no pixels
+ */
+export function resampleInto(pixels: Pixels, size: Size, target: Words, start: number): void {
+  if (pixels.rgba.length === 0) throw new RangeError('resample: got a picture without pixels');
+  if (pixels.width === size.width && pixels.height === size.height) {
+    copyInto(pixels, target, start);
+  } else if (size.width >= pixels.width && size.height >= pixels.height) {
+    enlarge(pixels, size, target, start);
+  } else {
+    const rgba = new Uint8ClampedArray(4 * size.width * size.height);
+    copyInto({ ...size, rgba: averageAreas(pixels.rgba, pixels, 4, size, rgba) }, target, start);
+  }
+}
+
+/**
+ * Pixels in another size, as `resampleInto` has them.
  *
  * @throws RangeError  when there are no pixels
  */
 export function resample(pixels: Pixels, size: Size): Pixels {
-  if (pixels.rgba.length === 0) throw new RangeError('resample: got a picture without pixels');
   if (pixels.width === size.width && pixels.height === size.height) return pixels;
-  const factor = size.width / pixels.width;
-  if (Number.isInteger(factor) && factor * pixels.height === size.height) {
-    return enlarge(pixels, factor);
-  }
-  if (size.width >= pixels.width && size.height >= pixels.height) {
-    return enlargeSoftly(pixels, size);
-  }
-  const rgba = new Uint8ClampedArray(4 * size.width * size.height);
-  averageAreas(pixels.rgba, pixels, 4, size, rgba);
-  return { width: size.width, height: size.height, rgba };
+  const words = new Int32Array(size.width * size.height);
+  resampleInto(pixels, size, { words, width: size.width }, 0);
+  return { ...size, rgba: new Uint8ClampedArray(words.buffer) };
 }
