@@ -2,7 +2,13 @@ import './withoutSystemFonts.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { random } from '../../src/random.ts';
-import { createDrawing, drawText, printable, textWidth } from '../../src/views/draw/drawing.ts';
+import {
+  createDrawing,
+  drawText,
+  printable,
+  textWidth,
+  toPng,
+} from '../../src/views/draw/drawing.ts';
 import {
   roundUp,
   signedText,
@@ -174,6 +180,20 @@ test('pixels enlarged by a factor that is not whole keep their mean', () => {
     const result = resample({ width: 5, height: 3, rgba }, size);
     assert.equal(result.rgba.length, size.width * size.height * 4);
     assert.ok(Math.abs(mean(result.rgba) - mean(rgba)) < 1);
+  }
+});
+
+test('a text with digits looks as the canvas draws it as a whole', () => {
+  const style = { size: 10 };
+  for (const text of ['#49123 · epoch 12 · 0.071', 'L: 4WD', 'שלום 12 עולם 34', '飞机 7']) {
+    const ours = createDrawing(200, 20);
+    drawText(ours, text, 4, 14, 190, style);
+    const png = toPng(ours);
+    const whole = createDrawing(200, 20);
+    // Sets the font and its colour.
+    drawText(whole, '', 4, 14, 190, style);
+    whole.fillText(printable(text), 4, 14);
+    assert.ok(png.equals(toPng(whole)), text);
   }
 });
 
