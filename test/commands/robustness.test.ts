@@ -135,6 +135,28 @@ test('a run whose log has no room trains to its end, and says so once with a cou
   );
 });
 
+test('a user whom the system does not know, and who has no HOME, trains with views', async () => {
+  const trainDir = join(temporaryFolder(), 'run');
+  // As homedir() of such a user does.
+  const hook = `import os from 'node:os';
+    import { syncBuiltinESMExports } from 'node:module';
+    os.homedir = () => {
+      if (!process.env.HOME) throw new Error('uv_os_homedir returned ENOENT');
+      return process.env.HOME;
+    };
+    syncBuiltinESMExports();`;
+  const { code, stderr } = await losslens(trainArguments(trainDir, '--max_number_of_epochs=1'), {
+    HOME: '',
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}`,
+  });
+  assert.equal(code, 0, stderr);
+  const tags = [...readEvents(trainDir)].flatMap(({ values }) => values.map(({ tag }) => tag));
+  assert.ok(
+    tags.some((tag) => tag.startsWith('selection')),
+    tags.join(),
+  );
+});
+
 test('a last checkpoint that cannot be written ends a run with one line, and the one before stays', async () => {
   const trainDir = join(temporaryFolder(), 'run');
   const taken = join(trainDir, 'model.ckpt-8.data-00000-of-00001');
