@@ -1,6 +1,5 @@
 /** `losslens engine`: brings libtensorflow, and says what an engine lacks. */
 import type { Command } from 'commander';
-import { endingSignals } from '../console/interrupt.ts';
 import { NoEngineError } from '../errors.ts';
 import { show, tell } from '../terminal.ts';
 
@@ -12,23 +11,17 @@ interface InstallFlags {
 }
 
 async function install(flags: InstallFlags): Promise<void> {
+  const { downloading } = await import('./downloading.ts');
   const { engineFolder } = await import('../engines/home.ts');
   const { installEngine } = await import('../engines/install.ts');
-  const abort = new AbortController();
-  const interrupt = () => abort.abort();
-  const signals = endingSignals();
-  for (const signal of signals) process.on(signal, interrupt);
-  try {
-    const report = (line: string) => tell(`${line}`);
-    const { name } = await installEngine({ ...flags, report, signal: abort.signal });
+  await downloading(async (signal) => {
+    const { name } = await installEngine({ ...flags, report: tell, signal });
     show(`Installed ${name} in ${engineFolder()}\n`);
     if (flags.cuda) {
       show('\n');
       await doctor();
     }
-  } finally {
-    for (const signal of signals) process.off(signal, interrupt);
-  }
+  });
 }
 
 async function doctor(): Promise<void> {

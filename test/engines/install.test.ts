@@ -376,7 +376,7 @@ test('an install that is stopped or killed leaves the engine that was there, and
   assert.match(readdirSync(homeOf('stopped')).join(), /^engine\.partial-\d+,losslens\.lock$/);
   first.kill('SIGINT');
   const { status, stderr } = await first.outcome;
-  assert.equal(status, 1);
+  assert.equal(status, 130);
   assert.match(stderr, /interrupted; nothing has changed/);
   assert.doesNotMatch(stderr, /official/);
   assert.equal(existsSync(homeOf('stopped')), false);
