@@ -6,7 +6,7 @@ import { Cleanup } from '../../src/cleanup.ts';
 import { UserError } from '../../src/errors.ts';
 import { downloadFile, isComplete } from '../../src/files/downloadFile.ts';
 import { lockFolder } from '../../src/files/folderLock.ts';
-import { partialOf } from '../../src/files/replaceFolder.ts';
+import { partialOf, removeLeftovers } from '../../src/files/replaceFolder.ts';
 import { unpackFiles } from '../../src/files/unpackFiles.ts';
 import type { DownloadName } from './downloadName.ts';
 
@@ -80,8 +80,8 @@ async function unpack(
   { folder: name, files }: NonNullable<Publication['unpacked']>,
 ): Promise<void> {
   const temporary = partialOf(join(folder, name));
+  await removeLeftovers(folder, name);
   try {
-    await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary);
     const paths = files.map((file) => `${name}/${file}`);
     await unpackFiles(archive, temporary, paths);

@@ -70,7 +70,8 @@ export async function replaceFolder(gathered: string, target: string): Promise<v
   await rm(replaced, { recursive: true, force: true });
 }
 
-async function removeLeftovers(folder: string, name: string): Promise<void> {
+/** Deletes what killed processes have left of a folder while they gathered it; the one that it is in is locked. */
+export async function removeLeftovers(folder: string, name: string): Promise<void> {
   for (const each of await readdir(folder)) {
     const [, of] = /^(.+)\.(?:partial|replaced)-\d+$/.exec(each) ?? [];
     if (of === name) await rm(join(folder, each), { recursive: true, force: true });

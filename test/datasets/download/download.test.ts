@@ -233,6 +233,13 @@ test('an archive that finds no room to be unpacked is kept, and not downloaded a
   assert.deepEqual(added, ['cifar-10-batches-bin']);
 });
 
+test('what a killed process has left of its unpacking is deleted', async (t) => {
+  const folder = await temporaryFolder(t);
+  await mkdir(join(folder, 'cifar-10-batches-bin.partial-1', 'deep'), { recursive: true });
+  await downloadCifar(t, await cifarArchive(t), folder);
+  assert.deepEqual(await readdir(folder), ['cifar-10-batches-bin']);
+});
+
 const evil: Readonly<Record<string, (folder: string) => Promise<string[]>>> = {
   'a path that goes up': async (folder) => [`../${basename(folder)}/outside`],
   'a path from the root': async (folder) => [join(folder, 'outside')],
