@@ -7,6 +7,12 @@ import {
   suggestedLabels,
 } from './suggestedLabels.ts';
 
+/**
+ * How much of what pairs of classes say counts. All of it finds a little more where wrong labels follow classes, and
+ * loses more where they do not: see docs/detection.md.
+ */
+const pairShare = 0.5;
+
 /** What a step says of its items. */
 export interface StepItems extends StepScores {
   /** [n, classes] */
@@ -64,12 +70,12 @@ export class KnownItems {
 
   /**
    * How far the network contradicts an item's label, and how common such a label is on what looks like that item:
-   * `disagreement` with what the pair of both classes says (`ClassPairs.evidence`), in nats.
+   * `disagreement` with half of what the pair of both classes says (`ClassPairs.evidence`), in nats.
    */
   pairDisagreement(item: number): number {
     // Few runs rank by it: the others count pairs at the end alone.
     this.#pairs ??= this.#countAll();
-    return this.table.at(item, 'disagreement') + this.#pairs.evidence(item);
+    return this.table.at(item, 'disagreement') + pairShare * this.#pairs.evidence(item);
   }
 
   #countAll(): ClassPairs {

@@ -106,7 +106,7 @@ def scores(at_features):
     mean_p = np.mean([run[2] for run in runs], axis=0)
     out['suggested_label'] = mean_p.argmax(1)
     out['suggested_probability'] = mean_p.max(1)
-    out['pair_disagreement'] = out['disagreement'] + pair_evidence(
+    out['pair_disagreement'] = out['disagreement'] + 0.5 * pair_evidence(
         out['disagreement'], out['suggested_label']
     )
     return {name: [float(f'{v:.9g}') for v in values] for name, values in out.items()}
