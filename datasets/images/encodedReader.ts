@@ -1,6 +1,7 @@
 /** Reads images as their files have them, and decodes them. */
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, readFileSync, readSync } from 'node:fs';
 import { UserError, unreadable } from '../../src/errors.ts';
+import { openRegularFile } from '../../src/files/openRegularFile.ts';
 import type { Image, ImageReader } from '../dataset.ts';
 import type { EncodedStore } from '../imageStore.ts';
 import { cached, keep } from './decodedCache.ts';
@@ -12,6 +13,15 @@ import { describeItem, textAt } from './encodedImages.ts';
  * descriptors that a process may usually have.
  */
 const maxOpenFiles = 8;
+
+function readWhole(path: string): Buffer {
+  const { descriptor } = openRegularFile(path);
+  try {
+    return readFileSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
 
 /** Reads and decodes images on one thread. */
 export class EncodedReader implements ImageReader {
@@ -40,7 +50,7 @@ export class EncodedReader implements ImageReader {
     const bytes = Buffer.allocUnsafe(length[itemIndex]!);
     let bytesRead: number;
     try {
-      if (bytes.length === 0) return readFileSync(textAt(files, index));
+      if (bytes.length === 0) return readWhole(textAt(files, index));
       bytesRead = readSync(this.#open(index), bytes, 0, bytes.length, start);
     } catch (error) {
       throw unreadable(textAt(files, index), error);
@@ -66,7 +76,7 @@ export class EncodedReader implements ImageReader {
       this.#descriptors.delete(oldest);
       closeSync(descriptor);
     }
-    const descriptor = known ?? openSync(textAt(this.#store.images.files, index), 'r');
+    const descriptor = known ?? openRegularFile(textAt(this.#store.images.files, index)).descriptor;
     this.#descriptors.delete(index);
     this.#descriptors.set(index, descriptor);
     return descriptor;

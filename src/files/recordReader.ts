@@ -1,7 +1,8 @@
 /** Reads TFRecord files record by record, each checked. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { UserError, unreadable } from '../errors.ts';
 import { maskedCrc32c } from './crc32c.ts';
+import { openRegularFile } from './openRegularFile.ts';
 import { recordOverheadBytes } from './tfrecord.ts';
 
 /** One record. */
@@ -28,21 +29,6 @@ function hex(checksum: number): string {
   return checksum.toString(16).padStart(8, '0');
 }
 
-/** Opens a file that is read in any order, as no pipe can be; the system would wait for the other end of one. */
-function openFile(path: string): { readonly descriptor: number; readonly bytes: number } {
-  let descriptor: number | undefined;
-  try {
-    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile())
-      throw new Error(`it is a ${stats.isDirectory() ? 'folder' : 'pipe or a device'}`);
-    return { descriptor, bytes: stats.size };
-  } catch (error) {
-    if (descriptor !== undefined) closeSync(descriptor);
-    throw unreadable(path, error);
-  }
-}
-
 /**
  * The records of a TFRecord file in turn.
  *
@@ -50,7 +36,7 @@ function openFile(path: string): { readonly descriptor: number; readonly bytes: 
  *                    the file is compressed
  */
 export function* readRecords(path: string): Generator<TfRecord, void, undefined> {
-  const { descriptor, bytes: fileBytes } = openFile(path);
+  const { descriptor, bytes: fileBytes } = openRegularFile(path);
   const read = (offset: number, length: number): Buffer => {
     const bytes = Buffer.allocUnsafe(length);
     let bytesRead: number;

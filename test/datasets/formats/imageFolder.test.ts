@@ -431,6 +431,15 @@ test('a pipe that is named as an image is not waited for', {
   await writeFiles(folder, { 'cat/0.png': await plainImage('png', size, red) });
   execFileSync('mkfifo', [join(folder, 'cat/1.png')]);
   await assert.rejects(load(folder), /cat\/1\.png: is a pipe or a device; expected an image/);
+  await rm(join(folder, 'cat/1.png'));
+  const dataset = await load(folder);
+  // Only now is it in the place of an image.
+  await rm(join(folder, 'cat/0.png'));
+  execFileSync('mkfifo', [join(folder, 'cat/0.png')]);
+  await assert.rejects(
+    dataset.image(0),
+    /cat\/0\.png: cannot be read \(it is a pipe or a device\)/,
+  );
 });
 
 test('keeps decoded images in memory up to a bound, and gives the same without', async (t) => {
