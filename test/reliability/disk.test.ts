@@ -154,6 +154,8 @@ for (const [how, take] of [
     );
     assert.ok(!existsSync(trainDir), 'it is not made again');
     if (how === 'deleted') return;
+    // Another thread may have been writing it when the folder went; whoever goes on writes over it.
+    rmSync(join(`${trainDir}-moved`, 'items.csv.tmp'), { force: true });
     assert.equal(await assertWhole(`${trainDir}-moved`), 'model.ckpt-3');
     // This process lives on.
     for (const of of ['', 'eval']) rmSync(join(`${trainDir}-moved`, of, 'losslens.lock'));
