@@ -36,7 +36,10 @@ export async function rememberDownload(file: string, sha256: string): Promise<vo
   const path = firstDownloadsFile();
   await makeFolder(weightsFolder());
   try {
-    await appendFile(path, `${sha256}  ${file}\n`, { flush: true });
+    const before = existsSync(path) ? await readFile(path, 'utf8') : '';
+    // A power cut may have left half a line, which the new one is not to become a part of.
+    const separator = before === '' || before.endsWith('\n') ? '' : '\n';
+    await appendFile(path, `${separator}${sha256}  ${file}\n`, { flush: true });
   } catch (error) {
     throw writeError(path, error);
   }

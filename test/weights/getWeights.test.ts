@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
-import fsPromises, { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import fsPromises, {
+  appendFile,
+  mkdir,
+  readdir,
+  readFile,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -16,7 +24,11 @@ import { UserError } from '../../src/errors.ts';
 import { newHolder } from '../../src/files/lockHolder.ts';
 import type { PublishedWeights } from '../../src/weights/catalogue.ts';
 import { publishedWeights } from '../../src/weights/catalogue.ts';
-import { readFirstDownloads, rememberDownload } from '../../src/weights/firstDownloads.ts';
+import {
+  firstDownloadsFile,
+  readFirstDownloads,
+  rememberDownload,
+} from '../../src/weights/firstDownloads.ts';
 import { type GetOptions, getWeights } from '../../src/weights/getWeights.ts';
 import { temporaryFolder } from '../datasets/temporaryFolder.ts';
 import { packWheel } from '../engines/standIn/world.ts';
@@ -214,6 +226,18 @@ test('the first downloads that several processes remember at once are all rememb
   assert.deepEqual(
     [...(await readFirstDownloads())].sort(),
     ['a', 'b', 'c'].map((name) => [name, hashOf(name)]),
+  );
+});
+
+test('a first download is remembered behind half a line that a power cut has left', async (t) => {
+  await makeHome(t);
+  const hashOf = (letter: string) => letter.repeat(64);
+  await rememberDownload('a', hashOf('a'));
+  await appendFile(firstDownloadsFile(), hashOf('b').slice(0, 20));
+  await rememberDownload('c', hashOf('c'));
+  assert.deepEqual(
+    [...(await readFirstDownloads())].sort(),
+    ['a', 'c'].map((name) => [name, hashOf(name)]),
   );
 });
 
