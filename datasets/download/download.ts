@@ -118,8 +118,7 @@ export async function downloadDataset(
   if (await isThere(folder, publication)) return [];
   try {
     return await Cleanup.after(async (cleanup) => {
-      const remedy = 'Wait until that one has ended';
-      const lock = await lockFolder(folder, '--output_dir', { signal, remedy });
+      const lock = await lockFolder(folder, '--output_dir', { signal });
       cleanup.add(() => lock.release());
       return await downloadMissing(publication, options);
     });

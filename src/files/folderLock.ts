@@ -20,18 +20,11 @@ import { makeFolder, removeEmptyFolders } from './makeFolder.ts';
 import { type FolderId, folderId, isSameFolder } from './sameFolder.ts';
 import { syncMadeFolders } from './syncFolder.ts';
 
-/** How a folder is locked. */
-interface FolderLockOptions extends LockOptions {
-  /** What can be done about another process that holds it, beside deleting its lock: the beginning of a sentence. */
-  readonly remedy: string;
-}
-
-const defaults: FolderLockOptions = {
+const defaults: LockOptions = {
   heartbeatSeconds: 15,
   staleSeconds: 180,
   watchSeconds: 45,
   signal: undefined,
-  remedy: 'Name another folder',
 };
 
 /** A lock that is held. */
@@ -60,7 +53,7 @@ export interface FolderLock {
 export async function lockFolder(
   folder: string,
   flag: string,
-  given: Partial<FolderLockOptions> = {},
+  given: Partial<LockOptions> = {},
 ): Promise<FolderLock> {
   const options = { ...defaults, ...given };
   const path = join(folder, lockName);
@@ -150,13 +143,13 @@ function refusal(
   path: string,
   holder: Holder | undefined,
   own: Holder,
-  { staleSeconds, watchSeconds, remedy }: FolderLockOptions,
+  { staleSeconds, watchSeconds }: LockOptions,
 ): UserError {
   const isKnown = holder !== undefined && isRunning(holder, own) === true;
   const seconds = staleSeconds + watchSeconds;
   const wait = isKnown ? '' : `; a lock that nobody touches for ${seconds} s is taken over`;
   return new UserError(
     `${flag}: "${folder}" is in use by ${nameOf(holder)}${sinceOf(holder)}; expected a folder that no other process writes to. ` +
-      `${remedy}, or delete ${path} if nothing runs there${wait}.`,
+      `Wait until that one has ended, name another folder, or delete ${path} if nothing runs there${wait}.`,
   );
 }

@@ -40,10 +40,7 @@ export async function beginFolder(
   cleanup: Cleanup,
 ): Promise<string> {
   const folder = dirname(target);
-  const lock = await lockFolder(folder, setting, {
-    signal,
-    remedy: 'Wait until that one has ended',
-  });
+  const lock = await lockFolder(folder, setting, { signal });
   cleanup.add(() => lock.release());
   await removeLeftovers(folder, basename(target));
   const remedy = `Free some, or set ${setting} to a folder of another disk`;

@@ -13,13 +13,13 @@ function begin(target: string, work: (gathered: string) => void | Promise<void>)
   return Cleanup.after(async (cleanup) => work(await beginFolder(target, 0, use, cleanup)));
 }
 
-test('what another process would gather at the same time is refused, and it is told to wait', async () => {
+test('what another process would gather at the same time is refused', async () => {
   const folder = temporaryFolder();
   const target = join(folder, 'engine');
   await begin(target, async (gathered) => {
     await assert.rejects(
       begin(target, () => {}),
-      /^UserError: LOSSLENS_HOME: ".*" is in use by process .*; expected a folder that no other process writes to\. Wait until that one has ended, or delete .*losslens\.lock if nothing runs there\.$/,
+      /^UserError: LOSSLENS_HOME: ".*" is in use by process .*; expected a folder that no other process writes to\. Wait until that one has ended, name another folder, or delete .*losslens\.lock if nothing runs there\.$/,
     );
     assert.deepEqual(readdirSync(gathered), []);
     writeFileSync(join(gathered, 'file'), 'whole');
