@@ -9,9 +9,11 @@ import { downloadDataset } from '../../datasets/download/download.ts';
 import type { DownloadName } from '../../datasets/download/downloadName.ts';
 import type { SkippedItem } from '../../datasets/images/encodedDataset.ts';
 import { loadSplits } from '../../datasets/loadSplits.ts';
+import { Cleanup } from '../cleanup.ts';
 import { itemBar } from '../console/bars.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { UsageError } from '../errors.ts';
+import { lockFolder } from '../files/folderLock.ts';
 import { show, tell } from '../terminal.ts';
 import type { ConvertFlags, DownloadFlags, InfoFlags, SplitFlags } from './data.ts';
 import { downloading } from './downloading.ts';
@@ -40,22 +42,30 @@ function expectText(value: string, name: string, what: string): void {
   if (value === '') throw new UsageError(`--${name}: missing; expected ${what}.`);
 }
 
-/** Writes the splits of a data set in another form. @throws UserError  when that cannot be done */
+/**
+ * Writes the splits of a data set in another form.
+ *
+ * @throws UserError  when that cannot be done, or another process writes to the folder
+ */
 export async function convert(flags: ConvertFlags): Promise<void> {
   expectText(flags.from, 'from', 'the name of a data set');
   expectText(flags.output_dir, 'output_dir', 'a folder to write to');
   const { output_dir: folder, num_shards: numShards } = flags;
   const write = flags.to === 'tfrecord' ? writeTfrecords : writeImageFolder;
-  for await (const source of splitsOf(flags.from, flags)) {
-    const dataset = { ...expectImages(source), name: flags.output_name ?? source.name };
-    const bar = itemBar(dataset.split, dataset.items.length);
-    try {
-      await write(dataset, { folder, numShards, onProgress: bar.update });
-    } finally {
-      bar.stop();
+  await Cleanup.after(async (cleanup) => {
+    const lock = await lockFolder(folder, '--output_dir');
+    cleanup.add(() => lock.release());
+    for await (const source of splitsOf(flags.from, flags)) {
+      const dataset = { ...expectImages(source), name: flags.output_name ?? source.name };
+      const bar = itemBar(dataset.split, dataset.items.length);
+      try {
+        await write(dataset, { folder, numShards, onProgress: bar.update });
+      } finally {
+        bar.stop();
+      }
+      show(`wrote ${dataset.items.length} items of ${dataset.split} to ${folder}\n`);
     }
-    show(`wrote ${dataset.items.length} items of ${dataset.split} to ${folder}\n`);
-  }
+  });
 }
 
 /** Downloads what is missing of a data set. @throws UserError  when no server gives it */

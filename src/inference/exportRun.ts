@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { classNamesFile, formatClassNames } from '../../datasets/labels/classNames.ts';
-import { reasonOf, UserError } from '../errors.ts';
+import { Cleanup } from '../cleanup.ts';
+import { UserError } from '../errors.ts';
+import { lockFolder } from '../files/folderLock.ts';
 import { makeFolder } from '../files/makeFolder.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { freeze } from '../graph/freeze.ts';
@@ -29,7 +31,7 @@ export const servingSignature = 'serving_default';
  * the graph: there is nothing to restore or initialise, which every reader of SavedModels manages.
  *
  * @returns  the prefix of the checkpoint
- * @throws UserError  when the folder holds a model already or cannot be written to
+ * @throws UserError  when the folder holds a model already, cannot be written to, or another process writes to it
  * @throws the signal's reason, when it is aborted before anything is written
  */
 export async function exportNetwork(
@@ -37,11 +39,6 @@ export async function exportNetwork(
   { checkpoint_path: path, network, input, classNames }: TrainedNetwork,
   signal: AbortSignal,
 ): Promise<string> {
-  if (existsSync(join(export_dir, 'saved_model.pb'))) {
-    throw new UserError(
-      `--export_dir: "${export_dir}" holds a model already; expected a folder without, such as the next version.`,
-    );
-  }
   const { graph, variables, signatures } = buildServingGraph({
     network,
     numClasses: classNames.length,
@@ -56,15 +53,21 @@ export async function exportNetwork(
   const model = encodeSavedModel(frozen.graph, {
     [servingSignature]: { inputs: { images: images! }, outputs: { probabilities: probabilities! } },
   });
-  try {
+  const target = join(export_dir, 'saved_model.pb');
+  await Cleanup.after(async (cleanup) => {
+    // Late: to servers that watch where it appears, an empty folder is a model that does not load.
+    const lock = await lockFolder(export_dir, '--export_dir', { signal });
+    cleanup.add(() => lock.release());
+    if (existsSync(target)) {
+      throw new UserError(
+        `--export_dir: "${export_dir}" holds a model already; expected a folder without, such as the next version.`,
+      );
+    }
     const extra = join(export_dir, 'assets.extra');
     await makeFolder(extra);
     await replaceFile(join(extra, classNamesFile), formatClassNames(classNames));
     // The model comes last: servers that watch the folder take it then.
-    await replaceFileByParts(join(export_dir, 'saved_model.pb'), [model]);
-    return checkpoint;
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`--export_dir: cannot write to "${export_dir}" (${reasonOf(error)}).`);
-  }
+    await replaceFileByParts(target, [model]);
+  });
+  return checkpoint;
 }

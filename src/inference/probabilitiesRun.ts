@@ -15,9 +15,9 @@ import { Cleanup } from '../cleanup.ts';
 import type { EngineChoice } from '../engines/engineChoice.ts';
 import type { GpuChoice } from '../engines/gpuChoice.ts';
 import type { PrecisionChoice } from '../engines/precision.ts';
-import { reasonOf, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
 import { csvRows } from '../files/csv.ts';
-import { makeFolder } from '../files/makeFolder.ts';
+import { lockFolder } from '../files/folderLock.ts';
 import { writeNpy } from '../files/npy.ts';
 import { replaceFile, replaceFileByParts } from '../files/replaceFile.ts';
 import { tellOfClassOrder } from '../input/knownClasses.ts';
@@ -166,7 +166,8 @@ async function* probabilitiesOf(
  * - `index.csv`, the item and its file by row; `classes.json`, class names by label
  * - of the data that the run has scored, the items that `rank_by` ranks first, as `writeSuspects` has them
  *
- * @throws UserError  when the folder holds such an export already or cannot be written to
+ * @throws UserError  when the folder holds such an export already, cannot be written to, or another process writes
+ *                    to it
  * @throws the signal's reason, when it is aborted meanwhile
  */
 export async function exportProbabilities(
@@ -175,6 +176,8 @@ export async function exportProbabilities(
 ): Promise<ProbabilitiesExport> {
   return Cleanup.after(async (cleanup) => {
     const { export_dir } = options;
+    const lock = await lockFolder(export_dir, '--export_dir', { signal });
+    cleanup.add(() => lock.release());
     const target = (name: string) => join(export_dir, name);
     if (existsSync(target(probabilitiesFile))) {
       throw new UserError(
@@ -197,9 +200,6 @@ export async function exportProbabilities(
     cleanup.add(() => classifier.close());
     const checkpoint = await classifier.restore(path, moving_average_decay !== undefined);
     signal.throwIfAborted();
-    await makeFolder(export_dir).catch((error: Error) => {
-      throw new UserError(`--export_dir: cannot write to "${export_dir}" (${reasonOf(error)}).`);
-    });
     const suspects = await exportSuspects(options, folder, record, dataset, signal);
     await replaceFile(target('classes.json'), `${JSON.stringify(classNames)}\n`);
     await replaceFileByParts(target('index.csv'), indexRows(dataset));

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { makeDigits } from '../../datasets/builtIn/digits.ts';
 import { writeImageFolder } from '../../datasets/convert.ts';
 import { decodeImage } from '../../datasets/images/decodeImage.ts';
+import { lockFolder } from '../../src/files/folderLock.ts';
 import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
 
@@ -136,6 +137,19 @@ test('an export is not written over another, nor ranked by what the run has not'
   assert.match(again.stderr, /--export_dir: ".*" holds pred_probs\.npy already; /);
   assert.equal(unknown.code, 2);
   assert.match(unknown.stderr, /--rank_by: got "los_mean"; .* Did you mean loss_mean\?\n$/);
+});
+
+test('nothing is exported into a folder that another process writes to', async () => {
+  const target = temporaryFolder();
+  const lock = await lockFolder(target, '--export_dir');
+  const served = ['export', ...model.slice(0, 1), `--checkpoint_path=${run}`];
+  const both = [exportTo(target), losslens([...served, `--export_dir=${target}`])];
+  for (const { code, stderr } of await Promise.all(both)) {
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^losslens: --export_dir: ".*" is in use by process .*\n$/);
+  }
+  assert.deepEqual(readdirSync(target), ['losslens.lock']);
+  await lock.release();
 });
 
 test('data that the run has not scored have no suspects', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeShapes } from '../../datasets/builtIn/shapes.ts';
 import { writeTfrecords } from '../../datasets/convert.ts';
+import { lockFolder } from '../../src/files/folderLock.ts';
 import { losslens } from '../losslens.ts';
 import { temporaryFolder } from './temporaryFolder.ts';
 
@@ -41,6 +42,19 @@ test('converts a folder to TFRecords and back, and describes the same each time'
   assert.match(described, /^folder, test: 60 items of 32×32×3\n/);
   assert.equal(described, await describe('folder', first!));
   assert.equal(described, (await describe('forms', records!)).replace('forms', 'folder'));
+});
+
+test('nothing is converted into a folder that another process writes to', async (t) => {
+  const folder = await temporaryFolder(t);
+  const lock = await lockFolder(folder, '--output_dir');
+  for (const form of ['tfrecord', 'folder']) {
+    const from = ['--from=digits', '--dataset_split_name=test', `--to=${form}`];
+    const { code, stderr } = await losslens(['data', 'convert', ...from, `--output_dir=${folder}`]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^losslens: --output_dir: ".*" is in use by process .*\n$/);
+  }
+  assert.deepEqual(await readdir(folder), ['losslens.lock']);
+  await lock.release();
 });
 
 test('writes the pictures of a split, and says which items were left out', async (t) => {
