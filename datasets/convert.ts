@@ -17,6 +17,8 @@ export interface ConvertOptions {
   readonly folder: string;
   /** Is told of the items that are written, from 0 to all. */
   readonly onProgress?: ((items: number) => void) | undefined;
+  /** Ends it; of the split that is being written nothing stays. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An item with its image compressed. */
@@ -29,10 +31,10 @@ interface EncodedItem {
 /** Images that are compressed at a time. */
 const encodedAtATime = 32;
 
-/** Gives the images as PNG in the order of their items. */
+/** Gives the images as PNG in the order of their items. @throws the signal's reason, when it is aborted */
 async function* encodedImages(
   dataset: ImageDataset,
-  onProgress: ((items: number) => void) | undefined,
+  { onProgress, signal }: ConvertOptions,
 ): AsyncGenerator<EncodedItem, void, undefined> {
   let done = 0;
   let pending: Promise<EncodedItem>[] = [];
@@ -43,6 +45,7 @@ async function* encodedImages(
   });
   onProgress?.(0);
   for await (const { itemIndex, image } of imagesOf(dataset)) {
+    signal?.throwIfAborted();
     pending.push(encode(itemIndex, image));
     if (pending.length < encodedAtATime && done + pending.length < dataset.items.length) continue;
     yield* await Promise.all(pending);
@@ -63,11 +66,13 @@ function expectNew(path: string): void {
  * that each have a part of the items in order; and labels.txt. Files appear when they are complete.
  *
  * @throws UserError  when one exists already, or a class has a name that labels.txt cannot have
+ * @throws the signal's reason, when it is aborted before they are complete
  */
 export async function writeTfrecords(
   dataset: ImageDataset,
-  { folder, onProgress, numShards }: ConvertOptions & { readonly numShards: number },
+  options: ConvertOptions & { readonly numShards: number },
 ): Promise<void> {
+  const { folder, numShards } = options;
   const labelsText = formatClassNames(dataset.classNames);
   await makeFolder(folder);
   const { name, split, items } = dataset;
@@ -80,7 +85,7 @@ export async function writeTfrecords(
   try {
     let shard = -1;
     let written = 0;
-    for await (const { itemIndex, image, png } of encodedImages(dataset, onProgress)) {
+    for await (const { itemIndex, image, png } of encodedImages(dataset, options)) {
       while (Math.floor((written * numShards) / items.length) > shard) {
         await file?.close();
         file = await open(temporary(++shard), 'w');
@@ -109,11 +114,13 @@ export async function writeTfrecords(
  *
  * @throws UserError  when it exists already, or a class has a name that no folder or labels.txt can
  *                    have
+ * @throws the signal's reason, when it is aborted before it is complete
  */
 export async function writeImageFolder(
   dataset: ImageDataset,
-  { folder, onProgress }: ConvertOptions,
+  options: ConvertOptions,
 ): Promise<void> {
+  const { folder } = options;
   const path = join(folder, dataset.split);
   expectNew(path);
   const labelsText = formatClassNames(dataset.classNames);
@@ -130,7 +137,7 @@ export async function writeImageFolder(
       await makeFolder(join(temporary, dataset.classNames[label]!));
     }
     const digits = Math.max(5, String(dataset.size - 1).length);
-    for await (const { itemIndex, png } of encodedImages(dataset, onProgress)) {
+    for await (const { itemIndex, png } of encodedImages(dataset, options)) {
       const className = dataset.classNames[dataset.labels[itemIndex]!]!;
       const file = `${String(itemIndex).padStart(digits, '0')}.png`;
       await writeFile(join(temporary, className, file), png);

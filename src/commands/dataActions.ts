@@ -11,6 +11,7 @@ import type { SkippedItem } from '../../datasets/images/encodedDataset.ts';
 import { loadSplits } from '../../datasets/loadSplits.ts';
 import { Cleanup } from '../cleanup.ts';
 import { itemBar } from '../console/bars.ts';
+import { untilInterrupted } from '../console/interrupt.ts';
 import { noteOnce } from '../console/noteOnce.ts';
 import { UsageError } from '../errors.ts';
 import { lockFolder } from '../files/folderLock.ts';
@@ -43,7 +44,7 @@ function expectText(value: string, name: string, what: string): void {
 }
 
 /**
- * Writes the splits of a data set in another form.
+ * Writes the splits of a data set in another form. One that an interrupt stops leaves whole splits alone.
  *
  * @throws UserError  when that cannot be done, or another process writes to the folder
  */
@@ -52,20 +53,21 @@ export async function convert(flags: ConvertFlags): Promise<void> {
   expectText(flags.output_dir, 'output_dir', 'a folder to write to');
   const { output_dir: folder, num_shards: numShards } = flags;
   const write = flags.to === 'tfrecord' ? writeTfrecords : writeImageFolder;
-  await Cleanup.after(async (cleanup) => {
-    const lock = await lockFolder(folder, '--output_dir');
+  const writeSplits = async (signal: AbortSignal, cleanup: Cleanup) => {
+    const lock = await lockFolder(folder, '--output_dir', { signal });
     cleanup.add(() => lock.release());
     for await (const source of splitsOf(flags.from, flags)) {
       const dataset = { ...expectImages(source), name: flags.output_name ?? source.name };
       const bar = itemBar(dataset.split, dataset.items.length);
       try {
-        await write(dataset, { folder, numShards, onProgress: bar.update });
+        await write(dataset, { folder, numShards, onProgress: bar.update, signal });
       } finally {
         bar.stop();
       }
       show(`wrote ${dataset.items.length} items of ${dataset.split} to ${folder}\n`);
     }
-  });
+  };
+  await untilInterrupted((signal) => Cleanup.after((cleanup) => writeSplits(signal, cleanup)));
 }
 
 /** Downloads what is missing of a data set. @throws UserError  when no server gives it */

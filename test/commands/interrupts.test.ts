@@ -119,6 +119,18 @@ test('an export for cleanlab that Ctrl-C stops lacks the file that stands for th
   assert.equal((await losslens([...args, `--export_dir=${output}`])).code, 0);
 });
 
+test('Ctrl-C leaves no half of a converted split', async () => {
+  const output = join(folder, 'converted');
+  const from = ['data', 'convert', '--from=mnist', `--dataset_dir=${folder}`];
+  const { code, stdout, stderr } = await interruptedAt('mnist_train.tfrecord.tmp', [
+    ...from,
+    `--output_dir=${output}`,
+  ]);
+  assert.equal(code, 130, stderr);
+  assert.deepEqual([stdout, stderr], ['', stopping]);
+  assert.ok(!existsSync(output));
+});
+
 test('Ctrl-C ends a prediction behind a whole line', { skip: noPipes }, async () => {
   const pictures = join(folder, 'pictures');
   mkdirSync(pictures);
