@@ -56,12 +56,13 @@ async function describeSelection(
   probe: ProbeReport | undefined,
 ): Promise<{ value: string; isUsable: boolean }> {
   // What crashed a process of its own would crash this one.
-  if (probe?.failure?.startsWith('crashed') === true) {
-    return { value: `none: TensorFlow ${probe.failure}`, isUsable: false };
-  }
+  const crash = probe?.failure?.startsWith('crashed') ? probe.failure : undefined;
   try {
-    const { engine, reason } = await selectEngine({ engine: 'auto' });
-    return { value: `${engine.name}: ${reason}`, isUsable: true };
+    const { engine, reason } = await selectEngine({
+      engine: crash === undefined ? 'auto' : 'wasm',
+    });
+    const why = crash === undefined ? reason : `with --engine=wasm alone; TensorFlow ${crash}`;
+    return { value: `${engine.name}: ${why}`, isUsable: true };
   } catch (error) {
     if (!(error instanceof NoEngineError)) throw error;
     return { value: 'none', isUsable: false };

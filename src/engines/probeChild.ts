@@ -9,6 +9,7 @@ import { preloadCudaLibraries } from './cudaLibraries.ts';
 import { loadLibrary } from './loadLibrary.ts';
 import type { ProbeMessage } from './probe.ts';
 import { HandOverError, loadTensorFlowPackage } from './tensorflow.ts';
+import { NoProcError } from './tensorflowPackage.ts';
 
 async function tryEngine(packageFolder: string): Promise<string> {
   const engine = await loadTensorFlowPackage(packageFolder);
@@ -30,9 +31,10 @@ async function probe(packageFolder: string): Promise<ProbeMessage> {
   try {
     outcome = { name: await tryEngine(packageFolder) };
   } catch (error) {
+    const known = [HandOverError, NoProcError].find((each) => error instanceof each);
     outcome = {
       failure: error instanceof Error ? error.message : String(error),
-      ...(error instanceof HandOverError ? { fix: HandOverError.fix } : {}),
+      ...(known === undefined ? {} : { fix: known.fix }),
     };
   }
   // The engine has loaded them already; once more tells which ones it could not.

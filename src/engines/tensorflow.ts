@@ -11,7 +11,7 @@ import type { Bfloat16Support, Engine, Session, Signatures } from './engine.ts';
 import { EngineThread } from './engineThread.ts';
 import { firstVisibleGpu } from './gpuChoice.ts';
 import { engineFolder } from './home.ts';
-import { findTensorFlowPackage } from './tensorflowPackage.ts';
+import { expectProc, findTensorFlowPackage } from './tensorflowPackage.ts';
 import type { SavedGraph, StartedTensorFlow } from './tensorflowWorker.ts';
 import { ThreadSession } from './threadSession.ts';
 
@@ -22,7 +22,7 @@ const engines = new Map<string, Promise<TensorFlowEngine>>();
  * Loads libtensorflow into this process, once for all engines.
  *
  * @returns  the engine, named like 'tensorflow 2.21.0 (CPU)', '… (GPU build, on the CPU)' or '… (GPU: NVIDIA H100)'
- * @throws NoEngineError  when the package, its addon or a library is missing
+ * @throws NoEngineError  when the package, its addon, a library or /proc is missing
  */
 export async function loadTensorFlowEngine(): Promise<Engine> {
   const folder = findTensorFlowPackage();
@@ -46,6 +46,7 @@ export async function loadTensorFlowPackage(folder: string): Promise<Engine> {
 }
 
 async function startEngine(folder: string): Promise<TensorFlowEngine> {
+  expectProc();
   const { thread, started } = await EngineThread.start<SavedGraph, StartedTensorFlow>(
     new URL('./tensorflowWorker.js', import.meta.url),
     { folder },

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import util from 'node:util';
 import type * as tfc from '@tensorflow/tfjs-core';
+import { NoEngineError } from '../errors.ts';
 import type { NamedSignatures } from '../graph/savedModel.ts';
 import { quietLogIn } from './addon.ts';
 import { preloadCudaLibraries } from './cudaLibraries.ts';
@@ -40,6 +41,24 @@ export interface TensorFlowPackage {
 /** Where the package lies in a folder of npm's, such as an installed engine. */
 export function packageFolderIn(folder: string): string {
   return join(folder, 'node_modules', packageName);
+}
+
+/** TensorFlow is here, and would end the process. */
+export class NoProcError extends NoEngineError {
+  static readonly fix = 'mount -t proc proc /proc';
+}
+
+/**
+ * To be asked before TensorFlow is loaded, which looks up there where its program lies, and aborts the process where
+ * it cannot.
+ *
+ * @throws NoProcError  in a chroot or container without /proc
+ */
+export function expectProc(): void {
+  if (process.platform !== 'linux' || existsSync('/proc/self/exe')) return;
+  throw new NoProcError(
+    `engine tensorflow: found no /proc, without which TensorFlow ends the process; expected it to be mounted. Run: ${NoProcError.fix}`,
+  );
 }
 
 /**

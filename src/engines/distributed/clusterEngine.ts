@@ -11,7 +11,7 @@ import { readCudaBuild } from '../build.ts';
 import type { Bfloat16Support, Engine, Session, Signature, Signatures } from '../engine.ts';
 import { EngineThread } from '../engineThread.ts';
 import { engineFolder } from '../home.ts';
-import { findTensorFlowPackage, loadLibTensorFlow } from '../tensorflowPackage.ts';
+import { expectProc, findTensorFlowPackage, loadLibTensorFlow } from '../tensorflowPackage.ts';
 import { ThreadSession } from '../threadSession.ts';
 import { type CApi, loadCApi } from './cApi.ts';
 import {
@@ -85,6 +85,7 @@ export class ClusterEngine implements Engine {
           'Run: losslens engine install',
       );
     }
+    expectProc();
     return new ClusterEngine(hosts, task, folder);
   }
 
