@@ -1,7 +1,9 @@
 /**
  * Folders that appear as a whole: what belongs into one is gathered in a folder beside it, which is renamed at
- * the very end. Whatever stops the work, what was there before stays, or nothing.
+ * the very end. Whatever stops the work, what was there before stays, or nothing; after a kill between two renames the
+ * next process that gathers puts it back.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Cleanup } from '../cleanup.ts';
@@ -24,12 +26,17 @@ export function partialOf(target: string): string {
   return `${target}.partial-${process.pid}`;
 }
 
+/** Where the folder that is there lies, whole, while another takes its place. */
+function replacedOf(target: string): string {
+  return `${target}.replaced`;
+}
+
 /**
  * Begins to gather a folder. The one in which it is to appear is locked: what others gather there at the same time
  * would be taken for what killed processes have left, and deleted.
  *
  * @param bytes    that are going to be written
- * @param cleanup  deletes what is gathered, and gives the lock free
+ * @param cleanup  deletes what is gathered or was replaced, and gives the lock free
  * @returns        an empty folder to gather it in, for `replaceFolder`
  * @throws UserError  when it cannot be written to, another process holds the lock, or its file system has less room
  */
@@ -42,6 +49,7 @@ export async function beginFolder(
   const folder = dirname(target);
   const lock = await lockFolder(folder, setting, { signal });
   cleanup.add(() => lock.release());
+  if (!existsSync(target)) await renameExisting(replacedOf(target), target);
   await removeLeftovers(folder, basename(target));
   const remedy = `Free some, or set ${setting} to a folder of another disk`;
   await expectFreeSpace(command, folder, bytes, remedy);
@@ -51,12 +59,17 @@ export async function beginFolder(
   return gathered;
 }
 
-/** Has a gathered folder take its place, and that of one that is there: by two renames. */
-export async function replaceFolder(gathered: string, target: string): Promise<void> {
-  const replaced = `${target}.replaced-${process.pid}`;
-  await rename(target, replaced).catch((error: Error) => {
+/** Renames a folder, if it is there. */
+async function renameExisting(folder: string, name: string): Promise<void> {
+  await rename(folder, name).catch((error: Error) => {
     if (!isMissing(error)) throw error;
   });
+}
+
+/** Has a gathered folder change places with the one that is there, if any, which goes with the cleanup then. */
+export async function replaceFolder(gathered: string, target: string): Promise<void> {
+  const replaced = replacedOf(target);
+  await renameExisting(target, replaced);
   try {
     await rename(gathered, target);
   } catch (error) {
@@ -64,13 +77,14 @@ export async function replaceFolder(gathered: string, target: string): Promise<v
     await rename(replaced, target).catch(() => {});
     throw error;
   }
-  await rm(replaced, { recursive: true, force: true });
+  // Under its other name it would be put back half deleted.
+  await renameExisting(replaced, gathered);
 }
 
 /** Deletes what killed processes have left of a folder while they gathered it; the one that it is in is locked. */
 export async function removeLeftovers(folder: string, name: string): Promise<void> {
   for (const each of await readdir(folder)) {
-    const [, of] = /^(.+)\.(?:partial|replaced)-\d+$/.exec(each) ?? [];
+    const [, of] = /^(.+)\.(?:partial-\d+|replaced)$/.exec(each) ?? [];
     if (of === name) await rm(join(folder, each), { recursive: true, force: true });
   }
 }
