@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
+import { startLosslens } from '../losslens.ts';
 
 const module = new URL('../../src/console/lostReaders.js', import.meta.url).href;
 
@@ -19,4 +20,12 @@ test('output that a full disk does not take is told of once, and makes the exit 
   );
   assert.equal(stderr, 'losslens: stdout: ENOSPC: no space left on device, write\n');
   assert.equal(status, 1);
+});
+
+test('a command whose output nobody reads any more ends well, without a word', async () => {
+  const [child, ended] = startLosslens(['layers', '--model_name=lenet']);
+  child.stdout!.destroy();
+  const { code, stderr } = await ended;
+  assert.equal(stderr, '');
+  assert.equal(code, 0);
 });
