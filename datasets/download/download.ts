@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cleanup } from '../../src/cleanup.ts';
-import { UserError } from '../../src/errors.ts';
 import { downloadFile, isComplete } from '../../src/files/downloadFile.ts';
 import { lockFolder } from '../../src/files/folderLock.ts';
 import { partialOf, removeLeftovers } from '../../src/files/replaceFolder.ts';
@@ -105,8 +104,8 @@ async function isThere(folder: string, { files, unpacked }: Publication): Promis
  * broke off before goes on.
  *
  * @returns  names of what is new in the folder; empty when all was there
- * @throws UserError  when no address gives a file, the folder cannot be written to, another process downloads into it,
- *                    or the signal ends it
+ * @throws UserError  when no address gives a file, the folder cannot be written to, or another process writes to it
+ * @throws the signal's reason, when it is aborted before the end
  */
 export async function downloadDataset(
   name: DownloadName,
@@ -116,16 +115,11 @@ export async function downloadDataset(
   const { files = publications[name].files } = options;
   const publication = { ...publications[name], files };
   if (await isThere(folder, publication)) return [];
-  try {
-    return await Cleanup.after(async (cleanup) => {
-      const lock = await lockFolder(folder, '--output_dir', { signal });
-      cleanup.add(() => lock.release());
-      return await downloadMissing(publication, options);
-    });
-  } catch (error) {
-    if (signal?.aborted !== true) throw error;
-    throw new UserError('data download: interrupted; run it again to go on');
-  }
+  return await Cleanup.after(async (cleanup) => {
+    const lock = await lockFolder(folder, '--output_dir', { signal });
+    cleanup.add(() => lock.release());
+    return await downloadMissing(publication, options);
+  });
 }
 
 /** Downloads what is not there of a data set. @returns  names of what is new */

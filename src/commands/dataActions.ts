@@ -74,7 +74,7 @@ export async function convert(flags: ConvertFlags): Promise<void> {
 export async function download(name: DownloadName, flags: DownloadFlags): Promise<void> {
   expectText(flags.output_dir, 'output_dir', 'a folder to write to');
   const { output_dir: folder } = flags;
-  await downloading(async (signal, onProgress) => {
+  await downloading('data download', async (signal, onProgress) => {
     const added = await downloadDataset(name, {
       folder,
       baseUrl: flags.base_url,

@@ -1,16 +1,17 @@
 /** What commands that download have in common. */
 import { type DownloadBars, downloadBars } from '../console/bars.ts';
 import { endWith, interruptedExitCode, interruptSignal } from '../console/interrupt.ts';
-import { UserError } from '../errors.ts';
 import { tell } from '../terminal.ts';
 
 /**
  * Downloads something, with bars, until an interrupt: that makes the exit code that of its signal.
  *
- * @param download  throws a UserError that says so when its signal is aborted before its end
+ * @param command   that does so, such as 'weights get'; for messages
+ * @param download  throws something when its signal is aborted before its end
  * @throws what it throws otherwise
  */
 export async function downloading(
+  command: string,
   download: (signal: AbortSignal, onProgress: DownloadBars['update']) => Promise<void>,
 ): Promise<void> {
   const bars = downloadBars();
@@ -18,8 +19,8 @@ export async function downloading(
   try {
     await download(signal, bars.update);
   } catch (error) {
-    if (!signal.aborted || !(error instanceof UserError)) throw error;
-    tell(`losslens: ${error.message}`);
+    if (!signal.aborted) throw error;
+    tell(`losslens: ${command}: interrupted; run it again to go on`);
     endWith(interruptedExitCode(signal));
   } finally {
     release();

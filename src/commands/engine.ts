@@ -14,7 +14,7 @@ async function install(flags: InstallFlags): Promise<void> {
   const { downloading } = await import('./downloading.ts');
   const { engineFolder } = await import('../engines/home.ts');
   const { installEngine } = await import('../engines/install.ts');
-  await downloading(async (signal) => {
+  await downloading('engine install', async (signal) => {
     const { name } = await installEngine({ ...flags, report: tell, signal });
     show(`Installed ${name} in ${engineFolder()}\n`);
     if (flags.cuda) {

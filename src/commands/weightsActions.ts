@@ -41,7 +41,7 @@ export async function get(name: string, { to, base_url, timeout_secs }: GetFlags
       `--base_url: has no effect on ${name}, which pip fetches; its settings name the index.`,
     );
   }
-  await downloading(async (signal, onProgress) => {
+  await downloading('weights get', async (signal, onProgress) => {
     const got = await getWeights(weights, {
       folder: to ?? weightsFolder(),
       setting: to === undefined ? 'LOSSLENS_HOME' : '--to',

