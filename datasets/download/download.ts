@@ -90,13 +90,13 @@ async function unpack(
   }
 }
 
-/** Whether all of a data set is in a folder. */
-async function isThere(folder: string, { files, unpacked }: Publication): Promise<boolean> {
-  if (unpacked !== undefined) return existsSync(join(folder, unpacked.folder));
+/** Names of the files that a folder lacks, or has otherwise. */
+async function missingOf(folder: string, files: Publication['files']): Promise<string[]> {
+  const missing: string[] = [];
   for (const [file, expected] of Object.entries(files)) {
-    if (!(await isComplete(join(folder, file), expected))) return false;
+    if (!(await isComplete(join(folder, file), expected))) missing.push(file);
   }
-  return true;
+  return missing;
 }
 
 /**
@@ -114,32 +114,34 @@ export async function downloadDataset(
   const { folder, signal } = options;
   const { files = publications[name].files } = options;
   const publication = { ...publications[name], files };
-  if (await isThere(folder, publication)) return [];
+  const { unpacked } = publication;
+  if (unpacked !== undefined && existsSync(join(folder, unpacked.folder))) return [];
+  // Before the lock: what is there may lie where nobody can write.
+  const missing = await missingOf(folder, files);
+  if (unpacked === undefined && missing.length === 0) return [];
   return await Cleanup.after(async (cleanup) => {
     const lock = await lockFolder(folder, '--output_dir', { signal });
     cleanup.add(() => lock.release());
-    return await downloadMissing(publication, options);
+    return await downloadMissing(publication, missing, options);
   });
 }
 
-/** Downloads what is not there of a data set. @returns  names of what is new */
+/** Downloads the missing files of a data set, and unpacks it. @returns  names of what is new */
 async function downloadMissing(
   { bases, files, unpacked }: Publication,
+  missing: readonly string[],
   { folder, baseUrl, timeoutMs, signal, onProgress }: DownloadDatasetOptions,
 ): Promise<readonly string[]> {
-  const added: string[] = [];
-  for (const [file, expected] of Object.entries(files)) {
-    const path = join(folder, file);
-    if (await isComplete(path, expected)) continue;
+  for (const file of missing) {
+    const expected = files[file]!;
     await downloadFile({
       ...expected,
       urls: (baseUrl === undefined ? bases : [baseUrl]).map((base) => addressOf(base, file)),
-      ...{ path, timeoutMs, signal },
+      ...{ path: join(folder, file), timeoutMs, signal },
       onProgress: (bytes) => onProgress?.(file, bytes, expected.bytes),
     });
-    added.push(file);
   }
-  if (unpacked === undefined) return added;
+  if (unpacked === undefined) return missing;
   const [archive] = Object.keys(files).map((file) => join(folder, file));
   await unpack(archive!, folder, unpacked);
   await rm(archive!);

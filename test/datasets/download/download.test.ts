@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { create } from 'tar';
@@ -190,6 +192,23 @@ async function downloadCifar(
   const files = { [file]: expected(archive) };
   return downloadDataset('cifar10', { folder, baseUrl: base, timeoutMs: patientMs, files });
 }
+
+test('of files that are there each is read once, and the others are downloaded', async (t) => {
+  const folder = await temporaryFolder(t);
+  const { base } = await serve(t, { '/missing': good });
+  await writeFile(join(folder, 'there'), content);
+  const read = t.mock.method(fs, 'createReadStream');
+  syncBuiltinESMExports();
+  t.after(() => {
+    read.mock.restore();
+    syncBuiltinESMExports();
+  });
+  const files = { there: expected(content), missing: expected(content) };
+  const options = { folder, baseUrl: base, timeoutMs: patientMs, files };
+  assert.deepEqual(await downloadDataset('mnist', options), ['missing']);
+  const names = read.mock.calls.map(({ arguments: [path] }) => basename(String(path)));
+  assert.deepEqual(names, ['there', 'missing.part']);
+});
 
 test('unpacks what is wanted of an archive, once', async (t) => {
   const folder = join(await temporaryFolder(t), 'made/here');
