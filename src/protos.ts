@@ -35,11 +35,10 @@ interface Messages {
 /** A type of messages. Fields that a message lacks have the default of their type, which is not filled in. */
 export interface MessageType<Message> {
   /**
-   * @param before  bytes that are left as they are in front of the wire format
-   * @param after   the same behind it
-   * @returns       the wire format
+   * @param reserve  gives the memory of so many bytes that the wire format is to be in; memory of its own by default
+   * @returns        the wire format
    */
-  encode(message: Message, before?: number, after?: number): Buffer;
+  encode(message: Message, reserve?: (bytes: number) => Buffer): Buffer;
   /** @throws Error  when the bytes are no message of this type; `bytes` fields are views of them */
   decode(bytes: Uint8Array): Message;
   /** @throws Error  when the text is not the text format of such a message */
@@ -82,13 +81,13 @@ export function messageType<File extends keyof Messages, Name extends keyof Mess
   const toMessage = (message: protobufPackage.Message) =>
     type().toObject(message, { enums: String, longs: Number }) as Messages[File][Name];
   return {
-    encode: (message, before = 0, after = 0) => {
+    encode: (message, reserve = Buffer.allocUnsafe) => {
       const writer = spareWriter ?? protobuf.Writer.create();
       // Not the next one's where this one fails.
       spareWriter = undefined;
       type().encode(type().fromObject(message as object), writer);
       const { pos } = writer;
-      const bytes = writer.finishInto(Buffer.allocUnsafe(before + pos + after), before);
+      const bytes = writer.finishInto(reserve(pos));
       if (pos <= maxSpareBytes) spareWriter = writer.reset();
       return bytes;
     },

@@ -4,13 +4,13 @@ import { dirname } from 'node:path';
 import { isMissing, reasonOf, UserError, WriteError } from '../errors.ts';
 import { makeFolder } from '../files/makeFolder.ts';
 import { type FolderId, folderId, isSameFolder } from '../files/sameFolder.ts';
-import { frameRecord, recordHeadBytes, recordTailBytes } from '../files/tfrecord.ts';
 import type { Event } from '../messages.ts';
 import { messageType } from '../protos.ts';
 import { createEventFile } from './createEventFile.ts';
 import { readEvents } from './readEvents.ts';
 import { pluginOf, SeriesOfTags } from './series.ts';
 import type { SummaryValue } from './summaries.ts';
+import { WaitingRecords } from './waitingRecords.ts';
 
 /** Summaries of one step. */
 export interface SummaryEvent {
@@ -71,8 +71,9 @@ export class EventWriter {
   readonly #folder: FolderId;
   /** Whether the file that is written to has no name any more. */
   #isDeleted = false;
-  #waiting: Buffer[] = [];
-  #waitingBytes = 0;
+  #waiting = new WaitingRecords();
+  /** Those that are being written. */
+  #leaving = new WaitingRecords();
   /** Wall time of the first event that waits. */
   #waitingSince = 0;
   /** Bytes in the file, all of whole records. */
@@ -182,7 +183,9 @@ export class EventWriter {
       summary: { value: values },
       ...(wallTime === undefined ? {} : { wall_time: wallTime }),
     });
-    while (this.#waitingBytes >= maxWaitingBytes) await this.#writing;
+    while (this.#waiting.byteLength + this.#leaving.byteLength >= maxWaitingBytes) {
+      await this.#writing;
+    }
   }
 
   /**
@@ -250,28 +253,27 @@ export class EventWriter {
   }
 
   /** @param wallTime  seconds since 1970, where the event has none of its own */
-  #recordOf(event: Event, wallTime: number): Buffer {
+  #addRecord(records: WaitingRecords, event: Event, wallTime: number): void {
     const timed = { wall_time: wallTime, ...event };
-    return frameRecord(this.#eventType.encode(timed, recordHeadBytes, recordTailBytes));
+    records.add((reserve) => this.#eventType.encode(timed, reserve));
   }
 
   #append(event: Event): void {
     const wallTime = Date.now() / 1000;
-    if (this.#waiting.length === 0) this.#waitingSince = wallTime;
-    const record = this.#recordOf(event, wallTime);
-    this.#waiting.push(record);
-    this.#waitingBytes += record.length;
+    if (this.#waiting.count === 0) this.#waitingSince = wallTime;
+    this.#addRecord(this.#waiting, event, wallTime);
     this.#writing ??= this.#writeWaiting();
   }
 
   async #writeWaiting(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.count > 0) {
       const records = this.#waiting;
       const since = this.#waitingSince;
-      this.#waiting = [];
+      this.#waiting = this.#leaving;
+      this.#leaving = records;
       if (this.#isDeleted || this.#fileBytes >= this.#maxFileBytes) await this.#rotate();
       await this.#writeWhole(records, since);
-      this.#waitingBytes = this.#waiting.reduce((sum, { length }) => sum + length, 0);
+      records.clear();
     }
     this.#writing = undefined;
   }
@@ -298,12 +300,12 @@ export class EventWriter {
   }
 
   /** @param since  wall time of the first of them: that of a new file, whose first record is none later */
-  async #writeWhole(events: readonly Buffer[], since: number): Promise<void> {
+  async #writeWhole(events: WaitingRecords, since: number): Promise<void> {
     if (this.#failure !== undefined) return;
+    const version = new WaitingRecords();
     const isNew = this.#fileBytes === 0;
-    const version = isNew ? [this.#recordOf({ file_version: 'brain.Event:2' }, since)] : [];
-    const records = [...version, ...events];
-    const bytes = records.length === 1 ? records[0]! : Buffer.concat(records);
+    if (isNew) this.#addRecord(version, { file_version: 'brain.Event:2' }, since);
+    const bytes = isNew ? Buffer.concat([version.bytes, events.bytes]) : events.bytes;
     let done = 0;
     try {
       while (done < bytes.length) {
@@ -313,15 +315,10 @@ export class EventWriter {
       }
       this.#fileBytes += done;
     } catch (error) {
-      let written = 0;
-      for (const { length } of records) {
-        if (done < length) break;
-        done -= length;
-        written++;
-        this.#fileBytes += length;
-      }
+      const written = events.within(done - version.byteLength);
+      this.#fileBytes += version.within(done).byteLength + written.byteLength;
       const problem = `cannot be written to (${reasonOf(error)}). What it holds is whole`;
-      this.#fail(problem, Math.min(events.length, records.length - written));
+      this.#fail(problem, events.count - written.count);
       // What is left of the record that the disk had no room for; a reader waits for its end.
       await this.#file.truncate(this.#fileBytes).catch(() => {});
     }

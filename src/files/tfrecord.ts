@@ -3,7 +3,7 @@ import { maskedCrc32c } from './crc32c.ts';
 
 /** Bytes of a record in front of its payload, and behind it. */
 export const recordHeadBytes = 12;
-export const recordTailBytes = 4;
+const recordTailBytes = 4;
 /** Bytes of a record beside its payload. */
 export const recordOverheadBytes: number = recordHeadBytes + recordTailBytes;
 
