@@ -4,6 +4,7 @@ import { updatingOf } from '../cluster/updating.ts';
 import { GoneError } from '../engines/distributed/presence.ts';
 import { UserError } from '../errors.ts';
 import type { Run } from './openRun.ts';
+import './rareCollections.ts';
 import { epochLine } from './runMessages.ts';
 import { Timer } from './schedule.ts';
 import { type BegunStep, TrainingSteps } from './trainingSteps.ts';
