@@ -36,8 +36,8 @@ const gathered = [
   /** Mean of the margin, the nth presentation weighted by n². */
   'risingMargin',
   /**
-   * Mean of max(L − H, 0) − margin, each presentation weighted by the fifth power of how sure and right the
-   * network was then.
+   * Mean of max(L − H, 0) − margin, each presentation weighted by how sure and right the network was then, to the
+   * power 5.5.
    */
   'disagreement',
   /** Sum of these weights. */
@@ -100,7 +100,7 @@ function recordsOf(state: ScoreTableState, size: number): Float32Array {
 /** Of an epoch: about so much of it is the memory of the running mean of the network's sureness. */
 const surenessMemory = 0.05;
 /** How sure and right the network is, to this power, weighs what it says of an item: see docs/detection.md. */
-const surenessPower = 5;
+const surenessPower = 5.5;
 
 /** Which rows have finite scores alone, 1 for those: another would stay in the running means for ever. */
 function finiteRows(scores: ArrayLike<number>, rows: number): Uint8Array {

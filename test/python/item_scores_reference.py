@@ -63,7 +63,7 @@ def disagreement(series, output_probabilities, right):
             # 12 items are so few that each batch counts half.
             sureness = (sureness + output_probabilities[epoch, batch].mean()) / 2
             accuracy = (accuracy + right[epoch, batch].mean()) / 2
-            weights[epoch, batch] = max(1e-3, min(sureness, accuracy)) ** 5
+            weights[epoch, batch] = max(1e-3, min(sureness, accuracy)) ** 5.5
     against = np.maximum(series['loss'] - series['entropy'], 0) - series['margin']
     return np.average(against, axis=0, weights=weights)
 
