@@ -69,8 +69,8 @@ export class EventWriter {
   #hasGraph: boolean;
   /** In which the file was made. */
   readonly #folder: FolderId;
-  /** Whether the file that is written to has no name any more. */
-  #isDeleted = false;
+  /** Whether what is written to the file is lost: it has no name any more, or the system has given it up. */
+  #isLost = false;
   #waiting = new WaitingRecords();
   /** Those that are being written. */
   #leaving = new WaitingRecords();
@@ -214,12 +214,11 @@ export class EventWriter {
     try {
       await this.#file.datasync();
     } catch (error) {
-      const problem = `is not confirmed by the disk (${reasonOf(error)}): a power cut may take what came since the last checkpoint`;
-      this.#fail(problem, 0);
+      this.#failToConfirm(error);
       this.#throwFailure();
     }
-    if (this.#isDeleted || (await this.#isInPlace())) return;
-    this.#isDeleted = true;
+    if (this.#isLost || (await this.#isInPlace())) return;
+    this.#isLost = true;
     const fate = this.#hasFolder
       ? 'was deleted, moved or cut short; the log goes on in another file'
       : 'was moved or deleted with its folder; what is logged does not come back to it';
@@ -231,8 +230,9 @@ export class EventWriter {
     try {
       await this.sync();
     } finally {
-      await this.#file.close();
+      await this.#file.close().catch((error) => this.#failToConfirm(error));
     }
+    this.#throwFailure();
   }
 
   /** Whether its folder is still where it was. */
@@ -271,7 +271,7 @@ export class EventWriter {
       const since = this.#waitingSince;
       this.#waiting = this.#leaving;
       this.#leaving = records;
-      if (this.#isDeleted || this.#fileBytes >= this.#maxFileBytes) await this.#rotate();
+      if (this.#isLost || this.#fileBytes >= this.#maxFileBytes) await this.#rotate();
       await this.#writeWhole(records, since);
       records.clear();
     }
@@ -282,17 +282,19 @@ export class EventWriter {
    * Goes on in a new file. The one before is complete by then, as readers look into it no more once
    * they see the next. No SessionLog START follows: readers would drop what they hold from its step
    * on. Where no file can be made, or another folder is in the place of the log's, the one before grows on.
+   *
+   * What an interrupted network drive has given up stays so, while other files can be made once it is back.
    */
   async #rotate(): Promise<void> {
     const full = this.#file;
     try {
-      await full.datasync();
+      if (!this.#isLost) await full.datasync();
       if (!this.#hasFolder) return;
       const { path, file } = await createEventFile(dirname(this.#path));
       this.#path = path;
       this.#file = file;
       this.#fileBytes = 0;
-      this.#isDeleted = false;
+      this.#isLost = false;
     } catch {
       return;
     }
@@ -320,8 +322,15 @@ export class EventWriter {
       const problem = `cannot be written to (${reasonOf(error)}). What it holds is whole`;
       this.#fail(problem, events.count - written.count);
       // What is left of the record that the disk had no room for; a reader waits for its end.
-      await this.#file.truncate(this.#fileBytes).catch(() => {});
+      await this.#file.truncate(this.#fileBytes).catch(() => {
+        this.#isLost = true;
+      });
     }
+  }
+
+  #failToConfirm(error: unknown): void {
+    const problem = `is not confirmed by the disk (${reasonOf(error)}): a power cut may take what came since the last checkpoint`;
+    this.#fail(problem, 0);
   }
 
   #fail(problem: string, lostEvents: number): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
+import fs, {
   mkdirSync,
   readdirSync,
   renameSync,
@@ -9,6 +9,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { EventWriter } from '../../src/events/eventWriter.ts';
@@ -19,6 +20,7 @@ import { tensorboardCommand } from '../../src/events/tensorboardCommand.ts';
 import { readRecords } from '../../src/files/recordReader.ts';
 import { packageRoot } from '../../src/packageRoot.ts';
 import { temporaryFolder } from '../losslens.ts';
+import { setDisk } from '../reliability/faultyDisk.ts';
 
 /** Writes one file of scalars with the tag "loss". */
 async function writeScalars(folder: string, firstStep: number, ...steps: number[]): Promise<void> {
@@ -79,6 +81,66 @@ test('a log that is deleted while it is written to goes on in another file, and 
   assert.deepEqual(told, [
     [`${path}: was deleted, moved or cut short; the log goes on in another file.`, 0],
   ]);
+});
+
+test('so does a log whose file the system has given up, as after a break of a network drive', async () => {
+  // It knows the files that are opened from then on.
+  await setDisk({});
+  const folder = temporaryFolder();
+  const told: [message: string, events: number][] = [];
+  const writer = await EventWriter.create(folder, 0, ({ message }, events) =>
+    told.push([message, events]),
+  );
+  const { path } = writer;
+  const log = async (step: number) => {
+    await writer.write({ step, values: [scalarSummary('loss', step)] });
+    await writer.flush();
+  };
+  const calls = ['write', 'truncate', 'datasync'];
+  try {
+    await log(1);
+    await setDisk({ troubles: [{ calls, path: 'tfevents', code: 'EIO' }] });
+    await log(2);
+    await log(3);
+    await setDisk({ troubles: [{ calls, path: basename(path), code: 'EIO' }] });
+    await log(4);
+    await log(5);
+    await writer.close();
+  } finally {
+    await setDisk({});
+  }
+  assert.notEqual(writer.path, path);
+  assert.deepEqual(keptSteps(folder, 'loss'), [1, 4, 5]);
+  assert.deepEqual(
+    told.map(([, events]) => events),
+    [1, 1],
+  );
+});
+
+test('a file that cannot be closed is told of, as one that the disk does not confirm', async () => {
+  const told: string[] = [];
+  const { open } = fs.promises;
+  fs.promises.open = async (...args) => {
+    const file = await open(...args);
+    if (!String(args[0]).includes('tfevents')) return file;
+    const { close } = file;
+    file.close = async () => {
+      await close();
+      throw Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO', errno: -5 });
+    };
+    return file;
+  };
+  syncBuiltinESMExports();
+  try {
+    const folder = temporaryFolder();
+    const writer = await EventWriter.create(folder, 0, ({ message }) => told.push(message));
+    await writer.close();
+  } finally {
+    fs.promises.open = open;
+    syncBuiltinESMExports();
+  }
+  assert.equal(told.length, 1);
+  assert.match(told[0]!, /tfevents.*: is not confirmed by the disk \(i\/o error\)/);
 });
 
 test('so does a log that another file took the place of, or that was cut short', async () => {
