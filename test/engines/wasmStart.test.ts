@@ -12,7 +12,7 @@ test('a backend that finds no memory is said in one line, with the reason', asyn
   });
   await assert.rejects(
     createWasmEngine(),
-    /^NoEngineError: engine wasm: the WebAssembly backend does not start on this machine \(WebAssembly\.instantiate\(\): Out of memory\)\. Allow it more: .* ulimit -v bounds\.$/,
+    /^NoEngineError: engine wasm: the WebAssembly backend does not start on this machine \(WebAssembly\.instantiate\(\): Out of memory\)\. Allow about 20 GB of addresses, .*: ulimit -v bounds them\.$/,
   );
   assert.ok(failing.mock.callCount() > 0);
   assert.equal(said.mock.callCount(), 0);

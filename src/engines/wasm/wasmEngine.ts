@@ -51,7 +51,7 @@ export async function createWasmEngine(): Promise<Engine> {
   const failure = await startBackend();
   if (failure !== undefined) {
     const remedy = /memory/i.test(failure)
-      ? ' Allow it more: it reserves some GB of addresses, which ulimit -v bounds.'
+      ? ' Allow about 20 GB of addresses, most of which are only reserved: ulimit -v bounds them.'
       : '';
     throw new NoEngineError(
       `engine wasm: the WebAssembly backend does not start on this machine (${failure}).${remedy}`,
