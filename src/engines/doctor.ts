@@ -1,12 +1,12 @@
 /** Examines what the engines find on this machine. */
 import { availableParallelism, cpus } from 'node:os';
-import { NoEngineError } from '../errors.ts';
+import { NoEngineError, UserError } from '../errors.ts';
 import { type CudaBuild, readCudaBuild } from './build.ts';
 import { cpuFeatures } from './cpuFeatures.ts';
 import { visibleGpus } from './gpuChoice.ts';
 import { askDriver, type DriverReport, describeGpu } from './gpus.ts';
 import { engineFolder } from './home.ts';
-import { readInstalledEngine } from './install.ts';
+import { type InstalledEngine, readInstalledEngine } from './install.ts';
 import { type ProbeReport, probeEngine } from './probe.ts';
 import { selectEngine } from './select.ts';
 import { findTensorFlowPackage } from './tensorflowPackage.ts';
@@ -37,12 +37,19 @@ export async function diagnose(): Promise<Diagnosis> {
   const probe = packageFolder === undefined ? undefined : await probeEngine(packageFolder);
   const build = packageFolder === undefined ? undefined : readCudaBuild(packageFolder);
   const driver = await askDriver();
-  const problems = [...findEngineProblems(probe), ...findGpuProblems(driver, build, probe)];
+  const record = readRecord();
+  const problems = [
+    ...record.problems,
+    ...findEngineProblems(probe),
+    ...findGpuProblems(driver, build, probe),
+  ];
   const selection = await describeSelection(probe);
   const findings = [
     { what: 'Engine', value: selection.value },
-    { what: 'TensorFlow', value: describeTensorFlow(packageFolder, probe) },
-    ...(build === undefined ? [] : [{ what: 'GPU build', value: describeBuild(build) }]),
+    { what: 'TensorFlow', value: describeTensorFlow(packageFolder, probe, record.installed) },
+    ...(build === undefined
+      ? []
+      : [{ what: 'GPU build', value: describeBuild(build, record.installed) }]),
     { what: 'Node.js', value: `${process.versions.node} (${process.platform}, ${process.arch})` },
     { what: 'CPU', value: describeCpu() },
     { what: 'NVIDIA driver', value: driver.version ?? 'none found' },
@@ -69,19 +76,35 @@ async function describeSelection(
   }
 }
 
-function describeTensorFlow(folder: string | undefined, probe: ProbeReport | undefined): string {
+/** What was installed; where its record is damaged, that alone. */
+function readRecord(): { installed?: InstalledEngine | undefined; problems: Problem[] } {
+  try {
+    return { installed: readInstalledEngine(), problems: [] };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { problems: [{ problem: error.message, fix: 'losslens engine install' }] };
+  }
+}
+
+function describeTensorFlow(
+  folder: string | undefined,
+  probe: ProbeReport | undefined,
+  installed: InstalledEngine | undefined,
+): string {
   if (folder === undefined) return 'not installed';
   const outcome = probe?.name ?? `does not run: ${probe?.failure}`;
-  const installed = readInstalledEngine();
   if (installed === undefined) return `${outcome}; ${folder}`;
   const wheels = installed.wheels.length > 0 ? ` (${installed.wheels.join(', ')})` : '';
   return `${outcome}; ${engineFolder()}, from ${installed.source}${wheels}`;
 }
 
 /** What the GPU build was compiled with, and which of NVIDIA's libraries lie beside it. */
-function describeBuild({ cuda, cudnn, computeCapabilities }: CudaBuild): string {
+function describeBuild(
+  { cuda, cudnn, computeCapabilities }: CudaBuild,
+  installed: InstalledEngine | undefined,
+): string {
   const lowest = computeCapabilities[0]?.toFixed(1) ?? 'unknown';
-  const wheels = readInstalledEngine()?.wheels ?? [];
+  const wheels = installed?.wheels ?? [];
   const carried = [
     ['CUDA', 'nvidia_cuda_runtime'],
     ['cuDNN', 'nvidia_cudnn'],

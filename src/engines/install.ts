@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { lstat, readdir, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { Cleanup } from '../cleanup.ts';
-import { NoEngineError, UsageError, UserError } from '../errors.ts';
+import { NoEngineError, UsageError, UserError, unreadable } from '../errors.ts';
 import { beginFolder, replaceFolder } from '../files/replaceFolder.ts';
 import { packageRoot } from '../packageRoot.ts';
 import { compileAddon, expectCompiler } from './addon.ts';
@@ -45,10 +45,23 @@ export interface InstalledEngine {
 
 const manifestFile = 'engine.json';
 
-/** Reads what `installEngine` has installed, or undefined. */
+/**
+ * Reads what `installEngine` has installed.
+ *
+ * @returns  undefined when there is nothing
+ * @throws UserError  when engine.json cannot be read or says something else
+ */
 export function readInstalledEngine(): InstalledEngine | undefined {
   const file = join(engineFolder(), manifestFile);
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as InstalledEngine) : undefined;
+  if (!existsSync(file)) return undefined;
+  let installed: InstalledEngine | null;
+  try {
+    installed = JSON.parse(readFileSync(file, 'utf8')) as InstalledEngine | null;
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+  if (Array.isArray(installed?.wheels)) return installed!;
+  throw new UserError(`${file}: does not say what is installed.`);
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { packageRoot } from '../../src/packageRoot.ts';
@@ -22,6 +22,22 @@ test('doctor names the engine that runs where TensorFlow crashes, and how to hav
   assert.match(stdout, /^Engine +wasm .*: with --engine=wasm alone; TensorFlow crashed \(/);
   assert.match(stdout, /^Problem: crashed \(/m);
   assert.equal(code, 0);
+});
+
+test('doctor names a damaged record of what is installed, and examines the rest', async (t) => {
+  const file = join(home, 'engine/engine.json');
+  t.after(() => rmSync(file));
+  for (const [content, what] of [
+    ['{"source": "pypi", "whe', 'cannot be read ('],
+    ['[1]', 'does not say what is installed.'],
+  ] as const) {
+    writeFileSync(file, content);
+    const { code, stdout } = await losslens(['engine', 'doctor'], { LOSSLENS_HOME: home });
+    assert.ok(stdout.includes(`\nProblem: ${file}: ${what}`), stdout);
+    assert.match(stdout, /engine\.json: .*\n +Fix: losslens engine install\n/);
+    assert.match(stdout, /^GPUs of TensorFlow /m);
+    assert.equal(code, 0);
+  }
 });
 
 test('without /proc, where TensorFlow would end the process, it is not loaded', {
