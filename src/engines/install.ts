@@ -285,11 +285,11 @@ async function runInstallScript({ folder, packageFolder, report, signal }: Build
   }
 }
 
-async function countBytes(folder: string): Promise<number> {
+/** Bytes of the files at a path, not of those that links lead to. */
+async function countBytes(path: string): Promise<number> {
+  const stats = await lstat(path);
+  if (!stats.isDirectory()) return stats.isFile() ? stats.size : 0;
   let bytes = 0;
-  for (const name of await readdir(folder, { recursive: true })) {
-    const stats = await lstat(join(folder, name));
-    if (stats.isFile()) bytes += stats.size;
-  }
+  for (const name of await readdir(path)) bytes += await countBytes(join(path, name));
   return bytes;
 }

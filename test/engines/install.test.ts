@@ -7,6 +7,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import fsPromises from 'node:fs/promises';
@@ -296,11 +297,16 @@ test('--from=DIR links to a TensorFlow that stays where it is, without the netwo
   await expectInstalled('cpu');
   const site = join(world.folder, 'venv', 'lib', 'python3.12', 'site-packages');
   cpSync(join(world.folder, 'cpu'), site, { recursive: true });
+  mkdirSync(join(site, 'nvidia'));
+  // Takes no room on the disk.
+  writeFileSync(join(site, 'nvidia', 'large'), '');
+  truncateSync(join(site, 'nvidia', 'large'), 1e9);
   const args = ['install', '--offline', `--from=${join(world.folder, 'venv')}`];
   world.requests.splice(0);
   const { status, stderr } = await world.run('folder', args).outcome;
   assert.equal(status, 0, stderr);
   assert.deepEqual(world.requests, []);
+  assert.match(stderr, /^check: done in [\d.]+ s; \d{1,3} MB so far$/m);
   assert.equal(
     realpathSync(join(packageOf('folder'), 'deps', 'lib', 'libtensorflow_cc.so.2')),
     realpathSync(join(site, 'tensorflow', 'libtensorflow_cc.so.2')),
