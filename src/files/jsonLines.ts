@@ -1,6 +1,6 @@
 /** Files of JSON lines that grow with a run, and shrink to where a resumed run goes on. */
 import { createReadStream, existsSync } from 'node:fs';
-import { appendFile, open, truncate } from 'node:fs/promises';
+import { appendFile, open, stat, truncate } from 'node:fs/promises';
 import { UserError, unreadable, writeError } from '../errors.ts';
 import { expectNoPipe } from './expectNoPipes.ts';
 import { replaceFileByParts } from './replaceFile.ts';
@@ -121,7 +121,7 @@ async function* bytesIn(path: string, ranges: readonly ByteRange[]) {
 
 /**
  * Drops the records of steps that are done again, and a line that was torn. A file that is not
- * there is left so.
+ * there is left so; one that has another name, too, as in a copy by hard links, is left to that.
  *
  * @param step  steps done: a record of a later `step` goes
  * @throws UserError  when the file cannot be read or written to
@@ -142,8 +142,9 @@ export async function dropLinesAfter(path: string, step: number): Promise<void> 
   }
   const [head = { start: 0, end: 0 }, ...others] = kept;
   try {
+    const { nlink } = await stat(path);
     // Most often the end goes: that needs no free space on the disk.
-    if (head.start > 0 || others.length > 0) {
+    if (head.start > 0 || others.length > 0 || nlink > 1) {
       const bytes = kept.reduce((sum, { start, end }) => sum + end - start, 0);
       await replaceFileByParts(path, bytesIn(path, kept), bytes);
     } else if (head.end < size) await truncate(path, head.end);

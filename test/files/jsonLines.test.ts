@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { appendJsonLines, dropLinesAfter, readJsonLines } from '../../src/files/jsonLines.ts';
@@ -49,6 +49,20 @@ test('a file whose records are all done again becomes empty, and one that fits i
   assert.equal(statSync(path).mtimeMs, mtimeMs);
   await dropLinesAfter(path, 2);
   assert.equal(readFileSync(path, 'utf8'), '');
+});
+
+test('a copy by a hard link keeps all of its lines, and gets none', async () => {
+  for (const step of [2, 1, 0]) {
+    const path = join(folder, `linked-${step}.jsonl`);
+    const copy = `${path}.copy`;
+    await appendJsonLines(path, [{ step: 1 }, { step: 2 }]);
+    linkSync(path, copy);
+    await dropLinesAfter(path, step);
+    await appendJsonLines(path, [{ step: 3 }]);
+    const kept = ['{"step":1}\n', '{"step":2}\n'].slice(0, step).join('');
+    assert.equal(readFileSync(path, 'utf8'), `${kept}{"step":3}\n`);
+    assert.equal(readFileSync(copy, 'utf8'), '{"step":1}\n{"step":2}\n');
+  }
 });
 
 const module = new URL('../../src/files/jsonLines.js', import.meta.url).href;
