@@ -68,7 +68,7 @@ export async function findStartingPoint(
     const listed = (await listCheckpoints(train_dir)).at(-1)!;
     if (listed !== restored.path) {
       messages.push(
-        `${listed} came after it, but its index is not there: its steps are done again`,
+        `the file "checkpoint" names ${basename(listed)}, but ${listed}.index is not there: this one is taken in its place`,
       );
     }
     if (restored.state === undefined) {

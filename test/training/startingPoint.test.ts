@@ -426,9 +426,23 @@ test('of a damaged checkpoint the one before is named, and gone on from as the m
   rmSync(`${latest}.index`);
   const { step, messages } = await startOf({ train_dir });
   assert.equal(step, 7);
-  assert.match(messages[1]!, /model\.ckpt-9 came after it, but its index is not there/);
+  assert.match(messages[1]!, /"checkpoint" names model\.ckpt-9, but .*9\.index is not there/);
   truncateSync(join(train_dir, 'model.ckpt-7.index'), 10);
   await assert.rejects(startOf({ train_dir }), /model\.ckpt-7\.index.* There is none before it/);
+});
+
+test('of a checkpoint that is named by hand, and gone, no order of steps is made up', async () => {
+  const train_dir = await begunRun();
+  writeFileSync(
+    join(train_dir, 'checkpoint'),
+    'model_checkpoint_path: "model.ckpt-5"\nall_model_checkpoint_paths: "model.ckpt-7"\n',
+  );
+  const { step, messages } = await startOf({ train_dir });
+  assert.equal(step, 7);
+  assert.equal(
+    messages[1],
+    `the file "checkpoint" names model.ckpt-5, but ${train_dir}/model.ckpt-5.index is not there: this one is taken in its place`,
+  );
 });
 
 test('a first checkpoint whose writer was killed before it was listed is gone on from', async () => {
