@@ -176,10 +176,12 @@ function dataDifferences(
   if (state === undefined) return [];
   const isOfSize = state.sourceSize === dataset.size;
   if (isOfSize && isDigestOf(state.dataDigest, dataset)) return [];
+  const changes = resumedChanges(before, now, 'data');
+  const file = changes['labels_file'] === undefined && now['labels_file'];
   const what = isOfSize
-    ? 'other items or labels'
+    ? `other items or labels${file ? ` (has --labels_file=${file} changed?)` : ''}`
     : `data of ${dataset.size} items (were ${state.sourceSize})`;
-  return [what, ...changeTexts(resumedChanges(before, now, 'data'))];
+  return [what, ...changeTexts(changes)];
 }
 
 /** Another number of classes, or the first one that has another name than before, and with it is another one. */

@@ -291,6 +291,19 @@ test('a run goes on with its batch size, order and data alone', async () => {
   await refused({ dataDigest: digestOf(dropped) }, /cannot go on with other items or labels;/);
 });
 
+test('labels that are others are those of a file that may have been edited, where its name is the same', async () => {
+  const train_dir = await begunRun({ dataDigest: digestOf({ ...data, items: Uint32Array.of(0) }) });
+  await record(train_dir, { labels_file: '/data/labels.csv' });
+  await assert.rejects(
+    startOf({ train_dir, labels_file: '/data/labels.csv' }),
+    /cannot go on with other items or labels \(has --labels_file=\/data\/labels\.csv changed\?\);/,
+  );
+  await assert.rejects(
+    startOf({ train_dir, labels_file: '/data/new.csv' }),
+    /with other items or labels, --labels_file=\/data\/new\.csv \(was \/data\/labels\.csv\);/,
+  );
+});
+
 test('a checkpoint that does not fit is refused as other flags are, where no record tells them', async () => {
   const train_dir = await begunRun();
   rmSync(join(train_dir, 'run.json'), { force: true });
