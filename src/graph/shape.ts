@@ -1,5 +1,5 @@
 /** Shape arithmetic with unknown dimensions (−1). */
-import { UserError } from '../errors.ts';
+import { UsageError, UserError } from '../errors.ts';
 import type { Shape } from './graph.ts';
 
 /** "[?,28,28,1]": a shape for people. */
@@ -53,7 +53,7 @@ export function reducedShape(shape: Shape, axes: readonly number[], keepDims: bo
  *
  * SAME: ceil(size / stride); VALID: ceil((size − window + 1) / stride).  (TensorFlow's rules)
  *
- * @throws UserError  when the window does not fit
+ * @throws UsageError  when the window does not fit
  */
 export function windowedSize(
   size: number,
@@ -65,8 +65,8 @@ export function windowedSize(
   if (size < 0) return -1;
   const result = Math.ceil((padding === 'SAME' ? size : size - window + 1) / stride);
   if (result < 1) {
-    throw new UserError(
-      `${where}: a window of ${window} does not fit into ${size} pixels; expected a larger image.`,
+    throw new UsageError(
+      `${where}: a window of ${window} does not fit into ${size} pixels; expected a larger image (--train_image_size or --eval_image_size).`,
     );
   }
   return result;

@@ -273,7 +273,8 @@ async function expectRoomForCheckpoint({ options, training }: RunPlan): Promise<
   const { train_dir } = options;
   await removeLeftovers(train_dir).catch(() => {});
   const bytes = training.variables.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
-  const remedy = 'A checkpoint takes so much: free some, or name a folder of another disk.';
+  const remedy =
+    'A checkpoint takes so much: free some, name a folder of another disk, or train a smaller network (--model_name, --train_image_size).';
   await expectFreeSpace('--train_dir', train_dir, bytes, remedy);
 }
 

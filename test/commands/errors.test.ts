@@ -51,6 +51,11 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
     2,
     /--hm: the loss does not depend on "Predictions"/,
   ],
+  'images that are too small for the network': [
+    train('--train_image_size=1'),
+    2,
+    /LeNet\/pool1: a window of 2 does not fit into 1 pixels; .* \(--train_image_size or /,
+  ],
   'layers to monitor but none to select by': [
     train('--hs=', '--hm=pool1'),
     2,

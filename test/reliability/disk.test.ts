@@ -50,7 +50,7 @@ test('a disk without room for a checkpoint is refused before the first step', as
   assert.equal(code, 1);
   assert.match(
     message,
-    /^--train_dir: .*run has [\d.]+ kB free; expected [\d.]+ kB \(\d+ bytes\)\. A checkpoint takes so much: free some, or name a folder of another disk\.$/,
+    /^--train_dir: .*run has [\d.]+ kB free; expected [\d.]+ kB \(\d+ bytes\)\. A checkpoint takes so much: free some, name a folder of another disk, or train a smaller network \(--model_name, --train_image_size\)\.$/,
   );
   assert.doesNotMatch(stderr, /step/);
   assert.deepEqual(readdirSync(room), [], 'the folder was made in vain');
