@@ -1,6 +1,6 @@
 /** What a data set of images looks like, as files. */
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../src/files/replaceFile.ts';
 import type { ImageDataset } from './dataset.ts';
 import { contactSheet, type Description, firstItemsOfClasses } from './describe.ts';
 import { encodePng } from './images/encodePng.ts';
@@ -31,12 +31,12 @@ export async function writePictures(
   const splitFolder = join(folder, dataset.split);
   await makePictureFolder(splitFolder);
   if (meanImage !== null)
-    await writeFile(join(splitFolder, 'mean.png'), await encodePng(meanImage));
+    await replaceFile(join(splitFolder, 'mean.png'), await encodePng(meanImage));
   const samples = largest[0] * largest[1] * dataset.imageShape[2];
   const maxItems = Math.max(1, Math.min(maxItemsPerClass, Math.floor(maxSheetSamples / samples)));
   for (const [label, items] of firstItemsOfClasses(dataset, maxItems).entries()) {
     if (items.length === 0) continue;
     const path = join(splitFolder, fileNameOf(label, dataset.classNames[label]!));
-    await writeFile(path, await encodePng(await contactSheet(dataset, items)));
+    await replaceFile(path, await encodePng(await contactSheet(dataset, items)));
   }
 }

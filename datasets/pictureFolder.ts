@@ -1,9 +1,9 @@
 /** Makes folders for pictures of data, which are not taken for data themselves. */
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../src/errors.ts';
 import { makeFolder } from '../src/files/makeFolder.ts';
+import { replaceFile } from '../src/files/replaceFile.ts';
 import { type FolderTree, pictureMarker, readFolderTree } from './formats/folderTree.ts';
 
 /** A split's folder has its images in those of the classes. */
@@ -30,5 +30,5 @@ export async function makePictureFolder(folder: string, flag = '--output_dir'): 
       `${flag}: ${folder} holds images, which may be data; expected a folder without, for pictures alone.`,
     );
   }
-  await writeFile(marker, '');
+  await replaceFile(marker, '');
 }

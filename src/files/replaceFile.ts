@@ -22,7 +22,7 @@ export async function writeDurably(path: string, parts: Parts): Promise<void> {
  *
  * @throws UserError  when it cannot be written; what was there before stays
  */
-export async function replaceFile(path: string, content: string): Promise<void> {
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   await replaceFileByParts(path, [content]);
 }
 

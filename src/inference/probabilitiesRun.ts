@@ -3,7 +3,6 @@
  * the suspects of the run, for programs that look for wrong labels themselves.
  */
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDigestOf } from '../../datasets/dataDigest.ts';
 import { type Dataset, itemOf } from '../../datasets/dataset.ts';
@@ -96,7 +95,7 @@ async function contentOf(
   if ('text' in content) return content;
   await makePictureFolder(pictures, '--export_dir');
   const image = join(pictures, `item-${String(item).padStart(6, '0')}.png`);
-  await writeFile(image, await encodePng(content));
+  await replaceFile(image, await encodePng(content));
   return { image };
 }
 

@@ -1,5 +1,4 @@
 /** One run of `losslens inspect`. */
-import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Dataset } from '../../datasets/dataset.ts';
 import { makePictureFolder } from '../../datasets/pictureFolder.ts';
@@ -9,6 +8,7 @@ import type { GpuChoice } from '../engines/gpuChoice.ts';
 import { selectEngine } from '../engines/select.ts';
 import { epochAfter, itemsPerStep, type StepSize, stepsPerEpoch } from '../epochs.ts';
 import { UsageError } from '../errors.ts';
+import { replaceFile } from '../files/replaceFile.ts';
 import { tellOfClassOrder } from '../input/knownClasses.ts';
 import { loadRunData, type RunDataOptions } from '../input/runData.ts';
 import type { MonitoredLayer } from '../insitu/monitoredLayer.ts';
@@ -136,7 +136,7 @@ export async function runInspection(options: InspectionOptions): Promise<void> {
       else show(itemText(inspected));
       if (folder === undefined) continue;
       const png = await renderer!.renderMonitoringView({ ...inspected, epoch, step });
-      await writeFile(join(folder, viewFileName(inspected)), png);
+      await replaceFile(join(folder, viewFileName(inspected)), png);
     }
   } finally {
     await renderer?.close();

@@ -14,6 +14,7 @@ import { preprocessedImages } from '../../src/preprocessing/itemInput.ts';
 import { hashed } from '../hashed.ts';
 import { briefly, losslens, smallNetwork, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 import { runPython, skipWithoutPython } from '../python.ts';
+import { envOf } from '../reliability/smallDisk.ts';
 import { writeResidualNetwork } from '../residualNetwork.ts';
 
 interface Layer {
@@ -212,6 +213,22 @@ test('a run’s own data and layers need not be named again', async () => {
   const other = await inspect('--items=0', '--dataset_split_name=test');
   assert.equal(other.code, 0, other.stderr);
   assert.deepEqual(readdirSync(trainDir), before);
+});
+
+test('a view for which the disk has no room is named', async () => {
+  const folder = temporaryFolder();
+  const { code, stderr } = await losslens(
+    inspectArguments(
+      'lenet',
+      checkpoints['lenet']!,
+      ...['--items=0', '--layers=pool1', `--output_dir=${folder}`],
+    ),
+    envOf({ room: { folder, bytes: 1000 } }),
+  );
+  assert.equal(code, 1);
+  const view = 'item-000000-\\w+\\.png: cannot be written to \\(no space left on device\\)\\.';
+  assert.match(stderr, new RegExp(`^losslens: ${folder}/${view}$`, 'm'));
+  assert.deepEqual(readdirSync(folder), [pictureMarker]);
 });
 
 test('mistakes are named', async () => {
