@@ -112,13 +112,28 @@ async function* recordsOf(
   return undefined;
 }
 
+/** @throws UserError  naming a column that comes twice: of its values one would hold without a word */
+function expectDistinct(path: string, { line, fields }: CsvRecord): void {
+  const known = new Set<string>();
+  for (const name of fields.map((field) => field.trim())) {
+    if (known.has(name)) {
+      throw new UserError(
+        `${path}, line ${line}: has the column "${excerpt(name)}" twice; expected each once.`,
+      );
+    }
+    // Spreadsheets leave several that have none.
+    if (name !== '') known.add(name);
+  }
+}
+
 /**
  * Reads a file of comma-separated values record by record, in bounded memory. A byte order mark is
  * taken away, blank lines are skipped, lines may end in \n, \r\n or \r.
  *
  * @param read    gets the first record, empty in an empty file, and those after it; a UserError
  *                ends them that names the line of a record that has not as many fields as the
- *                first, or whose quotes do not match
+ *                first, or whose quotes do not match, and one comes before them where that
+ *                has a name twice, outer spaces aside
  * @param advice  what a message says when the file cannot be read
  * @returns       what `read` returns
  */
@@ -129,8 +144,9 @@ export async function readCsv<T>(
 ): Promise<T> {
   const records = recordsOf(path, advice);
   try {
-    const header = (await records.next()).value?.fields ?? [];
-    return await read(header, records);
+    const header = (await records.next()).value;
+    if (header !== undefined) expectDistinct(path, header);
+    return await read(header?.fields ?? [], records);
   } finally {
     await records.return(undefined);
   }

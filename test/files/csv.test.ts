@@ -59,6 +59,16 @@ test('errors name the line where the record begins', async () => {
   await expectError(long, /line 3: begins a record of more than 16777216 bytes/);
 });
 
+test('a column that comes twice is named, but for those without a name', async () => {
+  for (const header of ['item,label,label', 'label,item, label']) {
+    await assert.rejects(
+      readBack(`\n${header}\n1,2,3\n`),
+      /^UserError: .*table\.csv, line 2: has the column "label" twice; expected each once\.$/,
+    );
+  }
+  assert.deepEqual((await readBack('item,label,,\n')).header, ['item', 'label', '', '']);
+});
+
 test('a file that is not there, or is a folder, is named with what was expected', async () => {
   const read = (file: string) =>
     readCsv(file, () => Promise.resolve(), { flag: '--labels_file', remedy: 'expected labels' });
