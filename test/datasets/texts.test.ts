@@ -116,6 +116,7 @@ for (const [what, content, message] of [
     Buffer.from('good\tyes\nbad\tcaf\xe9\n', 'latin1'),
     /train\.tsv, line 2: is not UTF-8/,
   ],
+  ['with a NUL byte', 'good\tyes\nbad\tn\0\n', /train\.tsv, line 2: holds a NUL byte;/],
   ['of an empty file', '\n\n', /train\.tsv: is empty/],
 ] as const) {
   test(`a line ${what} is named`, async () => {

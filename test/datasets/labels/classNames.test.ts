@@ -26,12 +26,15 @@ test('a file without a line is refused', async (t) => {
   await assert.rejects(read(t, '\n'), /labels\.txt: names no class; expected a line label:name/);
 });
 
-test('what is not UTF-8 is refused with its line', async (t) => {
+test('what is not UTF-8, or holds a NUL byte, is refused with its line', async (t) => {
   const isNoUtf8 = (line: number) =>
     new RegExp(`labels\\.txt, line ${line}: is not UTF-8; .* Convert it with iconv\\.$`);
   await assert.rejects(read(t, Buffer.from('0:dog\n1:caf\u00e9\n', 'latin1')), isNoUtf8(2));
-  await assert.rejects(read(t, Buffer.from('0:dog\n1:cat\n', 'utf16le')), isNoUtf8(1));
   await assert.rejects(read(t, Buffer.from('\uFEFF0:dog\n1:cat\n', 'utf16le')), isNoUtf8(1));
+  const holdsNul = (line: number) =>
+    new RegExp(`labels\\.txt, line ${line}: holds a NUL byte; .* with iconv if it is UTF-16\\.$`);
+  await assert.rejects(read(t, '0:dog\n1:c\0t\n'), holdsNul(2));
+  await assert.rejects(read(t, Buffer.from('0:dog\n1:cat\n', 'utf16le')), holdsNul(1));
   assert.deepEqual(await read(t, '0:caf\u00e9\n1:\u{1f408}\r\n'), ['caf\u00e9', '\u{1f408}']);
 });
 
