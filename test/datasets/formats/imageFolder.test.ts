@@ -424,6 +424,27 @@ test('a folder that is named as an image, and links to nowhere', async (t) => {
   await assert.rejects(dataset.image(0), /cat\/1\.png: cannot be read \(no such file or folder\)/);
 });
 
+test('an image or a class whose name is not UTF-8 is named with that, or left out', {
+  skip: process.platform !== 'linux' && 'no file may have such a name',
+}, async (t) => {
+  const folder = await temporaryFolder(t);
+  const image = await plainImage('png', size, red);
+  // Where others read a name wrong once, it has the letter itself.
+  await writeFiles(folder, { 'a/\uFFFD.png': image });
+  await writeFile(Buffer.from(`${folder}/a/caf\xe9.png`, 'latin1'), image);
+  const reason = 'cannot be read (its name is not UTF-8: rename it).';
+  const message = `${join(folder, 'a/caf\uFFFD.png')}: ${reason}`;
+  await assert.rejects(valuesOf(await load(folder)), { message });
+  let reasons: readonly string[] = [];
+  const onSkipped = (items: readonly SkippedItem[]) => {
+    reasons = items.map((item) => item.reason);
+  };
+  assert.deepEqual(await valuesOf(await load(folder, { onBadItem: 'skip', onSkipped })), [red[0]]);
+  assert.deepEqual(reasons, [message]);
+  await mkdir(Buffer.from(`${folder}/caf\xe9`, 'latin1'));
+  await assert.rejects(load(folder), { message: `${join(folder, 'caf\uFFFD')}: ${reason}` });
+});
+
 test('a pipe that is named as an image is not waited for', {
   skip: process.platform === 'win32' && 'there are no pipes in folders',
 }, async (t) => {
