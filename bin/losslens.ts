@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { expectNoMoreWords, normalizeArguments } from '../src/commands/commandLine.ts';
+import { expectNoMoreWords, expectUtf8, normalizeArguments } from '../src/commands/commandLine.ts';
 import { commands } from '../src/commands/commands.ts';
 import { outliveReaders } from '../src/console/lostReaders.ts';
 import { UsageError, UserError } from '../src/errors.ts';
@@ -71,6 +71,7 @@ try {
   const isGroup = command.commands.length > 0;
   const usage = isGroup ? undefined : usageOf(command);
   const normalized = normalizeArguments(args, command.options, usage);
+  expectUtf8(normalized);
   await program.parseAsync(normalized, { from: 'user' });
 } catch (error) {
   process.exitCode = reportError(error);

@@ -1,7 +1,7 @@
 /** The words of the command line, in all the forms that people write flags in. */
 import { homedir } from 'node:os';
 import type { Command, Option } from 'commander';
-import { UsageError } from '../errors.ts';
+import { excerpt, UsageError } from '../errors.ts';
 import { nearestNames } from '../nearestNames.ts';
 
 /** What decides how a flag is written. */
@@ -99,6 +99,23 @@ function unknownFlag(
   const hint = nearest.length === 0 ? '' : ` Did you mean ${nearest.join(' or ')}?`;
   return new UsageError(
     `${argument}: ${usage} has no flag of this name.${hint} All: ${usage} --help`,
+  );
+}
+
+/**
+ * Node has U+FFFD for each byte that is not UTF-8: another folder would be meant, the same by several names.
+ *
+ * @param args  as `normalizeArguments` gives them
+ * @throws UsageError  naming the flag that has one in its value, or else the word
+ */
+export function expectUtf8(args: readonly string[]): void {
+  const i = args.findIndex((argument) => argument.includes('\uFFFD'));
+  if (i < 0) return;
+  const [, own, value = args[i]!] = /^(--\w+)=(.*)$/s.exec(args[i]!) ?? [];
+  const flag = own ?? (/^--\w+$/.test(args[i - 1] ?? '') ? args[i - 1] : undefined);
+  const where = flag === undefined ? '' : `${flag}: `;
+  throw new UsageError(
+    `${where}got "${excerpt(value)}", in which \uFFFD can stand for any byte that is not UTF-8; expected UTF-8 without it.`,
   );
 }
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { packageRoot } from '../../src/packageRoot.ts';
 import { losslens, startLosslens, temporaryFolder, writeSmallMnist } from '../losslens.ts';
 
 // No engine is installed there.
@@ -139,6 +141,21 @@ const mistakes: Record<string, [args: string[], code: number, message: RegExp]> 
     1,
     /--train_dir: cannot write to ".*run" \(".*file" is a file\); expected a folder of one's own\. Name another folder\.$/m,
   ],
+  'a folder that is not UTF-8': [
+    train('--train_dir=/tmp/a\uFFFD'),
+    2,
+    /losslens: --train_dir: got "\/tmp\/a\uFFFD", in which \uFFFD can stand for any byte that is not UTF-8; expected UTF-8 without it\.$/m,
+  ],
+  'a value that is not UTF-8 behind its flag': [
+    train('--dataset-dir', '\uFFFD=b'),
+    2,
+    /losslens: --dataset_dir: got "\uFFFD=b", in which/,
+  ],
+  'a file that is not UTF-8': [
+    ['predict', '--json', '--', '\uFFFD.png'],
+    2,
+    /losslens: got "\uFFFD\.png", in which/,
+  ],
   'help for a command that there is none of': [
     ['help', 'nope'],
     2,
@@ -166,6 +183,18 @@ for (const [mistake, [args, code, message]] of Object.entries(mistakes)) {
     assert.equal(existsSync(trainDir), false);
   });
 }
+
+test('a folder that is not UTF-8 in the shell is not trained into under another name', {
+  skip: process.platform === 'win32' && 'arguments are no bytes there',
+}, () => {
+  const folder = temporaryFolder();
+  const script = '"$0" "$@" --train_dir="$(printf \'a\\351\')"';
+  const args = ['-c', script, process.execPath, join(packageRoot, 'dist/bin/losslens.cjs')];
+  const { status, stderr } = spawnSync('sh', [...args, ...train()], { cwd: folder });
+  assert.equal(status, 2);
+  assert.match(`${stderr}`, /^losslens: --train_dir: got "a\uFFFD", in which .*\n$/);
+  assert.deepEqual(readdirSync(folder), []);
+});
 
 test('--debug shows where an error comes from, wherever it stands', async () => {
   for (const args of [
