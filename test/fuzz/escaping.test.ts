@@ -74,7 +74,9 @@ test('no cell is a formula to a spreadsheet, and all come back as they were', as
   await fc.assert(
     fc.asyncProperty(fc.array(hostileText, { minLength: 2, maxLength: 4 }), async (cells) => {
       const fields = ['1', ...cells];
-      const csv = toCsv(fields, [fields]);
+      // No column may have the name of another.
+      const names = fields.map((_, i) => `column ${i}`);
+      const csv = toCsv(names, [fields]);
       const shown = parse(csv, { record_delimiter: '\n' }) as string[][];
       for (const cell of shown.flat()) {
         assert.ok(!/^[=+\-@\t\r＝＋－＠]/.test(cell) || !Number.isNaN(Number(cell)), cell);
@@ -85,7 +87,7 @@ test('no cell is a formula to a spreadsheet, and all come back as they were', as
         for await (const record of records) read.push(record.fields);
         return read;
       });
-      assert.deepEqual(rows, [fields, fields]);
+      assert.deepEqual(rows, [names, fields]);
     }),
   );
   assert.equal(
