@@ -75,6 +75,8 @@ export class InSituRecorder {
   readonly #queue: QuotaQueue<Candidate>;
   readonly #monitor: ItemMonitor;
   #previousSelection = new Set<number>();
+  /** Writes the last selection once more, where it could not be written. */
+  #writeAgain: (() => Promise<void>) | undefined;
   readonly #known: KnownItems;
   /** Since the last observed step: a checkpoint and items.csv after it are made of the same. */
   #copied: KnownItemsState | undefined;
@@ -239,11 +241,15 @@ export class InSituRecorder {
     await this.#monitor.endEpoch(step, indices);
     this.#previousSelection = new Set(indices);
     this.#queue.clear();
+    this.#writeAgain = selection.writeAgain;
     return selection;
   }
 
   /** Ends the run: draws the past of each monitored item. */
   async end(step: number): Promise<void> {
+    const { lost } = this.#options;
+    // The selection that the run is to leave: the disk may be in order again.
+    if (this.#writeAgain !== undefined) await lost.attemptAgain('selections', this.#writeAgain);
     await this.#monitor.end(step);
     await this.flush();
   }

@@ -53,6 +53,15 @@ export class LostWrites {
     }
   }
 
+  /** Writes once more what could not be written, which is not lost then. @throws what is no fault of the disk */
+  async attemptAgain(kind: string, write: () => Promise<unknown>): Promise<void> {
+    const regain = async () => {
+      await write();
+      this.#counts.set(kind, this.#counts.get(kind)! - 1);
+    };
+    await this.attempt(kind, regain, 0);
+  }
+
   /**
    * Reads what a view is to show.
    *

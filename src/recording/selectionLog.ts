@@ -75,6 +75,8 @@ export interface Selection {
   readonly records: readonly SelectionRecord[];
   /** How well the selection finds planted errors; undefined without --label_noise. */
   readonly detection: Detection | undefined;
+  /** Writes the records once more, where they could not be written. */
+  readonly writeAgain: (() => Promise<void>) | undefined;
 }
 
 /** An item as the Selection View takes it. */
@@ -139,15 +141,19 @@ export async function logSelection(
       ? []
       : [scalarSummary('selection/average_precision', detection.averagePrecision)]),
   ]);
-  await options.lost.attempt('selections', () =>
+  const write = () =>
     writeSelection(
       options.trainDir,
       selectionLayer,
       records,
       ofEpoch.isComplete ? options.selections : undefined,
-    ),
-  );
-  return { records, detection };
+    );
+  let writeAgain: Selection['writeAgain'] = write;
+  await options.lost.attempt('selections', async () => {
+    await write();
+    writeAgain = undefined;
+  });
+  return { records, detection, writeAgain };
 }
 
 function scatterOf(

@@ -211,6 +211,17 @@ test('a disk that fails to keep the log and the records is said, and the run end
   assert.equal(await assertWhole(trainDir), 'model.ckpt-8');
 });
 
+test('a last selection that could not be written is written once more at the end of the run', async () => {
+  const disk = {
+    troubles: [{ calls: ['open'], path: 'selection.csv', from: 2, count: 1, code: 'ENOSPC' }],
+  };
+  const { code, stderr, trainDir } = await trainOn(disk);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /selection\.csv: cannot be written to \(no space left on device\)\./);
+  assert.doesNotMatch(stderr, /could not be written/);
+  assert.deepEqual(contents(trainDir), expected);
+});
+
 test('a slow disk holds nothing up but the next checkpoint', { timeout: 120_000 }, async () => {
   const order: string[] = [];
   /** Resolves when a line is on stderr: were the loop to wait for the disk, it would never be there. */
