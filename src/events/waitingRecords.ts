@@ -6,8 +6,7 @@ const maxKeptBytes = 4 << 20;
 
 /**
  * Records, one behind the other as in the file. They are made where they are written from, in memory that is kept:
- * views are many and large, and new memory for each has the engine of JavaScript search all of its heap for garbage
- * twice an epoch.
+ * views are many and large, and new memory for each, and for what joins them, is garbage by the megabyte.
  */
 export class WaitingRecords {
   #memory = Buffer.alloc(0);

@@ -245,7 +245,7 @@ export class InSituRecorder {
     return selection;
   }
 
-  /** Ends the run: draws the past of each monitored item. */
+  /** Ends the run: draws the past of each monitored item, and writes the last selection where that has failed. */
   async end(step: number): Promise<void> {
     const { lost } = this.#options;
     // The selection that the run is to leave: the disk may be in order again.
