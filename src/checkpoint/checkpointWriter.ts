@@ -1,8 +1,9 @@
 /** Saves the checkpoints of a run while its training goes on. */
+import { join } from 'node:path';
 import { WriteError } from '../errors.ts';
 import { type FolderId, folderId } from '../files/sameFolder.ts';
 import { JobThread } from '../jobThread.ts';
-import { lastGoodCheckpoint, saveCheckpoint } from './checkpoints.ts';
+import { lastGoodCheckpoint, latestCheckpoint, saveCheckpoint } from './checkpoints.ts';
 import type { CheckpointTensor } from './tensorBundle.ts';
 
 /** One checkpoint to save. */
@@ -22,6 +23,8 @@ export function saveJob({ folder, step, tensors, maxToKeep, id }: CheckpointJob)
 /** So many in a row that the disk does not take end a run: it would train for nothing. */
 const maxFailures = 3;
 
+const nextTry = 'when the next one is due, at the latest at its end';
+
 /**
  * Saves one checkpoint after the other in a run's folder. One that the disk does not take is told of, and
  * the next one is tried: a disk may be full for a while.
@@ -40,6 +43,8 @@ export class CheckpointWriter {
   #saving: Promise<void> = Promise.resolve();
   /** Why the last one is not there; undefined when it is. */
   #failure: unknown;
+  /** The step of the last one that is not. */
+  #failedStep: number | undefined;
   /** How many in a row are not. */
   #failures = 0;
 
@@ -65,6 +70,12 @@ export class CheckpointWriter {
     this.failed.throwIfAborted();
   }
 
+  /** Resolves as `ready` does. @returns  whether the last checkpoint is not there */
+  async lacksLast(): Promise<boolean> {
+    await this.ready();
+    return this.#failure !== undefined;
+  }
+
   /**
    * Begins to save a checkpoint once the writer is ready.
    *
@@ -77,11 +88,8 @@ export class CheckpointWriter {
     const job = { folder, step, tensors, maxToKeep, id };
     const arrays = Array.from(tensors.values(), ({ data }) => data);
     this.#saving = this.#thread.do(job, arrays).then(
-      () => {
-        this.#failure = undefined;
-        this.#failures = 0;
-      },
-      (error: unknown) => this.#fail(error),
+      () => this.#succeed(),
+      (error: unknown) => this.#fail(step, error),
     );
   }
 
@@ -97,19 +105,39 @@ export class CheckpointWriter {
     await this.#thread.close();
   }
 
-  async #fail(error: unknown): Promise<void> {
+  #succeed(): void {
+    this.#failure = undefined;
+    this.#failures = 0;
+  }
+
+  async #fail(step: number, error: unknown): Promise<void> {
+    const isOfDisk = error instanceof WriteError;
+    if (isOfDisk && (await this.#isThere(step))) {
+      this.#tell(`${error.message} The run goes on.`);
+      this.#succeed();
+      return;
+    }
+    // It was told of then, and `finish` throws what is wrong now.
+    const isAgain = step === this.#failedStep;
+    this.#failedStep = step;
     this.#failures++;
     this.#failure = error;
-    if (error instanceof WriteError) {
+    if (isOfDisk) {
       const found = `${error.message} ${await lastGoodCheckpoint(this.#folder, this.#id)}`;
       this.#failure = new WriteError(
         `${found}; once the disk takes one, the same command goes on from what is there.`,
       );
       if (this.#failures < maxFailures) {
-        this.#tell(`${found}; training goes on, and the next one is tried when it is due.`);
+        if (!isAgain) this.#tell(`${found}; the run goes on, and tries again ${nextTry}.`);
         return;
       }
     }
     this.#failed.abort(this.#failure);
+  }
+
+  /** Whether a checkpoint has all that makes it one, whatever failed after that. */
+  async #isThere(step: number): Promise<boolean> {
+    const latest = await latestCheckpoint(this.#folder).catch(() => undefined);
+    return latest === join(this.#folder, `model.ckpt-${step}`);
   }
 }

@@ -266,6 +266,14 @@ export async function readLatest<T>(
   }
 }
 
+/** What is wrong when a save fails, by how far its files were. */
+const saveFaults = {
+  temporary: 'cannot be saved',
+  unlisted: 'cannot be saved',
+  listed: 'is there, but a power cut may take it',
+  confirmed: 'is there, but not all older ones can be deleted',
+};
+
 /**
  * Saves a checkpoint `folder/model.ckpt-STEP`. A crash at any moment leaves a usable one: files get
  * their names only when they are complete, the index after the data, `checkpoint` last, and a checkpoint
@@ -275,7 +283,7 @@ export async function readLatest<T>(
  * @param tensors    by name
  * @param maxToKeep  listed ones beyond it are deleted, oldest first
  * @param id         of the folder: nothing is changed in another one that is in its place
- * @throws WriteError  when it cannot be written, or there is no room for it
+ * @throws WriteError  when it cannot be written, there is no room for it, or something else is wrong once it is there
  * @throws UserError   when the file `checkpoint` cannot be understood
  */
 export async function saveCheckpoint(
@@ -289,7 +297,7 @@ export async function saveCheckpoint(
   const prefix = join(folder, name);
   const listed = (await listWhereReadable(folder, prefix)).filter((other) => other !== prefix);
   const kept = [...listed, prefix].slice(-maxToKeep);
-  let files: 'temporary' | 'unlisted' | 'listed' = 'temporary';
+  let files: keyof typeof saveFaults = 'temporary';
   try {
     const final = bundleFiles(prefix);
     if (id) expectSameFolder(folder, id);
@@ -319,6 +327,7 @@ export async function saveCheckpoint(
     await rename(state + temporarySuffix, state);
     files = 'listed';
     await syncFolder(folder);
+    files = 'confirmed';
     // A copied folder may list the checkpoints of the one that it was copied from.
     const isOurs = (path: string) => dirname(path) === dirname(prefix);
     for (const old of listed.filter((path) => !kept.includes(path) && isOurs(path))) {
@@ -332,9 +341,8 @@ export async function saveCheckpoint(
       if (files === 'unlisted') await removeCheckpoint(prefix).catch(() => {});
     }
     if (!isOfFiles(error)) throw error;
-    const what =
-      files === 'listed' ? 'is there, but its folder is not in order' : 'cannot be saved';
-    throw new WriteError(`${prefix}: ${what} (${reasonOf(error)}).`, { cause: error });
+    const fault = saveFaults[files];
+    throw new WriteError(`${prefix}: ${fault} (${reasonOf(error)}).`, { cause: error });
   }
 }
 

@@ -65,7 +65,7 @@ export interface Run {
   /** Evaluates after so many steps; undefined without --eval_interval_epochs, or when the signal ended it. */
   evaluate(step: number): Promise<Evaluation | undefined>;
   /**
-   * Begins to write a checkpoint after so many steps, once: resolves when the training may go on.
+   * Begins to write a checkpoint after so many steps, where it is not there: resolves when the training may go on.
    *
    * @throws UserError  when several before could not be written, or a variable is not finite
    */
@@ -174,8 +174,8 @@ export async function openRun(
   let savedStep = start.step;
   let itemsStep = start.step;
   const saveValues = async (step: number, read: () => Promise<Values>) => {
-    if (step === savedStep) return;
-    // Two copies of all that is saved would take twice the memory.
+    // Two copies of all that is saved would take twice the memory: the one before is to be gone.
+    if (step === savedStep && !(await checkpoints.lacksLast())) return;
     await checkpoints.ready();
     const variables = await read();
     await expectFinite(plan, step, variables);

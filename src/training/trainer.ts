@@ -73,9 +73,11 @@ export async function train(run: Run): Promise<TrainingResult> {
   // Others may take long to end; but what each of them updates for all is whole when they have.
   const isWhole = updatingOf(options) !== 'each';
   if (!isWhole) await team?.dismiss();
-  if (step > firstStep) await run.save(step);
+  await run.save(step);
   if (isWhole) await team?.dismiss();
   await run.writeItems();
+  // What the disk did not take it may take now, as a network drive that is back.
+  await run.save(step);
   await run.saved();
   const seconds = (clock.now() - startMs) / 1000;
   return { step, interrupted: step < lastStep, steps: step - firstStep, seconds };

@@ -14,6 +14,7 @@ import { latestCheckpoint, saveCheckpoint } from '../../src/checkpoint/checkpoin
 import { CheckpointWriter } from '../../src/checkpoint/checkpointWriter.ts';
 import { type CheckpointTensor, openTensorBundle } from '../../src/checkpoint/tensorBundle.ts';
 import { temporaryFolder } from '../losslens.ts';
+import { setDisk } from '../reliability/faultyDisk.ts';
 
 const large = 2 ** 18;
 const small = 10;
@@ -123,6 +124,26 @@ test('three in a row that cannot be saved are the last that are tried', async ()
   assert.equal(lines.length, 4, 'the last is not told of, but thrown');
 });
 
+test('older ones that cannot be deleted are told of, and end nothing', async () => {
+  const folder = temporaryFolder();
+  const lines: string[] = [];
+  const writer = new CheckpointWriter(folder, 1, (line) => lines.push(line));
+  // So a network drive of Windows' says that another program has the file open.
+  await setDisk({ troubles: [{ calls: ['rm'], path: 'data-00000', code: 'EBUSY' }] });
+  for (const step of [1, 2, 3, 4, 5]) {
+    await writer.save(step, tensorsOf(small));
+    await writer.finish();
+  }
+  await setDisk({});
+  await writer.close();
+  assert.equal(await latestCheckpoint(folder), join(folder, 'model.ckpt-5'));
+  assert.equal(lines.length, 4);
+  assert.match(
+    lines[3]!,
+    /model\.ckpt-5: is there, but not all older ones can be deleted \(resource busy or locked\)\. The run goes on\.$/,
+  );
+});
+
 test('a list of checkpoints that the disk does not give for a while ends nothing', async () => {
   const folder = temporaryFolder();
   const lines: string[] = [];
@@ -133,7 +154,7 @@ test('a list of checkpoints that the disk does not give for a while ends nothing
   await assert.rejects(writer.finish(), { name: 'WriteError' });
   assert.match(
     lines.join(),
-    /model\.ckpt-1: cannot be saved \(it is a folder\)\. Which checkpoints are in .* cannot be told; training goes on/,
+    /model\.ckpt-1: cannot be saved \(it is a folder\)\. Which checkpoints are in .* cannot be told; the run goes on/,
   );
   rmSync(join(folder, 'checkpoint'), { recursive: true });
   await writer.save(2, tensorsOf(small));

@@ -229,8 +229,10 @@ test('whichever call of a save fails, one good checkpoint stays, and the next sa
     assert.equal(latest, join(folder, `model.ckpt-${step}`));
     if (isFailing) {
       assert.ok(saved instanceof Error && saved.name === 'WriteError', String(saved));
-      const is = step === 1 ? 'cannot be saved' : 'is there, but its folder is not in order';
-      assert.equal(saved.message, `${join(folder, 'model.ckpt-2')}: ${is} (i/o error).`);
+      const there = 'is there, but (a power cut may take it|not all older ones can be deleted)';
+      const is = step === 1 ? 'cannot be saved' : there;
+      const told = new RegExp(`^${join(folder, 'model.ckpt-2')}: ${is} \\(i/o error\\)\\.$`);
+      assert.match(saved.message, told);
     }
     assert.ok(step === 2 || indices().length === 1, indices().join());
     await saveCheckpoint(folder, 3, value(3), 1);

@@ -33,7 +33,10 @@ test('a disk with room for one checkpoint: training goes on, and ends with one l
   assert.equal(code, 1, stderr);
   const cannot = (step: number) =>
     `model\\.ckpt-${step}: cannot be saved \\((it needs [\\d.]+ kB, and [\\d.]+ kB are free|no space left on device)\\)\\. The last good checkpoint is .*/model\\.ckpt-3; `;
-  assert.match(stderr, new RegExp(`${cannot(6)}training goes on, and the next one is tried`));
+  assert.match(
+    stderr,
+    new RegExp(`${cannot(6)}the run goes on, and tries again when the next one is due`),
+  );
   assert.match(stderr, /step 8 of 8/);
   const lines = errorLines(stderr);
   assert.equal(lines.length, 1, stderr);
@@ -64,6 +67,18 @@ test('a disk that fills within a checkpoint: the next one is there, and the run 
   const said = stderr.split('\n').filter((line) => /cannot|could not/.test(line));
   assert.equal(said.length, 1, stderr);
   assert.match(said[0]!, /model\.ckpt-6: cannot be saved \(no space left on device\)\. The last/);
+  assert.equal(await assertWhole(trainDir), 'model.ckpt-8');
+  assert.deepEqual(contents(trainDir), expected);
+});
+
+test('a disk that fails for the last checkpoint alone: it is tried once more, and the run ends well', async () => {
+  const disk = { troubles: [{ calls: ['sync'], path: 'model.ckpt-8', count: 1, code: 'EIO' }] };
+  const { code, stderr, trainDir } = await trainOn(disk);
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stderr,
+    /model\.ckpt-8: cannot be saved \(i\/o error\)\. The last good checkpoint is .*model\.ckpt-6; the run goes on, and tries again when the next one is due, at the latest at its end\./,
+  );
   assert.equal(await assertWhole(trainDir), 'model.ckpt-8');
   assert.deepEqual(contents(trainDir), expected);
 });
@@ -269,7 +284,7 @@ test(`each call may fail: ${faults} of them`, async (t) => {
     const trouble = { from, count: 1, code, isHalfway: fault % 2 === 1 };
     const { trainDir, ...ended } = await trainOn({ troubles: [trouble] });
     t.diagnostic(`${from} of ${calls.length}, ${calls[from - 1]}, ${code}: ${ended.code}`);
-    // Where it is not known yet what is at stake, a run ends; later it goes on but for its last checkpoint.
+    // Where it is not known yet what is at stake, a run ends.
     if (ended.code !== 0) assert.match(ended.message, /^--\w+: |^\/.*: cannot /);
     if (existsSync(trainDir)) await assertWhole(trainDir);
     await assertGoesOn(trainDir, ended.stderr.includes('could not be written'));
