@@ -67,7 +67,8 @@ async function watch(more: Partial<RunOptions>, change: Change = () => ({})): Pr
         close: () => progress.close(),
       },
       save: async (step) => {
-        events.push(`save ${step}`);
+        // What is there is not saved again.
+        if (!events.includes(`save ${step}`)) events.push(`save ${step}`);
         await run.save(step);
       },
     };
