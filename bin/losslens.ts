@@ -3,7 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { expectNoMoreWords, expectUtf8, normalizeArguments } from '../src/commands/commandLine.ts';
+import {
+  expectNoMoreWords,
+  expectUtf8,
+  expectUtf8Folder,
+  normalizeArguments,
+} from '../src/commands/commandLine.ts';
 import { commands } from '../src/commands/commands.ts';
 import { outliveReaders } from '../src/console/lostReaders.ts';
 import { UsageError, UserError } from '../src/errors.ts';
@@ -66,11 +71,12 @@ const command = commandOf(args);
 const debug = process.argv.includes('--debug');
 try {
   // Where it is gone no thread starts, and who waits for one waits for ever.
-  process.cwd();
+  const folder = process.cwd();
   if (args[0] === 'help') expectKnownCommand(args.slice(1));
   const isGroup = command.commands.length > 0;
   const usage = isGroup ? undefined : usageOf(command);
   const normalized = normalizeArguments(args, command.options, usage);
+  expectUtf8Folder(folder);
   expectUtf8(normalized);
   await program.parseAsync(normalized, { from: 'user' });
 } catch (error) {

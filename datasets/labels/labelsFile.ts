@@ -77,7 +77,7 @@ async function readRows(path: string): Promise<Row[]> {
     const names = header.map((name) => name.trim());
     if (requiredColumns.some((name) => !names.includes(name))) {
       throw new UserError(
-        `${path}, line 1: got "${excerpt(String(header))}"; expected the columns item and label, separated by commas.`,
+        `${path}: got the columns "${excerpt(String(header))}"; expected item and label among them, separated by commas.`,
       );
     }
     const rows: Row[] = [];

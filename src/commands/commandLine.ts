@@ -119,6 +119,18 @@ export function expectUtf8(args: readonly string[]): void {
   );
 }
 
+/**
+ * As `expectUtf8`, of the folder that a command is called in: what is relative to it would be kept under another name.
+ *
+ * @throws UsageError  naming it
+ */
+export function expectUtf8Folder(folder: string): void {
+  if (!folder.includes('\uFFFD')) return;
+  throw new UsageError(
+    `the folder that it was started in is "${excerpt(folder)}", in which \uFFFD can stand for any byte that is not UTF-8; rename it, or start in another one.`,
+  );
+}
+
 /** @throws UsageError  naming the first word that a command has no use for */
 export function expectNoMoreWords(command: Command, usage: string): void {
   const { registeredArguments } = command;

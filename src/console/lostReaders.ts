@@ -1,6 +1,7 @@
 /** Goes on where whoever reads the output is gone: what is being done is done to its end. */
 import { closeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { reasonOf } from '../errors.ts';
 
 /**
  * Lets the process outlive the readers of its output: `head`, which has seen enough, `tee`, which Ctrl-C
@@ -14,7 +15,7 @@ export function outliveReaders(): void {
       process.exitCode = 1;
       // A full disk fails each line of many.
       if (stream === process.stdout && !isTold)
-        process.stderr.write(`losslens: stdout: ${error.message}\n`);
+        process.stderr.write(`losslens: stdout: cannot be written to (${reasonOf(error)}).\n`);
       isTold = true;
     });
   }

@@ -10,8 +10,7 @@ import { cpuFeatures } from './cpuFeatures.ts';
 import type { Bfloat16Support, Engine, Session, Signatures } from './engine.ts';
 import { EngineThread } from './engineThread.ts';
 import { firstVisibleGpu } from './gpuChoice.ts';
-import { engineFolder } from './home.ts';
-import { expectProc, findTensorFlowPackage } from './tensorflowPackage.ts';
+import { expectProc, expectTensorFlowPackage } from './tensorflowPackage.ts';
 import type { SavedGraph, StartedTensorFlow } from './tensorflowWorker.ts';
 import { ThreadSession } from './threadSession.ts';
 
@@ -25,14 +24,7 @@ const engines = new Map<string, Promise<TensorFlowEngine>>();
  * @throws NoEngineError  when the package, its addon, a library or /proc is missing
  */
 export async function loadTensorFlowEngine(): Promise<Engine> {
-  const folder = findTensorFlowPackage();
-  if (folder === undefined) {
-    throw new NoEngineError(
-      `engine tensorflow: found nothing in ${engineFolder()}; expected an installed engine. ` +
-        'Run: losslens engine install',
-    );
-  }
-  return await loadTensorFlowPackage(folder);
+  return await loadTensorFlowPackage(expectTensorFlowPackage());
 }
 
 /** As `loadTensorFlowEngine`, from a given folder of the package. */

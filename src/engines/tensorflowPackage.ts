@@ -61,6 +61,15 @@ export function expectProc(): void {
   );
 }
 
+/** As `findTensorFlowPackage`. @throws NoEngineError  where there is none */
+export function expectTensorFlowPackage(): string {
+  const folder = findTensorFlowPackage();
+  if (folder !== undefined) return folder;
+  throw new NoEngineError(
+    `engine tensorflow: found nothing in ${engineFolder()}; expected an installed engine. Run: losslens engine install`,
+  );
+}
+
 /**
  * Finds the package: the engine that `losslens engine install` made comes first, then the optional dependency
  * in node_modules (whose own install script works on some machines).

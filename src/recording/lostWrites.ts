@@ -88,7 +88,7 @@ export class LostWrites {
     if (this.count === 0) return undefined;
     const counts = [...this.#counts]
       .filter(([, count]) => count > 0)
-      .map(([kind, count]) => `${count} ${kind}`);
+      .map(([kind, count]) => `${kind} (${count})`);
     return `could not be written: ${counts.join(', ')}`;
   }
 }

@@ -123,7 +123,7 @@ test('a run whose log has no room trains to its end, and says so once with a cou
     /tfevents.*: cannot be written to \(file too large\).*Training goes on without/g,
   );
   assert.equal(said?.length, 1, stderr);
-  assert.match(stderr, /\ncould not be written: \d+ summaries and pictures\n/);
+  assert.match(stderr, /\ncould not be written: summaries and pictures \(\d+\)\n/);
   assert.equal(await latestCheckpoint(trainDir), join(trainDir, `model.ckpt-${2 * epochs}`));
   // The log lacks the end of the run: with more room the next start writes it.
   const again = await losslens(trainArguments(trainDir));
@@ -250,6 +250,18 @@ test('a terminal that is closed leaves a checkpoint, too', { skip: skipWithoutPy
   assert.equal(code, 129);
   assert.ok(existsSync(join(trainDir, 'checkpoint')));
   assert.ok(!existsSync(join(trainDir, 'losslens.lock')));
+});
+
+test('a folder whose name is not UTF-8 is named, as what is relative to it could not be', {
+  skip: noLimits,
+}, () => {
+  const folder = `${temporaryFolder()}/$'\\xff'`;
+  const { status, stderr } = trainAfter(`mkdir ${folder}; cd ${folder}`, 'run');
+  assert.equal(status, 2);
+  assert.match(
+    stderr,
+    /^losslens: the folder that it was started in is ".*\uFFFD", in which \uFFFD can stand for any byte that is not UTF-8; rename it, or start in another one\.\n$/,
+  );
 });
 
 test('a folder that is gone under its user is named, and not waited in', { skip: noLimits }, () => {

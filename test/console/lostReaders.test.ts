@@ -18,7 +18,7 @@ test('output that a full disk does not take is told of once, and makes the exit 
     ['-c', 'exec "$0" --input-type=module -e "$1" > /dev/full', process.execPath, program],
     { encoding: 'utf8' },
   );
-  assert.equal(stderr, 'losslens: stdout: ENOSPC: no space left on device, write\n');
+  assert.equal(stderr, 'losslens: stdout: cannot be written to (no space left on device).\n');
   assert.equal(status, 1);
 });
 

@@ -92,7 +92,7 @@ test('a disk that takes no views and no records: training goes on, says so once,
     const said = stderr.match(new RegExp(`Training goes on without: (\\d+ )?${what}`, 'g'));
     assert.equal(said?.length, 1, `${what}\n${stderr}`);
   }
-  assert.match(stderr, /\ncould not be written: (\d+ .+, )+\d+ .+\n/);
+  assert.match(stderr, /\ncould not be written: (.+ \(\d+\), )+.+ \(\d+\)\n/);
   assert.equal(await assertWhole(trainDir), 'model.ckpt-8');
   // What is made of all that is known is made by the next start.
   await assertGoesOn(trainDir, true);

@@ -192,7 +192,7 @@ test('an image that cannot be read for a view costs this view, not what was trai
       const told = `photo.jpg: cannot be read (i/o error). Training goes on without: ${views} Views.`;
       assert.equal(lines.filter((line) => line === told).length, 1, lines.join('\n'));
     }
-    assert.match(run.lost.summary!, /could not be written: .*2 Selection Views/);
+    assert.match(run.lost.summary!, /could not be written: .*Selection Views \(2\)/);
   });
   const tags = Object.keys(loggedSteps(given.train_dir));
   assert.deepEqual(

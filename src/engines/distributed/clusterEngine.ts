@@ -10,8 +10,7 @@ import { messageType } from '../../protos.ts';
 import { readCudaBuild } from '../build.ts';
 import type { Bfloat16Support, Engine, Session, Signature, Signatures } from '../engine.ts';
 import { EngineThread } from '../engineThread.ts';
-import { engineFolder } from '../home.ts';
-import { expectProc, findTensorFlowPackage, loadLibTensorFlow } from '../tensorflowPackage.ts';
+import { expectProc, expectTensorFlowPackage, loadLibTensorFlow } from '../tensorflowPackage.ts';
 import { ThreadSession } from '../threadSession.ts';
 import { type CApi, loadCApi } from './cApi.ts';
 import {
@@ -78,13 +77,7 @@ export class ClusterEngine implements Engine {
    * @throws UserError      when the server does not start
    */
   static start(hosts: Hosts, task: Task): ClusterEngine {
-    const folder = findTensorFlowPackage();
-    if (folder === undefined) {
-      throw new NoEngineError(
-        `engine tensorflow: found nothing in ${engineFolder()}; expected an installed engine. ` +
-          'Run: losslens engine install',
-      );
-    }
+    const folder = expectTensorFlowPackage();
     expectProc();
     return new ClusterEngine(hosts, task, folder);
   }

@@ -107,9 +107,9 @@ test('errors name the line', async (t) => {
     });
   await expectError(
     'item;label\n',
-    /line 1: got "item;label"; expected the columns item and label/,
+    /got the columns "item;label"; expected item and label among them/,
   );
-  await expectError('', /line 1: got ""/);
+  await expectError('', /got the columns ""/);
   await expectError('item,label\n0,cat\n5,cat\n', /line 3: got item "5"; expected 0 to 4\./);
   await expectError('item,label\n-1,cat\n', /line 2: got item "-1"/);
   await expectError('item,label\n\n0,fish\n', /line 3: got label "fish"; expected one of cat, dog/);
