@@ -211,18 +211,21 @@ export class EventWriter {
    */
   async sync(): Promise<void> {
     await this.flush();
-    try {
-      await this.#file.datasync();
-    } catch (error) {
-      this.#failToConfirm(error);
+    const unconfirmed = await this.#file.datasync().then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    const fault = this.#isLost ? undefined : await this.#findFault();
+    if (fault === undefined || this.#onLost === undefined) {
+      if (unconfirmed !== undefined) this.#failToConfirm(unconfirmed);
       this.#throwFailure();
+      return;
     }
-    if (this.#isLost || (await this.#isInPlace())) return;
     this.#isLost = true;
     const fate = this.#hasFolder
-      ? 'was deleted, moved or cut short; the log goes on in another file'
+      ? `${fault}; the log goes on in another file`
       : 'was moved or deleted with its folder; what is logged does not come back to it';
-    this.#onLost?.(new WriteError(`${this.#path}: ${fate}.`), 0);
+    this.#onLost(new WriteError(`${this.#path}: ${fate}.`), 0);
   }
 
   /** Closes the file once everything that was appended outlives a power failure. */
@@ -240,15 +243,20 @@ export class EventWriter {
     return isSameFolder(dirname(this.#path), this.#folder);
   }
 
-  /** Whether the file has its name and what was written to it; true where the system does not say. */
-  async #isInPlace(): Promise<boolean> {
+  /** What has become of the file, where it lacks its name or what was written to it; undefined where the system does not say. */
+  async #findFault(): Promise<string | undefined> {
     const bytes = this.#fileBytes;
     try {
-      const [written, found] = await Promise.all([this.#file.stat(), stat(this.#path)]);
-      const isSame = found.dev === written.dev && found.ino === written.ino;
-      return isSame && written.size >= bytes;
+      const found = await stat(this.#path);
+      const written = await this.#file.stat().catch(reasonOf);
+      const isGivenUp = typeof written === 'string';
+      const isSame = isGivenUp || (found.dev === written.dev && found.ino === written.ino);
+      if (!isSame) return 'was deleted or moved';
+      // A network drive may lose what it took when it loses its connection.
+      if (found.size < bytes) return `was cut short by ${bytes - found.size} of ${bytes} bytes`;
+      return isGivenUp ? `takes no more (${written})` : undefined;
     } catch (error) {
-      return !isMissing(error);
+      return isMissing(error) ? 'was deleted or moved' : undefined;
     }
   }
 

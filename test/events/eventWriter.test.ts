@@ -78,9 +78,7 @@ test('a log that is deleted while it is written to goes on in another file, and 
   await writer.sync();
   await writer.close();
   assert.deepEqual(keptSteps(folder, 'loss'), [3]);
-  assert.deepEqual(told, [
-    [`${path}: was deleted, moved or cut short; the log goes on in another file.`, 0],
-  ]);
+  assert.deepEqual(told, [[`${path}: was deleted or moved; the log goes on in another file.`, 0]]);
 });
 
 test('so does a log whose file the system has given up, as after a break of a network drive', async () => {
@@ -117,54 +115,86 @@ test('so does a log whose file the system has given up, as after a break of a ne
   );
 });
 
-test('a file that cannot be closed is told of, as one that the disk does not confirm', async () => {
-  const told: string[] = [];
+/** Writes with event files' handles that are changed when they are opened. */
+async function withHandles(
+  change: (file: fs.promises.FileHandle) => void,
+  write: () => Promise<void>,
+): Promise<void> {
   const { open } = fs.promises;
   fs.promises.open = async (...args) => {
     const file = await open(...args);
-    if (!String(args[0]).includes('tfevents')) return file;
-    const { close } = file;
-    file.close = async () => {
-      await close();
-      throw Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO', errno: -5 });
-    };
+    if (String(args[0]).includes('tfevents')) change(file);
     return file;
   };
   syncBuiltinESMExports();
   try {
-    const folder = temporaryFolder();
-    const writer = await EventWriter.create(folder, 0, ({ message }) => told.push(message));
-    await writer.close();
+    await write();
   } finally {
     fs.promises.open = open;
     syncBuiltinESMExports();
   }
+}
+
+const ioError = () => Object.assign(new Error('EIO: i/o error'), { code: 'EIO', errno: -5 });
+
+test('a file that cannot be closed is told of, as one that the disk does not confirm', async () => {
+  const told: string[] = [];
+  const change = (file: fs.promises.FileHandle) => {
+    const { close } = file;
+    file.close = async () => {
+      await close();
+      throw ioError();
+    };
+  };
+  await withHandles(change, async () => {
+    const writer = await EventWriter.create(temporaryFolder(), 0, (error) =>
+      told.push(error.message),
+    );
+    await writer.close();
+  });
   assert.equal(told.length, 1);
   assert.match(told[0]!, /tfevents.*: is not confirmed by the disk \(i\/o error\)/);
 });
 
-test('so does a log that another file took the place of, or that was cut short', async () => {
-  for (const takeAway of [
-    (path: string) => {
-      renameSync(path, join(temporaryFolder(), 'moved'));
-      writeFileSync(path, '');
-    },
-    (path: string) => truncateSync(path),
-  ]) {
+test('of a log that another file took the place of, that was cut short or given up it is told which', async () => {
+  let isGivenUp = false;
+  const change = (file: fs.promises.FileHandle) => {
+    const { stat, datasync } = file;
+    const orFail = (call: () => Promise<unknown>) =>
+      isGivenUp ? Promise.reject(ioError()) : call();
+    file.stat = (() => orFail(() => stat.call(file))) as typeof stat;
+    file.datasync = (() => orFail(() => datasync.call(file))) as typeof datasync;
+  };
+  const moveAway = (path: string) => {
+    renameSync(path, join(temporaryFolder(), 'moved'));
+    writeFileSync(path, '');
+  };
+  const giveUp = () => {
+    isGivenUp = true;
+  };
+  for (const [takeAway, fault, kept] of [
+    [moveAway, 'was deleted or moved', [2]],
+    [(path: string) => truncateSync(path), String.raw`was cut short by (\d+) of \1 bytes`, [2]],
+    [giveUp, String.raw`takes no more \(i/o error\)`, [1, 2]],
+  ] as const) {
     const folder = temporaryFolder();
     const told: string[] = [];
-    const writer = await EventWriter.create(folder, 0, ({ message }) => told.push(message));
-    const { path } = writer;
-    const log = (step: number) => writer.write({ step, values: [scalarSummary('loss', step)] });
-    await log(1);
-    await writer.sync();
-    takeAway(path);
-    await writer.sync();
-    await log(2);
-    await writer.close();
-    assert.notEqual(writer.path, path);
-    assert.deepEqual(keptSteps(folder, 'loss'), [2]);
+    await withHandles(change, async () => {
+      const writer = await EventWriter.create(folder, 0, ({ message }) => told.push(message));
+      const { path } = writer;
+      const log = (step: number) => writer.write({ step, values: [scalarSummary('loss', step)] });
+      await log(1);
+      await writer.sync();
+      takeAway(path);
+      await writer.sync();
+      isGivenUp = false;
+      await log(2);
+      await writer.close();
+      assert.notEqual(writer.path, path);
+    });
+    assert.deepEqual(keptSteps(folder, 'loss'), kept);
     assert.equal(told.length, 1);
+    assert.match(told[0]!, new RegExp(`tfevents.*: ${fault}; the log goes on in another file\\.$`));
   }
 });
 
