@@ -78,6 +78,11 @@ export class LostWrites {
     }
   }
 
+  /** Whether some of a kind were lost. */
+  has(kind: string): boolean {
+    return (this.#counts.get(kind) ?? 0) > 0;
+  }
+
   /** How much was lost so far. */
   get count(): number {
     return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);

@@ -103,10 +103,9 @@ export async function concludeRun(run: Run, result: TrainingResult): Promise<num
   }
   progress.close();
   const longest = longestOf(log.longestSeries, evaluation?.longestSeries ?? {});
-  printReport(options, { ...result, interrupted }, longest, training, expectation, [
-    lost.summary,
-    skippedLine(skipped, step),
-  ]);
+  const skippedSteps = skippedLine(skipped, step);
+  const ended = { ...result, interrupted };
+  printReport(options, ended, longest, training, expectation, skippedSteps, lost);
   return interrupted ? interruptedExitCode(run.signal) : 0;
 }
 

@@ -5,6 +5,7 @@ import { itemsPerStep } from '../epochs.ts';
 import { tensorboardCommand } from '../events/tensorboardCommand.ts';
 import { isFile } from '../files/statsOf.ts';
 import type { TrainingGraph } from '../model/trainingGraph.ts';
+import type { LostWrites } from '../recording/lostWrites.ts';
 import { tell } from '../terminal.ts';
 import { logdirOf } from './logdir.ts';
 import type { RunOptions } from './runOptions.ts';
@@ -14,7 +15,7 @@ import type { TrainingResult } from './trainer.ts';
  * What a run leaves behind, and how to look at it.
  *
  * @param expectation  what the items that rank first are worth; null where none are ranked
- * @param warnings     what could not be written, and which steps were left out
+ * @param skippedSteps  which steps were left out; undefined where none were
  */
 export function printReport(
   options: RunOptions,
@@ -22,7 +23,8 @@ export function printReport(
   longestSeries: Readonly<Record<string, number>>,
   { selectionLayer, monitoredLayers }: Pick<TrainingGraph, 'selectionLayer' | 'monitoredLayers'>,
   expectation: string | null,
-  warnings: readonly (string | undefined)[],
+  skippedSteps: string | undefined,
+  lost: LostWrites,
 ): void {
   const { train_dir, label_noise } = options;
   const monitoring = monitoredLayers.length > 0 ? ' and Monitoring Views' : '';
@@ -31,23 +33,40 @@ export function printReport(
   tell(
     `${interrupted ? 'stopped' : 'done'} after ${step} steps${speedText(steps * itemsPerStep(options), seconds)}`,
   );
-  for (const warning of warnings) if (warning !== undefined) tell(warning);
+  for (const warning of [lost.summary, skippedSteps]) if (warning !== undefined) tell(warning);
   if (expectation !== null) {
     tell(expectation);
-    if (label_noise > 0) tellFiles(train_dir, { 'all scores': 'detection.csv' });
+    if (label_noise > 0) {
+      tellFiles(train_dir, lost, [{ what: 'all scores', file: 'detection.csv' }]);
+    }
   }
   if (selectionLayer !== null) {
-    tellFiles(train_dir, { 'selected items': 'selection.csv', 'every item': 'items.csv' });
+    tellFiles(train_dir, lost, [
+      { what: 'selected items', file: 'selection.csv', kind: 'selections' },
+      { what: 'every item', file: 'items.csv', kind: 'versions of items.csv' },
+    ]);
   }
   tell(`${views}: ${command}`);
 }
 
-/** Names files of the run, by what they hold; those that could not be written are left out. */
-function tellFiles(folder: string, files: Readonly<Record<string, string>>): void {
-  const texts = Object.entries(files)
-    .map(([what, name]) => ({ what, path: join(folder, name) }))
+/** A file of the run. */
+interface ResultFile {
+  /** What it holds. */
+  readonly what: string;
+  readonly file: string;
+  /** As which `LostWrites` counts it, where that is not its name. */
+  readonly kind?: string;
+}
+
+/** Names files of the run, but for those that are not there. */
+function tellFiles(folder: string, lost: LostWrites, files: readonly ResultFile[]): void {
+  const texts = files
+    .map((each) => ({ ...each, path: join(folder, each.file) }))
     .filter(({ path }) => isFile(path))
-    .map(({ what, path }) => `${what}: ${path}`);
+    .map(({ what, path, file, kind = file }) => {
+      const age = lost.has(kind) ? ' (it may be of an earlier epoch)' : '';
+      return `${what}: ${path}${age}`;
+    });
   if (texts.length > 0) tell(texts.join('; '));
 }
 

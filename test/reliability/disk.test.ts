@@ -237,6 +237,22 @@ test('a last selection that could not be written is written once more at the end
   assert.deepEqual(contents(trainDir), expected);
 });
 
+test('a last selection that the disk does not take is not named as the result', async () => {
+  const disk = {
+    troubles: [{ calls: ['open'], path: 'selection.csv', from: 2, code: 'ENOSPC' }],
+  };
+  const { code, stderr, trainDir } = await trainOn(disk);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /\ncould not be written: selections \(1\)\n/);
+  const selection = join(trainDir, 'selection.csv');
+  assert.ok(
+    stderr.includes(
+      `\nselected items: ${selection} (it may be of an earlier epoch); every item: ${join(trainDir, 'items.csv')}\n`,
+    ),
+    stderr,
+  );
+});
+
 test('a slow disk holds nothing up but the next checkpoint', { timeout: 120_000 }, async () => {
   const order: string[] = [];
   /** Resolves when a line is on stderr: were the loop to wait for the disk, it would never be there. */
