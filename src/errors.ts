@@ -89,6 +89,12 @@ export function isOfFiles(error: unknown): boolean {
   return error instanceof WriteError || (error as NodeJS.ErrnoException)?.syscall !== undefined;
 }
 
+/** Whether a call failed because a disk, or what a user may take of it, is full. */
+export function isOfFullDisk(error: unknown): boolean {
+  const { code, errno = 0 } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || errno === -constants.errno.EDQUOT;
+}
+
 /** Whether a call failed because a file or folder is not there. */
 export function isMissing(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');

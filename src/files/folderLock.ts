@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { reasonOf, UserError, unreadable } from '../errors.ts';
+import { isOfFullDisk, reasonOf, UserError, unreadable } from '../errors.ts';
 import { tell } from '../terminal.ts';
 import { expectNoPipes } from './expectNoPipes.ts';
 import {
@@ -65,7 +65,7 @@ export async function lockFolder(
     const reason = reasonOf(error);
     await removeEmptyFolders(folder, made);
     return new UserError(
-      `${flag}: cannot write to "${folder}" (${reason}); expected a folder of one's own. Name another folder.`,
+      `${flag}: cannot write to "${folder}" (${reason}); ${isOfFullDisk(error) ? 'free some space, or name a folder of another disk' : "expected a folder of one's own. Name another folder"}.`,
     );
   };
   let attempt: LockAttempt | undefined;

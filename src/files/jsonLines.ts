@@ -1,6 +1,6 @@
 /** Files of JSON lines that grow with a run, and shrink to where a resumed run goes on. */
 import { createReadStream, existsSync } from 'node:fs';
-import { appendFile, open, stat, truncate } from 'node:fs/promises';
+import { appendFile, type FileHandle, open, stat, truncate } from 'node:fs/promises';
 import { UserError, unreadable, writeError } from '../errors.ts';
 import { expectNoPipe } from './expectNoPipes.ts';
 import { replaceFileByParts } from './replaceFile.ts';
@@ -11,6 +11,13 @@ const maxLineBytes = 2 ** 26;
 /** Records that are made into text at once. */
 const recordsPerPart = 1024;
 
+/** Whether a file of so many bytes ends within a line, as one that somebody else has cut short. */
+async function isTorn(file: FileHandle, size: number): Promise<boolean> {
+  if (size === 0) return false;
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  return bytesRead === 1 && buffer[0] !== lineEnd;
+}
+
 /**
  * Appends a line for each record. What cannot be written as a whole leaves the file as it was.
  *
@@ -20,10 +27,11 @@ export async function appendJsonLines(path: string, records: readonly unknown[])
   if (records.length === 0) return;
   try {
     await expectNoPipe(path);
-    const file = await open(path, 'a');
+    const file = await open(path, 'a+');
     try {
       const { size } = await file.stat();
       try {
+        if (await isTorn(file, size)) await file.appendFile('\n');
         for (let first = 0; first < records.length; first += recordsPerPart) {
           const part = records.slice(first, first + recordsPerPart);
           await file.appendFile(part.map((record) => `${JSON.stringify(record)}\n`).join(''));

@@ -1,31 +1,37 @@
-/** A file of JSON lines that one process appends to, while others may delete it. */
+/** A file of JSON lines that one process appends to, while others may take lines of it away. */
 import { statSync } from 'node:fs';
 import { WriteError } from '../errors.ts';
 import { appendJsonLines } from './jsonLines.ts';
 
-/** Is told once of a file that somebody deleted, or emptied. */
-export type OnDeleted = (error: WriteError) => void;
+/** Is told of a file that somebody deleted, emptied or put an older one in the place of. */
+export type OnShrunk = (error: WriteError) => void;
 
 /** Appends records to a file. */
 export class RecordFile {
   readonly #path: string;
-  readonly #onDeleted: OnDeleted;
-  #hasLines: boolean;
+  readonly #onShrunk: OnShrunk;
+  #bytes: number;
 
-  /** @param hasLines  whether it holds lines of the run so far; where it is empty all the same, that was told of before */
-  constructor(path: string, hasLines: boolean, onDeleted: OnDeleted) {
+  /** @param path  what it holds at this time is to stay */
+  constructor(path: string, onShrunk: OnShrunk) {
     this.#path = path;
-    this.#hasLines = hasLines && !this.#isEmpty;
-    this.#onDeleted = onDeleted;
+    this.#onShrunk = onShrunk;
+    this.#bytes = this.#found ?? 0;
   }
 
-  get #isEmpty(): boolean {
+  /** What it held after the last append, or at the start. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Bytes that are there; undefined of what is no file, and where it cannot be told: to write to it says what is wrong. */
+  get #found(): number | undefined {
     try {
       const found = statSync(this.#path, { throwIfNoEntry: false });
-      // Of what is no file, and where it cannot be told, writing to it says what is wrong.
-      return found === undefined || (found.isFile() && found.size === 0);
+      if (found === undefined) return 0;
+      return found.isFile() ? found.size : undefined;
     } catch {
-      return false;
+      return undefined;
     }
   }
 
@@ -35,12 +41,17 @@ export class RecordFile {
    * @throws UserError  when the file cannot be written to
    */
   async append(records: readonly unknown[]): Promise<void> {
-    if (this.#hasLines && this.#isEmpty) {
-      this.#hasLines = false;
-      const fate = 'was deleted, with all that it held; what comes from here on goes to a new one';
-      this.#onDeleted(new WriteError(`${this.#path}: ${fate}.`));
+    const before = this.#bytes;
+    const found = this.#found;
+    if (found !== undefined && found < before) {
+      this.#bytes = found;
+      const fate =
+        found === 0
+          ? 'was deleted, with all that it held; what comes from here on goes to a new one'
+          : `was cut short, or an older one put in its place: ${before - found} of its ${before} bytes are gone; it goes on without them`;
+      this.#onShrunk(new WriteError(`${this.#path}: ${fate}.`));
     }
     await appendJsonLines(this.#path, records);
-    this.#hasLines ||= records.length > 0;
+    this.#bytes = this.#found ?? this.#bytes;
   }
 }

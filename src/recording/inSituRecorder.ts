@@ -35,6 +35,8 @@ export interface InSituState {
   /** Name of the score that ranks the queue; earlier versions did not keep it. */
   readonly rankBy?: string;
   readonly previousSelection: readonly number[];
+  /** Of `selections.jsonl`; earlier versions did not keep it. */
+  readonly selectionsBytes?: number;
   readonly monitor: ItemMonitorState;
   /** What is gathered of every item, flat arrays by name. */
   readonly items: Readonly<Record<string, Float32Array | Int32Array>>;
@@ -83,8 +85,7 @@ export class InSituRecorder {
 
   constructor(options: InSituOptions, state?: InSituState) {
     const path = join(options.trainDir, selectionsFile);
-    const hasSelection = state !== undefined && state.previousSelection.length > 0;
-    const selections = new RecordFile(path, hasSelection, options.lost.addDeleted);
+    const selections = new RecordFile(path, options.lost.addDeleted);
     this.#options = { ...options, selections };
     const { labels, classNames } = options.dataset;
     this.#score = scores.get(options.rankBy)!;
@@ -120,6 +121,7 @@ export class InSituRecorder {
       queue: this.#queue.ranked(),
       rankBy: this.#options.rankBy,
       previousSelection: [...this.#previousSelection],
+      selectionsBytes: this.#options.selections.bytes,
       monitor: this.#monitor.state,
       items: {
         ...named('scores', this.#copies.scores),

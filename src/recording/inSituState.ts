@@ -27,7 +27,8 @@ interface HistoryHeader extends Pick<ItemHistory, 'count' | 'stride' | 'scaleMax
   readonly encounters: readonly EncounterHeader[];
 }
 
-interface Header extends Pick<InSituState, 'queue' | 'rankBy' | 'previousSelection'> {
+interface Header
+  extends Pick<InSituState, 'queue' | 'rankBy' | 'previousSelection' | 'selectionsBytes'> {
   readonly monitor: Omit<InSituState['monitor'], 'history'>;
   readonly history: Pick<MonitoringHistoryState, 'layers' | 'scaleMaximum'> & {
     readonly items: readonly HistoryHeader[];

@@ -60,7 +60,10 @@ function expectHistory(value: unknown, size: number): void {
  * @throws Error  saying what in it is none
  */
 export function expectStateHeader(header: unknown, size: number): void {
-  const { queue, rankBy, previousSelection, monitor, history } = expectFields(header, 'the state');
+  const { queue, rankBy, previousSelection, selectionsBytes, monitor, history } = expectFields(
+    header,
+    'the state',
+  );
   expect(rankBy === undefined || typeof rankBy === 'string', 'rankBy is no name');
   for (const candidate of expectList(queue, 'queue')) {
     const { itemIndex, label, output, score } = expectFields(candidate, 'a candidate');
@@ -69,7 +72,10 @@ export function expectStateHeader(header: unknown, size: number): void {
     expect(Number.isFinite(score), 'a candidate lacks a score');
   }
   expectItems(previousSelection, 'previousSelection', size);
-  const { items, contributions } = expectFields(monitor, 'monitor');
+  const { items, contributions, fileBytes } = expectFields(monitor, 'monitor');
+  for (const bytes of [selectionsBytes, fileBytes]) {
+    expect(bytes === undefined || isWhole(bytes), 'the size of a file is no number');
+  }
   expectItems(items, 'monitor.items', size);
   for (const pair of expectList(contributions, 'contributions')) {
     const [item, byLayer] = expectList(pair, 'a contribution');

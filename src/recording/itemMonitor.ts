@@ -56,6 +56,8 @@ export interface ItemMonitorState {
   /** Contributions at Hm of the items that were seen in this epoch. */
   readonly contributions: readonly (readonly [number, Record<string, number>])[];
   readonly history: MonitoringHistoryState;
+  /** Of `monitoring.jsonl`; earlier versions did not keep it. */
+  readonly fileBytes?: number;
 }
 
 /** Watches items over a run. */
@@ -78,8 +80,7 @@ export class ItemMonitor {
     this.#contributions = new Map(state?.contributions);
     this.#history = new MonitoringHistory(options.selectionLayer, options.layers, state?.history);
     const path = join(options.trainDir, monitoringFile);
-    const hasLines = state !== undefined && state.history.items.size > 0;
-    this.#file = new RecordFile(path, hasLines, options.lost.addDeleted);
+    this.#file = new RecordFile(path, options.lost.addDeleted);
   }
 
   /** The state after the last observed step. */
@@ -88,6 +89,7 @@ export class ItemMonitor {
       items: this.#items.items,
       contributions: [...this.#contributions],
       history: this.#history.state,
+      fileBytes: this.#file.bytes,
     };
   }
 

@@ -17,13 +17,17 @@ export function missingFiles(
   { step, state }: Pick<RestoredRun, 'step' | 'state'>,
   isRecorded: boolean,
 ): string | undefined {
-  const isThere = (name: string) => statsOf(join(folder, name))?.size;
-  const selected = state?.inSitu?.previousSelection.length;
-  const monitored = state?.inSitu?.monitor.history.items.size;
+  const inSitu = state?.inSitu;
+  const lacks = (name: string, what: string, bytes = 0) => {
+    const found = statsOf(join(folder, name))?.size ?? 0;
+    if (found >= bytes) return undefined;
+    const part = found === 0 ? '' : `${bytes - found} of ${bytes} bytes of `;
+    return `${part}${name} (${what} up to step ${step})`;
+  };
   const missing = [
     !isRecorded && 'run.json (flags are not compared with those before)',
-    selected && !isThere(selectionsFile) && `${selectionsFile} (selections up to step ${step})`,
-    monitored && !isThere(monitoringFile) && `${monitoringFile} (encounters up to step ${step})`,
+    lacks(selectionsFile, 'selections', inSitu?.selectionsBytes),
+    lacks(monitoringFile, 'encounters', inSitu?.monitor.fileBytes),
     eventFiles(folder).length === 0 && 'event files (TensorBoard shows what comes from here on)',
   ].filter((each) => typeof each === 'string');
   if (missing.length === 0) return undefined;

@@ -15,7 +15,7 @@ test('a file that is deleted or emptied while it grows is told of once, and begu
   ] as const) {
     const path = join(folder, name);
     const told: string[] = [];
-    const file = new RecordFile(path, false, ({ message }) => told.push(message));
+    const file = new RecordFile(path, ({ message }) => told.push(message));
     await file.append([]);
     for (const step of [1, 2]) await file.append([{ step }]);
     assert.deepEqual(told, []);
@@ -30,14 +30,35 @@ test('a file that is deleted or emptied while it grows is told of once, and begu
   }
 });
 
-test('of a file that a run goes on with, what it should hold is known from the start', async () => {
+test('of a file that an older one took the place of, or that ends within a line, the missing bytes are told', async () => {
+  const [first, second, third] = [1, 2, 3].map((step) => `{"step":${step}}\n`);
+  for (const [left, held] of [
+    [first, `${first}${third}`],
+    [`${first}{"st`, `${first}{"st\n${third}`],
+  ] as const) {
+    const path = join(folder, `shorter-${left!.length}`);
+    const told: string[] = [];
+    const file = new RecordFile(path, ({ message }) => told.push(message));
+    for (const step of [1, 2]) await file.append([{ step }]);
+    writeFileSync(path, left!);
+    await file.append([{ step: 3 }]);
+    await file.append([]);
+    const bytes = first!.length + second!.length;
+    assert.deepEqual(told, [
+      `${path}: was cut short, or an older one put in its place: ${bytes - left!.length} of its ${bytes} bytes are gone; it goes on without them.`,
+    ]);
+    assert.equal(readFileSync(path, 'utf8'), held);
+    assert.equal(file.bytes, held.length);
+  }
+});
+
+test('of a file that a run goes on with, what it holds at the start is to stay', async () => {
   const path = join(folder, 'gone-on');
   const told: string[] = [];
   const tell = ({ message }: Error) => told.push(message);
-  // It was missing before: that is told of when the run goes on.
-  await new RecordFile(path, true, tell).append([{ step: 1 }]);
+  await new RecordFile(path, tell).append([{ step: 1 }]);
   assert.deepEqual(told, []);
-  const file = new RecordFile(path, true, tell);
+  const file = new RecordFile(path, tell);
   rmSync(path);
   await file.append([{ step: 2 }]);
   assert.equal(told.length, 1);
@@ -48,7 +69,7 @@ test('a pipe in its place is an error, and waits for nobody', {
 }, async () => {
   const path = join(folder, 'piped');
   const told: string[] = [];
-  const file = new RecordFile(path, false, ({ message }) => told.push(message));
+  const file = new RecordFile(path, ({ message }) => told.push(message));
   await file.append([{ step: 1 }]);
   rmSync(path);
   spawnSync('mkfifo', [path]);

@@ -28,7 +28,7 @@ test('a disk with room for one checkpoint: training goes on, and ends with one l
   const small = join(folder, 'small');
   mkdirSync(small);
   const kept = join(small, 'kept');
-  const { code, stderr, isMounted } = losslensOnSmallDisk(240, small, kept, commandLine);
+  const { code, stderr, isMounted } = losslensOnSmallDisk(290, small, kept, commandLine);
   t.diagnostic(isMounted ? 'a tmpfs' : 'played');
   assert.equal(code, 1, stderr);
   const cannot = (step: number) =>
@@ -105,6 +105,13 @@ test('a folder that takes nothing is named with its flag', async () => {
   assert.equal(
     message,
     `--train_dir: cannot write to "${trainDir}" (read-only file system); expected a folder of one's own. Name another folder.`,
+  );
+  const full = { troubles: [{ path: 'losslens\\.lock', code: 'ENOSPC' }] };
+  const refused = await trainOn(full);
+  assert.equal(refused.code, 1);
+  assert.equal(
+    refused.message,
+    `--train_dir: cannot write to "${refused.trainDir}" (no space left on device); free some space, or name a folder of another disk.`,
   );
   if (process.platform !== 'linux') return;
   const below = await losslens([...commandLine, '--train_dir=/proc/runs/first']);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { planRun } from '../../src/training/planRun.ts';
@@ -40,6 +40,17 @@ test('a run that goes on says which of its files are missing, and what they held
   }
   const line = await saidWithout((file) => /json|events/.test(file));
   assert.equal(line?.split('), ').length, 4);
+});
+
+test('of a file that is shorter than when the checkpoint was saved it is said by how much', async () => {
+  const train_dir = join(temporaryFolder(), 'run');
+  cpSync(run.train_dir, train_dir, { recursive: true });
+  const path = join(train_dir, 'monitoring.jsonl');
+  const { size } = statSync(path);
+  truncateSync(path, 100);
+  const { start } = await planRun({ ...run, train_dir });
+  const said = `missing in ${train_dir}, and not made again: ${size - 100} of ${size} bytes of monitoring.jsonl (encounters up to step 8)`;
+  assert.ok(start.messages.includes(said), start.messages.join('\n'));
 });
 
 test('a file that is empty is missing, and one that a run does not write is not', async () => {
