@@ -28,6 +28,7 @@ import { defaultOptions } from './defaultOptions.ts';
 import { withEmulatedBfloat16 } from './emulatedBfloat16.ts';
 import { emulationErrors, type StepDistance } from './emulationError.ts';
 import { machine } from './machine.ts';
+import { firstBatch } from './trainingStep.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -151,7 +152,8 @@ console.log(`${machine}; ${tensorflow.name}`);
 const report: Record<string, unknown> = { machine, engine: tensorflow.name };
 if (flags.only !== 'training') {
   const distances = await emulationErrors(tensorflow, {
-    ...{ modelName: 'cifarnet', batchSize: 128, stepsBefore: 20 },
+    ...{ modelName: 'cifarnet', stepsBefore: 20 },
+    first: await firstBatch('shapes', 'cifarnet', 128),
     monitoredLayers: ['conv1', 'pool1', 'conv2', 'pool2', 'fc3', 'fc4', 'Logits'],
   });
   console.log(distanceTable(distances));

@@ -1,7 +1,7 @@
 /** How far a training step with emulated products of bfloat16 is from one with TensorFlow's own. */
 import type { Engine, HostTensor } from '../src/engines/engine.ts';
 import { withEmulatedBfloat16 } from './emulatedBfloat16.ts';
-import { builtInFor, firstBatch, TrainingStep } from './trainingStep.ts';
+import { type FirstBatch, TrainingStep } from './trainingStep.ts';
 
 /** How far apart something is that a step gives. */
 export interface StepDistance {
@@ -18,23 +18,24 @@ export interface StepDistance {
 /** What is compared. */
 export interface ComparedStep {
   readonly modelName: string;
-  readonly batchSize: number;
+  readonly first: FirstBatch;
   readonly monitoredLayers: readonly string[];
   /** Steps with the same batch before the one that is compared. */
   readonly stepsBefore: number;
 }
 
 /**
- * Does the same step three times, from the same weights with the same batch of a built-in data set: in bfloat16 with
+ * Does the same step three times, from the same weights with the same batch: in bfloat16 with
  * TensorFlow's own kernels, in bfloat16 with emulated products, and in float32.
  *
  * @returns  of every float32 output of the step with all rows monitored, and of the change of every variable
  */
 export async function emulationErrors(
   engine: Engine,
-  { modelName, batchSize, monitoredLayers, stepsBefore }: ComparedStep,
+  { modelName, first, monitoredLayers, stepsBefore }: ComparedStep,
 ): Promise<StepDistance[]> {
-  const { input, batch } = await firstBatch(await builtInFor(modelName), modelName, batchSize);
+  const { input, batch } = first;
+  const batchSize = batch.labels.length;
   const load = (runBy: Engine, computeType: 'float32' | 'bfloat16') =>
     TrainingStep.create(runBy, {
       ...{ modelName, input, computeType, monitoredLayers },

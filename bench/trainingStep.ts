@@ -1,4 +1,5 @@
 /** A training step on its own, as the benchmarks time it. */
+import type { Dataset } from '../datasets/dataset.ts';
 import { loadDataset } from '../datasets/factory.ts';
 import type { Engine, HostTensor, Session, Signature, Signatures } from '../src/engines/engine.ts';
 import { networkInput } from '../src/input/networkInput.ts';
@@ -88,6 +89,12 @@ export class TrainingStep {
   }
 }
 
+/** A batch, and what a network takes of each item. */
+export interface FirstBatch {
+  readonly input: ItemInput;
+  readonly batch: Batch;
+}
+
 /** The built-in data set whose items a network takes. */
 export async function builtInFor(modelName: string): Promise<string> {
   const network = await loadNetwork(modelName);
@@ -100,8 +107,17 @@ export async function firstBatch(
   datasetName: string,
   modelName: string,
   batchSize: number,
-): Promise<{ input: ItemInput; batch: Batch }> {
+): Promise<FirstBatch> {
   const dataset = await loadDataset({ name: datasetName, folder: undefined, split: 'train' });
+  return firstBatchOf(dataset, modelName, batchSize);
+}
+
+/** The first batch of a data set, as a network takes it. */
+export async function firstBatchOf(
+  dataset: Dataset,
+  modelName: string,
+  batchSize: number,
+): Promise<FirstBatch> {
   const network = await loadNetwork(modelName);
   const input = await networkInput(network, dataset);
   const pipeline = new BatchPipeline(dataset, {

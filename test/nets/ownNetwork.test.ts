@@ -26,15 +26,18 @@ function documentedExample(): string {
 test('the documented network trains, and its checkpoint is evaluated', async () => {
   const path = writeModule('my-net.mjs', documentedExample());
   const trainDir = join(folder, 'run');
+  const data = temporaryFolder();
+  writeSmallMnist(data, 400, 60);
   const model = ['--engine=wasm', `--model_name=${path}`];
   const trained = await losslens([
     'train',
     ...model,
     ...briefly,
     `--train_dir=${trainDir}`,
-    '--dataset_name=digits',
+    '--dataset_name=mnist',
+    `--dataset_dir=${data}`,
     '--batch_size=20',
-    '--max_number_of_steps=120',
+    '--max_number_of_steps=60',
     '--optimizer=momentum',
     '--learning_rate=0.005',
     '--ns=8',
