@@ -53,16 +53,21 @@ const disturbed = (disturbance: string, step = 0) =>
     LOSSLENS_STEP: String(step),
   });
 
-test('two workers without a parameter server train as one process does with batches of both', {
+test('two workers without a parameter server train as one process does with batches of both, also when one of them stands still for a while, which the chief says', {
   skip,
 }, async () => {
   const start = await twoWorkers(together);
+  const patiently = '--cluster_timeout_secs=600';
   const results = await Promise.all([
-    start(0)[1],
-    start(1)[1],
+    start(0, preloading('hurriedHook'), patiently)[1],
+    start(1, disturbed('hanging', 6), patiently)[1],
     losslens([...training, length, '--batch_size=10', `--train_dir=${alone}`]),
   ]);
   expectSuccess(results);
+  for (const seconds of [30, 60]) {
+    const line = `^cluster: step 6 has waited for worker 1 at \\S+ for ${seconds} s$`;
+    assert.match(results[0].stderr, new RegExp(line, 'm'));
+  }
   assert.match(results[0].stderr, /^note: .* workers update together, as with --sync_replicas$/m);
   assert.deepEqual(selectionOf(together), selectionOf(alone));
   assert.deepEqual(encountersOf(together), encountersOf(alone));
@@ -71,7 +76,7 @@ test('two workers without a parameter server train as one process does with batc
   assert.ok(!existsSync(`${together}-1`), 'the chief alone writes');
 });
 
-test('a worker that is lost costs no step: started again, they leave what they leave undisturbed', {
+test('workers that are lost, within an epoch and while the chief evaluates after the last step, cost no step: all is as without that', {
   skip,
 }, async () => {
   const trainDir = join(folder, 'lost');
@@ -84,7 +89,11 @@ test('a worker that is lost costs no step: started again, they leave what they l
   assert.match(stderr, goneLine('worker 1'));
   assert.match(stderr, / the training goes on after step 14, which is saved\.\n$/);
   assert.match((await latestCheckpoint(trainDir))!, /-14$/);
-  expectSuccess(await Promise.all([start(0)[1], start(1)[1]]));
+  const [, againResult] = start(0, disturbed('evaluating'), '--eval_interval_epochs=3');
+  const [, lostResult] = start(1, disturbed('leaving', 33), '--eval_interval_epochs=3');
+  expectSuccess([await againResult]);
+  assert.equal((await lostResult).code, null);
+  assert.match((await latestCheckpoint(trainDir))!, /-33$/);
   assert.equal(await differenceOf(trainDir, together), 0);
   const itemsOf = (dir: string) => readFileSync(join(dir, 'items.csv'), 'utf8');
   assert.equal(itemsOf(trainDir), itemsOf(together));
@@ -121,34 +130,6 @@ test('a worker that is lost while the chief waits for its data costs nothing of 
   assert.match(stderr, goneLine('worker 1'));
   assert.match(stderr, / the training goes on after step 5, which is saved\.\n$/);
   assert.match((await latestCheckpoint(trainDir))!, /-5$/);
-});
-
-test('a worker that is lost while the chief evaluates after the last step costs nothing', {
-  skip,
-}, async () => {
-  const trainDir = join(folder, 'last');
-  const start = await twoWorkers(trainDir);
-  const once = '--max_number_of_epochs=1';
-  const [, chiefResult] = start(0, disturbed('evaluating'), once, '--eval_interval_epochs=1');
-  const [, workerResult] = start(1, disturbed('leaving', 11), once);
-  expectSuccess([await chiefResult]);
-  assert.equal((await workerResult).code, null);
-  assert.match((await latestCheckpoint(trainDir))!, /-11$/);
-});
-
-test('the chief says for whom a step waits that answers and does nothing, and goes on with it', {
-  skip,
-}, async () => {
-  const start = await twoWorkers(join(folder, 'hanging'));
-  const more = ['--max_number_of_epochs=1', '--cluster_timeout_secs=600'];
-  const [, chiefResult] = start(0, preloading('hurriedHook'), ...more);
-  const [, workerResult] = start(1, disturbed('hanging', 6), ...more);
-  const results = await Promise.all([chiefResult, workerResult]);
-  expectSuccess(results);
-  for (const seconds of [30, 60]) {
-    const line = `^cluster: step 6 has waited for worker 1 at \\S+ for ${seconds} s$`;
-    assert.match(results[0].stderr, new RegExp(line, 'm'));
-  }
 });
 
 test('a chief without an engine says so in one line', async () => {
