@@ -139,6 +139,24 @@ function keepTensorFlow(folder: string): void {
   for (const file of files) loadLibrary(join(folder, file));
 }
 
+/** The signature whose feeds the variables keep as their values. */
+const assigning = 'assign';
+
+/**
+ * A copy of values in memory that TensorFlow copies once more. What begins at a multiple of 64 bytes it would share
+ * with JavaScript: a variable that took it would give it back in the thread that updates the variable first, where
+ * the package must not touch JavaScript's memory, and which others may change before.
+ */
+function unshared(data: HostTensor['data']): HostTensor['data'] {
+  const { BYTES_PER_ELEMENT, length } = data;
+  // Memory of JavaScript's begins at a multiple of 8.
+  const memory = new ArrayBuffer((1 + length) * BYTES_PER_ELEMENT);
+  const TypedArray = data instanceof Float32Array ? Float32Array : Int32Array;
+  const copy = new TypedArray(memory, BYTES_PER_ELEMENT, length);
+  copy.set(data);
+  return copy;
+}
+
 /**
  * A SavedModel in a TensorFlow session of its own. The package's own `loadSavedModel` would read the graph in
  * JavaScript, too, once for each signature, which takes several times as long as TensorFlow.
@@ -172,7 +190,8 @@ export class LoadedModel implements LoadedGraph {
       for (const key of Object.keys(inputNames)) {
         const { data, shape } = feeds[key]!;
         const dtype = data instanceof Float32Array ? 'float32' : 'int32';
-        inputs.push(this.#tf.tensor(data, [...shape], dtype));
+        const values = signature === assigning ? unshared(data) : data;
+        inputs.push(this.#tf.tensor(values, [...shape], dtype));
       }
       const infos = Object.values(inputNames).map((name) => ({ name }));
       const names = Object.values(outputNames);
