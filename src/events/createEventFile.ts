@@ -24,7 +24,8 @@ export async function createEventFile(folder: string): Promise<{ path: string; f
     const path = join(folder, name);
     let file: FileHandle;
     try {
-      file = await open(path, 'wx');
+      // Appended to: where somebody cuts it short, no hole is to be left.
+      file = await open(path, 'ax');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       seconds++;

@@ -29,8 +29,15 @@ export type OnLostEvents = (error: WriteError, events: number) => void;
 /** Bytes that wait for the disk at most before `write` holds its caller back. */
 const maxWaitingBytes = 1 << 20;
 
-/** Bytes of an event file after which the next one is begun: 512 MiB. */
-const defaultMaxFileBytes = 2 ** 29;
+/** What a writer may do otherwise. */
+interface EventWriterOptions {
+  /** Size of a file from which on what follows goes to another one. */
+  readonly maxFileBytes: number;
+  /** Milliseconds after which it is looked, before the next write, whether the file is as it was left. */
+  readonly lookIntervalMs: number;
+}
+
+const defaults: EventWriterOptions = { maxFileBytes: 2 ** 29, lookIntervalMs: 1000 };
 
 /**
  * Why a value cannot be logged: TensorBoard would drop it without a word, or it would destroy another
@@ -61,7 +68,7 @@ function faultOf(step: number, value: SummaryValue, series: SeriesOfTags): strin
 export class EventWriter {
   #path: string;
   #file: FileHandle;
-  readonly #maxFileBytes: number;
+  readonly #options: EventWriterOptions;
   readonly #eventType = messageType('event.proto', 'Event');
   /** Over all files of the folder. */
   readonly #series: SeriesOfTags;
@@ -76,6 +83,7 @@ export class EventWriter {
   #leaving = new WaitingRecords();
   /** Wall time of the first event that waits. */
   #waitingSince = 0;
+  #lookedAtMs = performance.now();
   /** Bytes in the file, all of whole records. */
   #fileBytes = 0;
   /** Settled when nothing waits any more; never rejected. */
@@ -84,14 +92,14 @@ export class EventWriter {
 
   private constructor(
     { path, file }: { path: string; file: FileHandle },
-    maxFileBytes: number,
+    options: EventWriterOptions,
     series: SeriesOfTags,
     hasGraph: boolean,
   ) {
     this.#path = path;
     this.#file = file;
     this.#folder = folderId(dirname(path));
-    this.#maxFileBytes = maxFileBytes;
+    this.#options = options;
     this.#series = series;
     this.#hasGraph = hasGraph;
   }
@@ -103,14 +111,13 @@ export class EventWriter {
    * @param folder     the run's folder, created where it is missing; it has one writer at a time
    * @param firstStep  first step that will be logged: 0 for a new run, else the checkpoint's plus 1
    * @param onLost     by default a write that fails is reported by the call after it
-   * @param maxFileBytes  size of a file from which on what follows goes to another one
    * @throws UserError  when the folder cannot be written to
    */
   static async create(
     folder: string,
     firstStep: number,
     onLost?: OnLostEvents,
-    maxFileBytes: number = defaultMaxFileBytes,
+    given: Partial<EventWriterOptions> = {},
   ): Promise<EventWriter> {
     try {
       await makeFolder(folder);
@@ -124,7 +131,7 @@ export class EventWriter {
       // A start at step 0 has readers drop the graph, too, which is logged at step 0.
       hasGraph &&= firstStep > 0;
       const created = await createEventFile(folder);
-      const writer = new EventWriter(created, maxFileBytes, series, hasGraph);
+      const writer = new EventWriter(created, { ...defaults, ...given }, series, hasGraph);
       try {
         writer.#append({ step: firstStep, session_log: { status: 'START' } });
         await writer.flush();
@@ -215,17 +222,9 @@ export class EventWriter {
       () => undefined,
       (error: Error) => error,
     );
-    const fault = this.#isLost ? undefined : await this.#findFault();
-    if (fault === undefined || this.#onLost === undefined) {
-      if (unconfirmed !== undefined) this.#failToConfirm(unconfirmed);
-      this.#throwFailure();
-      return;
-    }
-    this.#isLost = true;
-    const fate = this.#hasFolder
-      ? `${fault}; the log goes on in another file`
-      : 'was moved or deleted with its folder; what is logged does not come back to it';
-    this.#onLost(new WriteError(`${this.#path}: ${fate}.`), 0);
+    await this.#look();
+    if (unconfirmed !== undefined && !this.#isLost) this.#failToConfirm(unconfirmed);
+    this.#throwFailure();
   }
 
   /** Closes the file once everything that was appended outlives a power failure. */
@@ -241,6 +240,20 @@ export class EventWriter {
   /** Whether its folder is still where it was. */
   get #hasFolder(): boolean {
     return isSameFolder(dirname(this.#path), this.#folder);
+  }
+
+  /** Finds out whether what is written to the file is lost, and tells it. */
+  async #look(): Promise<void> {
+    this.#lookedAtMs = performance.now();
+    if (this.#isLost || this.#onLost === undefined) return;
+    const fault = await this.#findFault();
+    // Who synchronises and who writes may both look.
+    if (fault === undefined || this.#isLost) return;
+    this.#isLost = true;
+    const fate = this.#hasFolder
+      ? `${fault}; the log goes on in another file`
+      : 'was moved or deleted with its folder; what is logged does not come back to it';
+    this.#onLost(new WriteError(`${this.#path}: ${fate}.`), 0);
   }
 
   /** What has become of the file, where it lacks its name or what was written to it; undefined where the system does not say. */
@@ -279,7 +292,9 @@ export class EventWriter {
       const since = this.#waitingSince;
       this.#waiting = this.#leaving;
       this.#leaving = records;
-      if (this.#isLost || this.#fileBytes >= this.#maxFileBytes) await this.#rotate();
+      const { maxFileBytes, lookIntervalMs } = this.#options;
+      if (performance.now() - this.#lookedAtMs >= lookIntervalMs) await this.#look();
+      if (this.#isLost || this.#fileBytes >= maxFileBytes) await this.#rotate();
       await this.#writeWhole(records, since);
       records.clear();
     }
@@ -319,9 +334,7 @@ export class EventWriter {
     let done = 0;
     try {
       while (done < bytes.length) {
-        const length = bytes.length - done;
-        const at = this.#fileBytes + done;
-        done += (await this.#file.write(bytes, done, length, at)).bytesWritten;
+        done += (await this.#file.write(bytes, done, bytes.length - done)).bytesWritten;
       }
       this.#fileBytes += done;
     } catch (error) {

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import fs, {
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -64,9 +65,8 @@ test('writers that start in the same second get a file each', async () => {
 test('a log that is deleted while it is written to goes on in another file, and is told of once', async () => {
   const folder = temporaryFolder();
   const told: [message: string, events: number][] = [];
-  const writer = await EventWriter.create(folder, 0, ({ message }, events) =>
-    told.push([message, events]),
-  );
+  const tell = ({ message }: Error, events: number) => told.push([message, events]);
+  const writer = await EventWriter.create(folder, 0, tell, { lookIntervalMs: 1e9 });
   const { path } = writer;
   const log = (step: number) => writer.write({ step, values: [scalarSummary('loss', step)] });
   await log(1);
@@ -79,6 +79,38 @@ test('a log that is deleted while it is written to goes on in another file, and 
   await writer.close();
   assert.deepEqual(keptSteps(folder, 'loss'), [3]);
   assert.deepEqual(told, [[`${path}: was deleted or moved; the log goes on in another file.`, 0]]);
+});
+
+test('a log that is emptied or cut short is told of before the next write, and leaves no hole', async () => {
+  for (const left of [0, 100]) {
+    const folder = temporaryFolder();
+    const told: string[] = [];
+    const tell = ({ message }: Error) => told.push(message);
+    // The first one looks at once; the second writes into the file before it does.
+    for (const lookIntervalMs of [0, 1e9]) {
+      const writer = await EventWriter.create(folder, 0, tell, { lookIntervalMs });
+      const { path } = writer;
+      const log = (step: number) => writer.write({ step, values: [scalarSummary('loss', step)] });
+      for (let step = 1; step < 9; step++) await log(step);
+      await writer.flush();
+      truncateSync(path, left);
+      await log(9);
+      await writer.sync();
+      await log(10);
+      await writer.close();
+      assert.notEqual(writer.path, path);
+      assert.match(
+        told.pop()!,
+        /: was cut short by \d+ of \d+ bytes; the log goes on in another file/,
+      );
+      assert.deepEqual(told, []);
+      assert.equal(keptSteps(folder, 'loss').at(-1), 10);
+      // Behind a torn record nobody reads.
+      assert.equal(keptSteps(folder, 'loss').includes(9), lookIntervalMs === 0 || left === 0);
+      assert.ok(!readFileSync(path).includes(Buffer.alloc(64)));
+      for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    }
+  }
 });
 
 test('so does a log whose file the system has given up, as after a break of a network drive', async () => {
@@ -201,7 +233,9 @@ test('of a log that another file took the place of, that was cut short or given 
 test('a log whose folder is replaced leaves the other folder alone', async () => {
   const folder = join(temporaryFolder(), 'run');
   const told: string[] = [];
-  const writer = await EventWriter.create(folder, 0, ({ message }) => told.push(message), 1);
+  const writer = await EventWriter.create(folder, 0, ({ message }) => told.push(message), {
+    maxFileBytes: 1,
+  });
   renameSync(folder, `${folder}-moved`);
   mkdirSync(folder);
   await writer.write({ step: 1, values: [scalarSummary('loss', 1)] });

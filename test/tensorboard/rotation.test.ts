@@ -16,7 +16,7 @@ const maxFileBytes = 2000;
 
 /** Logs twice a step as "loss" from one step to another, a step at a time. */
 async function logSteps(folder: string, first: number, last: number): Promise<void> {
-  const writer = await EventWriter.create(folder, first, undefined, maxFileBytes);
+  const writer = await EventWriter.create(folder, first, undefined, { maxFileBytes });
   await writer.writeGraph(Uint8Array.of());
   for (let step = first; step <= last; step++) {
     await writer.write({ step, values: [scalarSummary('loss', 2 * step)] });
