@@ -32,9 +32,14 @@ export function endingSignals(): readonly NodeJS.Signals[] {
 }
 
 /**
- * An abort signal that the first of the ending signals raises. The second one ends the process at once,
- * also when it came while JavaScript computed and both are heard together; unless it is SIGHUP: a
- * terminal that goes away sends it twice, by its shell and by itself, and leaves nobody who could be
+ * Signals that are heard within so many milliseconds are one: `timeout` sends its own twice, to the process and to
+ * its group, and so do programs that pass on what the terminal has sent to all.
+ */
+const togetherMs = 250;
+
+/**
+ * An abort signal that the first of the ending signals raises. A later one ends the process at once, unless it is
+ * SIGHUP: a terminal that goes away sends it twice, by its shell and by itself, and leaves nobody who could be
  * impatient.
  *
  * @param onInterrupt  told of the signal's name, which is the reason of the abort, too
@@ -45,15 +50,17 @@ export function interruptSignal(onInterrupt: (name: NodeJS.Signals) => void): {
   release: () => void;
 } {
   const controller = new AbortController();
+  let heardMs = 0;
   const names = endingSignals();
   const release = () => {
     for (const name of names) process.off(name, hear);
   };
   const hear = (name: NodeJS.Signals) => {
     if (!controller.signal.aborted) {
+      heardMs = performance.now();
       controller.abort(name);
       onInterrupt(name);
-    } else if (name !== 'SIGHUP') {
+    } else if (name !== 'SIGHUP' && performance.now() - heardMs > togetherMs) {
       // What nobody listens to ends the process.
       release();
       process.kill(process.pid, name);

@@ -28,38 +28,66 @@ for (const [name, code] of [
   });
 }
 
-/** How a process ends that hears of some signals, which it sends itself, together. @param start  a shell's way to start it */
-function endOf(start: string, names: readonly string[]): string {
+/** How a process ends that sends itself some signals, so many ms apart. @param start  a shell's way to start it */
+function endOf(start: string, names: readonly string[], apartMs: number): string {
   const module = new URL('../../src/console/interrupt.js', import.meta.url).href;
   const program = `
     import { interruptSignal } from ${JSON.stringify(module)};
     interruptSignal((name) => process.stdout.write(name + ' '));
-    for (const name of ${JSON.stringify(names)}) process.kill(process.pid, name);
-    // What waits of the signals is heard before an immediate is called, however late the timer is.
-    setTimeout(() => setImmediate(() => process.exit(0)), 300);`;
+    for (const name of ${JSON.stringify(names)}) {
+      process.kill(process.pid, name);
+      // What waits of the signals is heard before an immediate is called, however late the timer is.
+      await new Promise((go) => setTimeout(() => setImmediate(go), ${apartMs}));
+    }
+    process.exit(0);`;
   const command = [process.execPath, '--input-type=module', '-e', program];
   const { stdout, signal } = spawnSync('bash', ['-c', start, ...command], { encoding: 'utf8' });
   return `${stdout}${signal}`;
 }
 
-const endAfter = (...names: readonly string[]) => endOf('exec "$0" "$@"', names);
-
-test('a second signal ends the process, also one that comes before the first is heard', {
+test('a second signal ends the process, unless it comes with the first', {
   skip: process.platform === 'win32' && 'the system has no such signals',
 }, () => {
-  assert.equal(endAfter('SIGINT'), 'SIGINT null');
-  assert.equal(endAfter('SIGINT', 'SIGINT'), 'SIGINT SIGINT');
-  assert.equal(endAfter('SIGTERM', 'SIGINT'), 'SIGTERM SIGINT');
-  assert.equal(endAfter('SIGHUP', 'SIGHUP'), 'SIGHUP null');
-  assert.equal(endAfter('SIGHUP', 'SIGTERM'), 'SIGHUP SIGTERM');
+  const endAfter = (apartMs: number, ...names: readonly string[]) =>
+    endOf('exec "$0" "$@"', names, apartMs);
+  assert.equal(endAfter(0, 'SIGINT'), 'SIGINT null');
+  for (const [first, second] of [
+    ['SIGINT', 'SIGINT'],
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGTERM', 'SIGINT'],
+    ['SIGHUP', 'SIGTERM'],
+  ] as const) {
+    assert.equal(endAfter(0, first, second), `${first} null`);
+    assert.equal(endAfter(300, first, second), `${first} ${second}`);
+  }
+  assert.equal(endAfter(300, 'SIGHUP', 'SIGHUP'), 'SIGHUP null');
+});
+
+test('what `timeout` sends twice lets the process end by itself', {
+  skip: process.platform !== 'linux' && 'there may be no such program',
+}, () => {
+  const module = new URL('../../src/console/interrupt.js', import.meta.url).href;
+  const program = `
+    import { interruptSignal } from ${JSON.stringify(module)};
+    interruptSignal((name) => {
+      process.stdout.write(name);
+      setTimeout(() => process.exit(0), 100);
+    });
+    setTimeout(() => {}, 1e5);`;
+  const command = [process.execPath, '--input-type=module', '-e', program];
+  const { stdout, status } = spawnSync('timeout', ['--preserve-status', '1.5', ...command], {
+    encoding: 'utf8',
+  });
+  assert.equal(stdout, 'SIGTERM');
+  assert.equal(status, 0);
 });
 
 test('a process that nohup started, or a script that it started, does not hear of its terminal', {
   skip: process.platform !== 'linux' && 'nothing tells it there',
 }, () => {
   for (const start of ['nohup "$0" "$@" 2>/dev/null', `trap '' HUP; "$0" "$@"; true`]) {
-    assert.equal(endOf(start, ['SIGHUP', 'SIGHUP']), 'null', start);
-    assert.equal(endOf(start, ['SIGHUP', 'SIGTERM']).split(' ')[0], 'SIGTERM', start);
+    assert.equal(endOf(start, ['SIGHUP', 'SIGHUP'], 0), 'null', start);
+    assert.equal(endOf(start, ['SIGHUP', 'SIGTERM'], 0).split(' ')[0], 'SIGTERM', start);
   }
 });
 
