@@ -129,7 +129,7 @@ export async function lockFolder(
 /** How a lock was lost, as the end of a sentence about the folder. */
 function lossOf(folder: string, id: FolderId, holder: Holder | undefined): string {
   if (!existsSync(folder)) {
-    return 'is gone: it was deleted or moved while this process wrote to it.';
+    return 'is gone: it was deleted or moved while this process wrote to it. Where it was moved, it can be gone on with under its new name.';
   }
   if (!isSameFolder(folder, id)) {
     return 'is another folder now: the one that this process wrote to was deleted or moved, or its disk is gone.';

@@ -168,7 +168,7 @@ for (const [how, take] of [
     assert.equal(code, 1);
     assert.equal(
       message,
-      `--train_dir: "${trainDir}" is gone: it was deleted or moved while this process wrote to it.`,
+      `--train_dir: "${trainDir}" is gone: it was deleted or moved while this process wrote to it. Where it was moved, it can be gone on with under its new name.`,
     );
     assert.match(
       stderr,
