@@ -1,6 +1,7 @@
 /** `evaluations.jsonl`: what was evaluated when with which result; --watch goes on from it. */
 import { basename, join } from 'node:path';
-import { appendJsonLines, dropLinesAfter, readJsonLines } from '../files/jsonLines.ts';
+import { dropLinesAfter, readJsonLines } from '../files/jsonLines.ts';
+import { type OnShrunk, RecordFile } from '../files/recordFile.ts';
 import { statsOf } from '../files/statsOf.ts';
 
 const fileName = 'evaluations.jsonl';
@@ -26,16 +27,20 @@ export function savedCheckpoint(checkpoint: string): SavedCheckpoint | null {
 
 /** The evaluations that a folder holds. */
 export class EvaluationLog {
-  readonly #path: string;
+  readonly #file: RecordFile;
   readonly #done: Set<string>;
 
-  private constructor(path: string, done: Set<string>) {
-    this.#path = path;
+  private constructor(file: RecordFile, done: Set<string>) {
+    this.#file = file;
     this.#done = done;
   }
 
-  /** Opens the log of a folder, which need not have one. */
-  static async open(folder: string): Promise<EvaluationLog> {
+  /**
+   * Opens the log of a folder, which need not have one.
+   *
+   * @param onShrunk  is told of lines that somebody takes away meanwhile
+   */
+  static async open(folder: string, onShrunk: OnShrunk = () => {}): Promise<EvaluationLog> {
     const path = join(folder, fileName);
     // The line of a process that was killed goes: its checkpoint is evaluated again.
     await dropLinesAfter(path, Number.POSITIVE_INFINITY);
@@ -44,7 +49,7 @@ export class EvaluationLog {
       const saved = record as SavedCheckpoint;
       if (typeof saved.checkpoint === 'string') done.add(EvaluationLog.#key(saved));
     }
-    return new EvaluationLog(path, done);
+    return new EvaluationLog(new RecordFile(path, onShrunk), done);
   }
 
   static #key({ checkpoint, savedMs }: SavedCheckpoint): string {
@@ -63,6 +68,6 @@ export class EvaluationLog {
     record: Readonly<Record<string, unknown>> & { readonly step: number },
   ): Promise<void> {
     this.#done.add(EvaluationLog.#key(saved));
-    await appendJsonLines(this.#path, [{ ...saved, ...record }]);
+    await this.#file.append([{ ...saved, ...record }]);
   }
 }

@@ -168,7 +168,7 @@ async function prepare(
     numReaders: options.num_readers,
   });
   cleanup.add(() => pipeline.close());
-  const log = await EvaluationLog.open(folder);
+  const log = await EvaluationLog.open(folder, ({ message }) => tell(message));
   return { options, dataset, classifier, pipeline, folder, log, signal };
 }
 
