@@ -49,7 +49,9 @@ export class EvaluationLog {
       const saved = record as SavedCheckpoint;
       if (typeof saved.checkpoint === 'string') done.add(EvaluationLog.#key(saved));
     }
-    return new EvaluationLog(new RecordFile(path, onShrunk), done);
+    const file = new RecordFile(path, onShrunk);
+    file.keep();
+    return new EvaluationLog(file, done);
   }
 
   static #key({ checkpoint, savedMs }: SavedCheckpoint): string {

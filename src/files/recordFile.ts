@@ -10,16 +10,19 @@ export type OnShrunk = (error: WriteError) => void;
 export class RecordFile {
   readonly #path: string;
   readonly #onShrunk: OnShrunk;
-  #bytes: number;
+  #bytes = 0;
 
-  /** @param path  what it holds at this time is to stay */
   constructor(path: string, onShrunk: OnShrunk) {
     this.#path = path;
     this.#onShrunk = onShrunk;
+  }
+
+  /** Has what it holds at this time stay, as what is appended does. */
+  keep(): void {
     this.#bytes = this.#found ?? 0;
   }
 
-  /** What it held after the last append, or at the start. */
+  /** What it is to hold. */
   get bytes(): number {
     return this.#bytes;
   }

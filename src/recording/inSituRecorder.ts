@@ -115,6 +115,12 @@ export class InSituRecorder {
     return { ...candidate, score: suspicion(this.#score, this.#known, candidate.itemIndex) };
   }
 
+  /** Has the records that are there stay: those of steps that are done again are gone. */
+  keepRecords(): void {
+    this.#options.selections.keep();
+    this.#monitor.keepRecords();
+  }
+
   /** The state after the last observed step; what is kept of all items is copied into shared memory. */
   get state(): InSituState {
     return {

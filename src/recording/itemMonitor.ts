@@ -83,6 +83,11 @@ export class ItemMonitor {
     this.#file = new RecordFile(path, options.lost.addDeleted);
   }
 
+  /** Has the records that are there stay: those of steps that are done again are gone. */
+  keepRecords(): void {
+    this.#file.keep();
+  }
+
   /** The state after the last observed step. */
   get state(): ItemMonitorState {
     return {

@@ -48,6 +48,7 @@ export async function recordPlan({ plan, log, inSitu, progress }: Run): Promise<
   if (selectionLayer !== null) {
     await restoreSelection(options.train_dir, selectionLayer, start.step);
   }
+  inSitu?.keepRecords();
   // A process that was killed between its checkpoint and these files left older ones.
   if (start.state !== undefined) inSitu?.writeItems();
   await log.writeGraph(encodeGraphDef(plan.training.graph));

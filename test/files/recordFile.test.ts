@@ -59,6 +59,7 @@ test('of a file that a run goes on with, what it holds at the start is to stay',
   await new RecordFile(path, tell).append([{ step: 1 }]);
   assert.deepEqual(told, []);
   const file = new RecordFile(path, tell);
+  file.keep();
   rmSync(path);
   await file.append([{ step: 2 }]);
   assert.equal(told.length, 1);

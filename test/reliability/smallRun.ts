@@ -163,6 +163,7 @@ export class SmallRun {
   async expectSameEnd(trainDir: string): Promise<void> {
     const { code, stderr } = await losslens(['train', ...this.args(trainDir)]);
     assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /missing|cut short|deleted/);
     this.expectSameFiles(trainDir);
     // What a dead process left of locks beside that of the run keeps nobody out.
     const all = readdirSync(trainDir, { recursive: true, encoding: 'utf8' });
