@@ -60,11 +60,9 @@ function lacksInodes(folder: string): boolean {
  */
 export function reasonOf(error: unknown): string {
   if (error instanceof WriteError && error.cause !== undefined) return reasonOf(error.cause);
-  const { code = '', errno = 0, message, path, syscall } = error as NodeJS.ErrnoException;
+  const { code = '', errno = 0, message, path } = error as NodeJS.ErrnoException;
   // Node has this letter for all that is not UTF-8 in a name, and then looks for another one.
   if (code === 'ENOENT' && path?.includes('\uFFFD')) return 'its name is not UTF-8: rename it';
-  // Node's rm takes a file that may not be deleted for a folder.
-  if (code === 'ENOTDIR' && syscall === 'rmdir') return 'operation not permitted';
   // It is another name than that which the message is about.
   if (code === 'EISDIR' && path?.endsWith('.tmp')) return `${path} is a folder`;
   if (code === 'ENOSPC' && path !== undefined && lacksInodes(dirname(path))) {

@@ -1,6 +1,6 @@
 /** The checkpoints of a run: which there are, which is the latest, and how a new one takes its place. */
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import {
   excerpt,
@@ -362,8 +362,12 @@ function bytesOfAll(tensors: ReadonlyMap<string, CheckpointTensor>): number {
 /** Deletes the files of one checkpoint. */
 async function removeCheckpoint(prefix: string): Promise<void> {
   const { index, data } = bundleFiles(prefix);
-  await rm(index, { force: true });
-  await rm(data, { force: true });
+  for (const file of [index, data]) {
+    // Of one that may not be deleted Node's rm says that it is no folder.
+    await unlink(file).catch((error) => {
+      if (!isMissing(error)) throw error;
+    });
+  }
 }
 
 /** Deletes what a killed run left half-written of checkpoints. The folder has no other writer. */

@@ -129,7 +129,7 @@ test('older ones that cannot be deleted are told of, and end nothing', async () 
   const lines: string[] = [];
   const writer = new CheckpointWriter(folder, 1, (line) => lines.push(line));
   // So a network drive of Windows' says that another program has the file open.
-  await setDisk({ troubles: [{ calls: ['rm'], path: 'data-00000', code: 'EBUSY' }] });
+  await setDisk({ troubles: [{ calls: ['unlink'], path: 'data-00000', code: 'EBUSY' }] });
   for (const step of [1, 2, 3, 4, 5]) {
     await writer.save(step, tensorsOf(small));
     await writer.finish();

@@ -49,7 +49,16 @@ const { writeSync } = fs;
 /** Paths of the open files and folders, by descriptor. */
 const paths = new Map<number, string>();
 
-const pathCalls = ['rename', 'writeFile', 'appendFile', 'truncate', 'rm', 'rmdir', 'mkdir'];
+const pathCalls = [
+  'rename',
+  'writeFile',
+  'appendFile',
+  'truncate',
+  'rm',
+  'unlink',
+  'rmdir',
+  'mkdir',
+];
 const handleCalls = ['write', 'writeFile', 'appendFile', 'sync', 'datasync', 'truncate'];
 const syncCalls = ['writeSync', 'fsyncSync'];
 

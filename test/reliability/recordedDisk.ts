@@ -208,7 +208,7 @@ export class RecordedDisk {
       this.#nodes.delete(path);
       this.#name(call.to!, node, change, basename(path));
     }
-    if ((name === 'rm' || name === 'rmdir') && node !== undefined) {
+    if (['rm', 'unlink', 'rmdir'].includes(name) && node !== undefined) {
       this.#nodes.delete(path);
       this.#changeNames(dirname(path), { gone: basename(path), made: undefined }, change);
     }
